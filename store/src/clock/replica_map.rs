@@ -1,0 +1,82 @@
+//! A small map by replica.
+
+use crate::contract::ReplicaId;
+
+/// Values by replica, kept in the order of the replicas.
+///
+/// Mostly every node is there with one incarnation, so that a replica's entry stands at its node's index: the
+/// first guess is right, and a lookup costs one comparison.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicaMap<T>(Vec<(ReplicaId, T)>);
+
+impl<T> Default for ReplicaMap<T> {
+    fn default() -> ReplicaMap<T> {
+        ReplicaMap(Vec::new())
+    }
+}
+
+impl<T> ReplicaMap<T> {
+    /// The value of `id`.
+    pub fn get(&self, id: ReplicaId) -> Option<&T> {
+        self.place(id).ok().map(|at| &self.0[at].1)
+    }
+
+    /// All entries, in the order of the replicas.
+    pub fn iter(&self) -> impl Iterator<Item = (ReplicaId, &T)> {
+        self.0.iter().map(|(id, value)| (*id, value))
+    }
+
+    /// All entries, in the order of the replicas.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (ReplicaId, &mut T)> {
+        self.0.iter_mut().map(|(id, value)| (*id, value))
+    }
+
+    fn place(&self, id: ReplicaId) -> Result<usize, usize> {
+        let guess = id.node.index();
+        if self.0.get(guess).is_some_and(|(found, _)| *found == id) {
+            return Ok(guess);
+        }
+        self.0.binary_search_by_key(&id, |(found, _)| *found)
+    }
+}
+
+impl<T: Default> ReplicaMap<T> {
+    /// The value of `id`, made when it is not there.
+    pub fn entry(&mut self, id: ReplicaId) -> &mut T {
+        let at = match self.place(id) {
+            Ok(at) => at,
+            Err(at) => {
+                self.0.insert(at, (id, T::default()));
+                at
+            }
+        };
+        &mut self.0[at].1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::NodeId;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn finds_every_entry_whatever_is_missing_or_doubled() {
+        // All subsets of four nodes with up to two lives each.
+        let ids: Vec<ReplicaId> = (0..4u16)
+            .flat_map(|node| (1..=2).map(move |incarnation| ReplicaId { node: NodeId(node), incarnation }))
+            .collect();
+        for subset in 0u32..256 {
+            let mut map = ReplicaMap::default();
+            let mut twin = BTreeMap::new();
+            for (bit, id) in ids.iter().enumerate().rev().filter(|(bit, _)| subset >> bit & 1 == 1) {
+                *map.entry(*id) = bit;
+                twin.insert(*id, bit);
+            }
+            for id in &ids {
+                assert_eq!(map.get(*id), twin.get(id));
+            }
+            assert!(map.iter().map(|(id, value)| (id, *value)).eq(twin));
+        }
+    }
+}

@@ -1,0 +1,474 @@
+//! What a store must be, to be hosted by the simulator or by a real node.
+//!
+//! A replica is a deterministic state machine. The host calls [`Replica::step`] with one [`Input`] at a time;
+//! everything the replica wants to happen it says through [`Env`]: messages, timers, records for its disk,
+//! answers, and *observations* ("write d became visible here") that the checkers judge it by.
+//!
+//! **Durability.** Outputs leave the replica in the order in which it made them, and one that follows an
+//! appended record leaves only when that record is durable. The host sees to it; there is no "durable" input
+//! that a store could forget to wait for. (etcd/raft leaves this order to its users; it is the part they get
+//! wrong.) So whatever the rest of the world has seen of a replica, its disk remembers.
+//!
+//! **Cost.** The buffers behind [`Env`] belong to the host and keep their capacity: a warm replica causes no
+//! allocation but for what it stores itself. A multicast shares one message among its receivers, which is why
+//! messages are received by reference.
+
+use std::fmt;
+
+use crate::random::Stream;
+
+/// A machine of the cluster: `n0`, `n1`, ...
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub u16);
+
+impl NodeId {
+    /// The node's place in lists of all nodes.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "n{}", self.0)
+    }
+}
+
+/// One life of a node. A node that comes back without its disk is a new incarnation: it cannot know which
+/// dots it has issued, so it must never issue under the old name again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReplicaId {
+    /// The machine.
+    pub node: NodeId,
+    /// 1 for the first life.
+    pub incarnation: u16,
+}
+
+impl ReplicaId {
+    /// The first life of `node`.
+    pub fn first(node: NodeId) -> ReplicaId {
+        ReplicaId { node, incarnation: 1 }
+    }
+}
+
+impl fmt::Display for ReplicaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.incarnation == 1 { write!(f, "{}", self.node) } else { write!(f, "{}.{}", self.node, self.incarnation) }
+    }
+}
+
+/// The name of one write for ever: the replica that took it in, and its number there (1, 2, 3, ...).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Dot {
+    /// The replica that took the write in.
+    pub origin: ReplicaId,
+    /// Its number among that replica's writes, from 1.
+    pub counter: u64,
+}
+
+impl fmt::Display for Dot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.origin, self.counter)
+    }
+}
+
+/// How urgent a key's writes are. Fixed per key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// Bulk: log lines, statistics.
+    P0,
+    /// Low.
+    P1,
+    /// Normal.
+    P2,
+    /// High: alarms.
+    P3,
+}
+
+/// A key: a small number that the host has given to a name, together with the key's priority.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(u32);
+
+impl Key {
+    /// Numbers that fit beside the priority.
+    pub const LIMIT: u32 = 1 << 30;
+
+    /// The key with number `index`, below [`Key::LIMIT`].
+    ///
+    /// # Panics
+    /// When `index` is too large.
+    pub fn new(index: u32, priority: Priority) -> Key {
+        assert!(index < Key::LIMIT, "key {index} is beyond the {} keys that a run may have", Key::LIMIT);
+        Key((priority as u32) << 30 | index)
+    }
+
+    /// The number that the host gave.
+    pub fn index(self) -> u32 {
+        self.0 & (Key::LIMIT - 1)
+    }
+
+    /// The priority of all writes to this key.
+    pub fn priority(self) -> Priority {
+        [Priority::P0, Priority::P1, Priority::P2, Priority::P3][(self.0 >> 30) as usize]
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}key{}", self.priority(), self.index())
+    }
+}
+
+/// What a client writes. Stores do not look inside a value, so a run carries its identity and its size and
+/// spares itself the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Value {
+    /// Unique within the run; also names a delete, which writes nothing but is a write.
+    pub id: u64,
+    /// Payload size in bytes.
+    pub bytes: u32,
+}
+
+/// One value of a key, with the write it comes from. A key with several is said to have siblings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version {
+    /// The write.
+    pub dot: Dot,
+    /// What it wrote.
+    pub value: Value,
+}
+
+/// What a session's reads may see. A session has one level for all of its reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Everything received.
+    Eventual,
+}
+
+/// A client's request, numbered by the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub u32);
+
+/// What a client may ask of a replica. `C` is the store's causal context: what a read hands out and the same
+/// session's next write to that key hands back.
+#[derive(Clone, Copy, Debug)]
+pub enum Call<'a, C> {
+    /// The versions of `key` that `level` shows, agreed by `quorum` replicas (1: this one alone).
+    Read {
+        /// The key.
+        key: Key,
+        /// What the session may see.
+        level: Level,
+        /// How many replicas must contribute, the asked one included.
+        quorum: u16,
+    },
+    /// Writes `value` (nothing: deletes the key), replacing what `context` has seen.
+    Write {
+        /// The key.
+        key: Key,
+        /// Identity and size. A delete has an identity, too.
+        value: Value,
+        /// True for a delete.
+        delete: bool,
+        /// From the session's last read of this key; the default context has seen nothing.
+        context: &'a C,
+    },
+}
+
+/// One thing that happens to a replica.
+pub enum Input<'a, R: Replica> {
+    /// A message arrives. Any message may be late, arrive twice, or never.
+    Message {
+        /// The sender.
+        from: NodeId,
+        /// The message, shared with its other receivers.
+        message: &'a R::Message,
+    },
+    /// A timer armed earlier has run out.
+    Timer(R::Timer),
+    /// A client asks; the replica answers once, now or later, through [`Env`].
+    Call {
+        /// The request's number.
+        id: CallId,
+        /// The request.
+        call: Call<'a, R::Context>,
+    },
+}
+
+/// What the network needs to know about a message without looking inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// Index into [`Replica::MESSAGE_KINDS`].
+    pub kind: u8,
+    /// The message's own identity among those of its kind on its link: the value's id, a round's number.
+    /// Loss and delay are drawn from it, so that one message more or less elsewhere changes nothing here.
+    /// Two messages with one identity share their fate; a retry needs an identity of its own.
+    pub id: u64,
+    /// Size on the wire, in bytes.
+    pub bytes: u32,
+}
+
+/// Why a replica refuses a call. A refused call has no effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The store cannot serve the key at the session's level.
+    Level,
+    /// More replicas are asked for than hold the key.
+    Quorum,
+}
+
+/// The end of a call.
+#[derive(Clone, Debug)]
+pub enum Answer<C> {
+    /// A read: its versions are `versions` of [`Outbox::versions`], in the order of their dots.
+    Read {
+        /// Index of the first version.
+        first: u32,
+        /// Number of versions; 0 when the key has none.
+        count: u32,
+        /// To be handed back with the session's next write to the key.
+        context: C,
+    },
+    /// A write or delete is done.
+    Wrote,
+    /// Nothing was done.
+    Refused(Refusal),
+}
+
+/// A consequence of a step that leaves the replica.
+pub enum Output<R: Replica> {
+    /// One message to `count` targets from [`Outbox::targets`].
+    Send {
+        /// Index of the first target.
+        first: u32,
+        /// Number of targets.
+        count: u32,
+        /// The shared message.
+        message: R::Message,
+    },
+    /// Wake me with `timer` in `after_ns`; replaces an earlier arming of the same timer.
+    Arm {
+        /// Which timer.
+        timer: R::Timer,
+        /// From now, in nanoseconds of the replica's own clock.
+        after_ns: u64,
+    },
+    /// Forget `timer`.
+    Disarm(R::Timer),
+    /// A record goes to the disk; what follows waits until it is durable. Without a record where the host
+    /// keeps no log (no crash can happen in this run).
+    Append(Option<R::Record>),
+    /// Answers a call.
+    Answer {
+        /// The call.
+        call: CallId,
+        /// The answer.
+        answer: Answer<R::Context>,
+    },
+}
+
+/// A fact about the replica for the checkers; nobody else sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Observation {
+    /// The write that `call` asked for now has a name. Once per write call that is not refused.
+    Wrote {
+        /// The call.
+        call: CallId,
+        /// The write's name.
+        dot: Dot,
+    },
+    /// The replica holds this write, or something that has seen it, in any form. Once per write.
+    Known(Dot),
+    /// Reads at `level` return this write from now on.
+    Visible {
+        /// At which level.
+        level: Level,
+        /// The write.
+        dot: Dot,
+    },
+    /// Reads at `level` no longer return this write (overwritten or deleted).
+    Hidden {
+        /// At which level.
+        level: Level,
+        /// The write.
+        dot: Dot,
+    },
+}
+
+/// Everything a step has produced; owned by the host, drained after each step, its capacity kept.
+pub struct Outbox<R: Replica> {
+    /// What leaves the replica, in order.
+    pub outputs: Vec<Output<R>>,
+    /// What the checkers are told, in order.
+    pub observations: Vec<Observation>,
+    /// Receivers of the sends.
+    pub targets: Vec<NodeId>,
+    /// Versions of the read answers.
+    pub versions: Vec<Version>,
+    /// False: the host has no use for records, and [`Env::append`] does not make them.
+    pub keeps_log: bool,
+}
+
+impl<R: Replica> Outbox<R> {
+    /// An empty one.
+    pub fn new(keeps_log: bool) -> Outbox<R> {
+        Outbox { outputs: Vec::new(), observations: Vec::new(), targets: Vec::new(), versions: Vec::new(), keeps_log }
+    }
+
+    /// Forgets everything but the capacity.
+    pub fn clear(&mut self) {
+        self.outputs.clear();
+        self.observations.clear();
+        self.targets.clear();
+        self.versions.clear();
+    }
+}
+
+/// A replica's only connection to the world during a step.
+pub struct Env<'a, R: Replica> {
+    /// Who the replica is.
+    pub me: ReplicaId,
+    /// The current replica of every node, in the nodes' order, this one included.
+    pub members: &'a [ReplicaId],
+    /// The replica's clock, in nanoseconds. Clocks of two replicas need not agree.
+    pub now_ns: u64,
+    /// The replica's own source of chance.
+    pub chance: &'a mut Stream,
+    /// Where the outputs go.
+    pub outbox: &'a mut Outbox<R>,
+}
+
+impl<R: Replica> Env<'_, R> {
+    /// Sends `message` to one node.
+    pub fn send(&mut self, to: NodeId, message: R::Message) {
+        self.multicast([to], message);
+    }
+
+    /// Sends one message to several nodes, which share it.
+    pub fn multicast(&mut self, to: impl IntoIterator<Item = NodeId>, message: R::Message) {
+        let targets = &mut self.outbox.targets;
+        let first = targets.len();
+        targets.extend(to);
+        let count = (targets.len() - first) as u32;
+        if count > 0 {
+            self.outbox.outputs.push(Output::Send { first: first as u32, count, message });
+        }
+    }
+
+    /// Sends one message to every other member.
+    pub fn broadcast(&mut self, message: R::Message) {
+        let me = self.me;
+        let members = self.members;
+        self.multicast(members.iter().filter(|member| **member != me).map(|member| member.node), message);
+    }
+
+    /// Wakes the replica with `timer` in `after_ns`, replacing an earlier arming of it.
+    pub fn arm(&mut self, timer: R::Timer, after_ns: u64) {
+        self.outbox.outputs.push(Output::Arm { timer, after_ns });
+    }
+
+    /// Forgets `timer`.
+    pub fn disarm(&mut self, timer: R::Timer) {
+        self.outbox.outputs.push(Output::Disarm(timer));
+    }
+
+    /// Appends to the disk; later outputs of this replica wait until the record is durable. `record` is
+    /// called only where the host keeps a log.
+    pub fn append(&mut self, record: impl FnOnce() -> R::Record) {
+        let record = self.outbox.keeps_log.then(record);
+        self.outbox.outputs.push(Output::Append(record));
+    }
+
+    /// Answers a read with `versions`, which are put into the order of their dots.
+    pub fn answer_read(&mut self, call: CallId, versions: impl IntoIterator<Item = Version>, context: R::Context) {
+        let all = &mut self.outbox.versions;
+        let first = all.len();
+        all.extend(versions);
+        all[first..].sort_unstable();
+        let count = (all.len() - first) as u32;
+        let answer = Answer::Read { first: first as u32, count, context };
+        self.outbox.outputs.push(Output::Answer { call, answer });
+    }
+
+    /// Answers a write or delete: done.
+    pub fn answer_write(&mut self, call: CallId) {
+        self.outbox.outputs.push(Output::Answer { call, answer: Answer::Wrote });
+    }
+
+    /// Refuses a call, which must have had no effect.
+    pub fn refuse(&mut self, call: CallId, why: Refusal) {
+        self.outbox.outputs.push(Output::Answer { call, answer: Answer::Refused(why) });
+    }
+
+    /// Tells the checkers a fact about this replica.
+    pub fn observe(&mut self, observation: Observation) {
+        self.outbox.observations.push(observation);
+    }
+}
+
+/// What becomes of a write that a later write to the same key meets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overwrites {
+    /// A write replaces what its session had read of the key, and earlier writes that came in at the same
+    /// replica; concurrent values are kept side by side.
+    Read,
+    /// A write replaces whatever the replica that takes it in holds at that moment.
+    Held,
+}
+
+/// A number about a replica's memory that the checkers and charts may ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct GaugeInfo {
+    /// Short name, in kebab case.
+    pub name: &'static str,
+    /// One line for people.
+    pub meaning: &'static str,
+    /// The store promises that this is 0 once all replicas agree and nothing is under way.
+    pub residue: bool,
+}
+
+/// A store, seen as one of its replicas.
+pub trait Replica: Sized {
+    /// What is the same for all replicas and for the whole run.
+    type Config: Clone;
+    /// What replicas send to each other.
+    type Message;
+    /// Names of the timers.
+    type Timer: Copy + Eq + fmt::Debug;
+    /// What a read hands out and a write hands back. The default has seen nothing.
+    type Context: Clone + Default;
+    /// What the replica appends to its disk.
+    type Record;
+
+    /// Names of the kinds of messages; [`Tag::kind`] is an index into it.
+    const MESSAGE_KINDS: &'static [&'static str];
+    /// The numbers that [`Replica::gauges`] fills in.
+    const GAUGES: &'static [GaugeInfo];
+    /// The levels that sessions may choose.
+    const LEVELS: &'static [Level];
+    /// What the store promises about concurrent writes.
+    const OVERWRITES: Overwrites;
+
+    /// The replica as it is when the node starts: `log` holds the durable records of this incarnation, oldest
+    /// first. Arms its first timers.
+    fn boot(config: &Self::Config, log: &[Self::Record], env: &mut Env<'_, Self>) -> Self;
+
+    /// Takes one input and says through `env` what follows from it.
+    fn step(&mut self, input: Input<'_, Self>, env: &mut Env<'_, Self>);
+
+    /// The outside of a message.
+    fn tag(message: &Self::Message) -> Tag;
+
+    /// True when `node` is to hold `key`.
+    fn holds(config: &Self::Config, node: NodeId, key: Key) -> bool;
+
+    /// Hands out every version that reads at `level` would return, in any order that depends on the
+    /// replica's history alone.
+    fn visible(&self, level: Level, each: &mut dyn FnMut(Key, Version));
+
+    /// Fills in the numbers that [`Replica::GAUGES`] names, in that order.
+    fn gauges(&self, into: &mut [u64]);
+
+    /// Stops the run with a panic when the replica's state breaks a rule of its own. Called now and then.
+    fn assert_invariants(&self) {}
+}

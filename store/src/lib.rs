@@ -1,0 +1,25 @@
+//! The replica contract of kvsim and the stores that fulfil it.
+//!
+//! Everything here is a pure state machine: a replica is handed inputs ([`Input`]) one at a time and writes
+//! its outputs into an [`Env`]. There is no I/O, no thread, no wall clock and no chance but the stream that
+//! the host passes in, so that a run can be repeated to the bit.
+//!
+//! - [`contract`]: the trait a store implements to be hosted, and its vocabulary;
+//! - [`clock`]: dots, dot sets and node clocks;
+//! - [`ndc`]: the flagship, node-wide dot-based clocks;
+//! - [`lww`]: last writer wins, the second tenant that keeps the contract honest;
+//! - [`placement`]: which nodes hold which keys.
+
+pub mod clock;
+pub mod contract;
+pub mod lww;
+pub mod ndc;
+pub mod placement;
+mod pulling;
+mod random;
+
+pub use contract::{
+    Answer, Call, CallId, Dot, Env, GaugeInfo, Input, Key, Level, NodeId, Observation, Outbox, Output, Overwrites,
+    Priority, Refusal, Replica, ReplicaId, Tag, Value, Version,
+};
+pub use random::{GOLDEN, Stream, scatter};

@@ -1,0 +1,238 @@
+//! LWW: last writer wins.
+//!
+//! One version per key, the one with the largest stamp; concurrent writes overwrite each other silently.
+//! Anti-entropy compares the stamps of all keys. Deletes leave a tombstone for ever. It is here for
+//! comparison, and because a contract with one tenant proves little.
+//!
+//! Stamps are hybrid logical clocks (Kulkarni et al., OPODIS 2014) squeezed into one number: the replica's
+//! clock, or one more than what the overwritten version had, whichever is larger; ties go to the larger
+//! origin. So a write wins over everything that its replica held.
+
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+
+use crate::contract::{
+    Call, Dot, Env, GaugeInfo, Input, Key, Level, NodeId, Observation, Overwrites, Refusal, Replica, ReplicaId, Tag,
+    Value, Version,
+};
+use crate::pulling::Rounds;
+
+/// What is the same for all LWW replicas of a run.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Distance of two anti-entropy rounds of a replica, in nanoseconds; absent: none at all.
+    pub anti_entropy_ns: Option<u64>,
+}
+
+/// Decides between two writes to a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp {
+    time_ns: u64,
+    origin: ReplicaId,
+}
+
+/// A key's version, as it is stored and sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    stamp: Stamp,
+    counter: u64,
+    value: Value,
+    delete: bool,
+}
+
+impl Entry {
+    fn dot(&self) -> Dot {
+        Dot { origin: self.stamp.origin, counter: self.counter }
+    }
+}
+
+/// A message between LWW replicas.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// Replicates a write.
+    Update(Key, Entry),
+    /// Asks for newer versions than these.
+    Pull {
+        /// Number of the sender's round.
+        round: u64,
+        /// Every key that the sender has.
+        stamps: Vec<(Key, Stamp)>,
+    },
+    /// The versions that the asker lacked.
+    Repair {
+        /// The round that asked.
+        round: u64,
+        /// The versions.
+        entries: Vec<(Key, Entry)>,
+    },
+}
+
+/// The only timer: time for a round of anti-entropy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AntiEntropy;
+
+/// A replica of the LWW store.
+#[derive(Debug)]
+pub struct Lww {
+    config: Config,
+    entries: IndexMap<Key, Entry, FxBuildHasher>,
+    /// Own writes so far.
+    written: u64,
+    rounds: Rounds,
+}
+
+impl Replica for Lww {
+    type Config = Config;
+    type Message = Message;
+    type Timer = AntiEntropy;
+    type Context = ();
+    type Record = (Key, Entry);
+
+    const MESSAGE_KINDS: &'static [&'static str] = &["update", "pull", "repair"];
+    const GAUGES: &'static [GaugeInfo] = &[
+        GaugeInfo { name: "entries", meaning: "stored keys", residue: false },
+        GaugeInfo { name: "tombstones", meaning: "stored keys that are deleted", residue: false },
+    ];
+    const LEVELS: &'static [Level] = &[Level::Eventual];
+    const OVERWRITES: Overwrites = Overwrites::Held;
+
+    fn boot(config: &Config, log: &[(Key, Entry)], env: &mut Env<'_, Lww>) -> Lww {
+        let others = env.members.iter().filter(|member| **member != env.me).map(|member| member.node);
+        let mut lww = Lww {
+            config: config.clone(),
+            entries: IndexMap::default(),
+            written: 0,
+            rounds: Rounds::new(others.collect()),
+        };
+        for (key, entry) in log {
+            if entry.stamp.origin == env.me {
+                lww.written = lww.written.max(entry.counter);
+            }
+            lww.store(*key, *entry, &mut |_| ());
+        }
+        if let Some(every) = config.anti_entropy_ns {
+            let first = env.chance.below(every.max(1));
+            env.arm(AntiEntropy, first);
+        }
+        lww
+    }
+
+    fn step(&mut self, input: Input<'_, Lww>, env: &mut Env<'_, Lww>) {
+        match input {
+            Input::Message { from, message } => match message {
+                Message::Update(key, entry) => self.receive(*key, *entry, env),
+                Message::Pull { round, stamps } => {
+                    let entries = self.newer_than(stamps);
+                    env.send(from, Message::Repair { round: *round, entries });
+                }
+                Message::Repair { entries, .. } => {
+                    entries.iter().for_each(|(key, entry)| self.receive(*key, *entry, env));
+                }
+            },
+            Input::Timer(AntiEntropy) => {
+                if let Some(every) = self.config.anti_entropy_ns {
+                    env.arm(AntiEntropy, every);
+                }
+                if let Some((round, peer)) = self.rounds.next(env.chance) {
+                    let stamps = self.entries.iter().map(|(key, entry)| (*key, entry.stamp)).collect();
+                    env.send(peer, Message::Pull { round, stamps });
+                }
+            }
+            Input::Call { id, call } => match call {
+                Call::Read { quorum: 2.., .. } => env.refuse(id, Refusal::Quorum),
+                Call::Read { key, .. } => {
+                    let version = self.entries.get(&key).and_then(shown);
+                    env.answer_read(id, version, ());
+                }
+                Call::Write { key, value, delete, .. } => {
+                    self.written += 1;
+                    let held = self.entries.get(&key).map_or(0, |entry| entry.stamp.time_ns + 1);
+                    let stamp = Stamp { time_ns: env.now_ns.max(held), origin: env.me };
+                    let entry = Entry { stamp, counter: self.written, value, delete };
+                    env.observe(Observation::Wrote { call: id, dot: entry.dot() });
+                    self.receive(key, entry, env);
+                    env.broadcast(Message::Update(key, entry));
+                    env.answer_write(id);
+                }
+            },
+        }
+    }
+
+    fn tag(message: &Message) -> Tag {
+        match message {
+            Message::Update(_, entry) => Tag { kind: 0, id: entry.value.id, bytes: 48 + entry.value.bytes },
+            Message::Pull { round, stamps } => Tag { kind: 1, id: *round, bytes: 24 + 16 * stamps.len() as u32 },
+            Message::Repair { round, entries } => {
+                let bytes: u32 = entries.iter().map(|(_, entry)| 32 + entry.value.bytes).sum();
+                Tag { kind: 2, id: *round, bytes: 24 + bytes }
+            }
+        }
+    }
+
+    fn holds(_: &Config, _: NodeId, _: Key) -> bool {
+        true
+    }
+
+    fn visible(&self, level: Level, each: &mut dyn FnMut(Key, Version)) {
+        match level {
+            Level::Eventual => {
+                for (key, entry) in &self.entries {
+                    shown(entry).into_iter().for_each(|version| each(*key, version));
+                }
+            }
+        }
+    }
+
+    fn gauges(&self, into: &mut [u64]) {
+        into[0] = self.entries.len() as u64;
+        into[1] = self.entries.values().filter(|entry| entry.delete).count() as u64;
+    }
+}
+
+/// What a read returns of an entry.
+fn shown(entry: &Entry) -> Option<Version> {
+    (!entry.delete).then(|| Version { dot: entry.dot(), value: entry.value })
+}
+
+impl Lww {
+    /// A write arrives, from a client or from another node.
+    fn receive(&mut self, key: Key, entry: Entry, env: &mut Env<'_, Lww>) {
+        if self.entries.get(&key).is_none_or(|held| held.stamp < entry.stamp) {
+            env.append(|| (key, entry));
+        }
+        self.store(key, entry, &mut |observation| env.observe(observation));
+    }
+
+    /// Keeps the newer of the held and the given entry.
+    fn store(&mut self, key: Key, entry: Entry, observe: &mut impl FnMut(Observation)) {
+        match self.entries.entry(key) {
+            indexmap::map::Entry::Occupied(mut held) => {
+                if held.get().stamp >= entry.stamp {
+                    return; // overwritten before it came: nobody will ever see it here
+                }
+                let old = held.insert(entry);
+                observe(Observation::Known(entry.dot()));
+                if let Some(version) = shown(&old) {
+                    observe(Observation::Hidden { level: Level::Eventual, dot: version.dot });
+                }
+            }
+            indexmap::map::Entry::Vacant(place) => {
+                place.insert(entry);
+                observe(Observation::Known(entry.dot()));
+            }
+        }
+        if let Some(version) = shown(&entry) {
+            observe(Observation::Visible { level: Level::Eventual, dot: version.dot });
+        }
+    }
+
+    /// The entries that somebody with these stamps lacks.
+    fn newer_than(&self, stamps: &[(Key, Stamp)]) -> Vec<(Key, Entry)> {
+        let theirs: IndexMap<Key, Stamp, FxBuildHasher> = stamps.iter().copied().collect();
+        self.entries
+            .iter()
+            .filter(|(key, entry)| theirs.get(*key).is_none_or(|stamp| *stamp < entry.stamp))
+            .map(|(key, entry)| (*key, *entry))
+            .collect()
+    }
+}

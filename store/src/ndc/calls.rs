@@ -1,0 +1,100 @@
+//! Calls that need other nodes: reads by several replicas, and calls for keys that this node does not hold.
+
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use smallvec::SmallVec;
+
+use crate::clock::{DotSet, ReplicaMap};
+use crate::contract::{NodeId, ReplicaId};
+
+use super::message::RequestId;
+use super::object::Object;
+
+/// How long a call may wait for others before it is forgotten, in nanoseconds: far longer than any client waits.
+const PENDING_NS_MAX: u64 = 60_000_000_000;
+
+/// Copies of a write request are told from new ones among the last so many.
+const REQUESTS_REMEMBERED: u64 = 4_096;
+
+/// What a replica knows about calls under way. Nothing of it outlives the process but the numbers of write
+/// requests.
+#[derive(Clone, Debug, Default)]
+pub struct Calls {
+    pending: IndexMap<RequestId, Pending, FxBuildHasher>,
+    /// Per receiver: write requests sent to it.
+    sent: ReplicaMap<u64>,
+    /// Per sender: write requests served.
+    served: ReplicaMap<DotSet>,
+}
+
+/// A call that waits for other nodes.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    /// When it began, on the replica's clock.
+    pub since_ns: u64,
+    /// Replies still needed.
+    pub missing: u16,
+    /// Who has replied.
+    pub replied: SmallVec<[NodeId; 4]>,
+    /// For a read: what has been gathered, with its whole context.
+    pub gathered: Object,
+}
+
+impl Calls {
+    /// Begins to wait; false when the call is already waiting.
+    pub fn begin(&mut self, id: RequestId, now_ns: u64, missing: u16, gathered: Object) -> bool {
+        let pending = Pending { since_ns: now_ns, missing, replied: SmallVec::new(), gathered };
+        match self.pending.entry(id) {
+            indexmap::map::Entry::Occupied(_) => false,
+            indexmap::map::Entry::Vacant(entry) => {
+                entry.insert(pending);
+                true
+            }
+        }
+    }
+
+    /// Notes a reply of `from`. The call, for `gather` to work on, unless it is over or `from` has replied
+    /// before; taken out when nothing is missing any more.
+    pub fn reply(&mut self, id: RequestId, from: NodeId, gather: impl FnOnce(&mut Object)) -> Option<Object> {
+        let pending = self.pending.get_mut(&id)?;
+        if pending.replied.contains(&from) {
+            return None;
+        }
+        pending.replied.push(from);
+        gather(&mut pending.gathered);
+        pending.missing -= 1;
+        if pending.missing > 0 {
+            return None;
+        }
+        self.pending.swap_remove(&id).map(|pending| pending.gathered)
+    }
+
+    /// The number of the next write request to `to`.
+    pub fn next_number(&self, to: NodeId) -> u64 {
+        self.sent.get(ReplicaId::first(to)).copied().unwrap_or(0) + 1
+    }
+
+    /// Write requests to `to` are numbered up to `number`.
+    pub fn note_sent(&mut self, to: NodeId, number: u64) {
+        *self.sent.entry(ReplicaId::first(to)) = number;
+    }
+
+    /// True the first time that write request `number` of `from` comes. One that is too late to be told from a
+    /// copy is taken for one.
+    pub fn note_served(&mut self, from: NodeId, number: u64) -> bool {
+        let served = self.served.entry(ReplicaId::first(from));
+        let new = served.insert(number);
+        served.raise(served.max().saturating_sub(REQUESTS_REMEMBERED));
+        new
+    }
+
+    /// Forgets calls that nobody can be waiting for any more.
+    pub fn expire(&mut self, now_ns: u64) {
+        self.pending.retain(|_, pending| now_ns.saturating_sub(pending.since_ns) < PENDING_NS_MAX);
+    }
+
+    /// Number of calls under way.
+    pub fn len(&self) -> usize {
+        self.pending.len()
+    }
+}

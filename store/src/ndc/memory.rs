@@ -1,0 +1,153 @@
+//! What a replica remembers about the spreading of writes, until nobody can miss them any more.
+
+use std::collections::VecDeque;
+
+use crate::clock::{NodeClock, ReplicaMap};
+use crate::contract::{Dot, Key, ReplicaId};
+
+/// The dot-key map (DKM): the key of each known dot that some peer may still miss. Anti-entropy finds the
+/// objects to send by it.
+#[derive(Clone, Debug, Default)]
+pub struct DotKeyMap {
+    origins: ReplicaMap<KeyLog>,
+    len: usize,
+}
+
+/// The keys of one origin's dots: `keys[i]` belongs to counter `first + i`.
+#[derive(Clone, Debug, Default)]
+struct KeyLog {
+    first: u64,
+    keys: VecDeque<Option<Key>>,
+}
+
+impl DotKeyMap {
+    /// Remembers that `dot` is a write to `key`.
+    pub fn insert(&mut self, dot: Dot, key: Key) {
+        let log = self.origins.entry(dot.origin);
+        if log.keys.is_empty() {
+            log.first = dot.counter;
+        }
+        while dot.counter < log.first {
+            log.keys.push_front(None);
+            log.first -= 1;
+        }
+        let place = (dot.counter - log.first) as usize;
+        if place >= log.keys.len() {
+            log.keys.resize(place + 1, None);
+        }
+        self.len += usize::from(log.keys[place].replace(key).is_none());
+    }
+
+    /// The key of `dot`, unless it is forgotten or was never known.
+    pub fn key(&self, dot: Dot) -> Option<Key> {
+        let log = self.origins.get(dot.origin)?;
+        let place = dot.counter.checked_sub(log.first)?;
+        *log.keys.get(place as usize)?
+    }
+
+    /// Forgets every dot for which `is_everywhere(dot, key)`; `everywhere(origin)` is a counter up to which it
+    /// is known to be true, so that those need not be asked one by one. `each` turns the asking off where the
+    /// counter says it all.
+    pub fn prune(
+        &mut self,
+        everywhere: impl Fn(ReplicaId) -> u64,
+        each: bool,
+        is_everywhere: impl Fn(Dot, Key) -> bool,
+    ) {
+        for (origin, log) in self.origins.iter_mut() {
+            let safe = everywhere(origin);
+            if each {
+                for (key, counter) in log.keys.iter_mut().zip(log.first..) {
+                    if key.is_some_and(|key| counter > safe && is_everywhere(Dot { origin, counter }, key)) {
+                        *key = None;
+                        self.len -= 1;
+                    }
+                }
+            }
+            while let Some(first) = log.keys.front()
+                && (first.is_none() || log.first <= safe)
+            {
+                self.len -= usize::from(first.is_some());
+                log.keys.pop_front();
+                log.first += 1;
+            }
+        }
+    }
+
+    /// Number of dots remembered.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+}
+
+/// Watermarks (WM): for each peer, up to which counter it is known to hold each origin's writes without a gap.
+/// Gossiped, so that knowledge spreads faster than by asking everybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watermarks(ReplicaMap<ReplicaMap<u64>>);
+
+impl Watermarks {
+    /// Takes in what `peer` said of itself.
+    pub fn learn_clock(&mut self, peer: ReplicaId, clock: &NodeClock) {
+        let row = self.0.entry(peer);
+        for (origin, known) in clock.iter() {
+            let cell = row.entry(origin);
+            *cell = (*cell).max(known.base());
+        }
+    }
+
+    /// Takes in what somebody else knows.
+    pub fn learn(&mut self, others: &Watermarks) {
+        for (peer, theirs) in others.0.iter() {
+            let row = self.0.entry(peer);
+            for (origin, base) in theirs.iter() {
+                let cell = row.entry(origin);
+                *cell = (*cell).max(*base);
+            }
+        }
+    }
+
+    /// `peer` holds all writes of `origin` up to this counter, as far as is known here.
+    pub fn base(&self, peer: ReplicaId, origin: ReplicaId) -> u64 {
+        self.0.get(peer).and_then(|row| row.get(origin)).copied().unwrap_or(0)
+    }
+
+    /// Size when sent: each cell 12 bytes.
+    pub fn wire_bytes(&self) -> u32 {
+        self.0.iter().map(|(_, row)| 4 + 12 * row.iter().count() as u32).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{NodeId, Priority};
+
+    fn dot(node: u16, counter: u64) -> Dot {
+        Dot { origin: ReplicaId::first(NodeId(node)), counter }
+    }
+
+    #[test]
+    fn dots_are_found_in_whatever_order_they_come_and_forgotten_one_by_one() {
+        let key = |index| Key::new(index, Priority::P0);
+        let mut map = DotKeyMap::default();
+        for counter in [5, 3, 9, 4] {
+            map.insert(dot(0, counter), key(counter as u32));
+            map.insert(dot(0, counter), key(counter as u32));
+        }
+        map.insert(dot(1, 1), key(100));
+        assert_eq!(map.len(), 5);
+        assert_eq!(map.key(dot(0, 3)), Some(key(3)));
+        assert_eq!(map.key(dot(0, 9)), Some(key(9)));
+        for absent in [dot(0, 2), dot(0, 6), dot(0, 10), dot(1, 2), dot(2, 1)] {
+            assert_eq!(map.key(absent), None);
+        }
+        map.prune(|origin| if origin.node.0 == 0 { 3 } else { 0 }, true, |dot, _| dot.counter == 5);
+        assert_eq!(map.len(), 3);
+        assert_eq!((map.key(dot(0, 3)), map.key(dot(0, 5))), (None, None));
+        assert_eq!((map.key(dot(0, 4)), map.key(dot(0, 9))), (Some(key(4)), Some(key(9))));
+        map.prune(|_| 9, false, |_, _| unreachable!());
+        assert_eq!(map.len(), 0);
+        map.insert(dot(0, 10), key(1));
+        assert_eq!(map.key(dot(0, 10)), Some(key(1)));
+    }
+}

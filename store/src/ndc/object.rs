@@ -1,0 +1,162 @@
+//! Objects: what a key's versions are and which writes they have seen.
+//!
+//! The algebra is that of dotted version vectors with the node's clock factored out (Gonçalves et al., DAIS
+//! 2015, section 4). A stored object has been *stripped*: context that the node's clock implies is left out.
+//! Before two objects meet, each is *filled* from the clock of the node that it comes from; here filling
+//! happens while looking ([`Side::has_seen`]) and copies nothing.
+
+use smallvec::SmallVec;
+
+use crate::clock::NodeClock;
+use crate::contract::{Dot, ReplicaId, Value, Version};
+
+/// For one key: all of an origin's writes to it up to a counter have been seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Context(SmallVec<[(ReplicaId, u64); 1]>);
+
+impl Context {
+    /// True when the context says that `dot`, a write to its key, has been seen.
+    pub fn covers(&self, dot: Dot) -> bool {
+        dot.counter <= self.counter(dot.origin)
+    }
+
+    /// The largest counter of `origin` that has been seen; 0 for none.
+    pub fn counter(&self, origin: ReplicaId) -> u64 {
+        self.0.iter().find(|(id, _)| *id == origin).map_or(0, |(_, counter)| *counter)
+    }
+
+    /// All writes of `origin` to the key up to `counter` have been seen, too.
+    pub fn raise(&mut self, origin: ReplicaId, counter: u64) {
+        match self.0.binary_search_by_key(&origin, |(id, _)| *id) {
+            Ok(at) => self.0[at].1 = self.0[at].1.max(counter),
+            Err(at) => self.0.insert(at, (origin, counter)),
+        }
+    }
+
+    /// The entries, in the order of the origins.
+    pub fn iter(&self) -> impl Iterator<Item = (ReplicaId, u64)> {
+        self.0.iter().copied()
+    }
+
+    /// True when nothing is said to have been seen.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Drops what `clock` implies: entries up to its base. The sparse rest of the clock implies nothing, since
+    /// an entry also speaks for the counters below.
+    pub fn strip(&mut self, clock: &NodeClock) {
+        self.0.retain(|(origin, counter)| *counter > clock.base(*origin));
+    }
+}
+
+/// The versions of a key and their causal context, which holds for that key only.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Object {
+    /// In the order of their dots; several when writes were concurrent.
+    pub versions: SmallVec<[Version; 1]>,
+    /// What has been seen, beyond what the clock of the holder implies.
+    pub context: Context,
+}
+
+/// One of two objects that meet, as its own node sees it.
+#[derive(Clone, Copy)]
+pub struct Side<'a> {
+    /// Its versions.
+    pub versions: &'a [Version],
+    /// Its stripped context.
+    pub context: &'a Context,
+    /// A write that it has seen beside the context.
+    pub dot: Option<Dot>,
+    /// The clock of the node where the object was stripped; absent when the context is whole.
+    pub clock: Option<&'a NodeClock>,
+}
+
+impl Side<'_> {
+    /// True when this side knows of `dot`, a write to its key: it shows it or has seen it overwritten.
+    pub fn has_seen(&self, dot: Dot) -> bool {
+        self.context.covers(dot)
+            // A replica's write has seen all that came in there before it.
+            || self.dot.is_some_and(|own| own.origin == dot.origin && own.counter >= dot.counter)
+            || self.clock.is_some_and(|clock| clock.base(dot.origin) >= dot.counter)
+    }
+}
+
+/// What a merge did to the versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// This version is new.
+    Shown(Version),
+    /// This version has been overwritten.
+    Hidden(Dot),
+}
+
+impl Object {
+    /// True when nothing needs to be stored.
+    pub fn is_empty(&self) -> bool {
+        self.versions.is_empty() && self.context.is_empty()
+    }
+
+    /// Merges `other` into this object, whose context is filled from `clock`: a version stays that both have,
+    /// or that one has and the other has not seen; what either has seen is seen.
+    ///
+    /// Commutative, associative and idempotent over whole objects.
+    pub fn merge(&mut self, clock: Option<&NodeClock>, other: Side<'_>, mut change: impl FnMut(Change)) {
+        let own = Side { versions: &self.versions, context: &self.context, dot: None, clock };
+        let fresh: SmallVec<[Version; 2]> = other
+            .versions
+            .iter()
+            .filter(|theirs| !own.has_seen(theirs.dot) && !own.versions.iter().any(|mine| mine.dot == theirs.dot))
+            .copied()
+            .collect();
+        self.versions.retain(|mine| {
+            let stays = !other.has_seen(mine.dot) || other.versions.iter().any(|theirs| theirs.dot == mine.dot);
+            if !stays {
+                change(Change::Hidden(mine.dot));
+            }
+            stays
+        });
+        for version in fresh {
+            let at = self.versions.partition_point(|mine| mine.dot < version.dot);
+            self.versions.insert(at, version);
+            change(Change::Shown(version));
+        }
+        for (origin, counter) in other.context.iter() {
+            self.context.raise(origin, counter);
+        }
+        if let Some(dot) = other.dot {
+            self.context.raise(dot.origin, dot.counter);
+        }
+    }
+
+    /// Raises the context to the base of `clock` for each of `origins`: the inverse of stripping.
+    pub fn fill(&mut self, clock: &NodeClock, origins: impl IntoIterator<Item = ReplicaId>) {
+        for origin in origins {
+            let base = clock.base(origin);
+            if base > self.context.counter(origin) {
+                self.context.raise(origin, base);
+            }
+        }
+    }
+
+    /// Size when sent: a version with its dot is 24 bytes and the value, a context entry 12.
+    pub fn wire_bytes(&self) -> u32 {
+        wire_bytes(&self.versions, &self.context)
+    }
+}
+
+/// Size of versions and a context when sent.
+pub fn wire_bytes(versions: &[Version], context: &Context) -> u32 {
+    let values: u32 = versions.iter().map(|version| 24 + version.value.bytes).sum();
+    values + 12 * context.len() as u32
+}
+
+/// The version that a write makes: none for a delete.
+pub fn version_of(dot: Dot, value: Value, delete: bool) -> Option<Version> {
+    (!delete).then_some(Version { dot, value })
+}

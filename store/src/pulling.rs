@@ -1,0 +1,59 @@
+//! Whom a replica asks next in anti-entropy.
+
+use crate::contract::NodeId;
+use crate::random::Stream;
+
+/// The peers of a replica in a random order, each asked once before one is asked again: after as many rounds
+/// as there are peers, every peer has been asked, which random picks would only make likely.
+#[derive(Clone, Debug)]
+pub(crate) struct Rounds {
+    peers: Vec<NodeId>,
+    begun: u64,
+}
+
+impl Rounds {
+    pub(crate) fn new(peers: Vec<NodeId>) -> Rounds {
+        Rounds { peers, begun: 0 }
+    }
+
+    /// The number of the next round and the peer to ask in it; nobody when there are no peers.
+    pub(crate) fn next(&mut self, chance: &mut Stream) -> Option<(u64, NodeId)> {
+        let peers = self.peers.len() as u64;
+        if peers == 0 {
+            return None;
+        }
+        let place = self.begun % peers;
+        if place == 0 {
+            chance.shuffle(&mut self.peers);
+        }
+        self.begun += 1;
+        Some((self.begun, self.peers[place as usize]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_peer_has_its_turn_in_every_cycle() {
+        let mut chance = Stream::new(1, "test", 0);
+        let mut rounds = Rounds::new((1..6).map(NodeId).collect());
+        let mut orders = std::collections::BTreeSet::new();
+        for cycle in 0..20u64 {
+            let asked: Vec<NodeId> = (1..6)
+                .map(|turn| {
+                    let (round, peer) = rounds.next(&mut chance).unwrap();
+                    assert_eq!(round, cycle * 5 + turn);
+                    peer
+                })
+                .collect();
+            let mut sorted = asked.clone();
+            sorted.sort_unstable();
+            assert!(sorted.into_iter().eq((1..6).map(NodeId)));
+            orders.insert(asked);
+        }
+        assert!(orders.len() > 10, "the order changes");
+        assert!(Rounds::new(Vec::new()).next(&mut chance).is_none());
+    }
+}
