@@ -1,0 +1,105 @@
+//! A node: a replica with its timers, its disk and its chance.
+
+use std::collections::VecDeque;
+
+use kvsim_checkers::trace::{self, What, WriteId};
+use kvsim_store::{Dot, Env, Level, NodeId, Observation, Outbox, Output, Replica, ReplicaId, Stream, Version};
+
+/// A node and what belongs to it.
+pub struct Host<R: Replica> {
+    pub id: ReplicaId,
+    pub replica: R,
+    chance: Stream,
+    /// The armed timers with the number of their arming.
+    timers: Vec<(R::Timer, u32)>,
+    armings: u32,
+    /// When everything appended so far is durable.
+    pub durable_ns: u64,
+    /// Outputs that wait for records before them, in order.
+    pub held: VecDeque<Held<R>>,
+}
+
+/// An output that waits until the records before it are durable.
+pub struct Held<R: Replica> {
+    pub ready_ns: u64,
+    pub cause: u64,
+    pub output: Output<R>,
+    pub targets: Vec<NodeId>,
+    pub versions: Vec<Version>,
+}
+
+impl<R: Replica> Held<R> {
+    pub fn new(ready_ns: u64, cause: u64, output: Output<R>, targets: &[NodeId], versions: &[Version]) -> Held<R> {
+        Held { ready_ns, cause, output, targets: targets.to_vec(), versions: versions.to_vec() }
+    }
+}
+
+impl<R: Replica> Host<R> {
+    pub fn new(id: ReplicaId, replica: R, chance: Stream) -> Host<R> {
+        Host { id, replica, chance, timers: Vec::new(), armings: 0, durable_ns: 0, held: VecDeque::new() }
+    }
+
+    /// The replica, and what it may use in a step.
+    pub fn env<'a>(
+        &'a mut self,
+        members: &'a [ReplicaId],
+        now_ns: u64,
+        outbox: &'a mut Outbox<R>,
+    ) -> (&'a mut R, Env<'a, R>) {
+        (&mut self.replica, Env { me: self.id, members, now_ns, chance: &mut self.chance, outbox })
+    }
+
+    /// Arms a timer, in place of an earlier arming; returns the number by which it fires.
+    pub fn arm(&mut self, timer: R::Timer) -> u32 {
+        self.armings = self.armings.wrapping_add(1);
+        match self.timers.iter_mut().find(|(armed, _)| *armed == timer) {
+            Some((_, arming)) => *arming = self.armings,
+            None => self.timers.push((timer, self.armings)),
+        }
+        self.armings
+    }
+
+    pub fn disarm(&mut self, timer: R::Timer) {
+        self.timers.retain(|(armed, _)| *armed != timer);
+    }
+
+    /// The timer that was armed with this number, unless it was disarmed or armed again since.
+    pub fn fire(&mut self, arming: u32) -> Option<R::Timer> {
+        let at = self.timers.iter().position(|(_, armed)| *armed == arming)?;
+        Some(self.timers.swap_remove(at).0)
+    }
+
+    /// The next output whose time has come.
+    pub fn next_ready(&mut self, now_ns: u64) -> Option<Held<R>> {
+        self.held.pop_front_if(|held| held.ready_ns <= now_ns)
+    }
+}
+
+/// A dot as recordings name it.
+pub fn write_id(dot: Dot) -> WriteId {
+    WriteId { node: dot.origin.node.0, incarnation: dot.origin.incarnation, counter: dot.counter }
+}
+
+/// A level as recordings name it.
+pub fn level_out(level: Level) -> trace::Level {
+    match level {
+        Level::Eventual => trace::Level::Eventual,
+    }
+}
+
+/// A level as stores name it.
+pub fn level_in(level: trace::Level) -> Level {
+    match level {
+        trace::Level::Eventual => Level::Eventual,
+    }
+}
+
+/// An observation as recordings say it.
+pub fn observed(observation: Observation) -> What {
+    match observation {
+        Observation::Wrote { call, dot } => What::Wrote { op: call.0, write: write_id(dot) },
+        Observation::Known(dot) => What::Known { write: write_id(dot) },
+        Observation::Visible { level, dot } => What::Visible { level: level_out(level), write: write_id(dot) },
+        Observation::Hidden { level, dot } => What::Hidden { level: level_out(level), write: write_id(dot) },
+    }
+}

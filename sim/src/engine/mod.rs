@@ -1,0 +1,477 @@
+//! Executes a plan: takes the earliest event, hands it to a replica, carries out what the replica says.
+//!
+//! The engine decides nothing. What the plan does not fix (the fate of a message, a replica's own draws)
+//! follows from the plan's seed. The loop allocates nothing per event once its buffers have grown: events and
+//! messages live in slots that are used again, and a multicast is one message.
+
+mod host;
+mod payloads;
+mod queue;
+mod sessions;
+mod tracer;
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use kvsim_checkers::trace::{FaultName, GaugeName, Header, Node, Overwrites, What};
+use kvsim_store::{Input, Key, NodeId, Outbox, Output, Replica, ReplicaId, Stream};
+
+use crate::net::{Fate, Network};
+use crate::plan::{FaultKind, Plan};
+
+use host::{Held, Host, level_out, observed, write_id};
+use payloads::Payloads;
+use sessions::Sessions;
+use tracer::Tracer;
+
+pub use queue::Queue;
+pub use tracer::{Nothing, Sink};
+
+/// What a run comes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// The fingerprint of everything that happened.
+    pub trace_hash: u64,
+    /// Number of recorded events.
+    pub events: u64,
+    /// Virtual time at the end, in nanoseconds.
+    pub end_ns: u64,
+    /// Messages that reached a replica.
+    pub deliveries: u64,
+    /// Timers that ran out.
+    pub timers: u64,
+    /// False when the sink ended the run early.
+    pub complete: bool,
+}
+
+/// A store that stopped with a panic: a finding about the store, not a failure of the simulator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorePanic {
+    /// What the store said.
+    pub message: String,
+    /// Where it happened.
+    pub node: Node,
+    /// When, in nanoseconds of virtual time.
+    pub at_ns: u64,
+    /// The run up to there.
+    pub until: Outcome,
+}
+
+/// The tables of the recording of this run.
+pub fn header<R: Replica>(plan: &Plan, config: &R::Config) -> Header {
+    let keys = keys(plan);
+    let everywhere = |key: &Key| (0..plan.replicas).all(|node| R::holds(config, NodeId(node), *key));
+    let placement = if keys.iter().all(everywhere) {
+        Vec::new()
+    } else {
+        let holders = |key: &Key| (0..plan.replicas).filter(|node| R::holds(config, NodeId(*node), *key)).collect();
+        keys.iter().map(holders).collect()
+    };
+    Header {
+        scenario: plan.scenario.clone(),
+        seed: plan.seed,
+        store: plan.store.name.clone(),
+        nodes: plan.replicas,
+        sessions: plan.sessions.iter().map(|session| session.name.clone()).collect(),
+        keys: plan.keys.clone(),
+        placement,
+        kinds: R::MESSAGE_KINDS.iter().map(|kind| kind.to_string()).collect(),
+        faults: plan
+            .faults
+            .iter()
+            .map(|fault| FaultName { name: fault.name.clone(), place: fault.place.clone() })
+            .collect(),
+        gauges: R::GAUGES
+            .iter()
+            .map(|gauge| GaugeName {
+                name: gauge.name.to_string(),
+                meaning: gauge.meaning.to_string(),
+                residue: gauge.residue,
+            })
+            .collect(),
+        overwrites: match R::OVERWRITES {
+            kvsim_store::Overwrites::Read => Overwrites::Read,
+            kvsim_store::Overwrites::Held => Overwrites::Held,
+        },
+        settling_from_ns: (plan.settle_ns > 0).then_some(plan.workload_end_ns),
+        end_ns: plan.end_ns(),
+    }
+}
+
+/// Executes `plan` on replicas of type `R`. The plan must be [valid](Plan::validate).
+///
+/// # Errors
+/// When the store panics. A panic of the engine itself passes through.
+pub fn run<R: Replica>(plan: &Plan, config: &R::Config, sink: &mut dyn Sink) -> Result<Outcome, StorePanic> {
+    let mut engine = Engine::<R>::new(plan, sink);
+    let result = catch_unwind(AssertUnwindSafe(|| engine.run(config)));
+    match result {
+        Ok(()) => Ok(engine.outcome()),
+        Err(panic) => match engine.in_store {
+            Some(node) => {
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+                let at_ns = engine.tracer.now_ns;
+                Err(StorePanic { message: text.to_string(), node, at_ns, until: engine.outcome() })
+            }
+            None => resume_unwind(panic),
+        },
+    }
+}
+
+/// The store's names for the keys of the plan.
+fn keys(plan: &Plan) -> Vec<Key> {
+    plan.keys.iter().zip(0..).map(|(name, index)| Key::new(index, crate::plan::priority_of(name))).collect()
+}
+
+/// What is due at some time. Eight bytes, so that the queue stays small.
+#[derive(Clone, Copy, Debug)]
+enum Due {
+    /// A message arrives.
+    Delivery {
+        to: Node,
+        payload: u32,
+    },
+    /// A timer runs out, if it is still armed with this number.
+    Timer {
+        node: Node,
+        arming: u32,
+    },
+    /// A session's next operation falls due.
+    Operation {
+        session: u32,
+    },
+    /// A session gives up on an operation, if it still waits for it.
+    Timeout {
+        op: u32,
+    },
+    /// Records of a node have become durable.
+    Durable {
+        node: Node,
+    },
+    FaultOn {
+        fault: u16,
+    },
+    FaultOff {
+        fault: u16,
+    },
+    Settling,
+}
+
+struct Engine<'a, R: Replica> {
+    plan: &'a Plan,
+    tracer: Tracer<'a>,
+    queue: Queue<Due>,
+    network: Network,
+    payloads: Payloads<R::Message>,
+    hosts: Vec<Host<R>>,
+    members: Vec<ReplicaId>,
+    sessions: Sessions<R::Context>,
+    keys: Vec<Key>,
+    /// Filled by the replica that takes a step, emptied after it.
+    outbox: Outbox<R>,
+    /// The node whose replica is at work.
+    in_store: Option<Node>,
+    outcome: Outcome,
+}
+
+impl<'a, R: Replica> Engine<'a, R> {
+    fn new(plan: &'a Plan, sink: &'a mut dyn Sink) -> Engine<'a, R> {
+        let members: Vec<ReplicaId> = (0..plan.replicas).map(|node| ReplicaId::first(NodeId(node))).collect();
+        Engine {
+            plan,
+            tracer: Tracer::new(sink),
+            queue: Queue::new(),
+            network: Network::new(plan, R::MESSAGE_KINDS),
+            payloads: Payloads::new(),
+            hosts: Vec::with_capacity(members.len()),
+            members,
+            sessions: Sessions::new(plan),
+            keys: keys(plan),
+            // No crash can happen yet, so nobody reads a log.
+            outbox: Outbox::new(false),
+            in_store: None,
+            outcome: Outcome { complete: true, ..Outcome::default() },
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        let hash = self.tracer.hash();
+        Outcome { trace_hash: hash.value(), events: hash.events(), end_ns: self.tracer.now_ns, ..self.outcome }
+    }
+
+    fn run(&mut self, config: &R::Config) {
+        self.start(config);
+        let end_ns = self.plan.end_ns();
+        let mut taken = 0u32;
+        while let Some((at_ns, due)) = self.queue.pop()
+            && at_ns <= end_ns
+        {
+            self.tracer.now_ns = at_ns;
+            self.happen(due);
+            taken = taken.wrapping_add(1);
+            if taken.is_multiple_of(4096) && !self.tracer.keep_going() {
+                self.outcome.complete = false;
+                return;
+            }
+        }
+        self.tracer.now_ns = end_ns;
+        self.snapshot();
+    }
+
+    /// Boots the replicas and schedules what the plan fixes.
+    fn start(&mut self, config: &R::Config) {
+        for (number, fault) in (0..).zip(&self.plan.faults) {
+            if matches!(fault.kind, FaultKind::Partition { .. }) {
+                self.queue.push(fault.from_ns, Due::FaultOn { fault: number });
+                self.queue.push(fault.until_ns, Due::FaultOff { fault: number });
+            }
+        }
+        if self.plan.settle_ns > 0 {
+            self.queue.push(self.plan.workload_end_ns, Due::Settling);
+        }
+        for index in 0..self.members.len() {
+            let mut chance = Stream::new(self.plan.seed, "node", index as u64);
+            let id = self.members[index];
+            self.in_store = Some(id.node.0);
+            let mut env = kvsim_store::Env {
+                me: id,
+                members: &self.members,
+                now_ns: 0,
+                chance: &mut chance,
+                outbox: &mut self.outbox,
+            };
+            let replica = R::boot(config, &[], &mut env);
+            self.in_store = None;
+            self.hosts.push(Host::new(id, replica, chance));
+            self.drain(id.node.0, 0);
+        }
+        for session in 0..self.sessions.len() {
+            self.schedule_next(session as u32);
+        }
+    }
+
+    fn happen(&mut self, due: Due) {
+        match due {
+            Due::Delivery { to, payload } => self.deliver(to, payload),
+            Due::Timer { node, arming } => {
+                if let Some(timer) = self.hosts[usize::from(node)].fire(arming) {
+                    self.outcome.timers += 1;
+                    let cause = self.tracer.emit(node, 0, What::TimerFired);
+                    self.step(node, cause, Input::Timer(timer));
+                }
+            }
+            Due::Operation { session } => self.invoke(session),
+            Due::Timeout { op } => {
+                if let Some(session) = self.sessions.finish(op) {
+                    let node = self.plan.sessions[session as usize].node;
+                    self.tracer.emit(node, 0, What::TimedOut { op });
+                    self.schedule_next(session);
+                }
+            }
+            Due::Durable { node } => self.release(node),
+            Due::FaultOn { fault } => self.switch(fault, true),
+            Due::FaultOff { fault } => self.switch(fault, false),
+            Due::Settling => {
+                self.tracer.emit(0, 0, What::Settling);
+                self.network.heal();
+                self.assert_invariants();
+            }
+        }
+    }
+
+    fn switch(&mut self, fault: u16, begins: bool) {
+        self.network.switch(&self.plan.faults[usize::from(fault)].kind, begins);
+        self.tracer.emit(0, 0, if begins { What::FaultOn { fault } } else { What::FaultOff { fault } });
+    }
+
+    fn deliver(&mut self, to: Node, slot: u32) {
+        self.outcome.deliveries += 1;
+        let payload = self.payloads.get(slot);
+        let what = What::Delivered { kind: payload.tag.kind, id: payload.tag.id, from: payload.from.0 };
+        let cause = self.tracer.emit(to, payload.sent, what);
+        self.in_store = Some(to);
+        let (replica, mut env) = self.hosts[usize::from(to)].env(&self.members, self.tracer.now_ns, &mut self.outbox);
+        replica.step(Input::Message { from: payload.from, message: &payload.message }, &mut env);
+        self.in_store = None;
+        self.payloads.release(slot);
+        self.drain(to, cause);
+    }
+
+    fn step(&mut self, node: Node, cause: u64, input: Input<'_, R>) {
+        self.in_store = Some(node);
+        let (replica, mut env) = self.hosts[usize::from(node)].env(&self.members, self.tracer.now_ns, &mut self.outbox);
+        replica.step(input, &mut env);
+        self.in_store = None;
+        self.drain(node, cause);
+    }
+
+    /// A session's next operation begins.
+    fn invoke(&mut self, session: u32) {
+        let plan = &self.plan.sessions[session as usize];
+        let op = self.sessions.begin(session, plan);
+        let key = self.keys[op.key as usize];
+        let (call, context) = self.sessions.call(session, plan, &op, key);
+        let what = What::Invoked {
+            op: op.op,
+            session,
+            action: op.action,
+            key: op.key,
+            value: op.value,
+            level: plan.level,
+            context,
+        };
+        let cause = self.tracer.emit(plan.node, 0, what);
+        self.in_store = Some(plan.node);
+        let (replica, mut env) =
+            self.hosts[usize::from(plan.node)].env(&self.members, self.tracer.now_ns, &mut self.outbox);
+        replica.step(Input::Call { id: kvsim_store::CallId(op.op), call }, &mut env);
+        self.in_store = None;
+        self.drain(plan.node, cause);
+        if self.sessions.waits_for(session, op.op) {
+            self.queue.push(self.tracer.now_ns.saturating_add(plan.timeout_ns), Due::Timeout { op: op.op });
+        }
+    }
+
+    fn schedule_next(&mut self, session: u32) {
+        let plan = &self.plan.sessions[session as usize];
+        if let Some(at_ns) = self.sessions.next_at(session, plan, self.tracer.now_ns)
+            && at_ns < self.plan.workload_end_ns
+        {
+            self.queue.push(at_ns, Due::Operation { session });
+        }
+    }
+
+    /// Carries out what the step that ended has said.
+    fn drain(&mut self, node: Node, cause: u64) {
+        for observation in self.outbox.observations.drain(..) {
+            self.tracer.emit(node, cause, observed(observation));
+        }
+        if self.outbox.outputs.is_empty() {
+            return;
+        }
+        let mut outbox = std::mem::replace(&mut self.outbox, Outbox::new(false));
+        for output in outbox.outputs.drain(..) {
+            let host = &mut self.hosts[usize::from(node)];
+            match output {
+                Output::Arm { timer, after_ns } => {
+                    let arming = host.arm(timer);
+                    let at_ns = self.tracer.now_ns.saturating_add(after_ns);
+                    self.queue.push(at_ns, Due::Timer { node, arming });
+                }
+                Output::Disarm(timer) => host.disarm(timer),
+                Output::Append(_) => {
+                    let durable_ns = self.tracer.now_ns.saturating_add(self.plan.disk.write_ns);
+                    host.durable_ns = host.durable_ns.max(durable_ns);
+                }
+                output if host.durable_ns > self.tracer.now_ns => {
+                    let ready_ns = host.durable_ns;
+                    if host.held.back().is_none_or(|held| held.ready_ns < ready_ns) {
+                        self.queue.push(ready_ns, Due::Durable { node });
+                    }
+                    host.held.push_back(Held::new(ready_ns, cause, output, &outbox.targets, &outbox.versions));
+                }
+                output => self.let_out(node, cause, output, &outbox.targets, &outbox.versions),
+            }
+        }
+        outbox.clear();
+        self.outbox = outbox;
+    }
+
+    /// Lets out what waited for records that are durable now.
+    fn release(&mut self, node: Node) {
+        while let Some(held) = self.hosts[usize::from(node)].next_ready(self.tracer.now_ns) {
+            self.let_out(node, held.cause, held.output, &held.targets, &held.versions);
+        }
+    }
+
+    /// An output leaves the replica.
+    fn let_out(
+        &mut self,
+        node: Node,
+        cause: u64,
+        output: Output<R>,
+        targets: &[NodeId],
+        versions: &[kvsim_store::Version],
+    ) {
+        match output {
+            Output::Send { first, count, message } => {
+                self.send(node, cause, &targets[first as usize..][..count as usize], message);
+            }
+            Output::Answer { call, answer } => {
+                let op = call.0;
+                // A second answer, or one to a session that has given up, has nobody to go to.
+                let Some(session) = self.sessions.finish(op) else { return };
+                if let kvsim_store::Answer::Read { first, count, .. } = &answer {
+                    for version in &versions[*first as usize..][..*count as usize] {
+                        self.tracer.emit(node, cause, What::Returned { op, write: write_id(version.dot) });
+                    }
+                }
+                let refused = matches!(answer, kvsim_store::Answer::Refused(_));
+                self.tracer.emit(node, cause, if refused { What::Refused { op } } else { What::Answered { op } });
+                if let kvsim_store::Answer::Read { context, .. } = answer {
+                    self.sessions.remember(session, op, &self.plan.sessions[session as usize], context);
+                }
+                self.schedule_next(session);
+            }
+            Output::Arm { .. } | Output::Disarm(_) | Output::Append(_) => unreachable!("these do not leave"),
+        }
+    }
+
+    fn send(&mut self, node: Node, cause: u64, targets: &[NodeId], message: R::Message) {
+        let tag = R::tag(&message);
+        let (kind, id) = (tag.kind, tag.id);
+        let what = What::Sent { kind, id, bytes: tag.bytes, copies: targets.len() as u16 };
+        let sent = self.tracer.emit(node, cause, what);
+        let payload = self.payloads.insert(message, tag, NodeId(node), sent);
+        let mut copies = 0;
+        for target in targets {
+            let to = target.0;
+            match self.network.fate(self.plan, self.tracer.now_ns, node, to, tag) {
+                Fate::Lost(by) => drop(self.tracer.emit(node, sent, What::Lost { kind, id, to, by })),
+                Fate::Arrives { at_ns, again_at_ns } => {
+                    copies += 1;
+                    self.queue.push(at_ns, Due::Delivery { to, payload });
+                    if let Some(at_ns) = again_at_ns {
+                        self.tracer.emit(node, sent, What::Duplicated { kind, id, to });
+                        copies += 1;
+                        self.queue.push(at_ns, Due::Delivery { to, payload });
+                    }
+                }
+            }
+        }
+        self.payloads.seal(payload, copies);
+    }
+
+    fn assert_invariants(&mut self) {
+        for host in &self.hosts {
+            self.in_store = Some(host.id.node.0);
+            host.replica.assert_invariants();
+        }
+        self.in_store = None;
+    }
+
+    /// What every replica would answer now, and what it says of its memory.
+    fn snapshot(&mut self) {
+        self.assert_invariants();
+        let mut shown = Vec::new();
+        let mut gauges = vec![0; R::GAUGES.len()];
+        for index in 0..self.hosts.len() {
+            let node = index as Node;
+            self.in_store = Some(node);
+            for level in R::LEVELS {
+                shown.clear();
+                self.hosts[index].replica.visible(*level, &mut |key, version| shown.push((key.index(), version.dot)));
+                shown.sort_unstable();
+                for (key, dot) in &shown {
+                    let what = What::Holds { level: level_out(*level), key: *key, write: write_id(*dot) };
+                    self.tracer.emit(node, 0, what);
+                }
+            }
+            self.hosts[index].replica.gauges(&mut gauges);
+            for (gauge, value) in (0..).zip(&gauges) {
+                self.tracer.emit(node, 0, What::Gauge { gauge, value: *value });
+            }
+        }
+        self.in_store = None;
+    }
+}

@@ -1,0 +1,51 @@
+//! Numbering, hashing and handing on what happens.
+
+use kvsim_checkers::trace::{Event, Node, TraceHash, What};
+
+/// Takes the events of a run, in order.
+pub trait Sink {
+    /// The next event.
+    fn event(&mut self, event: &Event);
+
+    /// Asked now and then: false ends the run early.
+    fn keep_going(&self) -> bool {
+        true
+    }
+}
+
+/// Takes nothing: for runs of which only the trace hash counts.
+pub struct Nothing;
+
+impl Sink for Nothing {
+    fn event(&mut self, _: &Event) {}
+}
+
+/// Gives each event its number, hashes it and hands it on.
+pub(super) struct Tracer<'a> {
+    pub now_ns: u64,
+    hash: TraceHash,
+    sink: &'a mut dyn Sink,
+}
+
+impl<'a> Tracer<'a> {
+    pub fn new(sink: &'a mut dyn Sink) -> Tracer<'a> {
+        Tracer { now_ns: 0, hash: TraceHash::default(), sink }
+    }
+
+    /// Something happens now; returns its number.
+    pub fn emit(&mut self, node: Node, cause: u64, what: What) -> u64 {
+        let number = self.hash.events() + 1;
+        let event = Event { number, at_ns: self.now_ns, cause, node, what };
+        self.hash.event(&event);
+        self.sink.event(&event);
+        number
+    }
+
+    pub fn keep_going(&self) -> bool {
+        self.sink.keep_going()
+    }
+
+    pub fn hash(&self) -> &TraceHash {
+        &self.hash
+    }
+}

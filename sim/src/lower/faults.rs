@@ -1,0 +1,138 @@
+//! The timetable of faults.
+
+use kvsim_checkers::trace::Node;
+use kvsim_store::Stream;
+
+use super::Exponential;
+use crate::plan::{Cut, FaultKind, FaultPlan};
+use crate::scenario::{Fault, FaultSpec, RandomShape, Scenario, Shape};
+
+/// All faults of the run, in the scenario's order; those drawn at random in the order of time.
+pub fn timetable(scenario: &Scenario, seed: u64) -> Vec<FaultPlan> {
+    let mut plans = Vec::new();
+    for (fault, number) in scenario.faults.iter().zip(0..) {
+        match &fault.kind {
+            FaultSpec::Partition { at_ns, for_ns, shape } => {
+                let cuts = cuts(shape, scenario.replicas);
+                plans.push(partition(fault, fault.name.clone(), *at_ns, at_ns + for_ns, cuts));
+            }
+            FaultSpec::RandomPartitions { every_ns, lasting_ns, shapes } => {
+                let mut chance = Stream::new(seed, "fault", number);
+                let (gap, length) = (Exponential::new(*every_ns), Exponential::new(*lasting_ns));
+                let mut now_ns = gap.draw(&mut chance);
+                let mut count = 0;
+                while now_ns < scenario.duration_ns {
+                    // At least a nanosecond, or a mean of 0 would never come to an end.
+                    let until_ns = now_ns.saturating_add(length.draw(&mut chance).max(1)).min(scenario.duration_ns);
+                    let kind = shapes[chance.below(shapes.len() as u64) as usize];
+                    let cuts = cuts(&drawn(kind, scenario.replicas, &mut chance), scenario.replicas);
+                    plans.push(partition(fault, format!("{}#{count}", fault.name), now_ns, until_ns, cuts));
+                    count += 1;
+                    now_ns = until_ns.saturating_add(gap.draw(&mut chance));
+                }
+            }
+            FaultSpec::Drop { kind, id, from, to } => plans.push(FaultPlan {
+                name: fault.name.clone(),
+                place: fault.place.clone(),
+                from_ns: 0,
+                until_ns: scenario.duration_ns,
+                kind: FaultKind::Drop { kind: kind.clone(), id: *id, from: *from, to: to.clone() },
+            }),
+        }
+    }
+    plans
+}
+
+fn partition(fault: &Fault, name: String, from_ns: u64, until_ns: u64, cuts: Vec<Cut>) -> FaultPlan {
+    FaultPlan { name, place: fault.place.clone(), from_ns, until_ns, kind: FaultKind::Partition { cuts } }
+}
+
+/// Chooses the nodes of a shape. A cluster of fewer than three nodes has no bridge: its node is isolated.
+fn drawn(kind: RandomShape, nodes: u16, chance: &mut Stream) -> Shape {
+    let mut order: Vec<Node> = (0..nodes).collect();
+    chance.shuffle(&mut order);
+    match kind {
+        RandomShape::Halves => {
+            let size = 1 + chance.below(u64::from(nodes.max(2)) - 1) as usize;
+            let (one, other) = order.split_at(size.min(order.len()));
+            Shape::Groups(vec![sorted(one), sorted(other)])
+        }
+        RandomShape::Isolate => Shape::Isolate(vec![order[0]]),
+        RandomShape::OneWay => Shape::OneWay { from: vec![order[0]], to: sorted(&order[1..]) },
+        RandomShape::Bridge if nodes >= 3 => Shape::Bridge(order[0]),
+        RandomShape::Bridge => Shape::Isolate(vec![order[0]]),
+    }
+}
+
+fn sorted(nodes: &[Node]) -> Vec<Node> {
+    let mut nodes = nodes.to_vec();
+    nodes.sort_unstable();
+    nodes
+}
+
+/// The links that a shape cuts.
+fn cuts(shape: &Shape, nodes: u16) -> Vec<Cut> {
+    let others = |than: &[Node]| -> Vec<Node> { (0..nodes).filter(|node| !than.contains(node)).collect() };
+    match shape {
+        Shape::Groups(groups) => groups
+            .iter()
+            .enumerate()
+            .flat_map(|(i, from)| {
+                let rest = groups.iter().enumerate().filter(move |(j, _)| *j != i);
+                rest.map(|(_, to)| Cut { from: from.clone(), to: to.clone() })
+            })
+            .collect(),
+        Shape::Isolate(alone) => alone
+            .iter()
+            .flat_map(|node| {
+                let (node, rest) = (vec![*node], others(&[*node]));
+                [Cut { from: node.clone(), to: rest.clone() }, Cut { from: rest, to: node }]
+            })
+            .collect(),
+        Shape::OneWay { from, to } => vec![Cut { from: from.clone(), to: to.clone() }],
+        Shape::Bridge(bridge) => {
+            let rest = others(&[*bridge]);
+            let (low, high) = rest.split_at(rest.len() / 2);
+            cuts(&Shape::Groups(vec![low.to_vec(), high.to_vec()]), nodes)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The cut links of a shape on four nodes, as `from->to`.
+    fn links(shape: &Shape) -> Vec<String> {
+        let cuts = cuts(shape, 4);
+        let mut links: Vec<String> = cuts
+            .iter()
+            .flat_map(|cut| cut.from.iter().flat_map(|from| cut.to.iter().map(move |to| format!("{from}->{to}"))))
+            .collect();
+        links.sort();
+        links
+    }
+
+    #[test]
+    fn shapes_cut_the_links_that_their_names_say() {
+        assert_eq!(links(&Shape::Groups(vec![vec![0], vec![1, 2]])), ["0->1", "0->2", "1->0", "2->0"]);
+        assert_eq!(links(&Shape::Isolate(vec![3])), ["0->3", "1->3", "2->3", "3->0", "3->1", "3->2"]);
+        assert_eq!(links(&Shape::OneWay { from: vec![1], to: vec![0, 2] }), ["1->0", "1->2"]);
+        // 1 | 2, 3 with 0 between them.
+        assert_eq!(links(&Shape::Bridge(0)), ["1->2", "1->3", "2->1", "3->1"]);
+    }
+
+    #[test]
+    fn drawn_shapes_name_every_node_at_most_once() {
+        let mut chance = Stream::new(1, "test", 0);
+        for nodes in 1..6 {
+            for kind in [RandomShape::Halves, RandomShape::Isolate, RandomShape::OneWay, RandomShape::Bridge] {
+                for _ in 0..50 {
+                    for cut in cuts(&drawn(kind, nodes, &mut chance), nodes) {
+                        assert!(cut.from.iter().all(|node| *node < nodes && !cut.to.contains(node)));
+                    }
+                }
+            }
+        }
+    }
+}

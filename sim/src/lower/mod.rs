@@ -1,0 +1,76 @@
+//! From a scenario and a seed to a plan: everything that is left to chance, but for the fate of messages, is
+//! decided here.
+//!
+//! Each concern draws from a stream of its own, so that one more client changes no other client and one more
+//! fault changes no client.
+
+mod faults;
+mod workload;
+
+use kvsim_store::Stream;
+
+use crate::net::Delay;
+use crate::plan::{LinkPlan, Plan};
+use crate::scenario::{Scenario, Settle};
+
+/// Makes the plan of `scenario` for `seed`. `made_by` is the program's name and version.
+///
+/// # Errors
+/// When the plan would be larger than any run can be, in words.
+pub fn lower(scenario: &Scenario, seed: u64, made_by: &str) -> Result<Plan, String> {
+    let (keys, sessions) = workload::sessions(scenario, seed)?;
+    Ok(Plan {
+        schema: Plan::SCHEMA,
+        made_by: made_by.to_string(),
+        scenario: scenario.name.clone(),
+        seed,
+        replicas: scenario.replicas,
+        workload_end_ns: scenario.duration_ns,
+        settle_ns: settle_ns(scenario),
+        store: scenario.store.clone(),
+        disk: scenario.disk,
+        net: scenario.net.clone(),
+        links: scenario.links.clone(),
+        keys,
+        sessions,
+        faults: faults::timetable(scenario, seed),
+        expect: scenario.expect.clone(),
+    })
+}
+
+/// Length of the settling phase. Replicas ask their peers in cycles: within two cycles each has asked every
+/// other once. One such pass brings all data, a second one brings the news that all have it; the third is a
+/// margin. Then contexts and logs are cleaned up, and messages under way take their time.
+fn settle_ns(scenario: &Scenario) -> u64 {
+    match scenario.settle {
+        Settle::Off => 0,
+        Settle::For(ns) => ns,
+        Settle::Auto => {
+            let slowest = |link: &LinkPlan| link.delay.almost_always_below_ns();
+            let links = scenario.links.iter().map(|named| slowest(&named.link));
+            let delay_ns = links.chain([slowest(&scenario.net)]).max().unwrap_or(0);
+            let cycle_ns = scenario
+                .store
+                .anti_entropy_ns
+                .map_or(0, |every_ns| every_ns.saturating_mul(u64::from(scenario.replicas.saturating_sub(1)) * 2));
+            let passes_ns = cycle_ns.saturating_mul(3);
+            let margin_ns = delay_ns.saturating_mul(10).saturating_add(scenario.store.strip_ns.saturating_mul(3));
+            passes_ns.saturating_add(margin_ns).saturating_add(scenario.disk.write_ns.saturating_mul(10))
+        }
+    }
+}
+
+/// Draws times with an exponential distribution.
+struct Exponential {
+    quantiles: crate::net::Quantiles,
+}
+
+impl Exponential {
+    fn new(mean_ns: u64) -> Exponential {
+        Exponential { quantiles: crate::net::Quantiles::new(&Delay::Exponential { mean: mean_ns }) }
+    }
+
+    fn draw(&self, chance: &mut Stream) -> u64 {
+        self.quantiles.draw(chance.bits())
+    }
+}

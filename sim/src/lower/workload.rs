@@ -1,0 +1,292 @@
+//! What clients do.
+
+use kvsim_checkers::trace::{Action, Node};
+use kvsim_store::Stream;
+
+use super::Exponential;
+use crate::net::power;
+use crate::plan::{self, OpPlan, Plan, SessionPlan};
+use crate::scenario::{ClientGroup, KeyChoice, Keys, Pace, Scenario, Writers};
+
+/// The names of all keys, and all sessions with their operations.
+pub fn sessions(scenario: &Scenario, seed: u64) -> Result<(Vec<String>, Vec<SessionPlan>), String> {
+    let mut keys = Vec::new();
+    let mut sessions = Vec::new();
+    let scripted = scenario.script.iter().flat_map(|session| &session.ops).filter_map(|op| op.value);
+    let mut numbers = Numbers { op: 0, value: scripted.max().unwrap_or(0) };
+    if !scenario.clients.is_empty() {
+        keys = key_names(&scenario.keys, seed);
+        check_size(scenario)?;
+        let popularity = Popularity::new(&scenario.keys);
+        let writing = |group: &&ClientGroup| group.mix.write + group.mix.delete > 0;
+        let writers: u32 = scenario.clients.iter().filter(writing).map(|group| group.sessions).sum();
+        let mut writer = 0;
+        for group in &scenario.clients {
+            for member in 0..group.sessions {
+                let mut chance = Stream::new(seed, "client", sessions.len() as u64);
+                let own = match scenario.keys.writers {
+                    Writers::Many => None,
+                    Writers::One => Some(Own { writer, writers }),
+                };
+                writer += u32::from(writing(&group));
+                let ops = operations(scenario, group, &popularity, own, &mut chance, &mut numbers);
+                sessions.push(generated(scenario, group, member, ops));
+            }
+        }
+    }
+    for session in &scenario.script {
+        let mut ops = Vec::new();
+        for op in &session.ops {
+            let key = keys.iter().position(|name| *name == op.key).unwrap_or_else(|| {
+                keys.push(op.key.clone());
+                keys.len() - 1
+            });
+            let value = match (op.action, op.value) {
+                (Action::Read, _) => 0,
+                (_, Some(value)) => value,
+                (_, None) => numbers.next_value(),
+            };
+            let bytes = if op.action == Action::Write { 8 } else { 0 };
+            ops.push(OpPlan {
+                op: numbers.next_op(),
+                wait_ns: op.at_ns,
+                action: op.action,
+                key: key as u32,
+                value,
+                bytes,
+            });
+        }
+        sessions.push(SessionPlan {
+            name: session.name.clone(),
+            node: session.node,
+            level: session.level,
+            quorum: session.quorum,
+            context: session.context,
+            timeout_ns: session.timeout_ns,
+            pace: plan::Pace::Open,
+            ops,
+        });
+    }
+    Ok((keys, sessions))
+}
+
+/// Numbers for operations and values, unique in the plan.
+struct Numbers {
+    op: u32,
+    value: u64,
+}
+
+impl Numbers {
+    fn next_op(&mut self) -> u32 {
+        self.op += 1;
+        self.op - 1
+    }
+
+    fn next_value(&mut self) -> u64 {
+        self.value += 1;
+        self.value
+    }
+}
+
+/// Refuses a plan that no machine could hold, before it is made.
+fn check_size(scenario: &Scenario) -> Result<(), String> {
+    let operations: u64 = scenario
+        .clients
+        .iter()
+        .map(|group| {
+            let (Pace::Rate { every_ns } | Pace::Think { mean_ns: every_ns }) = group.pace;
+            (scenario.duration_ns / every_ns.max(1)).saturating_mul(u64::from(group.sessions))
+        })
+        .fold(0, u64::saturating_add);
+    if operations >= u64::from(Plan::OP_LIMIT) / 2 {
+        let most = Plan::OP_LIMIT / 2;
+        return Err(format!("about {operations} operations are planned; a run can have {most}: shorten it or slow it"));
+    }
+    Ok(())
+}
+
+fn generated(scenario: &Scenario, group: &ClientGroup, member: u32, ops: Vec<OpPlan>) -> SessionPlan {
+    let places = if group.at.is_empty() { u32::from(scenario.replicas) } else { group.at.len() as u32 };
+    let turn = (member % places) as u16;
+    let node: Node = group.at.get(usize::from(turn)).copied().unwrap_or(turn);
+    SessionPlan {
+        name: format!("{}-{member}", group.name),
+        node,
+        level: group.level,
+        quorum: group.quorum,
+        context: group.context,
+        timeout_ns: group.timeout_ns,
+        pace: match group.pace {
+            Pace::Rate { .. } => plan::Pace::Open,
+            Pace::Think { .. } => plan::Pace::Closed,
+        },
+        ops,
+    }
+}
+
+/// Which keys a session may write when each key has one writer: those whose index leaves the rest `writer`.
+#[derive(Clone, Copy)]
+struct Own {
+    writer: u32,
+    writers: u32,
+}
+
+impl Own {
+    /// The own key nearest below the given one, or the first.
+    fn nearest(self, key: u32, count: u32) -> u32 {
+        let own = key - key % self.writers + self.writer;
+        if own < count { own } else { own - self.writers }
+    }
+}
+
+fn operations(
+    scenario: &Scenario,
+    group: &ClientGroup,
+    popularity: &Popularity,
+    own: Option<Own>,
+    chance: &mut Stream,
+    numbers: &mut Numbers,
+) -> Vec<OpPlan> {
+    let (Pace::Rate { every_ns } | Pace::Think { mean_ns: every_ns }) = group.pace;
+    let gaps = Exponential::new(every_ns);
+    let mix = group.mix;
+    let mut ops = Vec::new();
+    let mut now_ns = 0u64;
+    loop {
+        // At least a nanosecond apart: a session's operations have an order.
+        let gap_ns = gaps.draw(chance).max(1);
+        // Answers only make a closed loop slower: thinking alone bounds the number of its operations.
+        now_ns = now_ns.saturating_add(gap_ns);
+        if now_ns >= scenario.duration_ns {
+            return ops;
+        }
+        let kind = chance.below(u64::from(mix.read) + u64::from(mix.write) + u64::from(mix.delete)) as u32;
+        let action = match kind {
+            kind if kind < mix.read => Action::Read,
+            kind if kind - mix.read < mix.write => Action::Write,
+            _ => Action::Delete,
+        };
+        let mut key = popularity.draw(chance);
+        if action != Action::Read
+            && let Some(own) = own
+        {
+            key = own.nearest(key, scenario.keys.count);
+        }
+        let (least, most) = group.value_bytes;
+        let bytes = least + chance.below(u64::from(most - least) + 1) as u32;
+        ops.push(OpPlan {
+            op: numbers.next_op(),
+            wait_ns: if matches!(group.pace, Pace::Rate { .. }) { now_ns } else { gap_ns },
+            action,
+            key,
+            value: if action == Action::Read { 0 } else { numbers.next_value() },
+            bytes: if action == Action::Write { bytes } else { 0 },
+        });
+    }
+}
+
+/// `k0`, `k1`, ... or, when there are priorities, `P0k0`, `P3k1`, ...
+fn key_names(keys: &Keys, seed: u64) -> Vec<String> {
+    let mut chance = Stream::new(seed, "keys", 0);
+    let plain = keys.priorities[1..] == [0, 0, 0];
+    let total = keys.priorities.iter().map(|weight| u64::from(*weight)).sum();
+    let name = |index: u32| {
+        if plain {
+            return format!("k{index}");
+        }
+        let mut at = chance.below(total);
+        let above = |weight: &u32| {
+            let inside = at < u64::from(*weight);
+            at = at.saturating_sub(u64::from(*weight));
+            inside
+        };
+        let priority = keys.priorities.iter().position(above).expect("the draw is below the total");
+        format!("P{priority}k{index}")
+    };
+    (0..keys.count).map(name).collect()
+}
+
+/// Draws keys by their popularity.
+struct Popularity {
+    choice: KeyChoice,
+    count: u32,
+    /// For zipfian keys: the share of the draws that fall on this key or an earlier one, in 2^-63.
+    cumulative: Vec<u64>,
+}
+
+impl Popularity {
+    fn new(keys: &Keys) -> Popularity {
+        let mut cumulative = Vec::new();
+        if let KeyChoice::Zipfian { exponent_milli } = keys.choice {
+            let exponent = f64::from(exponent_milli) / 1_000.0;
+            let weights: Vec<f64> = (1..=keys.count).map(|rank| power(f64::from(rank), -exponent)).collect();
+            let total: f64 = weights.iter().sum();
+            let mut sum = 0.0;
+            for weight in weights {
+                sum += weight;
+                cumulative.push((sum / total * (1u64 << 63) as f64) as u64);
+            }
+        }
+        Popularity { choice: keys.choice, count: keys.count, cumulative }
+    }
+
+    fn draw(&self, chance: &mut Stream) -> u32 {
+        match self.choice {
+            KeyChoice::Uniform => chance.below(u64::from(self.count)) as u32,
+            KeyChoice::Zipfian { .. } => {
+                let at = chance.bits() >> 1;
+                (self.cumulative.partition_point(|share| *share <= at) as u32).min(self.count - 1)
+            }
+            KeyChoice::Hot { keys, operations } => {
+                let hot = u64::from(self.count) * u64::from(keys.billionths()) / 1_000_000_000;
+                let hot = hot.clamp(1, u64::from(self.count));
+                let cold = u64::from(self.count) - hot;
+                if cold == 0 || operations.picks(chance.bits()) {
+                    chance.below(hot) as u32
+                } else {
+                    (hot + chance.below(cold)) as u32
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::Ratio;
+
+    fn shares(choice: KeyChoice) -> Vec<u32> {
+        let keys = Keys { count: 10, choice, writers: Writers::Many, priorities: [1, 0, 0, 0] };
+        let popularity = Popularity::new(&keys);
+        let mut chance = Stream::new(1, "test", 0);
+        let mut seen = vec![0; 10];
+        for _ in 0..100_000 {
+            seen[popularity.draw(&mut chance) as usize] += 1;
+        }
+        seen
+    }
+
+    #[test]
+    fn keys_are_as_popular_as_asked_for() {
+        assert!(shares(KeyChoice::Uniform).iter().all(|n| (9_500..10_500).contains(n)));
+        // Weights 1, 1/2, 1/3, ...: the first of ten has 1/2.929 of the draws.
+        let zipf = shares(KeyChoice::Zipfian { exponent_milli: 1_000 });
+        assert!((33_600..34_700).contains(&zipf[0]) && (16_600..17_600).contains(&zipf[1]), "{zipf:?}");
+        let ratio = |percent: u64| Ratio::from_billionths(percent * 10_000_000).unwrap();
+        let hot = shares(KeyChoice::Hot { keys: ratio(20), operations: ratio(90) });
+        assert!((44_300..45_700).contains(&hot[1]) && (1_100..1_400).contains(&hot[2]), "{hot:?}");
+    }
+
+    #[test]
+    fn every_key_has_one_owner() {
+        for count in 3..12 {
+            for key in 0..count {
+                for writer in 0..3 {
+                    let own = Own { writer, writers: 3 }.nearest(key, count);
+                    assert!(own < count && own % 3 == writer);
+                }
+            }
+        }
+    }
+}

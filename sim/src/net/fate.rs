@@ -1,0 +1,156 @@
+//! What becomes of each message.
+//!
+//! The fate of a message (lost, how long under way, doubled) is a function of the seed, the link and the
+//! message's own identity; it does not depend on how many messages went before. So one operation or fault
+//! more or less leaves the fate of all other messages alone, which lets a failing run be made smaller step by
+//! step and lets two runs of one seed be compared.
+
+use kvsim_checkers::trace::LostBy;
+use kvsim_store::{GOLDEN, Stream, Tag, scatter};
+
+use super::Quantiles;
+use crate::plan::{FaultKind, LinkPlan, Plan};
+
+/// What becomes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It does not arrive.
+    Lost(LostBy),
+    /// It arrives.
+    Arrives {
+        /// When.
+        at_ns: u64,
+        /// When a second copy arrives, if the network makes one.
+        again_at_ns: Option<u64>,
+    },
+}
+
+/// The state of all links.
+pub struct Network {
+    nodes: usize,
+    /// From ChaCha8, so that the seeds 1, 2, 3 share nothing.
+    keys: [u64; 2],
+    /// Different behaviours; the first is that of all links that are not named.
+    links: Vec<Link>,
+    /// Which behaviour, by link; empty when all are alike.
+    which: Vec<u16>,
+    /// Number of active cuts, by link.
+    cuts: Vec<u16>,
+    /// Messages that explicit drops name, with the fault that does.
+    drops: Vec<(u8, u64, u16)>,
+    /// When the link has sent all that was given to it, by link; empty when no link has a limit.
+    free_at_ns: Vec<u64>,
+    healed: bool,
+}
+
+struct Link {
+    delay: Quantiles,
+    plan: LinkPlan,
+}
+
+impl Network {
+    /// The network of `plan`; `kinds` are the store's names for its messages.
+    pub fn new(plan: &Plan, kinds: &[&str]) -> Network {
+        let nodes = usize::from(plan.replicas);
+        let mut chance = Stream::new(plan.seed, "net", 0);
+        let link = |plan: &LinkPlan| Link { delay: Quantiles::new(&plan.delay), plan: plan.clone() };
+        let mut links = vec![link(&plan.net)];
+        let mut which = Vec::new();
+        for named in &plan.links {
+            which.resize(nodes * nodes, 0);
+            which[usize::from(named.from) * nodes + usize::from(named.to)] = links.len() as u16;
+            links.push(link(&named.link));
+        }
+        let drops = plan.faults.iter().zip(0..).filter_map(|(fault, number)| match &fault.kind {
+            FaultKind::Drop { kind, id, .. } => {
+                let kind = kinds.iter().position(|name| name == kind)?;
+                Some((kind as u8, *id, number))
+            }
+            FaultKind::Partition { .. } => None,
+        });
+        let limited = links.iter().any(|link| link.plan.bytes_per_s.is_some());
+        Network {
+            nodes,
+            keys: [chance.bits(), chance.bits()],
+            links,
+            which,
+            cuts: vec![0; nodes * nodes],
+            drops: drops.collect(),
+            free_at_ns: if limited { vec![0; nodes * nodes] } else { Vec::new() },
+            healed: false,
+        }
+    }
+
+    /// Decides about a message that `from` sends to `to` now.
+    pub fn fate(&mut self, plan: &Plan, now_ns: u64, from: u16, to: u16, tag: Tag) -> Fate {
+        let place = usize::from(from) * self.nodes + usize::from(to);
+        if self.cuts[place] > 0 {
+            return Fate::Lost(LostBy::Fault(cutting_fault(plan, now_ns, from, to)));
+        }
+        if !self.drops.is_empty()
+            && let Some(fault) = self.dropping_fault(plan, from, to, tag)
+        {
+            return Fate::Lost(LostBy::Fault(fault));
+        }
+        let link = &self.links[self.which.get(place).map_or(0, |which| usize::from(*which))];
+        let name = u64::from(tag.kind) << 32 | u64::from(from) << 16 | u64::from(to);
+        let identity = scatter(scatter(self.keys[0] ^ name) ^ self.keys[1] ^ tag.id);
+        let draw = |which: u64| scatter(identity.wrapping_add(which.wrapping_mul(GOLDEN)));
+        if !self.healed && link.plan.loss.billionths() > 0 && link.plan.loss.picks(draw(0)) {
+            return Fate::Lost(LostBy::Chance);
+        }
+        let mut leaves_ns = now_ns;
+        if let Some(bytes_per_s) = link.plan.bytes_per_s {
+            let free_at_ns = &mut self.free_at_ns[place];
+            let sending_ns = u128::from(tag.bytes) * 1_000_000_000 / u128::from(bytes_per_s);
+            leaves_ns = now_ns.max(*free_at_ns).saturating_add(u64::try_from(sending_ns).unwrap_or(u64::MAX));
+            *free_at_ns = leaves_ns;
+        }
+        let arrival = |random| leaves_ns.saturating_add(link.delay.draw(random));
+        let doubled = !self.healed && link.plan.duplicate.billionths() > 0 && link.plan.duplicate.picks(draw(2));
+        Fate::Arrives { at_ns: arrival(draw(1)), again_at_ns: doubled.then(|| arrival(draw(3))) }
+    }
+
+    /// A fault begins (`+1`) or ends (`-1`).
+    pub fn switch(&mut self, fault: &FaultKind, begins: bool) {
+        if let FaultKind::Partition { cuts } = fault {
+            for cut in cuts {
+                for from in &cut.from {
+                    for to in &cut.to {
+                        let count = &mut self.cuts[usize::from(*from) * self.nodes + usize::from(*to)];
+                        *count = if begins { *count + 1 } else { *count - 1 };
+                    }
+                }
+            }
+        }
+    }
+
+    /// From now on every message arrives, once. Delays stay.
+    pub fn heal(&mut self) {
+        self.healed = true;
+        self.cuts.fill(0);
+        self.drops.clear();
+    }
+
+    fn dropping_fault(&self, plan: &Plan, from: u16, to: u16, tag: Tag) -> Option<u16> {
+        let named = self.drops.iter().filter(|(kind, id, _)| (*kind, *id) == (tag.kind, tag.id));
+        named.map(|(_, _, fault)| *fault).find(|fault| match &plan.faults[usize::from(*fault)].kind {
+            FaultKind::Drop { from: sender, to: receivers, .. } => {
+                sender.is_none_or(|sender| sender == from) && (receivers.is_empty() || receivers.contains(&to))
+            }
+            FaultKind::Partition { .. } => false,
+        })
+    }
+}
+
+/// The first fault that cuts the link now.
+fn cutting_fault(plan: &Plan, now_ns: u64, from: u16, to: u16) -> u16 {
+    let cuts_now = |fault: &crate::plan::FaultPlan| match &fault.kind {
+        FaultKind::Partition { cuts } => {
+            (fault.from_ns..fault.until_ns).contains(&now_ns)
+                && cuts.iter().any(|cut| cut.from.contains(&from) && cut.to.contains(&to))
+        }
+        FaultKind::Drop { .. } => false,
+    };
+    plan.faults.iter().position(cuts_now).expect("a link is cut by a fault") as u16
+}

@@ -1,0 +1,346 @@
+//! What the engine executes: a run with every decision made, but for the fate of each message, which follows
+//! from the seed and the message's identity.
+//!
+//! A plan is plain data. It is what a run folder stores, what `replay` executes again, and what a shrinking
+//! search makes smaller.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kvsim_checkers::Verdict;
+use kvsim_checkers::trace::{Action, Level, Node};
+use kvsim_store::{Key, Priority};
+use serde::{Deserialize, Serialize};
+
+use crate::net::{Delay, Ratio};
+
+/// A run with every decision made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Version of this form: [`Plan::SCHEMA`].
+    pub schema: u32,
+    /// The program that made it, for instance `kvsim 0.1.0`.
+    pub made_by: String,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// The seed: message fates and the replicas' own chance follow from it.
+    #[serde(with = "hex")]
+    pub seed: u64,
+    /// Number of nodes.
+    pub replicas: u16,
+    /// No operation begins at or after this time; faults end here.
+    pub workload_end_ns: u64,
+    /// Length of the settling phase; 0 for none.
+    pub settle_ns: u64,
+    /// Which store, and how it is set.
+    pub store: StoreParams,
+    /// Every node's disk.
+    pub disk: DiskPlan,
+    /// Every link that `links` does not name.
+    pub net: LinkPlan,
+    /// Links that differ.
+    pub links: Vec<LinkOverride>,
+    /// Names of the keys; a name that begins with `P0` to `P3` (in any case) gives the priority.
+    pub keys: Vec<String>,
+    /// The clients.
+    pub sessions: Vec<SessionPlan>,
+    /// What goes wrong.
+    pub faults: Vec<FaultPlan>,
+    /// Verdicts expected other than *holds*, by checker.
+    pub expect: BTreeMap<String, Verdict>,
+}
+
+impl Plan {
+    /// The version of the serialised form that this program writes and reads.
+    pub const SCHEMA: u32 = 1;
+
+    /// When the run ends.
+    pub fn end_ns(&self) -> u64 {
+        self.workload_end_ns + self.settle_ns
+    }
+}
+
+/// The priority that a key's name gives: its first two characters when they are `P0` to `P3` in any case,
+/// otherwise P0.
+pub fn priority_of(name: &str) -> Priority {
+    match name.as_bytes() {
+        [b'P' | b'p', b'1', ..] => Priority::P1,
+        [b'P' | b'p', b'2', ..] => Priority::P2,
+        [b'P' | b'p', b'3', ..] => Priority::P3,
+        _ => Priority::P0,
+    }
+}
+
+/// What is wrong with a plan that was edited by hand, or made by another version.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {problem}")]
+pub struct PlanError {
+    /// Which part, for instance `sessions[3].ops[7]`.
+    pub place: String,
+    /// What is wrong with it, and what was expected.
+    pub problem: String,
+}
+
+impl Plan {
+    /// Checks what the types do not say, so that the engine need not: every number refers to something, and
+    /// no time or table is impossible. Whether the store exists is the registry's business.
+    ///
+    /// # Errors
+    /// The first problem.
+    pub fn validate(&self) -> Result<(), PlanError> {
+        let wrong = |place: String, problem: String| Err(PlanError { place, problem });
+        if self.schema != Plan::SCHEMA {
+            let expected = Plan::SCHEMA;
+            return wrong("schema".into(), format!("version {} is not supported, only {expected}", self.schema));
+        }
+        if self.replicas == 0 {
+            return wrong("replicas".into(), "there must be at least one".into());
+        }
+        if self.workload_end_ns.checked_add(self.settle_ns).is_none_or(|end_ns| end_ns > Plan::END_NS_MAX) {
+            return wrong("settle_ns".into(), "the run ends more than 100 years after it began".into());
+        }
+        if self.store.replication.is_some_and(|copies| copies == 0 || copies > self.replicas) {
+            return wrong("store.replication".into(), format!("expected 1 to {}", self.replicas));
+        }
+        if self.keys.len() >= Key::LIMIT as usize {
+            return wrong("keys".into(), format!("at most {}", Key::LIMIT));
+        }
+        let node = |place: String, node: Node| {
+            if node < self.replicas { Ok(()) } else { wrong(place, format!("there is no node n{node}")) }
+        };
+        let link = |place: &str, link: &LinkPlan| match &link.delay {
+            Delay::Uniform { min, max } if min > max || *max == u64::MAX => {
+                wrong(place.into(), format!("delays from {min} to {max} ns are impossible"))
+            }
+            Delay::LogNormal { median, p99 } if *median == 0 || p99 < median => {
+                wrong(place.into(), format!("a median of {median} ns with a p99 of {p99} ns is impossible"))
+            }
+            Delay::Table(values) if values.is_empty() || !values.is_sorted() => {
+                wrong(place.into(), "a table of delays must be ascending and not empty".into())
+            }
+            _ if link.bytes_per_s == Some(0) => wrong(place.into(), "a link needs some bandwidth".into()),
+            _ => Ok(()),
+        };
+        link("net", &self.net)?;
+        for (i, named) in self.links.iter().enumerate() {
+            node(format!("links[{i}].from"), named.from)?;
+            node(format!("links[{i}].to"), named.to)?;
+            link(&format!("links[{i}]"), &named.link)?;
+        }
+        let mut numbers = BTreeSet::new();
+        for (i, session) in self.sessions.iter().enumerate() {
+            node(format!("sessions[{i}].node"), session.node)?;
+            if session.quorum == 0 {
+                return wrong(format!("sessions[{i}].quorum"), "a read needs at least one replica".into());
+            }
+            for (j, op) in session.ops.iter().enumerate() {
+                let place = || format!("sessions[{i}].ops[{j}]");
+                if !numbers.insert(op.op) {
+                    return wrong(place(), format!("there are two operations with number {}", op.op));
+                }
+                if op.op >= Plan::OP_LIMIT {
+                    return wrong(place(), format!("operation numbers are below {}", Plan::OP_LIMIT));
+                }
+                if op.key as usize >= self.keys.len() {
+                    return wrong(place(), format!("there is no key {}", op.key));
+                }
+                let timed = j > 0 && session.pace == Pace::Open;
+                if timed && op.wait_ns < session.ops[j - 1].wait_ns {
+                    return wrong(place(), "falls due before the operation in front of it".into());
+                }
+            }
+        }
+        for (i, fault) in self.faults.iter().enumerate() {
+            let place = || format!("faults[{i}]");
+            if fault.from_ns > fault.until_ns || fault.until_ns > self.workload_end_ns {
+                return wrong(place(), "a fault ends after it begins, and not after the workload".into());
+            }
+            let nodes: Vec<Node> = match &fault.kind {
+                FaultKind::Partition { cuts } => {
+                    cuts.iter().flat_map(|cut| cut.from.iter().chain(&cut.to)).copied().collect()
+                }
+                FaultKind::Drop { from, to, .. } => from.iter().chain(to).copied().collect(),
+            };
+            nodes.into_iter().try_for_each(|named| node(place(), named))?;
+        }
+        Ok(())
+    }
+
+    /// A run is shorter than 100 years of virtual time.
+    pub const END_NS_MAX: u64 = 100 * 366 * 24 * 3_600 * 1_000_000_000;
+
+    /// Operation numbers are below this.
+    pub const OP_LIMIT: u32 = 100_000_000;
+}
+
+/// A seed in JSON is a string in hexadecimal: other programs' numbers lose the low bits of a `u64`.
+mod hex {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(seed: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{seed:#018x}"))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let digits = text.strip_prefix("0x").ok_or_else(|| D::Error::custom("a seed begins with 0x"))?;
+        u64::from_str_radix(digits, 16).map_err(D::Error::custom)
+    }
+}
+
+/// Which store runs, and how it is set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreParams {
+    /// A name from the registry of stores.
+    pub name: String,
+    /// Distance of two anti-entropy rounds of a replica; absent: no anti-entropy.
+    pub anti_entropy_ns: Option<u64>,
+    /// Distance of two clean-ups of causal contexts (NDC only).
+    pub strip_ns: u64,
+    /// Nodes per key, chosen by a consistent-hash ring; absent: all nodes hold all keys.
+    pub replication: Option<u16>,
+}
+
+/// A node's disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiskPlan {
+    /// From the append of a record until it is durable.
+    pub write_ns: u64,
+}
+
+/// How a link behaves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkPlan {
+    /// Time under way.
+    pub delay: Delay,
+    /// Share of messages that do not arrive.
+    pub loss: Ratio,
+    /// Share of messages that arrive twice, the second time with a delay of its own.
+    pub duplicate: Ratio,
+    /// Bytes per second, one message after the other; absent: no limit.
+    pub bytes_per_s: Option<u64>,
+}
+
+/// A link that differs from the others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkOverride {
+    /// Sender.
+    pub from: Node,
+    /// Receiver.
+    pub to: Node,
+    /// How it behaves.
+    pub link: LinkPlan,
+}
+
+/// One client.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionPlan {
+    /// Its name.
+    pub name: String,
+    /// The node it is attached to.
+    pub node: Node,
+    /// What its reads may see.
+    pub level: Level,
+    /// Replicas per read.
+    pub quorum: u16,
+    /// True when a write hands back the context of the session's last read of the key.
+    pub context: bool,
+    /// How long it waits for an answer before it goes on.
+    pub timeout_ns: u64,
+    /// What the `wait_ns` of its operations counts from.
+    pub pace: Pace,
+    /// Its operations, in order.
+    pub ops: Vec<OpPlan>,
+}
+
+/// What `wait_ns` counts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pace {
+    /// From the beginning of the run; an operation that falls due too early waits for the previous answer.
+    Open,
+    /// From the end of the session's previous operation.
+    Closed,
+}
+
+/// One operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpPlan {
+    /// The operation's number, unique in the plan: it stays when others are removed.
+    pub op: u32,
+    /// When, see [`Pace`].
+    pub wait_ns: u64,
+    /// What it asks for.
+    pub action: Action,
+    /// Index of the key.
+    pub key: u32,
+    /// Identity of the value or delete, unique in the plan; 0 for a read.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub value: u64,
+    /// Size of the value.
+    #[serde(default, skip_serializing_if = "is_zero_u32")]
+    pub bytes: u32,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+fn is_zero_u32(number: &u32) -> bool {
+    *number == 0
+}
+
+/// A fault with its time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultPlan {
+    /// For instance `partition[0]`.
+    pub name: String,
+    /// Where the scenario says so, `file:line`.
+    pub place: String,
+    /// From when.
+    pub from_ns: u64,
+    /// Until when.
+    pub until_ns: u64,
+    /// What.
+    pub kind: FaultKind,
+}
+
+/// What a fault does while it lasts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum FaultKind {
+    /// Messages are lost on their way from each node of `from` to each of `to`. A message's fate is decided
+    /// when it is sent: one that is under way when the cut begins still arrives.
+    Partition {
+        /// The cuts.
+        cuts: Vec<Cut>,
+    },
+    /// All copies of one message are lost.
+    Drop {
+        /// Kind of message, a name from the store's list.
+        kind: String,
+        /// Identity of the message.
+        id: u64,
+        /// Sent by this node; by any when absent.
+        from: Option<Node>,
+        /// To these nodes; to all when empty.
+        to: Vec<Node>,
+    },
+}
+
+/// Links that are cut.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cut {
+    /// Senders.
+    pub from: Vec<Node>,
+    /// Receivers.
+    pub to: Vec<Node>,
+}

@@ -1,0 +1,85 @@
+//! The stores that can be hosted by name. Here the generic engine ends: inside a run everything is compiled
+//! for one store, outside a store is an entry of this list.
+
+use kvsim_checkers::trace::Header;
+use kvsim_store::placement::Placement;
+use kvsim_store::{Replica, lww, ndc};
+
+use crate::engine::{self, Outcome, Sink, StorePanic};
+use crate::plan::Plan;
+
+/// A store that scenarios can name.
+pub struct StoreEntry {
+    /// Its name.
+    pub name: &'static str,
+    /// One line for people.
+    pub summary: &'static str,
+    /// The settings of a scenario's `[store]` table that it understands, beside its name.
+    pub settings: &'static [&'static str],
+    /// True when reads may ask several replicas.
+    pub quorum_reads: bool,
+    /// True when it promises to leave nothing over at rest, so that `metadata` can judge it.
+    pub cleans_up: bool,
+    /// The kinds of its messages.
+    pub message_kinds: &'static [&'static str],
+    /// The tables of a run's recording.
+    pub header: fn(&Plan) -> Header,
+    /// Executes a plan.
+    pub run: fn(&Plan, &mut dyn Sink) -> Result<Outcome, StorePanic>,
+}
+
+/// Every store, the default first.
+pub const STORES: &[StoreEntry] = &[
+    StoreEntry {
+        name: "ndc",
+        summary: "node-wide dot-based clocks (DottedDB): siblings, deletes without tombstones, anti-entropy by clocks",
+        settings: &["anti_entropy", "strip", "replication"],
+        quorum_reads: true,
+        cleans_up: cleans_up::<ndc::Ndc>(),
+        message_kinds: ndc::Ndc::MESSAGE_KINDS,
+        header: |plan| engine::header::<ndc::Ndc>(plan, &ndc_config(plan)),
+        run: |plan, sink| engine::run::<ndc::Ndc>(plan, &ndc_config(plan), sink),
+    },
+    StoreEntry {
+        name: "lww",
+        summary: "last writer wins: one version per key by time stamp, tombstones, anti-entropy by comparing all keys",
+        settings: &["anti_entropy"],
+        quorum_reads: false,
+        cleans_up: cleans_up::<lww::Lww>(),
+        message_kinds: lww::Lww::MESSAGE_KINDS,
+        header: |plan| engine::header::<lww::Lww>(plan, &lww_config(plan)),
+        run: |plan, sink| engine::run::<lww::Lww>(plan, &lww_config(plan), sink),
+    },
+];
+
+/// The store called `name`.
+pub fn find(name: &str) -> Option<&'static StoreEntry> {
+    STORES.iter().find(|store| store.name == name)
+}
+
+/// True when the store has a gauge that it promises to bring to 0.
+const fn cleans_up<R: Replica>() -> bool {
+    let mut i = 0;
+    while i < R::GAUGES.len() {
+        if R::GAUGES[i].residue {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+fn ndc_config(plan: &Plan) -> ndc::Config {
+    ndc::Config {
+        placement: match plan.store.replication {
+            None => Placement::all(plan.replicas),
+            Some(copies) => Placement::ring(plan.replicas, copies),
+        },
+        anti_entropy_ns: plan.store.anti_entropy_ns,
+        strip_ns: plan.store.strip_ns,
+    }
+}
+
+fn lww_config(plan: &Plan) -> lww::Config {
+    lww::Config { anti_entropy_ns: plan.store.anti_entropy_ns }
+}
