@@ -14,6 +14,7 @@
 //! messages are received by reference.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use crate::random::Stream;
 
@@ -87,11 +88,11 @@ pub enum Priority {
 
 /// A key: a small number that the host has given to a name, together with the key's priority.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(u32);
+pub struct Key(NonZeroU32); // never 0, so that an optional key takes no more room
 
 impl Key {
     /// Numbers that fit beside the priority.
-    pub const LIMIT: u32 = 1 << 30;
+    pub const LIMIT: u32 = (1 << 30) - 1;
 
     /// The key with number `index`, below [`Key::LIMIT`].
     ///
@@ -99,17 +100,17 @@ impl Key {
     /// When `index` is too large.
     pub fn new(index: u32, priority: Priority) -> Key {
         assert!(index < Key::LIMIT, "key {index} is beyond the {} keys that a run may have", Key::LIMIT);
-        Key((priority as u32) << 30 | index)
+        Key(NonZeroU32::new(((priority as u32) << 30 | index) + 1).expect("one more than something"))
     }
 
     /// The number that the host gave.
     pub fn index(self) -> u32 {
-        self.0 & (Key::LIMIT - 1)
+        (self.0.get() - 1) & ((1 << 30) - 1)
     }
 
     /// The priority of all writes to this key.
     pub fn priority(self) -> Priority {
-        [Priority::P0, Priority::P1, Priority::P2, Priority::P3][(self.0 >> 30) as usize]
+        [Priority::P0, Priority::P1, Priority::P2, Priority::P3][((self.0.get() - 1) >> 30) as usize]
     }
 }
 

@@ -12,6 +12,7 @@
 
 pub mod clock;
 pub mod contract;
+mod key_table;
 pub mod lww;
 pub mod ndc;
 pub mod placement;

@@ -8,13 +8,11 @@
 //! clock, or one more than what the overwritten version had, whichever is larger; ties go to the larger
 //! origin. So a write wins over everything that its replica held.
 
-use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
-
 use crate::contract::{
     Call, Dot, Env, GaugeInfo, Input, Key, Level, NodeId, Observation, Overwrites, Refusal, Replica, ReplicaId, Tag,
     Value, Version,
 };
+use crate::key_table::KeyTable;
 use crate::pulling::Rounds;
 
 /// What is the same for all LWW replicas of a run.
@@ -75,7 +73,7 @@ pub struct AntiEntropy;
 #[derive(Debug)]
 pub struct Lww {
     config: Config,
-    entries: IndexMap<Key, Entry, FxBuildHasher>,
+    entries: KeyTable<Entry>,
     /// Own writes so far.
     written: u64,
     rounds: Rounds,
@@ -100,7 +98,7 @@ impl Replica for Lww {
         let others = env.members.iter().filter(|member| **member != env.me).map(|member| member.node);
         let mut lww = Lww {
             config: config.clone(),
-            entries: IndexMap::default(),
+            entries: KeyTable::default(),
             written: 0,
             rounds: Rounds::new(others.collect()),
         };
@@ -134,19 +132,19 @@ impl Replica for Lww {
                     env.arm(AntiEntropy, every);
                 }
                 if let Some((round, peer)) = self.rounds.next(env.chance) {
-                    let stamps = self.entries.iter().map(|(key, entry)| (*key, entry.stamp)).collect();
+                    let stamps = self.entries.iter().map(|(key, entry)| (key, entry.stamp)).collect();
                     env.send(peer, Message::Pull { round, stamps });
                 }
             }
             Input::Call { id, call } => match call {
                 Call::Read { quorum: 2.., .. } => env.refuse(id, Refusal::Quorum),
                 Call::Read { key, .. } => {
-                    let version = self.entries.get(&key).and_then(shown);
+                    let version = self.entries.get(key).and_then(shown);
                     env.answer_read(id, version, ());
                 }
                 Call::Write { key, value, delete, .. } => {
                     self.written += 1;
-                    let held = self.entries.get(&key).map_or(0, |entry| entry.stamp.time_ns + 1);
+                    let held = self.entries.get(key).map_or(0, |entry| entry.stamp.time_ns + 1);
                     let stamp = Stamp { time_ns: env.now_ns.max(held), origin: env.me };
                     let entry = Entry { stamp, counter: self.written, value, delete };
                     env.observe(Observation::Wrote { call: id, dot: entry.dot() });
@@ -176,8 +174,8 @@ impl Replica for Lww {
     fn visible(&self, level: Level, each: &mut dyn FnMut(Key, Version)) {
         match level {
             Level::Eventual => {
-                for (key, entry) in &self.entries {
-                    shown(entry).into_iter().for_each(|version| each(*key, version));
+                for (key, entry) in self.entries.iter() {
+                    shown(entry).into_iter().for_each(|version| each(key, version));
                 }
             }
         }
@@ -185,7 +183,7 @@ impl Replica for Lww {
 
     fn gauges(&self, into: &mut [u64]) {
         into[0] = self.entries.len() as u64;
-        into[1] = self.entries.values().filter(|entry| entry.delete).count() as u64;
+        into[1] = self.entries.iter().filter(|(_, entry)| entry.delete).count() as u64;
     }
 }
 
@@ -197,42 +195,44 @@ fn shown(entry: &Entry) -> Option<Version> {
 impl Lww {
     /// A write arrives, from a client or from another node.
     fn receive(&mut self, key: Key, entry: Entry, env: &mut Env<'_, Lww>) {
-        if self.entries.get(&key).is_none_or(|held| held.stamp < entry.stamp) {
+        if self.store(key, entry, &mut |observation| env.observe(observation)) {
             env.append(|| (key, entry));
         }
-        self.store(key, entry, &mut |observation| env.observe(observation));
     }
 
-    /// Keeps the newer of the held and the given entry.
-    fn store(&mut self, key: Key, entry: Entry, observe: &mut impl FnMut(Observation)) {
-        match self.entries.entry(key) {
-            indexmap::map::Entry::Occupied(mut held) => {
-                if held.get().stamp >= entry.stamp {
-                    return; // overwritten before it came: nobody will ever see it here
-                }
-                let old = held.insert(entry);
-                observe(Observation::Known(entry.dot()));
-                if let Some(version) = shown(&old) {
-                    observe(Observation::Hidden { level: Level::Eventual, dot: version.dot });
-                }
+    /// Keeps the newer of the held and the given entry; false when that is the held one.
+    fn store(&mut self, key: Key, entry: Entry, observe: &mut impl FnMut(Observation)) -> bool {
+        let mut old = None;
+        let held = self.entries.get_or_insert_with(key, || {
+            old = Some(None);
+            entry
+        });
+        if old.is_none() {
+            if held.stamp >= entry.stamp {
+                return false; // overwritten before it came: nobody will ever see it here
             }
-            indexmap::map::Entry::Vacant(place) => {
-                place.insert(entry);
-                observe(Observation::Known(entry.dot()));
-            }
+            old = Some(shown(&std::mem::replace(held, entry)));
+        }
+        observe(Observation::Known(entry.dot()));
+        if let Some(version) = old.flatten() {
+            observe(Observation::Hidden { level: Level::Eventual, dot: version.dot });
         }
         if let Some(version) = shown(&entry) {
             observe(Observation::Visible { level: Level::Eventual, dot: version.dot });
         }
+        true
     }
 
     /// The entries that somebody with these stamps lacks.
     fn newer_than(&self, stamps: &[(Key, Stamp)]) -> Vec<(Key, Entry)> {
-        let theirs: IndexMap<Key, Stamp, FxBuildHasher> = stamps.iter().copied().collect();
+        let mut theirs = KeyTable::default();
+        for (key, stamp) in stamps {
+            theirs.get_or_insert_with(*key, || *stamp);
+        }
         self.entries
             .iter()
             .filter(|(key, entry)| theirs.get(*key).is_none_or(|stamp| *stamp < entry.stamp))
-            .map(|(key, entry)| (*key, *entry))
+            .map(|(key, entry)| (key, *entry))
             .collect()
     }
 }

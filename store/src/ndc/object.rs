@@ -108,19 +108,32 @@ impl Object {
     /// Commutative, associative and idempotent over whole objects.
     pub fn merge(&mut self, clock: Option<&NodeClock>, other: Side<'_>, mut change: impl FnMut(Change)) {
         let own = Side { versions: &self.versions, context: &self.context, dot: None, clock };
-        let fresh: SmallVec<[Version; 2]> = other
-            .versions
-            .iter()
-            .filter(|theirs| !own.has_seen(theirs.dot) && !own.versions.iter().any(|mine| mine.dot == theirs.dot))
-            .copied()
-            .collect();
-        self.versions.retain(|mine| {
-            let stays = !other.has_seen(mine.dot) || other.versions.iter().any(|theirs| theirs.dot == mine.dot);
-            if !stays {
-                change(Change::Hidden(mine.dot));
+        let mut gone: SmallVec<[Dot; 4]> = SmallVec::new();
+        let mut fresh: SmallVec<[Version; 4]> = SmallVec::new();
+        // Both lists are in the order of the dots.
+        let (mut mine, mut theirs) = (own.versions, other.versions);
+        loop {
+            match (mine.split_first(), theirs.split_first()) {
+                (Some((m, rest)), Some((t, others))) if m.dot == t.dot => (mine, theirs) = (rest, others),
+                (Some((m, rest)), t) if t.is_none_or(|(t, _)| m.dot < t.dot) => {
+                    if other.has_seen(m.dot) {
+                        gone.push(m.dot);
+                    }
+                    mine = rest;
+                }
+                (_, Some((t, others))) => {
+                    if !own.has_seen(t.dot) {
+                        fresh.push(*t);
+                    }
+                    theirs = others;
+                }
+                (_, None) => break,
             }
-            stays
-        });
+        }
+        if !gone.is_empty() {
+            self.versions.retain(|version| !gone.contains(&version.dot));
+            gone.into_iter().for_each(|dot| change(Change::Hidden(dot)));
+        }
         for version in fresh {
             let at = self.versions.partition_point(|mine| mine.dot < version.dot);
             self.versions.insert(at, version);
@@ -132,6 +145,39 @@ impl Object {
         if let Some(dot) = other.dot {
             self.context.raise(dot.origin, dot.counter);
         }
+    }
+
+    /// Merges one write that has seen only earlier writes of its origin. The same as [`Object::merge`] of the
+    /// write as an object of its own, except that the write's dot does not enter the context; without looking
+    /// at the versions of other origins, of which a key that many write blindly has many.
+    pub fn merge_blind(&mut self, dot: Dot, version: Option<Version>, mut change: impl FnMut(Change)) {
+        let version = version.filter(|_| !self.context.covers(dot));
+        match (self.place(dot.origin), version) {
+            (Ok(at), version) if self.versions[at].dot < dot => {
+                let old = self.versions[at].dot;
+                match version {
+                    Some(version) => self.versions[at] = version,
+                    None => drop(self.versions.remove(at)),
+                }
+                change(Change::Hidden(old));
+                version.into_iter().for_each(|version| change(Change::Shown(version)));
+            }
+            (Err(at), Some(version)) => {
+                self.versions.insert(at, version);
+                change(Change::Shown(version));
+            }
+            (Ok(_), _) | (Err(_), None) => {}
+        }
+    }
+
+    /// Where the version of `origin` is or would be: an object has at most one of each origin. When all nodes
+    /// have written the key, it stands at its node's index, and one look is enough.
+    fn place(&self, origin: ReplicaId) -> Result<usize, usize> {
+        let guess = origin.node.index();
+        if self.versions.get(guess).is_some_and(|version| version.dot.origin == origin) {
+            return Ok(guess);
+        }
+        self.versions.binary_search_by_key(&origin, |version| version.dot.origin)
     }
 
     /// Raises the context to the base of `clock` for each of `origins`: the inverse of stripping.

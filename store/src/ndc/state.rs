@@ -1,11 +1,9 @@
 //! What a replica knows, and how that changes: writes, deltas, anti-entropy, clean-up. No messages leave from
 //! here, so that a replica that starts can play its log again through the same code.
 
-use indexmap::{IndexMap, IndexSet};
-use rustc_hash::FxBuildHasher;
-
 use crate::clock::NodeClock;
 use crate::contract::{Dot, Key, Level, Observation, ReplicaId, Value};
+use crate::key_table::KeyTable;
 use crate::placement::Placement;
 
 use super::memory::{DotKeyMap, Watermarks};
@@ -20,13 +18,27 @@ pub struct State {
     /// Every write whose record has arrived (NC).
     clock: NodeClock,
     /// Stripped objects by key (ST); no entry for an object without versions and context.
-    objects: IndexMap<Key, Object, FxBuildHasher>,
+    objects: KeyTable<Stored>,
     /// The keys of writes that some peer may miss (DKM).
     dot_keys: DotKeyMap,
     /// What peers are known to hold (WM).
     watermarks: Watermarks,
     /// Keys whose object carries context, and perhaps some that no longer do (NSK, not stripped keys).
-    unstripped: IndexSet<Key, FxBuildHasher>,
+    unstripped: Vec<Key>,
+}
+
+/// An object as it is stored.
+#[derive(Clone, Debug, Default)]
+struct Stored {
+    object: Object,
+    /// The key stands in the list of keys to strip.
+    listed: bool,
+}
+
+impl PartialEq for Stored {
+    fn eq(&self, other: &Stored) -> bool {
+        self.object == other.object
+    }
 }
 
 /// Two states are equal when they know and show the same; the rest is memory that comes and goes.
@@ -43,10 +55,10 @@ impl State {
             me,
             placement,
             clock: NodeClock::default(),
-            objects: IndexMap::default(),
+            objects: KeyTable::default(),
             dot_keys: DotKeyMap::default(),
             watermarks: Watermarks::default(),
-            unstripped: IndexSet::default(),
+            unstripped: Vec::new(),
         }
     }
 
@@ -62,12 +74,12 @@ impl State {
 
     /// The object of `key`, if one is stored.
     pub fn object(&self, key: Key) -> Option<&Object> {
-        self.objects.get(&key)
+        self.objects.get(key).map(|stored| &stored.object)
     }
 
     /// The stored objects, in an order that depends on the replica's history alone.
     pub fn objects(&self) -> impl Iterator<Item = (Key, &Object)> {
-        self.objects.iter().map(|(key, object)| (*key, object))
+        self.objects.iter().map(|(key, stored)| (key, &stored.object))
     }
 
     /// Number of entries of the dot-key map.
@@ -82,7 +94,7 @@ impl State {
 
     /// The object of `key` with its whole context, for a client or another node.
     pub fn filled(&self, key: Key) -> Object {
-        let mut object = self.objects.get(&key).cloned().unwrap_or_default();
+        let mut object = self.object(key).cloned().unwrap_or_default();
         // Only holders take in writes to the key.
         let origins = self.clock.iter().map(|(origin, _)| origin);
         object.fill(&self.clock, origins.filter(|origin| self.placement.holds(origin.node, key)));
@@ -102,16 +114,22 @@ impl State {
         }
         observe(Observation::Known(delta.dot));
         let version = version_of(delta.dot, delta.value, delta.delete);
-        let side = Side { versions: version.as_slice(), context: &delta.context, dot: Some(delta.dot), clock: None };
-        let entry = self.objects.entry(delta.key);
-        let at = entry.index();
-        let object = entry.or_default();
-        // The clock does not have the dot yet: if it had, the stored object would seem to have seen the write.
-        object.merge(Some(&self.clock), side, |change| observe(seen(change)));
+        let object = &mut self.objects.get_or_insert_with(delta.key, Stored::default).object;
+        let change = |change| observe(seen(change));
+        if delta.context.is_empty() {
+            object.merge_blind(delta.dot, version, change);
+        } else {
+            let side = Side { versions: version.as_slice(), context: &delta.context, dot: Some(delta.dot), clock: None };
+            // The clock does not have the dot yet: if it had, the stored object would seem to have seen the write.
+            object.merge(Some(&self.clock), side, change);
+        }
         // Also when the stored object supersedes the write: it has arrived all the same.
         self.clock.insert(delta.dot);
+        if self.clock.base(delta.dot.origin) < delta.dot.counter {
+            object.context.raise(delta.dot.origin, delta.dot.counter);
+        }
         self.dot_keys.insert(delta.dot, delta.key);
-        self.store_stripped(delta.key, at);
+        self.store_stripped(delta.key);
     }
 
     /// What the sender of `pull` misses.
@@ -134,7 +152,7 @@ impl State {
             .map(|group| RepairItem {
                 key: group[0].0,
                 dots: group.iter().map(|(_, dot)| *dot).collect(),
-                object: self.objects.get(&group[0].0).cloned().unwrap_or_default(),
+                object: self.object(group[0].0).cloned().unwrap_or_default(),
             })
             .collect();
         let mut watermarks = self.watermarks.clone();
@@ -155,7 +173,7 @@ impl State {
                 // The sender's clock: what this replica knows says nothing about the sender's object.
                 clock: Some(&repair.clock),
             };
-            let object = self.objects.entry(item.key).or_default();
+            let object = &mut self.objects.get_or_insert_with(item.key, Stored::default).object;
             object.merge(Some(&self.clock), side, |change| observe(seen(change)));
             // After the merge, and key by key: the base cannot pass a write to a key that is still to be merged.
             for dot in &item.dots {
@@ -174,9 +192,9 @@ impl State {
             .collect();
         for item in &repair.items {
             let origins = ahead.iter().copied().filter(|origin| self.placement.holds(origin.node, item.key));
-            let at = self.objects.get_index_of(&item.key).expect("merged above");
-            self.objects[at].fill(&repair.clock, origins);
-            self.store_stripped(item.key, at);
+            let stored = self.objects.get_mut(item.key).expect("merged above");
+            stored.object.fill(&repair.clock, origins);
+            self.store_stripped(item.key);
         }
         self.watermarks.learn(&repair.watermarks);
         self.watermarks.learn_clock(repair.from, &repair.clock);
@@ -190,8 +208,9 @@ impl State {
     /// Strips what has become implied, and forgets the keys of writes that every holder has.
     pub fn clean_up(&mut self, members: &[ReplicaId]) {
         for key in std::mem::take(&mut self.unstripped) {
-            if let Some(at) = self.objects.get_index_of(&key) {
-                self.store_stripped(key, at);
+            if let Some(stored) = self.objects.get_mut(key) {
+                stored.listed = false;
+                self.store_stripped(key);
             }
         }
         let State { me, placement, dot_keys, watermarks, .. } = self;
@@ -212,15 +231,18 @@ impl State {
         }
     }
 
-    /// Strips the object of `key` at index `at` and keeps it only if something is left.
-    fn store_stripped(&mut self, key: Key, at: usize) {
-        let object = &mut self.objects[at];
-        object.context.strip(&self.clock);
+    /// Strips the object of `key` and keeps it only if something is left.
+    fn store_stripped(&mut self, key: Key) {
+        let Stored { object, listed } = self.objects.get_mut(key).expect("there is something to strip");
+        if !object.context.is_empty() {
+            object.context.strip(&self.clock);
+        }
         if object.is_empty() {
-            self.objects.swap_remove_index(at);
-        } else if !object.context.is_empty() {
+            self.objects.remove(key);
+        } else if !object.context.is_empty() && !*listed {
             // An object without versions but with context stays: it stands for a delete that late writes meet.
-            self.unstripped.insert(key);
+            *listed = true;
+            self.unstripped.push(key);
         }
     }
 
@@ -228,9 +250,9 @@ impl State {
     pub fn assert_invariants(&self) {
         let own = self.clock.iter().find(|(origin, _)| *origin == self.me);
         assert!(own.is_none_or(|(_, known)| known.base() == known.max()), "{}: a gap in the own writes", self.me);
-        for (key, object) in &self.objects {
+        for (key, Stored { object, listed }) in self.objects.iter() {
             assert!(!object.is_empty(), "{}: {key:?} stores nothing", self.me);
-            assert!(self.placement.holds(self.me.node, *key), "{}: {key:?} belongs to others", self.me);
+            assert!(self.placement.holds(self.me.node, key), "{}: {key:?} belongs to others", self.me);
             assert!(object.versions.is_sorted_by(|a, b| a.dot < b.dot), "{}: {key:?} out of order", self.me);
             assert!(
                 object.versions.iter().all(|version| self.clock.contains(version.dot)),
@@ -238,7 +260,7 @@ impl State {
                 self.me
             );
             assert!(
-                object.context.is_empty() || self.unstripped.contains(key),
+                object.context.is_empty() || *listed,
                 "{}: the context of {key:?} will never be stripped",
                 self.me
             );

@@ -1,0 +1,141 @@
+//! CONV001, safety at any time: what a replica shows is a function of the set of writes that it knows.
+//!
+//! So whoever knows the same writes of a key, another replica or the same one at another time, shows the same
+//! versions of it. Judged at the end of each step and for holders of the key alone. Replicas that know different
+//! sets, which a store that ships only winners may leave them with for ever, are simply not compared.
+//!
+//! The claim is about the eventual level: other levels may wait for writes that the replica knows of.
+
+use std::collections::BTreeSet;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::history::History;
+use super::shown::{Digest, Shown};
+use crate::operations::seconds;
+use crate::trace::{Level, Node, What};
+use crate::verdict::{Finding, StoryLine};
+
+pub(super) const CODE: &str = "CONV001";
+
+/// The end of a step of a replica.
+#[derive(Clone, Copy)]
+struct Moment {
+    node: Node,
+    /// Place of the step's last announcement.
+    place: usize,
+}
+
+/// Two moments with the same knowledge of a key and different versions of it.
+pub(super) struct Disagreement {
+    key: u32,
+    first: Moment,
+    second: Moment,
+}
+
+#[derive(Default)]
+pub(super) struct Agreement {
+    /// What each replica knows of each key.
+    known: FxHashMap<(Node, u32), Digest>,
+    /// What whoever was first to know a set of writes of a key showed then.
+    first: FxHashMap<(u32, Digest), (Digest, Moment)>,
+    /// Keys with a disagreement: what follows from the first one is not worth telling.
+    broken: FxHashSet<u32>,
+    pub(super) breaches: Vec<Disagreement>,
+    /// How often a replica came to know a set that was known before.
+    pub(super) comparisons: u64,
+}
+
+impl Agreement {
+    pub(super) fn knows(&mut self, history: &History<'_>, node: Node, write: u32) {
+        self.known.entry((node, history.write(write).key)).or_default().add(write);
+    }
+
+    /// A step of `node` that concerned `key` has ended with the announcement at `place`.
+    pub(super) fn step(&mut self, shown: &Shown, node: Node, key: u32, place: usize) {
+        let known = self.known.get(&(node, key)).copied().unwrap_or_default();
+        let now = shown.digest(Level::Eventual, node, key);
+        let second = Moment { node, place };
+        let mut is_new = false;
+        let (then, first) = *self.first.entry((key, known)).or_insert_with(|| {
+            is_new = true;
+            (now, second)
+        });
+        self.comparisons += u64::from(!is_new);
+        if then != now && self.broken.insert(key) {
+            self.breaches.push(Disagreement { key, first, second });
+        }
+    }
+}
+
+impl Disagreement {
+    pub(super) fn tell(&self, history: &History<'_>) -> Finding {
+        let Disagreement { key, first, second } = *self;
+        let ((known, then), (known_too, now)) = (sets(history, key, first), sets(history, key, second));
+        assert!(known == known_too && then != now, "two sets of writes share a digest");
+
+        let name = history.key(key);
+        let count = if known.len() == 1 { "1 write".to_owned() } else { format!("{} writes", known.len()) };
+        let values = |set: &BTreeSet<u32>| history.values(set.iter().copied());
+        let at_ns = |moment: Moment| history.event(moment.place).at_ns;
+        let title = if first.node == second.node {
+            format!(
+                "n{} knew the same {count} of {name} at {} and at {}, but showed {} and then {}",
+                first.node,
+                seconds(at_ns(first)),
+                seconds(at_ns(second)),
+                values(&then),
+                values(&now)
+            )
+        } else {
+            format!(
+                "n{} and n{} knew the same {count} of {name}, but showed {} and {}",
+                first.node,
+                second.node,
+                values(&then),
+                values(&now)
+            )
+        };
+        let different: Vec<u32> = then.symmetric_difference(&now).copied().collect();
+        let mut story: Vec<StoryLine> =
+            different.iter().map(|write| history.operations.describe(history.operation(*write))).take(4).collect();
+        for (moment, set) in [(first, &then), (second, &now)] {
+            let text = format!("n{} knows {count} of {name} and shows {}", moment.node, values(set));
+            story.push(StoryLine { at_ns: at_ns(moment), text });
+        }
+        story.sort_by_key(|line| line.at_ns);
+        let mut ops: Vec<u32> = different.iter().map(|write| history.write(*write).op).collect();
+        ops.sort_unstable();
+        Finding {
+            code: CODE.to_owned(),
+            title,
+            at_ns: at_ns(second),
+            story,
+            events: vec![history.event(first.place).number, history.event(second.place).number],
+            ops,
+        }
+    }
+}
+
+/// The writes of `key` that a replica knew at a moment, and those that it showed.
+fn sets(history: &History<'_>, key: u32, moment: Moment) -> (BTreeSet<u32>, BTreeSet<u32>) {
+    let (mut known, mut shown) = (BTreeSet::new(), BTreeSet::new());
+    for (place, event) in history.recording.events[..=moment.place].iter().enumerate() {
+        if event.node != moment.node {
+            continue;
+        }
+        let (What::Known { write: id }
+        | What::Visible { level: Level::Eventual, write: id }
+        | What::Hidden { level: Level::Eventual, write: id }) = event.what
+        else {
+            continue;
+        };
+        let Some(write) = history.number(id, place).filter(|write| history.write(*write).key == key) else { continue };
+        match event.what {
+            What::Known { .. } => known.insert(write),
+            What::Visible { .. } => shown.insert(write),
+            _ => shown.remove(&write),
+        };
+    }
+    (known, shown)
+}

@@ -1,0 +1,288 @@
+//! CONV005, announced versus shown: what a replica announces about itself is what its reads return.
+//!
+//! Announcements are the store's own opinion; answered reads and the snapshot of the end are facts. A replica
+//! announces each write once as known, shows only what it knows (by the end of the step), hides only what it
+//! shows, and names only writes that somebody asked for.
+
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
+
+use super::history::History;
+use super::shown::{Digest, Shown};
+use crate::operations::Operation;
+use crate::trace::{Action, Event, Level, Node, What, WriteId};
+use crate::verdict::{Finding, StoryLine};
+
+pub(super) const CODE: &str = "CONV005";
+
+/// One replica's versions of one key at one level.
+type Slot = (Level, Node, u32);
+
+/// An announcement or an answer that cannot be true.
+pub(super) struct Mismatch {
+    /// Place of the event; one past the last for the snapshot as a whole.
+    place: usize,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    /// Nobody had asked for the write when the event happened.
+    Nobody,
+    /// A write has two names or a name two writes.
+    NamedAgain,
+    KnownAgain,
+    NotKnown,
+    ShownAgain,
+    NotShown,
+    /// A read returned something else than what was announced.
+    Read,
+    /// The snapshot holds something else than what was announced.
+    End(Slot),
+}
+
+#[derive(Default)]
+pub(super) struct Announced {
+    pub(super) breaches: Vec<Mismatch>,
+    /// Shown in the step that is under way: to be known by its end.
+    fresh: Vec<(usize, u32)>,
+    /// Reads and snapshots that were compared with the announcements.
+    pub(super) comparisons: u64,
+    slots: Vec<Slot>,
+    held: FxHashMap<Slot, Digest>,
+}
+
+impl Announced {
+    fn breach(&mut self, place: usize, kind: Kind) {
+        self.breaches.push(Mismatch { place, kind });
+    }
+
+    /// Takes in the event at `place` and follows it in `shown`.
+    pub(super) fn event(&mut self, history: &History<'_>, shown: &mut Shown, place: usize, event: &Event) {
+        let (What::Wrote { write: id, .. }
+        | What::Returned { write: id, .. }
+        | What::Known { write: id }
+        | What::Visible { write: id, .. }
+        | What::Hidden { write: id, .. }
+        | What::Holds { write: id, .. }) = event.what
+        else {
+            if let What::Answered { op } = event.what {
+                self.answered(history, shown, place, event, op);
+            }
+            return;
+        };
+        let Some(write) = history.number(id, place) else { return self.breach(place, Kind::Nobody) };
+        let node = event.node;
+        match event.what {
+            What::Wrote { op, .. } => {
+                let named = history.operations.get(op).and_then(|operation| operation.write);
+                if named != Some(id) || history.write(write).wrote != place {
+                    self.breach(place, Kind::NamedAgain);
+                }
+            }
+            What::Known { .. } if history.known_at(node, write) != Some(place) => {
+                self.breach(place, Kind::KnownAgain);
+            }
+            What::Visible { level, .. } => {
+                self.fresh.push((place, write));
+                self.slots.push((level, node, history.write(write).key));
+                let is_new = shown.show(history, level, node, write);
+                if !is_new {
+                    self.breach(place, Kind::ShownAgain);
+                }
+            }
+            What::Hidden { level, .. } => {
+                let was_shown = shown.hide(history, level, node, write);
+                if !was_shown {
+                    self.breach(place, Kind::NotShown);
+                }
+            }
+            What::Holds { level, key, .. } => {
+                self.slots.push((level, node, key));
+                self.held.entry((level, node, key)).or_default().add(write);
+            }
+            _ => {}
+        }
+    }
+
+    /// A read that its own replica served at once is compared with what the replica has announced.
+    fn answered(&mut self, history: &History<'_>, shown: &Shown, place: usize, event: &Event, op: u32) {
+        let Some(read) = history.operations.get(op).filter(|read| read.action == Action::Read) else { return };
+        if event.cause != history.event(read.invoked).number {
+            return;
+        }
+        self.comparisons += 1;
+        let mut returned = Digest::default();
+        read.returned.iter().filter_map(|id| history.number(*id, place)).for_each(|write| returned.add(write));
+        if returned != shown.digest(read.level, read.node, read.key) {
+            self.breach(place, Kind::Read);
+        }
+    }
+
+    /// A step of `node` has ended with the announcement at `last`.
+    pub(super) fn step(&mut self, history: &History<'_>, node: Node, last: usize) {
+        for (place, write) in self.fresh.drain(..) {
+            if history.known_at(node, write).is_none_or(|known| known > last) {
+                self.breaches.push(Mismatch { place, kind: Kind::NotKnown });
+            }
+        }
+    }
+
+    /// The recording has ended.
+    pub(super) fn end(&mut self, history: &History<'_>, shown: &Shown) {
+        let mut slots = std::mem::take(&mut self.slots);
+        slots.sort_unstable_by_key(|(level, node, key)| (*key, *node, *level));
+        slots.dedup();
+        for (level, node, key) in slots {
+            self.comparisons += 1;
+            let held = self.held.get(&(level, node, key)).copied().unwrap_or_default();
+            if held != shown.digest(level, node, key) {
+                self.breach(history.recording.events.len(), Kind::End((level, node, key)));
+            }
+        }
+        self.breaches.sort_by_key(|mismatch| mismatch.place);
+    }
+}
+
+impl Mismatch {
+    pub(super) fn tell(&self, history: &History<'_>) -> Finding {
+        match self.kind {
+            Kind::End(slot) => self.tell_of_end(history, slot),
+            Kind::Read => self.tell_of_read(history),
+            _ => self.tell_of_event(history),
+        }
+    }
+
+    fn tell_of_event(&self, history: &History<'_>) -> Finding {
+        let event = history.event(self.place);
+        let node = event.node;
+        let (id, op) = match event.what {
+            What::Wrote { op, write } | What::Returned { op, write } => (write, Some(op)),
+            What::Known { write } | What::Visible { write, .. } | What::Hidden { write, .. } => (write, None),
+            What::Holds { write, .. } => (write, None),
+            _ => unreachable!("only events with a write are told of here"),
+        };
+        let write = history.number(id, self.place);
+        let what = write.map_or_else(|| id.to_string(), |write| history.title(write));
+        let title = match self.kind {
+            Kind::Nobody => format!("n{node} names the write {id}, which nobody had asked for"),
+            Kind::NamedAgain => format!("the name {id} does not belong to one write alone: {what} has it, too"),
+            Kind::KnownAgain => format!("n{node} says a second time that it got to know {what}"),
+            Kind::NotKnown => format!("n{node} shows {what} without knowing it"),
+            Kind::ShownAgain => format!("n{node} says that it shows {what}, but it did already"),
+            _ => format!("n{node} says that it no longer shows {what}, but it did not show it"),
+        };
+        let mut ops: Vec<u32> = write.map(|write| history.write(write).op).into_iter().chain(op).collect();
+        ops.sort_unstable();
+        ops.dedup();
+        let mut story: Vec<StoryLine> =
+            ops.iter().filter_map(|op| history.operations.get(*op)).map(|op| history.operations.describe(op)).collect();
+        story.extend(announcements(history, node, self.place + 1, |other| other == id));
+        story.sort_by_key(|line| line.at_ns);
+        Finding { code: CODE.to_owned(), title, at_ns: event.at_ns, story, events: vec![event.number], ops }
+    }
+
+    fn tell_of_read(&self, history: &History<'_>) -> Finding {
+        let event = history.event(self.place);
+        let read = match event.what {
+            What::Answered { op } => history.operations.get(op),
+            _ => None,
+        };
+        let read: &Operation = read.expect("a read is told of by its answer");
+        let announced = announced(history, (read.level, read.node, read.key), self.place);
+        let returned = history.operations.values(&read.returned);
+        let title = format!(
+            "n{} returned {} = {returned}, but had announced to show {}",
+            read.node,
+            history.key(read.key),
+            history.operations.values(&announced)
+        );
+        let different = difference(&read.returned, &announced);
+        let mut story = vec![history.operations.describe(read)];
+        story.extend(announcements(history, read.node, self.place, |id| different.contains(&id)));
+        story.sort_by_key(|line| line.at_ns);
+        Finding {
+            code: CODE.to_owned(),
+            title,
+            at_ns: event.at_ns,
+            story,
+            events: vec![history.event(read.invoked).number, event.number],
+            ops: vec![read.number],
+        }
+    }
+
+    fn tell_of_end(&self, history: &History<'_>, slot: Slot) -> Finding {
+        let (level, node, key) = slot;
+        let announced = announced(history, slot, self.place);
+        let snapshot = history.recording.events.iter().enumerate().filter(|(_, event)| event.node == node);
+        let mut events = Vec::new();
+        let mut held = Vec::new();
+        for (place, event) in snapshot {
+            if let What::Holds { level: l, key: k, write } = event.what
+                && (l, k) == (level, key)
+                && history.number(write, place).is_some()
+            {
+                events.push(event.number);
+                held.push(write);
+            }
+        }
+        let title = format!(
+            "at the end n{node} holds {} = {}, but had announced to show {}",
+            history.key(key),
+            history.operations.values(&held),
+            history.operations.values(&announced)
+        );
+        let different = difference(&held, &announced);
+        let writes = different.iter().filter_map(|id| history.number(*id, self.place));
+        let mut ops: Vec<u32> = writes.map(|write| history.write(write).op).collect();
+        ops.sort_unstable();
+        let story = announcements(history, node, self.place, |id| different.contains(&id));
+        Finding { code: CODE.to_owned(), title, at_ns: history.header().end_ns, story, events, ops }
+    }
+}
+
+/// What is in one of the lists and not in the other.
+fn difference(one: &[WriteId], other: &[WriteId]) -> BTreeSet<WriteId> {
+    let [one, other] = [one, other].map(|list| list.iter().copied().collect::<BTreeSet<WriteId>>());
+    &one ^ &other
+}
+
+/// What the replica had announced to show before `end`, in order.
+fn announced(history: &History<'_>, (level, node, key): Slot, end: usize) -> Vec<WriteId> {
+    let mut shown = BTreeSet::new();
+    for (place, event) in history.recording.events[..end].iter().enumerate() {
+        let of_key = |id| history.number(id, place).is_some_and(|write| history.write(write).key == key);
+        match event.what {
+            What::Visible { level: l, write } if (l, event.node) == (level, node) && of_key(write) => {
+                shown.insert(write);
+            }
+            What::Hidden { level: l, write } if (l, event.node) == (level, node) => {
+                shown.remove(&write);
+            }
+            _ => {}
+        }
+    }
+    shown.into_iter().collect()
+}
+
+/// The last few announcements of a replica before `end` about certain writes.
+fn announcements(history: &History<'_>, node: Node, end: usize, about: impl Fn(WriteId) -> bool) -> Vec<StoryLine> {
+    let mut lines: Vec<StoryLine> = Vec::new();
+    for event in history.recording.events[..end].iter().rev().filter(|event| event.node == node) {
+        let (verb, id) = match event.what {
+            What::Known { write } => ("knows", write),
+            What::Visible { write, .. } => ("shows", write),
+            What::Hidden { write, .. } => ("no longer shows", write),
+            _ => continue,
+        };
+        if about(id) {
+            lines.push(StoryLine { at_ns: event.at_ns, text: format!("n{node} says that it {verb} {id}") });
+        }
+        if lines.len() == 6 {
+            break;
+        }
+    }
+    lines.reverse();
+    lines
+}

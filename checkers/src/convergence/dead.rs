@@ -1,0 +1,68 @@
+//! CONV004, nothing back from the dead: no version is held at the end by a holder that knows a write which must
+//! have overwritten it.
+
+use super::history::History;
+use super::seen::Covers;
+use crate::trace::{Node, Overwrites, What};
+use crate::verdict::{Finding, StoryLine};
+
+pub(super) const CODE: &str = "CONV004";
+
+/// A version that `node` holds although it knows its overwriter `by`.
+pub(super) struct Undead {
+    node: Node,
+    write: u32,
+    by: u32,
+    place: usize,
+}
+
+pub(super) fn breaches(history: &History<'_>) -> Vec<Undead> {
+    let covers = Covers::of(history);
+    let undead = history.held.iter().filter_map(|held| {
+        let by = covers.overwriter(held.node, held.write)?;
+        Some(Undead { node: held.node, write: held.write, by, place: held.place })
+    });
+    undead.collect()
+}
+
+impl Undead {
+    pub(super) fn tell(&self, history: &History<'_>) -> Finding {
+        let Undead { node, write, by, place } = *self;
+        let at_ns = history.header().end_ns;
+        let title = format!(
+            "n{node} holds {} at the end, although it knows {}, which had overwritten it",
+            history.title(write),
+            history.title(by)
+        );
+        let mut story = vec![history.operations.describe(history.operation(write))];
+        let why = match history.write(by).context.and_then(|read| history.operations.get(read)) {
+            Some(read) if history.header().overwrites == Overwrites::Read => {
+                story.push(history.operations.describe(read));
+                format!("handing back the context of #{}", read.number)
+            }
+            _ => format!("at n{}, which had it", history.write(by).id.node),
+        };
+        let mut line = history.operations.describe(history.operation(by));
+        line.text.push_str(&format!("   {why}"));
+        story.push(line);
+        let mut events = Vec::new();
+        let announced = history.recording.events.iter().filter(|event| event.node == node);
+        for event in announced {
+            let verb = match event.what {
+                What::Known { write: id } if id == history.write(by).id => "knows the overwriter",
+                What::Visible { write: id, .. } if id == history.write(write).id => "shows the old version",
+                What::Hidden { write: id, .. } if id == history.write(write).id => "no longer shows the old version",
+                _ => continue,
+            };
+            story.push(StoryLine { at_ns: event.at_ns, text: format!("n{node} {verb}") });
+            events.push(event.number);
+        }
+        story.sort_by_key(|line| line.at_ns);
+        story.truncate(10);
+        events.truncate(10);
+        events.push(history.event(place).number);
+        let mut ops = vec![history.write(write).op, history.write(by).op];
+        ops.sort_unstable();
+        Finding { code: CODE.to_owned(), title, at_ns, story, events, ops }
+    }
+}

@@ -1,0 +1,205 @@
+//! A recording, put together by write: what every part of the checker looks things up in.
+
+use rustc_hash::FxHashMap;
+
+use crate::operations::{Operation, Operations, listed, name};
+use crate::trace::{Action, Event, Header, Level, Node, Recording, What, WriteId};
+
+/// A write that some replica took in. Writes have dense numbers in the order in which they were taken in.
+pub(super) struct Write {
+    pub(super) id: WriteId,
+    /// Number of the operation that asked for it.
+    pub(super) op: u32,
+    pub(super) key: u32,
+    /// Place of the operation's invocation: before it, nobody can know the write.
+    pub(super) invoked: usize,
+    /// Place of the event that named it.
+    pub(super) wrote: usize,
+    pub(super) acknowledged: bool,
+    /// Reads never return a delete.
+    pub(super) delete: bool,
+    /// The read whose context the write handed back: the session's last answered one of the key.
+    pub(super) context: Option<u32>,
+}
+
+/// A replica gets to know a write: the first such event of the two.
+pub(super) struct Known {
+    pub(super) node: Node,
+    pub(super) write: u32,
+    pub(super) place: usize,
+}
+
+/// A version in the snapshot of the end.
+pub(super) struct Held {
+    pub(super) key: u32,
+    pub(super) node: Node,
+    pub(super) write: u32,
+    pub(super) place: usize,
+}
+
+pub(super) struct History<'a> {
+    pub(super) recording: &'a Recording,
+    pub(super) operations: Operations<'a>,
+    pub(super) writes: Vec<Write>,
+    numbers: FxHashMap<WriteId, u32>,
+    /// In the order of the events. A write that nobody had asked for yet is left out.
+    pub(super) known: Vec<Known>,
+    known_at: FxHashMap<(Node, u32), usize>,
+    /// What reads at the eventual level would return at the end, by holder: sorted by key and node, without
+    /// repetition. Nodes that are not to hold the key are left out.
+    pub(super) held: Vec<Held>,
+}
+
+impl<'a> History<'a> {
+    pub(super) fn of(recording: &'a Recording) -> History<'a> {
+        let mut history = History {
+            recording,
+            operations: Operations::of(recording),
+            writes: Vec::new(),
+            numbers: FxHashMap::default(),
+            known: Vec::new(),
+            known_at: FxHashMap::default(),
+            held: Vec::new(),
+        };
+        history.collect_writes();
+        history.collect_knowledge();
+        history.collect_held();
+        history
+    }
+
+    /// A store may tell that it knows a write before it tells the write's name, so all names come first.
+    fn collect_writes(&mut self) {
+        let mut last_reads: FxHashMap<(u32, u32), u32> = FxHashMap::default();
+        let mut contexts: FxHashMap<u32, u32> = FxHashMap::default();
+        for (place, event) in self.recording.events.iter().enumerate() {
+            match event.what {
+                What::Invoked { op, session, action: Action::Write | Action::Delete, key, context: true, .. } => {
+                    contexts.extend(last_reads.get(&(session, key)).map(|read| (op, *read)));
+                }
+                What::Answered { op } => {
+                    if let Some(read) = self.operations.get(op).filter(|op| op.action == Action::Read) {
+                        last_reads.insert((read.session, read.key), op);
+                    }
+                }
+                What::Wrote { op, write: id } => {
+                    let Some(operation) = self.operations.get(op) else { continue };
+                    // A name belongs to the write that had it first.
+                    let number = self.writes.len() as u32;
+                    if *self.numbers.entry(id).or_insert(number) != number {
+                        continue;
+                    }
+                    self.writes.push(Write {
+                        id,
+                        op,
+                        key: operation.key,
+                        invoked: operation.invoked,
+                        wrote: place,
+                        acknowledged: operation.answered().is_some(),
+                        delete: operation.action == Action::Delete,
+                        context: contexts.get(&op).copied(),
+                    });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn collect_knowledge(&mut self) {
+        for (place, event) in self.recording.events.iter().enumerate() {
+            let What::Known { write } = event.what else { continue };
+            let Some(write) = self.number(write, place) else { continue };
+            self.known_at.entry((event.node, write)).or_insert_with(|| {
+                self.known.push(Known { node: event.node, write, place });
+                place
+            });
+        }
+    }
+
+    fn collect_held(&mut self) {
+        for (place, event) in self.recording.events.iter().enumerate() {
+            let What::Holds { level: Level::Eventual, key, write } = event.what else { continue };
+            let Some(write) = self.number(write, place) else { continue };
+            if self.write(write).key == key && self.header().holds(event.node, key) {
+                self.held.push(Held { key, node: event.node, write, place });
+            }
+        }
+        self.held.sort_unstable_by_key(|held| (held.key, held.node, held.write, held.place));
+        self.held.dedup_by_key(|held| (held.key, held.node, held.write));
+    }
+
+    pub(super) fn header(&self) -> &'a Header {
+        &self.recording.header
+    }
+
+    pub(super) fn event(&self, place: usize) -> &'a Event {
+        &self.recording.events[place]
+    }
+
+    /// The number of a write that somebody had asked for before `place`.
+    pub(super) fn number(&self, id: WriteId, place: usize) -> Option<u32> {
+        self.numbers.get(&id).copied().filter(|number| self.write(*number).invoked < place)
+    }
+
+    pub(super) fn write(&self, number: u32) -> &Write {
+        &self.writes[number as usize]
+    }
+
+    pub(super) fn operation(&self, write: u32) -> &Operation {
+        let op = self.write(write).op;
+        self.operations.get(op).expect("writes are collected from operations")
+    }
+
+    /// The place where `node` got to know `write`.
+    pub(super) fn known_at(&self, node: Node, write: u32) -> Option<usize> {
+        self.known_at.get(&(node, write)).copied()
+    }
+
+    /// The versions that `node` holds of `key` at the end.
+    pub(super) fn held_by(&self, node: Node, key: u32) -> &[Held] {
+        let from = self.held.partition_point(|held| (held.key, held.node) < (key, node));
+        let count = self.held[from..].partition_point(|held| (held.key, held.node) == (key, node));
+        &self.held[from..from + count]
+    }
+
+    pub(super) fn is_held_by(&self, node: Node, write: u32) -> bool {
+        self.held_by(node, self.write(write).key).iter().any(|held| held.write == write)
+    }
+
+    /// The versions that a read returned: writes of its key that somebody had asked for before the answer.
+    pub(super) fn returned<'b>(&'b self, read: &'b Operation) -> impl Iterator<Item = u32> + 'b {
+        let place = read.answered().unwrap_or(0);
+        let numbers = read.returned.iter().filter_map(move |id| self.number(*id, place));
+        numbers.filter(|number| self.write(*number).key == read.key)
+    }
+
+    /// A key's name.
+    pub(super) fn key(&self, key: u32) -> String {
+        name(&self.header().keys, key)
+    }
+
+    /// A write for people: `x = 1701 (#17 of c0, n0:3)`.
+    pub(super) fn title(&self, number: u32) -> String {
+        let write = self.write(number);
+        let operation = self.operation(number);
+        let key = self.key(write.key);
+        let what = if write.delete { format!("delete of {key}") } else { format!("{key} = {}", operation.value) };
+        let session = name(&self.header().sessions, operation.session);
+        format!("{what} (#{} of {session}, {})", write.op, write.id)
+    }
+
+    /// The values of several writes, as a read would show them.
+    pub(super) fn values(&self, writes: impl IntoIterator<Item = u32>) -> String {
+        let ids: Vec<WriteId> = writes.into_iter().map(|write| self.write(write).id).collect();
+        self.operations.values(&ids)
+    }
+}
+
+/// The verb that goes with so many nodes.
+pub(super) fn verb<'v>(list: &[Node], one: &'v str, many: &'v str) -> &'v str {
+    if list.len() == 1 { one } else { many }
+}
+
+/// Nodes for people: `n0, n2`.
+pub(super) fn nodes(list: &[Node]) -> String {
+    if list.is_empty() { "no node".to_owned() } else { listed(list.iter().map(|node| format!("n{node}"))) }
+}

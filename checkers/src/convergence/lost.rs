@@ -1,0 +1,60 @@
+//! CONV003, nothing lost: an acknowledged write that no other write had seen is held at the end.
+//!
+//! A holder that never got to know the write is a matter of CONV002. Lost is a write that a holder knows and
+//! nevertheless does not hold, or that no holder has at all.
+
+use super::history::{History, nodes, verb};
+use super::settled::holder_count;
+use crate::trace::{Node, What};
+use crate::verdict::{Finding, StoryLine};
+
+pub(super) const CODE: &str = "CONV003";
+
+/// The lost writes, in the order in which they were taken in.
+pub(super) fn breaches(history: &History<'_>, overwritten: &[bool], known: &[usize]) -> Vec<u32> {
+    let mut held = vec![0; history.writes.len()];
+    let mut held_and_known = held.clone();
+    for version in &history.held {
+        let number = version.write as usize;
+        held[number] += 1;
+        held_and_known[number] += usize::from(history.known_at(version.node, version.write).is_some());
+    }
+    let is_lost = |number: &usize| {
+        let write = &history.writes[*number];
+        let is_owed =
+            write.acknowledged && !write.delete && !overwritten[*number] && holder_count(history, write.key) > 0;
+        is_owed && (held[*number] == 0 || known[*number] > held_and_known[*number])
+    };
+    (0..history.writes.len()).filter(is_lost).map(|number| number as u32).collect()
+}
+
+pub(super) fn tell(history: &History<'_>, number: u32) -> Finding {
+    let write = history.write(number);
+    let holders = history.header().holders(write.key);
+    let lacking: Vec<Node> = holders.into_iter().filter(|node| !history.is_held_by(*node, number)).collect();
+    let title = format!(
+        "the acknowledged write {} is lost: {} {} not hold it at the end, and no other write had seen it",
+        history.title(number),
+        nodes(&lacking),
+        verb(&lacking, "does", "do")
+    );
+    let mut story = vec![history.operations.describe(history.operation(number))];
+    let mut events = vec![history.event(write.wrote).number];
+    for event in &history.recording.events {
+        if let What::Hidden { write: id, .. } = event.what
+            && id == write.id
+        {
+            story.push(StoryLine { at_ns: event.at_ns, text: format!("n{} no longer shows it", event.node) });
+            events.push(event.number);
+        }
+    }
+    for node in &lacking {
+        if history.known_at(*node, number).is_none() {
+            let text = format!("n{node} never got to know it");
+            story.push(StoryLine { at_ns: history.header().end_ns, text });
+        }
+    }
+    story.truncate(8);
+    events.truncate(8);
+    Finding { code: CODE.to_owned(), title, at_ns: history.header().end_ns, story, events, ops: vec![write.op] }
+}

@@ -1,0 +1,177 @@
+//! Which write had seen which, as far as a recording can tell.
+//!
+//! A store that [overwrites what was read](Overwrites::Read) lets a write replace earlier ones that came in at the
+//! same replica, and what its session had read of the key. A store that overwrites [what is held](Overwrites::Held)
+//! lets a write replace what the replica that took it in knew.
+//!
+//! What a session had read is judged twice. *Generously* where seeing excuses a missing version: any earlier
+//! answered read of the session counts, with everything that its replica knew at the time and, since it may have
+//! asked others, everything that it returned. (That it returned something which had itself seen the write needs no
+//! rule of its own: then that something is the excuse.) *Strictly* where seeing accuses a version that is still
+//! there: only what the context handed back must contain.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::history::History;
+use crate::trace::{Action, Node, Overwrites};
+
+/// For each write, whether another write had seen it, generously judged.
+pub(super) fn overwritten(history: &History<'_>) -> Vec<bool> {
+    let mut overwritten = vec![false; history.writes.len()];
+    match history.header().overwrites {
+        Overwrites::Held => {
+            // The last write of each key that each node took in: it had seen all that the node knew before.
+            let mut last: FxHashMap<(Node, u32), usize> = FxHashMap::default();
+            for write in &history.writes {
+                last.insert((write.id.node, write.key), write.wrote);
+            }
+            for known in &history.known {
+                let write = history.write(known.write);
+                let later = last.get(&(known.node, write.key));
+                overwritten[known.write as usize] |=
+                    later.is_some_and(|later| *later > held_since(history, known.node, known.write));
+            }
+        }
+        Overwrites::Read => {
+            let mut last: FxHashMap<(u32, u32), u64> = FxHashMap::default();
+            for write in &history.writes {
+                let counter = last.entry((write.id.origin(), write.key)).or_default();
+                *counter = write.id.counter.max(*counter);
+            }
+            for (number, write) in history.writes.iter().enumerate() {
+                overwritten[number] = last[&(write.id.origin(), write.key)] > write.id.counter;
+            }
+            by_readers(history, &mut overwritten);
+        }
+    }
+    overwritten
+}
+
+/// Marks the writes that a session had read, or might have, before it wrote to the key itself.
+fn by_readers(history: &History<'_>, overwritten: &mut [bool]) {
+    // When each session last asked for a write of each key that a replica took in.
+    let mut last_writes: FxHashMap<(u32, u32), usize> = FxHashMap::default();
+    for (number, write) in history.writes.iter().enumerate() {
+        let invoked = last_writes.entry((history.operation(number as u32).session, write.key)).or_default();
+        *invoked = write.invoked.max(*invoked);
+    }
+    let mut first_known = vec![usize::MAX; history.writes.len()];
+    for known in &history.known {
+        let first = &mut first_known[known.write as usize];
+        *first = known.place.min(*first);
+    }
+    // The last read of each key at each node that such a write came after. With placement the node is not the one
+    // that served the read, so that every node counts as the one.
+    let everywhere = !history.header().placement.is_empty();
+    let mut last_reads: FxHashMap<(Node, u32), usize> = FxHashMap::default();
+    for read in history.operations.list().iter().filter(|operation| operation.action == Action::Read) {
+        let Some(answered) = read.answered() else { continue };
+        if last_writes.get(&(read.session, read.key)).is_none_or(|invoked| *invoked < answered) {
+            continue;
+        }
+        let node = if everywhere { 0 } else { read.node };
+        let last = last_reads.entry((node, read.key)).or_default();
+        *last = answered.max(*last);
+        for write in history.returned(read) {
+            overwritten[write as usize] |= first_known[write as usize] < answered;
+        }
+    }
+    for known in &history.known {
+        let key = history.write(known.write).key;
+        if everywhere && !history.header().holds(known.node, key) {
+            continue;
+        }
+        let read = last_reads.get(&(if everywhere { 0 } else { known.node }, key));
+        overwritten[known.write as usize] |= read.is_some_and(|read| *read > known.place);
+    }
+}
+
+/// From when on `node`, which knows `write`, overwrites it with what it takes in: a replica may announce that it
+/// knows its own write before it names it.
+fn held_since(history: &History<'_>, node: Node, write: u32) -> usize {
+    let known = history.known_at(node, write).unwrap_or(usize::MAX);
+    let own = history.write(write);
+    if own.id.node == node { known.max(own.wrote) } else { known }
+}
+
+/// What replicas know to be overwritten, strictly judged.
+pub(super) struct Covers<'a, 'b> {
+    history: &'b History<'a>,
+    /// By node, key and origin: the first counter that nothing known covers, and the write that covers the one
+    /// before. Only for stores that overwrite what was read.
+    read: FxHashMap<(Node, u32, u32), (u64, u32)>,
+    /// By node, key and the node that took the write in: the last write that is known. Only for stores that
+    /// overwrite what is held.
+    held: FxHashMap<(Node, u32, Node), u32>,
+    /// The nodes that took in writes of each key, in order.
+    origins: FxHashMap<u32, Vec<Node>>,
+}
+
+impl<'a, 'b> Covers<'a, 'b> {
+    pub(super) fn of(history: &'b History<'a>) -> Covers<'a, 'b> {
+        let mut covers =
+            Covers { history, read: FxHashMap::default(), held: FxHashMap::default(), origins: FxHashMap::default() };
+        match history.header().overwrites {
+            Overwrites::Read => covers.collect_read(),
+            Overwrites::Held => covers.collect_held(),
+        }
+        covers
+    }
+
+    fn collect_read(&mut self) {
+        let history = self.history;
+        // Several writes may hand back the context of one read: it is unpacked once per node.
+        let mut unpacked = FxHashSet::default();
+        for known in &history.known {
+            let write = history.write(known.write);
+            self.cover(known.node, write.key, write.id.origin(), write.id.counter, known.write);
+            let Some(read) = write.context.filter(|read| unpacked.insert((known.node, *read))) else { continue };
+            let read = history.operations.get(read).expect("contexts are collected from reads");
+            for version in history.returned(read) {
+                let id = history.write(version).id;
+                self.cover(known.node, write.key, id.origin(), id.counter.saturating_add(1), known.write);
+            }
+        }
+    }
+
+    fn cover(&mut self, node: Node, key: u32, origin: u32, below: u64, by: u32) {
+        let cover = self.read.entry((node, key, origin)).or_insert((below, by));
+        if cover.0 < below {
+            *cover = (below, by);
+        }
+    }
+
+    fn collect_held(&mut self) {
+        let history = self.history;
+        for known in &history.known {
+            let write = history.write(known.write);
+            let last = self.held.entry((known.node, write.key, write.id.node)).or_insert(known.write);
+            if history.write(*last).wrote < write.wrote {
+                *last = known.write;
+            }
+        }
+        for write in &history.writes {
+            let origins = self.origins.entry(write.key).or_default();
+            if let Err(place) = origins.binary_search(&write.id.node) {
+                origins.insert(place, write.id.node);
+            }
+        }
+    }
+
+    /// A write known at `node` that must have seen `write`.
+    pub(super) fn overwriter(&self, node: Node, write: u32) -> Option<u32> {
+        let history = self.history;
+        let key = history.write(write).key;
+        match history.header().overwrites {
+            Overwrites::Read => {
+                let id = history.write(write).id;
+                let (below, by) = self.read.get(&(node, key, id.origin())).copied()?;
+                (id.counter < below && by != write).then_some(by)
+            }
+            Overwrites::Held => self.origins.get(&key)?.iter().find_map(|origin| {
+                let last = self.held.get(&(node, key, *origin)).copied()?;
+                (last != write && held_since(history, *origin, write) < history.write(last).wrote).then_some(last)
+            }),
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! CONV002, liveness: after the settling phase all holders of a key hold the same versions, and each knows every
+//! write that survived.
+//!
+//! A write survives when some holder still holds it, or when it was acknowledged and no other write had seen it.
+
+use std::collections::BTreeSet;
+
+use super::history::{Held, History, nodes, verb};
+use super::journey::journey;
+use crate::trace::Node;
+use crate::verdict::{Finding, StoryLine};
+
+pub(super) const CODE: &str = "CONV002";
+
+/// How replicas differ at the end.
+pub(super) enum Difference {
+    /// A holder does not know this write, which survived.
+    Missing(u32),
+    /// The holders of this key, although they know the same surviving writes, hold different versions.
+    Versions(u32),
+}
+
+/// How many nodes are to hold `key`.
+pub(super) fn holder_count(history: &History<'_>, key: u32) -> usize {
+    let header = history.header();
+    header.placement.get(key as usize).map_or(usize::from(header.nodes), Vec::len)
+}
+
+/// By write, how many holders of its key know it.
+pub(super) fn known_counts(history: &History<'_>) -> Vec<usize> {
+    let mut counts = vec![0; history.writes.len()];
+    for known in &history.known {
+        let key = history.write(known.write).key;
+        counts[known.write as usize] += usize::from(history.header().holds(known.node, key));
+    }
+    counts
+}
+
+pub(super) fn breaches(history: &History<'_>, overwritten: &[bool], known: &[usize]) -> Vec<Difference> {
+    let mut survives: Vec<bool> =
+        history.writes.iter().zip(overwritten).map(|(write, over)| write.acknowledged && !over).collect();
+    for held in &history.held {
+        survives[held.write as usize] = true;
+    }
+    let mut breaches = Vec::new();
+    let mut explained = BTreeSet::new();
+    for (number, write) in history.writes.iter().enumerate() {
+        if survives[number] && known[number] < holder_count(history, write.key) {
+            breaches.push(Difference::Missing(number as u32));
+            explained.insert(write.key);
+        }
+    }
+    for held in history.held.chunk_by(|a, b| a.key == b.key) {
+        let key = held[0].key;
+        if !explained.contains(&key) && !is_same(held, holder_count(history, key)) {
+            breaches.push(Difference::Versions(key));
+        }
+    }
+    breaches
+}
+
+/// True when all `holders` of a key hold the same versions.
+fn is_same(held: &[Held], holders: usize) -> bool {
+    let mut by_node = held.chunk_by(|a, b| a.node == b.node);
+    let first: Vec<u32> = by_node.next().into_iter().flatten().map(|held| held.write).collect();
+    let mut same = 1;
+    by_node.all(|versions| {
+        same += 1;
+        versions.iter().map(|held| held.write).eq(first.iter().copied())
+    }) && same == holders
+}
+
+impl Difference {
+    pub(super) fn tell(&self, history: &History<'_>) -> Finding {
+        match *self {
+            Difference::Missing(write) => missing(history, write),
+            Difference::Versions(key) => versions(history, key),
+        }
+    }
+}
+
+fn missing(history: &History<'_>, number: u32) -> Finding {
+    let write = history.write(number);
+    let holders = history.header().holders(write.key);
+    let (knowing, missing): (Vec<Node>, Vec<Node>) =
+        holders.iter().partition(|node| history.known_at(**node, number).is_some());
+    let holding: Vec<Node> = holders.into_iter().filter(|node| history.is_held_by(*node, number)).collect();
+    let why = if holding.is_empty() {
+        "which was acknowledged and which no other write had seen".to_owned()
+    } else {
+        format!("which {} {} at the end", nodes(&holding), verb(&holding, "holds", "hold"))
+    };
+    let title =
+        format!("{} {} not know {}, {why}", nodes(&missing), verb(&missing, "does", "do"), history.title(number));
+
+    let mut story = vec![history.operations.describe(history.operation(number))];
+    for node in knowing.iter().take(3) {
+        let place = history.known_at(*node, number).expect("it was chosen for knowing the write");
+        story.push(StoryLine { at_ns: history.event(place).at_ns, text: format!("n{node} knows it") });
+    }
+    for node in missing.iter().take(3) {
+        story.extend(journey(history, number, *node));
+    }
+    story.sort_by_key(|line| line.at_ns);
+    let places = knowing.iter().filter_map(|node| history.known_at(*node, number));
+    let mut events: Vec<u64> = places.chain([write.wrote]).map(|place| history.event(place).number).collect();
+    events.sort_unstable();
+    Finding { code: CODE.to_owned(), title, at_ns: history.header().end_ns, story, events, ops: vec![write.op] }
+}
+
+fn versions(history: &History<'_>, key: u32) -> Finding {
+    let at_ns = history.header().end_ns;
+    let holders = history.header().holders(key);
+    let sets: Vec<BTreeSet<u32>> =
+        holders.iter().map(|node| history.held_by(*node, key).iter().map(|held| held.write).collect()).collect();
+    let all: BTreeSet<u32> = sets.iter().flatten().copied().collect();
+    let different: BTreeSet<u32> =
+        all.into_iter().filter(|write| sets.iter().any(|set| !set.contains(write))).collect();
+    let mut story: Vec<StoryLine> =
+        different.iter().map(|write| history.operations.describe(history.operation(*write))).take(4).collect();
+    for (node, set) in holders.iter().zip(&sets).take(8) {
+        let text = format!("n{node} holds {} = {}", history.key(key), history.values(set.iter().copied()));
+        story.push(StoryLine { at_ns, text });
+    }
+    let with =
+        |write: u32| -> (Vec<Node>, Vec<Node>) { holders.iter().partition(|node| history.is_held_by(**node, write)) };
+    let (holding, lacking) = different.first().map_or_else(Default::default, |write| with(*write));
+    let title = format!(
+        "the holders of {} differ at the end: {} {} {}, {} {} not",
+        history.key(key),
+        nodes(&holding),
+        verb(&holding, "holds", "hold"),
+        different.first().map_or_else(String::new, |write| history.title(*write)),
+        nodes(&lacking),
+        verb(&lacking, "does", "do")
+    );
+    let mut ops: Vec<u32> = different.iter().map(|write| history.write(*write).op).collect();
+    ops.sort_unstable();
+    let held = history.held.iter().filter(|held| held.key == key && different.contains(&held.write));
+    let mut events: Vec<u64> = held.map(|held| history.event(held.place).number).collect();
+    events.sort_unstable();
+    Finding { code: CODE.to_owned(), title, at_ns, story, events, ops }
+}

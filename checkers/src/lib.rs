@@ -1,0 +1,79 @@
+//! What a recorded run of a replicated store looks like, and what can be proved about it.
+//!
+//! This crate knows no store and no simulator: a recording is a list of [`trace::Event`]s with a
+//! [`trace::Header`], whoever made it. A checker reads one and answers with a [`Verdict`]: *holds*, *violated*
+//! with findings, or *unknown* with a reason. Nothing it needs is the store's own opinion of itself: what a
+//! store says about visibility is compared with what its reads return.
+//!
+//! - [`trace`]: the vocabulary of recordings, the trace hash, the JSON Lines form;
+//! - [`verdict`]: verdicts and findings;
+//! - [`operations`]: what sessions asked for and what came of it, and how to say so in one line;
+//! - [`convergence`]: replicas agree, nothing is lost, nothing comes back;
+//! - [`metadata`]: at rest a store leaves nothing over that it promised to clean up.
+//!
+//! [`CHECKERS`] lists all checkers.
+
+pub mod convergence;
+pub mod metadata;
+pub mod operations;
+pub mod trace;
+pub mod verdict;
+
+pub use verdict::{Finding, Report, Verdict};
+
+use trace::Recording;
+
+/// What there is to say about a checker before it runs.
+#[derive(Clone, Copy, Debug)]
+pub struct CheckerInfo {
+    /// Its name in reports and on the command line.
+    pub name: &'static str,
+    /// What it judges, in one line.
+    pub summary: &'static str,
+    /// The kinds of breach that it tells apart.
+    pub codes: &'static [CodeInfo],
+    /// Judges a [valid](Recording::validate) recording.
+    pub check: fn(&Recording) -> Report,
+}
+
+/// A kind of breach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodeInfo {
+    /// Its fixed name.
+    pub code: &'static str,
+    /// What it means, in one line.
+    pub meaning: &'static str,
+}
+
+/// All checkers, in the order in which they report.
+pub const CHECKERS: &[CheckerInfo] = &[
+    CheckerInfo {
+        name: convergence::NAME,
+        summary: "replicas agree, nothing acknowledged is lost, nothing comes back from the dead",
+        codes: &[
+            CodeInfo {
+                code: "CONV001",
+                meaning: "replicas that know the same writes of a key show different versions",
+            },
+            CodeInfo {
+                code: "CONV002",
+                meaning: "after settling, the holders of a key differ or lack a surviving write",
+            },
+            CodeInfo { code: "CONV003", meaning: "an acknowledged write is gone although no other write had seen it" },
+            CodeInfo { code: "CONV004", meaning: "a version is back although a write that had seen it is known" },
+            CodeInfo { code: "CONV005", meaning: "what a replica announces about itself is not what its reads return" },
+        ],
+        check: convergence::check,
+    },
+    CheckerInfo {
+        name: metadata::NAME,
+        summary: "at rest a store leaves nothing over that it promised to clean up",
+        codes: &[CodeInfo { code: metadata::RESIDUE, meaning: "a number that should be 0 at rest is not" }],
+        check: metadata::check,
+    },
+];
+
+/// The reports of all checkers about a [valid](Recording::validate) recording, in the order of [`CHECKERS`].
+pub fn check_all(recording: &Recording) -> Vec<Report> {
+    CHECKERS.iter().map(|checker| (checker.check)(recording)).collect()
+}

@@ -1,0 +1,198 @@
+//! What sessions asked for and what came of it: the events of a recording, put together by operation.
+
+use rustc_hash::FxHashMap;
+
+use crate::trace::{Action, Level, Node, Recording, What, WriteId};
+use crate::verdict::StoryLine;
+
+/// How an operation ended, with the place of that event in [`Recording::events`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Not at all: whether it had an effect is not known.
+    Open,
+    /// It was done.
+    Answered(usize),
+    /// It had no effect.
+    Refused(usize),
+    /// The session gave up: whether it had an effect is not known.
+    TimedOut(usize),
+}
+
+/// One operation of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// Its number.
+    pub number: u32,
+    /// Who asked.
+    pub session: u32,
+    /// The node that was asked.
+    pub node: Node,
+    /// What for.
+    pub action: Action,
+    /// Of which key.
+    pub key: u32,
+    /// The value written; 0 for a read.
+    pub value: u64,
+    /// At which level the session reads.
+    pub level: Level,
+    /// The write hands back the context of the session's last read of the key.
+    pub context: bool,
+    /// Place of the invocation in [`Recording::events`].
+    pub invoked: usize,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The name of the write, if a replica took it in.
+    pub write: Option<WriteId>,
+    /// What a read returned, in the order of the events.
+    pub returned: Vec<WriteId>,
+}
+
+impl Operation {
+    /// The place of the answer in [`Recording::events`].
+    pub fn answered(&self) -> Option<usize> {
+        match self.outcome {
+            Outcome::Answered(place) => Some(place),
+            Outcome::Open | Outcome::Refused(_) | Outcome::TimedOut(_) => None,
+        }
+    }
+}
+
+/// All operations of a recording.
+#[derive(Clone, Debug)]
+pub struct Operations<'a> {
+    recording: &'a Recording,
+    list: Vec<Operation>,
+    by_number: FxHashMap<u32, usize>,
+    by_write: FxHashMap<WriteId, usize>,
+}
+
+impl<'a> Operations<'a> {
+    /// Puts the events of a [valid](Recording::validate) recording together.
+    pub fn of(recording: &'a Recording) -> Operations<'a> {
+        let mut all =
+            Operations { recording, list: Vec::new(), by_number: FxHashMap::default(), by_write: FxHashMap::default() };
+        for (place, event) in recording.events.iter().enumerate() {
+            match event.what {
+                What::Invoked { op, session, action, key, value, level, context } => {
+                    all.by_number.insert(op, all.list.len());
+                    all.list.push(Operation {
+                        number: op,
+                        session,
+                        node: event.node,
+                        action,
+                        key,
+                        value,
+                        level,
+                        context,
+                        invoked: place,
+                        outcome: Outcome::Open,
+                        write: None,
+                        returned: Vec::new(),
+                    });
+                }
+                What::Wrote { op, write } => {
+                    if let Some(index) = all.by_number.get(&op) {
+                        all.by_write.entry(write).or_insert(*index);
+                        all.list[*index].write.get_or_insert(write);
+                    }
+                }
+                What::Returned { op, write } => {
+                    if let Some(operation) = all.get_mut(op) {
+                        operation.returned.push(write);
+                    }
+                }
+                What::Answered { op } => all.end(op, Outcome::Answered(place)),
+                What::Refused { op } => all.end(op, Outcome::Refused(place)),
+                What::TimedOut { op } => all.end(op, Outcome::TimedOut(place)),
+                _ => {}
+            }
+        }
+        all
+    }
+
+    fn get_mut(&mut self, number: u32) -> Option<&mut Operation> {
+        self.by_number.get(&number).map(|index| &mut self.list[*index])
+    }
+
+    fn end(&mut self, number: u32, outcome: Outcome) {
+        if let Some(operation) = self.get_mut(number) {
+            operation.outcome = outcome;
+        }
+    }
+
+    /// In the order of their invocation.
+    pub fn list(&self) -> &[Operation] {
+        &self.list
+    }
+
+    /// The operation with this number.
+    pub fn get(&self, number: u32) -> Option<&Operation> {
+        self.by_number.get(&number).map(|index| &self.list[*index])
+    }
+
+    /// The operation that asked for this write.
+    pub fn of_write(&self, write: WriteId) -> Option<&Operation> {
+        self.by_write.get(&write).map(|index| &self.list[*index])
+    }
+
+    /// One line about an operation: `c0 write  #17  x = 1701  at n0   ok 3.904 s`. It stands at the time of
+    /// the invocation.
+    pub fn describe(&self, operation: &Operation) -> StoryLine {
+        let Recording { header, events } = self.recording;
+        let at_ns = |place: usize| events[place].at_ns;
+        let session = name(&header.sessions, operation.session);
+        let key = name(&header.keys, operation.key);
+        let (action, what) = match operation.action {
+            Action::Read if operation.answered().is_none() => ("read", key),
+            Action::Read => ("read", format!("{key} -> {}", self.values(&operation.returned))),
+            Action::Write => ("write", format!("{key} = {}", operation.value)),
+            Action::Delete => ("delete", key),
+        };
+        let mut outcome = match operation.outcome {
+            Outcome::Open => "never answered".to_owned(),
+            Outcome::Answered(place) => format!("ok {}", seconds(at_ns(place))),
+            Outcome::Refused(place) => format!("refused {}", seconds(at_ns(place))),
+            Outcome::TimedOut(place) => format!("timed out {}", seconds(at_ns(place))),
+        };
+        if let (Some(write), None) = (operation.write, operation.answered()) {
+            outcome.push_str(&format!(", but taken in as {write}"));
+        }
+        let text = format!("{session} {action:<6} #{}  {what}  at n{}   {outcome}", operation.number, operation.node);
+        StoryLine { at_ns: at_ns(operation.invoked), text }
+    }
+
+    /// The values of versions as a read would show them: `none`, `1701`, `{1701, 1801}`.
+    pub fn values(&self, writes: &[WriteId]) -> String {
+        let value = |write: &WriteId| match self.of_write(*write) {
+            Some(operation) => operation.value.to_string(),
+            None => format!("what nobody wrote ({write})"),
+        };
+        match writes {
+            [] => "none".to_owned(),
+            [one] => value(one),
+            many => format!("{{{}}}", listed(many.iter().map(value))),
+        }
+    }
+}
+
+/// The name with a number, or the number itself where the table has no such name.
+pub(crate) fn name(table: &[String], number: impl Into<u64>) -> String {
+    let number = number.into();
+    table.get(number as usize).cloned().unwrap_or_else(|| format!("#{number}"))
+}
+
+/// A time for people, to the millisecond: `3.904 s`.
+pub fn seconds(ns: u64) -> String {
+    format!("{}.{:03} s", ns / 1_000_000_000, ns / 1_000_000 % 1_000)
+}
+
+/// The first few of many, with commas, and how many more there are.
+pub(crate) fn listed(items: impl ExactSizeIterator<Item = String>) -> String {
+    const SHOWN: usize = 5;
+    let count = items.len();
+    let mut text = items.take(SHOWN).collect::<Vec<_>>().join(", ");
+    if count > SHOWN {
+        text.push_str(&format!(" and {} more", count - SHOWN));
+    }
+    text
+}

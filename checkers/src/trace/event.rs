@@ -1,0 +1,292 @@
+//! The vocabulary of a recorded run.
+//!
+//! An event is a small value of fixed size, so that recording one costs a copy and hashing one a few
+//! multiplications. What has a name (keys, sessions, faults) is a number into the tables of the
+//! [`Header`](super::Header). An answer with several versions is several events: first one
+//! [`What::Returned`] per version, then [`What::Answered`].
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Number of a node.
+pub type Node = u16;
+
+/// The name of a write: the replica that took it in (a node in one of its lives) and its number there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WriteId {
+    /// The node that took it in.
+    pub node: Node,
+    /// Which life of the node, from 1.
+    pub incarnation: u16,
+    /// Number among the writes of that replica, from 1.
+    pub counter: u64,
+}
+
+impl WriteId {
+    /// The replica that took the write in, as one number.
+    pub fn origin(self) -> u32 {
+        u32::from(self.node) << 16 | u32::from(self.incarnation)
+    }
+}
+
+impl fmt::Display for WriteId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.incarnation {
+            1 => write!(f, "n{}:{}", self.node, self.counter),
+            life => write!(f, "n{}.{}:{}", self.node, life, self.counter),
+        }
+    }
+}
+
+/// In recordings a write is a short list: `[node, incarnation, counter]`.
+impl Serialize for WriteId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.node, self.incarnation, self.counter).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for WriteId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<WriteId, D::Error> {
+        let (node, incarnation, counter) = Deserialize::deserialize(deserializer)?;
+        Ok(WriteId { node, incarnation, counter })
+    }
+}
+
+/// What a session's reads may see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Everything received.
+    Eventual,
+}
+
+/// What an operation asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// The versions of a key.
+    Read,
+    /// A new value.
+    Write,
+    /// No value any more.
+    Delete,
+}
+
+/// Why a message was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LostBy {
+    /// The link's ordinary loss.
+    Chance,
+    /// The fault with this number.
+    Fault(u16),
+}
+
+/// One thing that happened, at one node, at one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Numbered from 1, in the order of happening.
+    #[serde(rename = "n")]
+    pub number: u64,
+    /// Virtual time in nanoseconds.
+    #[serde(rename = "at")]
+    pub at_ns: u64,
+    /// The number of the event that this one follows from; 0 when the plan itself says so. What one step of a
+    /// replica does shares a cause.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cause: u64,
+    /// Where it happened.
+    pub node: Node,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// What happened. Serialised as one field named after the variant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum What {
+    /// A session asks the replica on its node.
+    Invoked {
+        /// Number of the operation within the run.
+        op: u32,
+        /// Who asks.
+        session: u32,
+        /// What for.
+        action: Action,
+        /// Of which key.
+        key: u32,
+        /// The value written; a delete has an identity, too; 0 for a read.
+        value: u64,
+        /// At which level the session reads.
+        level: Level,
+        /// The write hands back the context of the session's last read of the key.
+        context: bool,
+    },
+    /// The node took in the write of `op` and named it.
+    Wrote {
+        /// The operation.
+        op: u32,
+        /// Its write.
+        write: WriteId,
+    },
+    /// The answer to `op`, which follows, holds this version.
+    Returned {
+        /// The operation.
+        op: u32,
+        /// The version's write.
+        write: WriteId,
+    },
+    /// `op` was answered: done.
+    Answered {
+        /// The operation.
+        op: u32,
+    },
+    /// `op` was refused and had no effect.
+    Refused {
+        /// The operation.
+        op: u32,
+    },
+    /// The session gave up on `op`, which may or may not have an effect, now or later.
+    TimedOut {
+        /// The operation.
+        op: u32,
+    },
+    /// The node sent a message to so many nodes.
+    Sent {
+        /// The kind of message.
+        kind: u8,
+        /// Its identity among those of its kind.
+        id: u64,
+        /// Its size.
+        bytes: u32,
+        /// Number of receivers.
+        copies: u16,
+    },
+    /// A copy of the message that is the cause did not get through.
+    Lost {
+        /// The kind of message.
+        kind: u8,
+        /// Its identity.
+        id: u64,
+        /// The receiver.
+        to: Node,
+        /// Why.
+        by: LostBy,
+    },
+    /// The network made a second copy of the message that is the cause.
+    Duplicated {
+        /// The kind of message.
+        kind: u8,
+        /// Its identity.
+        id: u64,
+        /// The receiver.
+        to: Node,
+    },
+    /// The message that is the cause arrived.
+    Delivered {
+        /// The kind of message.
+        kind: u8,
+        /// Its identity.
+        id: u64,
+        /// The sender.
+        from: Node,
+    },
+    /// A timer of the replica ran out.
+    TimerFired,
+    /// The replica holds this write, or something that has seen it, for the first time.
+    Known {
+        /// The write.
+        write: WriteId,
+    },
+    /// Reads return this write from now on.
+    Visible {
+        /// At which level.
+        level: Level,
+        /// The write.
+        write: WriteId,
+    },
+    /// Reads no longer return this write.
+    Hidden {
+        /// At which level.
+        level: Level,
+        /// The write.
+        write: WriteId,
+    },
+    /// A fault begins. The node means nothing.
+    FaultOn {
+        /// Which.
+        fault: u16,
+    },
+    /// A fault ends. The node means nothing.
+    FaultOff {
+        /// Which.
+        fault: u16,
+    },
+    /// The workload is over and the network is whole: the settling phase begins. The node means nothing.
+    Settling,
+    /// At the end, a read of `key` would return this version.
+    Holds {
+        /// At which level.
+        level: Level,
+        /// Which key.
+        key: u32,
+        /// The version's write.
+        write: WriteId,
+    },
+    /// At the end, the replica reports a number about itself.
+    Gauge {
+        /// Which number.
+        gauge: u8,
+        /// How much.
+        value: u64,
+    },
+}
+
+impl What {
+    /// The event as three words that no other event shares: the canonical form that is hashed. Frozen: a
+    /// change here changes every trace hash.
+    pub(super) fn words(&self) -> [u64; 3] {
+        let head = |code: u64, small: u64| code | small << 8;
+        let write = |w: &WriteId| [u64::from(w.origin()), w.counter];
+        match self {
+            What::Invoked { op, session, action, key, value, level, context } => {
+                let flags = *action as u64 | u64::from(*context) << 4 | (*level as u64) << 8;
+                [head(1, flags << 32 | u64::from(*op)), u64::from(*session) << 32 | u64::from(*key), *value]
+            }
+            What::Wrote { op, write: w } => [head(2, u64::from(*op)), write(w)[0], write(w)[1]],
+            What::Returned { op, write: w } => [head(3, u64::from(*op)), write(w)[0], write(w)[1]],
+            What::Answered { op } => [head(4, u64::from(*op)), 0, 0],
+            What::Refused { op } => [head(5, u64::from(*op)), 0, 0],
+            What::TimedOut { op } => [head(6, u64::from(*op)), 0, 0],
+            What::Sent { kind, id, bytes, copies } => {
+                [head(7, u64::from(*kind)), *id, u64::from(*bytes) << 16 | u64::from(*copies)]
+            }
+            What::Lost { kind, id, to, by } => {
+                let by = match by {
+                    LostBy::Chance => 0,
+                    LostBy::Fault(number) => 1 << 16 | u64::from(*number),
+                };
+                [head(8, u64::from(*kind)), *id, by << 16 | u64::from(*to)]
+            }
+            What::Duplicated { kind, id, to } => [head(9, u64::from(*kind)), *id, u64::from(*to)],
+            What::Delivered { kind, id, from } => [head(10, u64::from(*kind)), *id, u64::from(*from)],
+            What::TimerFired => [head(11, 0), 0, 0],
+            What::Known { write: w } => [head(12, 0), write(w)[0], write(w)[1]],
+            What::Visible { level, write: w } => [head(13, *level as u64), write(w)[0], write(w)[1]],
+            What::Hidden { level, write: w } => [head(14, *level as u64), write(w)[0], write(w)[1]],
+            What::FaultOn { fault } => [head(15, u64::from(*fault)), 0, 0],
+            What::FaultOff { fault } => [head(16, u64::from(*fault)), 0, 0],
+            What::Settling => [head(17, 0), 0, 0],
+            What::Holds { level, key, write: w } => {
+                [head(18, (*level as u64) << 32 | u64::from(*key)), write(w)[0], write(w)[1]]
+            }
+            What::Gauge { gauge, value } => [head(19, u64::from(*gauge)), *value, 0],
+        }
+    }
+}

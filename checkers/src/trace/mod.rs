@@ -1,0 +1,101 @@
+//! The recording of a run: who took part ([`Header`]), what happened ([`Event`]), and its fingerprint
+//! ([`TraceHash`]).
+
+mod event;
+mod hash;
+pub mod jsonl;
+mod valid;
+
+pub use event::{Action, Event, Level, LostBy, Node, What, WriteId};
+pub use hash::TraceHash;
+pub use valid::Invalid;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything about a run that does not happen at a time of its own: the tables that events index into.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// Name of the scenario.
+    pub scenario: String,
+    /// The run's seed.
+    pub seed: u64,
+    /// Name of the store.
+    pub store: String,
+    /// Number of nodes: `n0` to `n(nodes-1)`.
+    pub nodes: u16,
+    /// Names of the sessions.
+    pub sessions: Vec<String>,
+    /// Names of the keys.
+    pub keys: Vec<String>,
+    /// Which nodes hold which key, by key; empty when every node holds every key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub placement: Vec<Vec<Node>>,
+    /// Names of the message kinds.
+    pub kinds: Vec<String>,
+    /// The faults, in the order of their numbers.
+    pub faults: Vec<FaultName>,
+    /// The numbers that replicas report about themselves at the end.
+    pub gauges: Vec<GaugeName>,
+    /// What a write replaces.
+    pub overwrites: Overwrites,
+    /// When the workload ends and, with it, every fault; absent when the run has no settling phase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settling_from_ns: Option<u64>,
+    /// When the run ends.
+    pub end_ns: u64,
+}
+
+impl Header {
+    /// True when `node` is to hold `key`.
+    pub fn holds(&self, node: Node, key: u32) -> bool {
+        self.placement.is_empty() || self.placement[key as usize].contains(&node)
+    }
+
+    /// The nodes that are to hold `key`, in order.
+    pub fn holders(&self, key: u32) -> Vec<Node> {
+        (0..self.nodes).filter(|node| self.holds(*node, key)).collect()
+    }
+}
+
+/// A fault of the run, as a person calls it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FaultName {
+    /// For instance `partition[0]`.
+    pub name: String,
+    /// Where it stands in the scenario, for instance `loss.toml:14`; empty when nowhere.
+    pub place: String,
+}
+
+/// A number that replicas report about themselves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GaugeName {
+    /// Short name, in kebab case.
+    pub name: String,
+    /// One line for people.
+    pub meaning: String,
+    /// The store promises that it is 0 at rest.
+    pub residue: bool,
+}
+
+/// What a store promises to replace when a write comes in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Overwrites {
+    /// What the writing session had read of the key, and earlier writes that came in at the same replica.
+    #[default]
+    Read,
+    /// Whatever the replica that takes the write in holds.
+    Held,
+}
+
+/// A run as the checkers see it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recording {
+    /// The tables.
+    pub header: Header,
+    /// What happened, in order; event numbers grow but need not be dense (messages may have been left out).
+    pub events: Vec<Event>,
+}

@@ -1,0 +1,427 @@
+//! A toy multi-value store on two or three nodes, which writes recordings as a simulator would.
+//!
+//! It keeps with each write the set of all writes that it has seen, so that what is visible is simply what no
+//! known write has seen. Messages are carried out in any order. It can be told to break one of its promises.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kvsim_checkers::trace::{
+    Action, Event, FaultName, Header, Level, LostBy, Node, Overwrites, Recording, What, WriteId,
+};
+
+/// A source of chance: SplitMix64.
+pub struct Chance(pub u64);
+
+impl Chance {
+    pub fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ z >> 31) % limit as u64) as usize
+    }
+
+    pub fn one_in(&mut self, count: usize) -> bool {
+        self.below(count) == 0
+    }
+}
+
+/// A promise that the store breaks, once or more often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Defect {
+    /// An update is never delivered to one replica.
+    LosesUpdate,
+    /// A replica goes on showing what a delivered write has seen.
+    KeepsOverwritten,
+    /// All replicas drop an acknowledged write that nothing has seen.
+    DropsWrite,
+    /// One replica drops it.
+    DropsWriteHere,
+    /// Reads return less than is announced.
+    ReadsLess,
+}
+
+#[derive(Clone)]
+struct Known {
+    key: u32,
+    delete: bool,
+    seen: BTreeSet<WriteId>,
+}
+
+#[derive(Clone, Default)]
+struct Replica {
+    counter: u64,
+    /// By key, for the context of later writes of this origin.
+    own: BTreeMap<u32, BTreeSet<WriteId>>,
+    received: BTreeMap<WriteId, Known>,
+    /// What was announced.
+    announced: BTreeSet<WriteId>,
+    shown: BTreeSet<WriteId>,
+}
+
+pub struct Toy {
+    chance: Chance,
+    defect: Option<Defect>,
+    recording: Recording,
+    replicas: Vec<Replica>,
+    pending: Vec<(WriteId, Known, Node, u64)>,
+    /// By session and key: what the last read returned, with everything that it had seen.
+    contexts: BTreeMap<(u32, u32), BTreeSet<WriteId>>,
+    /// Seen as overwritten by everybody or by one node, although nothing has overwritten them.
+    dropped: BTreeSet<(Option<Node>, WriteId)>,
+    /// Goes on showing whatever other writes have seen.
+    stubborn: Option<Node>,
+    /// A write that is seen is known, even when it has not arrived.
+    knows_seen: bool,
+    node: Node,
+    cause: u64,
+}
+
+/// A recording of a random run.
+pub fn run(seed: u64, defect: Option<Defect>, settles: bool) -> Recording {
+    let mut chance = Chance(seed);
+    let nodes = 2 + chance.below(2) as u16;
+    let keys = 1 + chance.below(2);
+    let sessions = 2 + chance.below(2);
+    let mut header = Header {
+        scenario: "toy".into(),
+        seed,
+        store: "toy".into(),
+        nodes,
+        sessions: (0..sessions).map(|i| format!("c{i}")).collect(),
+        keys: ["x", "y"][..keys].iter().map(|name| (*name).to_owned()).collect(),
+        kinds: vec!["update".into()],
+        faults: vec![FaultName { name: "partition[0]".into(), place: "toy.toml:14".into() }],
+        overwrites: if chance.one_in(3) { Overwrites::Held } else { Overwrites::Read },
+        ..Header::default()
+    };
+    if nodes == 3 && chance.one_in(3) {
+        header.placement = (0..keys).map(|key| if key == 0 { vec![0, 1] } else { vec![1, 2] }).collect();
+    }
+    let knows_seen = chance.one_in(2);
+    let mut toy = Toy {
+        chance,
+        defect,
+        recording: Recording { header, events: Vec::new() },
+        replicas: vec![Replica::default(); usize::from(nodes)],
+        pending: Vec::new(),
+        contexts: BTreeMap::new(),
+        dropped: BTreeSet::new(),
+        stubborn: None,
+        knows_seen,
+        node: 0,
+        cause: 0,
+    };
+    for op in 0..4 + toy.chance.below(6) as u32 {
+        toy.operation(op);
+        while toy.chance.one_in(2) && !toy.pending.is_empty() {
+            toy.deliver();
+        }
+    }
+    if settles {
+        (toy.node, toy.cause) = (0, 0);
+        toy.recording.header.settling_from_ns = Some(toy.push(What::Settling) * 1_000);
+        while !toy.pending.is_empty() {
+            toy.deliver();
+        }
+    }
+    toy.snapshot();
+    toy.recording.header.end_ns = toy.recording.events.len() as u64 * 1_000;
+    toy.recording
+}
+
+impl Toy {
+    fn push(&mut self, what: What) -> u64 {
+        let number = self.recording.events.len() as u64 + 1;
+        let (node, cause) = (self.node, self.cause);
+        self.recording.events.push(Event { number, at_ns: number * 1_000, cause, node, what });
+        number
+    }
+
+    fn operation(&mut self, op: u32) {
+        let header = &self.recording.header;
+        let session = self.chance.below(header.sessions.len()) as u32;
+        let key = self.chance.below(header.keys.len()) as u32;
+        let node = self.chance.below(usize::from(header.nodes)) as Node;
+        let action = [Action::Read, Action::Read, Action::Write, Action::Write, Action::Write, Action::Delete]
+            [self.chance.below(6)];
+        let context = action != Action::Read && !self.chance.one_in(3);
+        let value = if action == Action::Read { 0 } else { 100 + u64::from(op) };
+        (self.node, self.cause) = (node, 0);
+        let invoked = self.push(What::Invoked { op, session, action, key, value, level: Level::Eventual, context });
+        self.cause = invoked;
+        if self.chance.one_in(12) {
+            self.push(What::Refused { op });
+            return;
+        }
+        let is_late = self.chance.one_in(6);
+        if is_late {
+            self.push(What::TimedOut { op });
+        }
+        if is_late && self.chance.one_in(2) {
+            return;
+        }
+        if action == Action::Read {
+            if !is_late {
+                self.read(op, session, key, node);
+            }
+            return;
+        }
+        // A call for a key that the node does not hold is carried out by a holder.
+        let server = self.server(node, key);
+        self.write(op, session, key, server, action == Action::Delete, context);
+        (self.node, self.cause) = (node, invoked);
+        if !is_late && !self.chance.one_in(8) {
+            self.push(What::Answered { op });
+            self.drop_something();
+        }
+    }
+
+    fn server(&mut self, node: Node, key: u32) -> Node {
+        let holders = self.recording.header.holders(key);
+        if holders.contains(&node) { node } else { holders[self.chance.below(holders.len())] }
+    }
+
+    fn read(&mut self, op: u32, session: u32, key: u32, node: Node) {
+        let server = self.server(node, key);
+        let mut returned = self.replicas[usize::from(server)].visible(key);
+        let is_quorum = self.chance.one_in(4);
+        if is_quorum || server != node {
+            let number = self.push(What::Sent { kind: 0, id: 0, bytes: 1, copies: 1 });
+            self.cause = self.push(What::Delivered { kind: 0, id: number, from: server });
+        }
+        if is_quorum {
+            for other in self.recording.header.holders(key) {
+                returned.extend(self.replicas[usize::from(other)].visible(key));
+            }
+            let all: Vec<&Known> = self.replicas.iter().flat_map(|replica| replica.received.values()).collect();
+            returned.retain(|write| !all.iter().any(|known| known.seen.contains(write)));
+        }
+        if self.defect == Some(Defect::ReadsLess) && self.chance.one_in(2) {
+            returned.pop_first();
+        }
+        let mut context = returned.clone();
+        for replica in &self.replicas {
+            let known = returned.iter().filter_map(|write| replica.received.get(write));
+            context.extend(known.flat_map(|known| &known.seen));
+        }
+        self.contexts.insert((session, key), context);
+        for write in returned {
+            self.push(What::Returned { op, write });
+        }
+        self.push(What::Answered { op });
+    }
+
+    fn write(&mut self, op: u32, session: u32, key: u32, node: Node, delete: bool, context: bool) {
+        self.node = node;
+        let replica = &mut self.replicas[usize::from(node)];
+        replica.counter += 1;
+        let id = WriteId { node, incarnation: 1, counter: replica.counter };
+        let mut seen = BTreeSet::new();
+        match self.recording.header.overwrites {
+            Overwrites::Read => {
+                seen.extend(replica.own.get(&key).into_iter().flatten());
+                if context {
+                    seen.extend(self.contexts.get(&(session, key)).into_iter().flatten());
+                }
+            }
+            Overwrites::Held => {
+                for (id, known) in replica.received.iter().filter(|(_, known)| known.key == key) {
+                    seen.insert(*id);
+                    seen.extend(&known.seen);
+                }
+            }
+        }
+        let own = replica.own.entry(key).or_default();
+        own.extend(&seen);
+        own.insert(id);
+        let known = Known { key, delete, seen };
+        let named_first = self.chance.one_in(2);
+        if named_first {
+            self.push(What::Wrote { op, write: id });
+        }
+        self.receive(id, known.clone());
+        if !named_first {
+            self.push(What::Wrote { op, write: id });
+        }
+        let holders = self.recording.header.holders(key);
+        let copies = holders.len() as u16 - 1;
+        let sent = self.push(What::Sent { kind: 0, id: 100 + u64::from(op), bytes: 8, copies });
+        let cause = self.cause;
+        for to in holders.into_iter().filter(|to| *to != node) {
+            if self.defect == Some(Defect::LosesUpdate) && self.chance.one_in(2) {
+                self.cause = sent;
+                let by = if self.chance.one_in(2) { LostBy::Chance } else { LostBy::Fault(0) };
+                self.push(What::Lost { kind: 0, id: 100 + u64::from(op), to, by });
+                self.cause = cause;
+            } else {
+                self.pending.push((id, known.clone(), to, sent));
+                // Now and then a message arrives twice.
+                if self.chance.one_in(5) {
+                    self.pending.push((id, known.clone(), to, sent));
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self) {
+        let chosen = self.chance.below(self.pending.len());
+        let (id, known, node, sent) = self.pending.swap_remove(chosen);
+        (self.node, self.cause) = (node, sent);
+        let value = match self.recording.events[sent as usize - 1].what {
+            What::Sent { id, .. } => id,
+            _ => panic!("updates are sent"),
+        };
+        self.cause = self.push(What::Delivered { kind: 0, id: value, from: id.node });
+        self.receive(id, known);
+    }
+
+    /// One step of a replica: what it knows grows by a write, and what it shows follows.
+    fn receive(&mut self, id: WriteId, known: Known) {
+        let node = self.node;
+        if self.defect == Some(Defect::KeepsOverwritten) && self.stubborn.is_none() && self.chance.one_in(3) {
+            self.stubborn = Some(node);
+        }
+        let replica = &mut self.replicas[usize::from(node)];
+        let mut learned = BTreeSet::from([id]);
+        if self.knows_seen {
+            learned.extend(&known.seen);
+        }
+        replica.received.insert(id, known);
+        let mut said: Vec<What> = learned
+            .into_iter()
+            .filter(|write| replica.announced.insert(*write))
+            .map(|write| What::Known { write })
+            .collect();
+        said.extend(self.refresh(node));
+        // Within a step the order means nothing.
+        for i in (1..said.len()).rev() {
+            said.swap(i, self.chance.below(i + 1));
+        }
+        said.into_iter().for_each(|what| {
+            self.push(what);
+        });
+    }
+
+    /// Brings what a replica shows up to date and says what changes.
+    fn refresh(&mut self, node: Node) -> Vec<What> {
+        let replica = &mut self.replicas[usize::from(node)];
+        let level = Level::Eventual;
+        let is_dropped =
+            |id: &WriteId| self.dropped.iter().any(|(at, write)| write == id && at.is_none_or(|at| at == node));
+        let shows = |id: &WriteId, known: &Known| {
+            let is_over = replica.received.values().any(|other| other.seen.contains(id));
+            !known.delete && !is_dropped(id) && (!is_over || self.stubborn == Some(node))
+        };
+        let now: BTreeSet<WriteId> =
+            replica.received.iter().filter(|(id, known)| shows(id, known)).map(|(id, _)| *id).collect();
+        let mut said: Vec<What> =
+            now.difference(&replica.shown).map(|write| What::Visible { level, write: *write }).collect();
+        said.extend(replica.shown.difference(&now).map(|write| What::Hidden { level, write: *write }));
+        replica.shown = now;
+        said
+    }
+
+    /// The defects that drop what was just acknowledged.
+    fn drop_something(&mut self) {
+        let everywhere = match self.defect {
+            Some(Defect::DropsWrite) => true,
+            Some(Defect::DropsWriteHere) => false,
+            _ => return,
+        };
+        let shown = &self.replicas[usize::from(self.node)].shown;
+        let Some(write) = shown.last().copied().filter(|_| self.dropped.is_empty()) else { return };
+        self.dropped.insert(((!everywhere).then_some(self.node), write));
+        for node in 0..self.recording.header.nodes {
+            (self.node, self.cause) = (node, self.recording.events.len() as u64);
+            let said = self.refresh(node);
+            said.into_iter().for_each(|what| {
+                self.push(what);
+            });
+        }
+    }
+
+    fn snapshot(&mut self) {
+        self.cause = 0;
+        for node in 0..self.recording.header.nodes {
+            self.node = node;
+            for write in self.replicas[usize::from(node)].shown.clone() {
+                let key = self.replicas[usize::from(node)].received[&write].key;
+                self.push(What::Holds { level: Level::Eventual, key, write });
+            }
+        }
+    }
+}
+
+impl Replica {
+    fn visible(&self, key: u32) -> BTreeSet<WriteId> {
+        self.shown.iter().filter(|write| self.received[write].key == key).copied().collect()
+    }
+}
+
+/// Spoils one or two events of a recording at random; it may end up as no recording at all.
+pub fn spoil(recording: &mut Recording, chance: &mut Chance) {
+    for _ in 0..1 + chance.below(2) {
+        let events = &mut recording.events;
+        let about_writes: Vec<usize> = (0..events.len()).filter(|i| write_of(&events[*i].what).is_some()).collect();
+        if about_writes.len() < 2 {
+            return;
+        }
+        let one = about_writes[chance.below(about_writes.len())];
+        let other = about_writes[chance.below(about_writes.len())];
+        match chance.below(7) {
+            0 | 1 => {
+                events.remove(one);
+            }
+            2 => {
+                let copy = events[one].what;
+                events[other].what = copy;
+            }
+            3 => {
+                let (a, b) = (events[one].what, events[other].what);
+                (events[one].what, events[other].what) = (b, a);
+            }
+            4 => {
+                let write = write_of(&events[other].what).expect("chosen for its write");
+                set_write(&mut events[one].what, write);
+            }
+            5 => set_write(
+                &mut events[one].what,
+                WriteId { node: 0, incarnation: 1, counter: 1 + chance.below(4) as u64 },
+            ),
+            _ => {
+                events[one].what = match events[one].what {
+                    What::Visible { level, write } => What::Hidden { level, write },
+                    What::Hidden { level, write } => What::Visible { level, write },
+                    What::Known { write } => What::Visible { level: Level::Eventual, write },
+                    What::Holds { level, key: _, write } => What::Holds { level, key: 0, write },
+                    same => same,
+                };
+            }
+        }
+    }
+}
+
+fn write_of(what: &What) -> Option<WriteId> {
+    match *what {
+        What::Wrote { write, .. }
+        | What::Returned { write, .. }
+        | What::Known { write }
+        | What::Visible { write, .. }
+        | What::Hidden { write, .. }
+        | What::Holds { write, .. } => Some(write),
+        _ => None,
+    }
+}
+
+fn set_write(what: &mut What, to: WriteId) {
+    if let What::Wrote { write, .. }
+    | What::Returned { write, .. }
+    | What::Known { write }
+    | What::Visible { write, .. }
+    | What::Hidden { write, .. }
+    | What::Holds { write, .. } = what
+    {
+        *write = to;
+    }
+}

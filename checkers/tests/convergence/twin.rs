@@ -1,0 +1,456 @@
+//! The convergence checker once more, slow and straight from the definitions: sets of names, everything looked up
+//! in the events again each time, no digests, no tables. It shares nothing with the checker but the trace types.
+
+use std::collections::BTreeSet;
+
+use kvsim_checkers::trace::{Action, Event, Level, Node, Overwrites, Recording, What, WriteId};
+
+/// What the checker should report.
+#[derive(Debug)]
+pub struct Expected {
+    pub code: &'static str,
+    pub at_ns: u64,
+    /// Any of these lists of operations will do.
+    pub ops: Vec<Vec<u32>>,
+}
+
+struct Twin<'a>(&'a Recording);
+
+struct Write {
+    id: WriteId,
+    op: u32,
+    wrote: usize,
+    request: Request,
+}
+
+#[derive(Clone, Copy)]
+struct Request {
+    invoked: usize,
+    node: Node,
+    session: u32,
+    action: Action,
+    key: u32,
+    level: Level,
+    context: bool,
+}
+
+struct Read {
+    request: Request,
+    answered: usize,
+    returned: Vec<WriteId>,
+}
+
+/// All findings in the checker's order.
+pub fn judge(recording: &Recording) -> Vec<Expected> {
+    let twin = Twin(recording);
+    let mut all = twin.agreement();
+    if recording.header.settling_from_ns.is_some() {
+        all.extend(twin.settled());
+        all.extend(twin.lost());
+    }
+    all.extend(twin.dead());
+    all.extend(twin.announced());
+    all
+}
+
+impl Twin<'_> {
+    fn events(&self) -> impl Iterator<Item = (usize, &Event)> {
+        self.0.events.iter().enumerate()
+    }
+
+    fn end_ns(&self) -> u64 {
+        self.0.header.end_ns
+    }
+
+    fn request(&self, number: u32) -> Request {
+        let found = self.events().find_map(|(invoked, event)| match event.what {
+            What::Invoked { op, session, action, key, value: _, level, context } if op == number => {
+                Some(Request { invoked, node: event.node, session, action, key, level, context })
+            }
+            _ => None,
+        });
+        found.expect("valid recordings invoke every operation")
+    }
+
+    fn answered(&self, number: u32) -> Option<usize> {
+        self.0.events.iter().position(|event| event.what == What::Answered { op: number })
+    }
+
+    /// In the order in which they were named; a name belongs to the first that has it.
+    fn writes(&self) -> Vec<Write> {
+        let mut list: Vec<Write> = Vec::new();
+        for (place, event) in self.events() {
+            if let What::Wrote { op, write } = event.what
+                && !list.iter().any(|other| other.id == write)
+            {
+                list.push(Write { id: write, op, wrote: place, request: self.request(op) });
+            }
+        }
+        list
+    }
+
+    fn reads(&self) -> Vec<Read> {
+        let mut list = Vec::new();
+        for (answered, event) in self.events() {
+            let What::Answered { op } = event.what else { continue };
+            let request = self.request(op);
+            if request.action == Action::Read {
+                let returned = self.events().filter_map(|(_, event)| match event.what {
+                    What::Returned { op: of, write } if of == op => Some(write),
+                    _ => None,
+                });
+                list.push(Read { request, answered, returned: returned.collect() });
+            }
+        }
+        list
+    }
+
+    fn get<'w>(&self, writes: &'w [Write], id: WriteId, place: usize) -> Option<&'w Write> {
+        writes.iter().find(|write| write.id == id && write.request.invoked < place)
+    }
+
+    fn known_at(&self, writes: &[Write], node: Node, id: WriteId) -> Option<usize> {
+        let known = self.events().find(|(place, event)| {
+            event.node == node && event.what == What::Known { write: id } && self.get(writes, id, *place).is_some()
+        });
+        known.map(|(place, _)| place)
+    }
+
+    /// What `node` shows of `key` after the event at `last`.
+    fn shown(&self, writes: &[Write], level: Level, node: Node, key: u32, last: usize) -> BTreeSet<WriteId> {
+        let mut set = BTreeSet::new();
+        for (place, event) in self.events().take(last + 1).filter(|(_, event)| event.node == node) {
+            let is_asked = |id| self.get(writes, id, place).is_some_and(|write| write.request.key == key);
+            match event.what {
+                What::Visible { level: l, write } if l == level && is_asked(write) => {
+                    set.insert(write);
+                }
+                What::Hidden { level: l, write } if l == level && is_asked(write) => {
+                    set.remove(&write);
+                }
+                _ => {}
+            }
+        }
+        set
+    }
+
+    /// The steps: node, places of the first and last announcement.
+    fn steps(&self) -> Vec<(Node, Vec<usize>)> {
+        let mut steps: Vec<(Node, u64, Vec<usize>)> = Vec::new();
+        for (place, event) in self.events() {
+            if announcement(&event.what).is_some() {
+                match steps.last_mut() {
+                    Some((node, cause, places)) if (*node, *cause) == (event.node, event.cause) => places.push(place),
+                    _ => steps.push((event.node, event.cause, vec![place])),
+                }
+            }
+        }
+        steps.into_iter().map(|(node, _, places)| (node, places)).collect()
+    }
+
+    fn agreement(&self) -> Vec<Expected> {
+        let writes = self.writes();
+        let mut found: Vec<(usize, u32, Expected)> = Vec::new();
+        for key in 0..self.0.header.keys.len() as u32 {
+            let mut moments: Vec<(BTreeSet<WriteId>, BTreeSet<WriteId>)> = Vec::new();
+            for (node, places) in self.steps() {
+                let concerned = places.iter().any(|place| {
+                    let id = announcement(&self.0.events[*place].what).expect("steps are announcements");
+                    self.get(&writes, id, *place).is_some_and(|write| write.request.key == key)
+                });
+                if !concerned || !self.0.header.holds(node, key) {
+                    continue;
+                }
+                let last = *places.last().expect("steps are not empty");
+                let known_now = |write: &&Write| {
+                    write.request.key == key
+                        && self.known_at(&writes, node, write.id).is_some_and(|place| place <= last)
+                };
+                let known = writes.iter().filter(known_now).map(|write| write.id).collect();
+                let shown = self.shown(&writes, Level::Eventual, node, key, last);
+                if let Some((_, before)) = moments.iter().find(|moment| moment.0 == known && moment.1 != shown) {
+                    let ops = self.ops(&writes, before.symmetric_difference(&shown));
+                    let at_ns = self.0.events[last].at_ns;
+                    found.push((last, key, Expected { code: "CONV001", at_ns, ops: vec![ops] }));
+                    break;
+                }
+                moments.push((known, shown));
+            }
+        }
+        found.sort_by_key(|(last, key, _)| (*last, *key));
+        found.into_iter().map(|(.., expected)| expected).collect()
+    }
+
+    fn ops<'b>(&self, writes: &[Write], ids: impl IntoIterator<Item = &'b WriteId>) -> Vec<u32> {
+        let list = ids.into_iter().filter_map(|id| writes.iter().find(|write| write.id == *id)).map(|write| write.op);
+        let mut list: Vec<u32> = list.collect();
+        list.sort_unstable();
+        list
+    }
+
+    fn held(&self, writes: &[Write], node: Node, key: u32) -> BTreeSet<WriteId> {
+        let held = self.events().filter_map(|(place, event)| match event.what {
+            What::Holds { level: Level::Eventual, key: k, write } if k == key && event.node == node => {
+                self.get(writes, write, place).filter(|write| write.request.key == key).map(|write| write.id)
+            }
+            _ => None,
+        });
+        held.collect()
+    }
+
+    /// Which write was overwritten by which, in the sense that excuses: the least relation that keeps the rules.
+    fn seen_generously(&self, writes: &[Write]) -> BTreeSet<(WriteId, WriteId)> {
+        let reads = self.reads();
+        let mut seen = BTreeSet::new();
+        loop {
+            let mut has_grown = false;
+            for first in writes {
+                for then in writes {
+                    if self.is_seen(writes, &reads, first, then, &seen) {
+                        has_grown |= seen.insert((first.id, then.id));
+                    }
+                }
+            }
+            if !has_grown {
+                return seen;
+            }
+        }
+    }
+
+    fn is_seen(
+        &self,
+        writes: &[Write],
+        reads: &[Read],
+        first: &Write,
+        then: &Write,
+        seen: &BTreeSet<(WriteId, WriteId)>,
+    ) -> bool {
+        if first.id == then.id || first.request.key != then.request.key {
+            return false;
+        }
+        if self.0.header.overwrites == Overwrites::Held {
+            return self.seen_where_held(writes, first, then);
+        }
+        if first.id.origin() == then.id.origin() && first.id.counter < then.id.counter {
+            return true;
+        }
+        reads.iter().any(|read| {
+            let same = (read.request.session, read.request.key) == (then.request.session, then.request.key);
+            if !same || read.answered > then.request.invoked {
+                return false;
+            }
+            let known_at =
+                |node: Node| self.known_at(writes, node, first.id).is_some_and(|place| place < read.answered);
+            let at_server = if self.0.header.placement.is_empty() {
+                known_at(read.request.node)
+            } else {
+                self.0.header.holders(first.request.key).into_iter().any(known_at)
+            };
+            // What it returned, what that had seen, what that had seen in turn, and so on.
+            let returned = read.returned.iter().filter_map(|id| self.get(writes, *id, read.answered));
+            let mut reached: BTreeSet<WriteId> =
+                returned.filter(|write| write.request.key == read.request.key).map(|write| write.id).collect();
+            loop {
+                let next = seen.iter().filter(|(_, then)| reached.contains(then)).map(|(first, _)| *first);
+                let next: BTreeSet<WriteId> = next.filter(|first| !reached.contains(first)).collect();
+                if next.is_empty() {
+                    break;
+                }
+                reached.extend(next);
+            }
+            at_server || (0..self.0.header.nodes).any(known_at) && reached.contains(&first.id)
+        })
+    }
+
+    fn seen_where_held(&self, writes: &[Write], first: &Write, then: &Write) -> bool {
+        self.known_at(writes, then.id.node, first.id).is_some_and(|place| {
+            // A replica's own write counts from its name on.
+            let from = if first.id.node == then.id.node { place.max(first.wrote) } else { place };
+            from < then.wrote
+        })
+    }
+
+    /// `first` was overwritten by `then`, in the sense that accuses.
+    fn seen_strictly(&self, writes: &[Write], first: &Write, then: &Write) -> bool {
+        if first.id == then.id || first.request.key != then.request.key {
+            return false;
+        }
+        if self.0.header.overwrites == Overwrites::Held {
+            return self.seen_where_held(writes, first, then);
+        }
+        let covers = |id: WriteId| id.origin() == first.id.origin() && first.id.counter <= id.counter;
+        if covers(then.id) {
+            return true;
+        }
+        let reads = self.reads();
+        let last = reads.iter().rfind(|read| {
+            (read.request.session, read.request.key) == (then.request.session, then.request.key)
+                && read.answered < then.request.invoked
+        });
+        let returned = |read: &Read| {
+            let writes = read.returned.iter().filter_map(|id| self.get(writes, *id, read.answered));
+            writes.filter(|write| write.request.key == read.request.key).any(|write| covers(write.id))
+        };
+        then.request.context && last.is_some_and(returned)
+    }
+
+    /// The acknowledged writes that no other write had seen.
+    fn owed(&self, writes: &[Write]) -> BTreeSet<WriteId> {
+        let seen = self.seen_generously(writes);
+        let owed = writes.iter().filter(|write| self.answered(write.op).is_some());
+        owed.map(|write| write.id).filter(|id| !seen.iter().any(|(first, _)| first == id)).collect()
+    }
+
+    fn settled(&self) -> Vec<Expected> {
+        let (writes, header) = (self.writes(), &self.0.header);
+        let owed = self.owed(&writes);
+        let mut found = Vec::new();
+        let mut explained = BTreeSet::new();
+        for write in &writes {
+            let key = write.request.key;
+            let holders = header.holders(key);
+            let is_held = holders.iter().any(|node| self.held(&writes, *node, key).contains(&write.id));
+            let is_missing = holders.iter().any(|node| self.known_at(&writes, *node, write.id).is_none());
+            if is_missing && (is_held || owed.contains(&write.id)) {
+                explained.insert(key);
+                found.push(Expected { code: "CONV002", at_ns: self.end_ns(), ops: vec![vec![write.op]] });
+            }
+        }
+        for key in (0..header.keys.len() as u32).filter(|key| !explained.contains(key)) {
+            let sets: Vec<BTreeSet<WriteId>> =
+                header.holders(key).into_iter().map(|node| self.held(&writes, node, key)).collect();
+            let union: BTreeSet<WriteId> = sets.iter().flatten().copied().collect();
+            let different = union.iter().filter(|id| sets.iter().any(|set| !set.contains(id)));
+            let ops = self.ops(&writes, different);
+            if !ops.is_empty() {
+                found.push(Expected { code: "CONV002", at_ns: self.end_ns(), ops: vec![ops] });
+            }
+        }
+        found
+    }
+
+    fn lost(&self) -> Vec<Expected> {
+        let writes = self.writes();
+        let owed = self.owed(&writes);
+        let is_lost = |write: &&Write| {
+            let key = write.request.key;
+            let holders = self.0.header.holders(key);
+            let is_held = |node: Node| self.held(&writes, node, key).contains(&write.id);
+            let dropped = |node: Node| !is_held(node) && self.known_at(&writes, node, write.id).is_some();
+            write.request.action == Action::Write
+                && (holders.iter().any(|node| dropped(*node)) || !holders.iter().any(|node| is_held(*node)))
+                && owed.contains(&write.id)
+        };
+        let lost = writes.iter().filter(is_lost);
+        lost.map(|write| Expected { code: "CONV003", at_ns: self.end_ns(), ops: vec![vec![write.op]] }).collect()
+    }
+
+    fn dead(&self) -> Vec<Expected> {
+        let writes = self.writes();
+        let mut found = Vec::new();
+        for key in 0..self.0.header.keys.len() as u32 {
+            for node in self.0.header.holders(key) {
+                let held = self.held(&writes, node, key);
+                for write in writes.iter().filter(|write| held.contains(&write.id)) {
+                    let overwriters = writes.iter().filter(|then| {
+                        self.known_at(&writes, node, then.id).is_some() && self.seen_strictly(&writes, write, then)
+                    });
+                    let ops: Vec<Vec<u32>> =
+                        overwriters.map(|then| vec![write.op.min(then.op), write.op.max(then.op)]).collect();
+                    if !ops.is_empty() {
+                        found.push(Expected { code: "CONV004", at_ns: self.end_ns(), ops });
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    fn announced(&self) -> Vec<Expected> {
+        let (writes, reads) = (self.writes(), self.reads());
+        let mut found = Vec::new();
+        let mut report = |at_ns: u64, ops: Vec<u32>| found.push(Expected { code: "CONV005", at_ns, ops: vec![ops] });
+        for (place, event) in self.events() {
+            let (id, op) = match event.what {
+                What::Wrote { op, write } | What::Returned { op, write } => (write, Some(op)),
+                What::Holds { write, .. } => (write, None),
+                What::Answered { op } => {
+                    let Some(read) = reads.iter().find(|read| read.answered == place) else { continue };
+                    let Request { node, level, key, invoked, .. } = read.request;
+                    let asked = |id: &&WriteId| self.get(&writes, **id, place).is_some();
+                    let mut returned: Vec<WriteId> = read.returned.iter().filter(asked).copied().collect();
+                    returned.sort_unstable();
+                    let shown = self.shown(&writes, level, node, key, place);
+                    let is_local = event.cause == self.0.events[invoked].number;
+                    if is_local && !returned.iter().eq(&shown) {
+                        report(event.at_ns, vec![op]);
+                    }
+                    continue;
+                }
+                ref what => match announcement(what) {
+                    Some(id) => (id, None),
+                    None => continue,
+                },
+            };
+            let Some(write) = self.get(&writes, id, place) else {
+                report(event.at_ns, op.into_iter().collect());
+                continue;
+            };
+            let key = write.request.key;
+            let before =
+                |level: Level| place > 0 && self.shown(&writes, level, event.node, key, place - 1).contains(&id);
+            let mut breaches = 0;
+            let mut ops = vec![write.op];
+            match event.what {
+                What::Wrote { op, .. } => {
+                    let is_second = self.0.events[..place].iter().any(|other| match other.what {
+                        What::Wrote { op: of, write } => of == op || write == id,
+                        _ => false,
+                    });
+                    breaches += usize::from(is_second);
+                    ops.push(op);
+                    ops.sort_unstable();
+                    ops.dedup();
+                }
+                What::Known { .. } => {
+                    breaches += usize::from(self.known_at(&writes, event.node, id) != Some(place));
+                }
+                What::Visible { level, .. } => {
+                    breaches += usize::from(before(level));
+                    let steps = self.steps();
+                    let step = steps.iter().find(|(_, places)| places.contains(&place)).expect("it is in a step");
+                    let last = *step.1.last().expect("steps are not empty");
+                    breaches += usize::from(self.known_at(&writes, event.node, id).is_none_or(|known| known > last));
+                }
+                What::Hidden { level, .. } => breaches += usize::from(!before(level)),
+                _ => {}
+            }
+            (0..breaches).for_each(|_| report(event.at_ns, ops.clone()));
+        }
+        for key in 0..self.0.header.keys.len() as u32 {
+            for node in 0..self.0.header.nodes {
+                let held = self.events().filter_map(|(place, event)| match event.what {
+                    What::Holds { level: Level::Eventual, key: k, write } if k == key && event.node == node => {
+                        self.get(&writes, write, place).map(|write| write.id)
+                    }
+                    _ => None,
+                });
+                let mut held: Vec<WriteId> = held.collect();
+                held.sort_unstable();
+                let shown = self.shown(&writes, Level::Eventual, node, key, self.0.events.len());
+                if !held.iter().eq(&shown) {
+                    let held: BTreeSet<WriteId> = held.into_iter().collect();
+                    report(self.end_ns(), self.ops(&writes, held.symmetric_difference(&shown)));
+                }
+            }
+        }
+        found
+    }
+}
+
+fn announcement(what: &What) -> Option<WriteId> {
+    match *what {
+        What::Known { write } | What::Visible { write, .. } | What::Hidden { write, .. } => Some(write),
+        _ => None,
+    }
+}

@@ -1,0 +1,79 @@
+//! The metadata checker.
+
+use kvsim_checkers::trace::{Event, GaugeName, Header, Recording, What};
+use kvsim_checkers::{CHECKERS, Report, Verdict, check_all, metadata};
+
+/// Each of two replicas reports both gauges: a residue of `left_over` at n1, and a size.
+fn recording(left_over: u64) -> Recording {
+    let gauge = |name: &str, residue| GaugeName { name: name.into(), meaning: format!("{name} for people"), residue };
+    let header = Header {
+        store: "toy".into(),
+        nodes: 2,
+        gauges: vec![gauge("buffered", true), gauge("versions", false)],
+        settling_from_ns: Some(5),
+        end_ns: 9,
+        ..Header::default()
+    };
+    let reports = [(0, 0, 0), (0, 1, 7), (1, 0, left_over), (1, 1, 7)];
+    let event =
+        |(number, (node, gauge, value))| Event { number, at_ns: 9, cause: 0, node, what: What::Gauge { gauge, value } };
+    Recording { header, events: (1..).zip(reports).map(event).collect() }
+}
+
+fn verdict(recording: &Recording) -> (Verdict, String) {
+    let Report { verdict, note, findings, .. } = metadata::check(recording);
+    assert!(findings.is_empty());
+    (verdict, note)
+}
+
+#[test]
+fn no_residue_holds() {
+    assert_eq!(verdict(&recording(0)), (Verdict::Holds, "2 reports of buffered were 0 at rest".to_owned()));
+}
+
+#[test]
+fn residue_is_found() {
+    let report = metadata::check(&recording(3));
+    assert_eq!((report.verdict, report.findings.len()), (Verdict::Violated, 1));
+    let finding = &report.findings[0];
+    assert_eq!((finding.code.as_str(), &finding.events[..]), ("META001", &[3][..]));
+    assert_eq!(finding.title, "n1 reports buffered = 3 at rest, which should be 0: buffered for people");
+}
+
+#[test]
+fn many_residues_are_counted() {
+    let mut recording = recording(3);
+    let last = recording.events[2];
+    recording.events.extend((5..30).map(|number| Event { number, ..last }));
+    let report = metadata::check(&recording);
+    assert_eq!(report.findings.len(), Report::FINDINGS_MAX);
+    assert_eq!(report.note, "not listed: 16 more of META001");
+}
+
+#[test]
+fn what_was_not_put_to_the_test_is_unknown() {
+    let mut no_promise = recording(3);
+    no_promise.header.gauges[0].residue = false;
+    let mut not_settled = recording(3);
+    not_settled.header.settling_from_ns = None;
+    let mut no_report = recording(3);
+    no_report.events.retain(|event| !matches!(event.what, What::Gauge { gauge: 0, .. }));
+    for (recording, note) in [
+        (no_promise, "the store toy promises no number to be 0 at rest"),
+        (not_settled, "the run has no settling phase, so nothing was ever at rest"),
+        (no_report, "no replica reported buffered"),
+    ] {
+        assert_eq!(verdict(&recording), (Verdict::Unknown, note.to_owned()));
+    }
+}
+
+#[test]
+fn every_checker_reports_under_its_name() {
+    let reports = check_all(&recording(3));
+    let named: Vec<&str> = reports.iter().map(|report| report.checker.as_str()).collect();
+    assert_eq!(named, CHECKERS.iter().map(|checker| checker.name).collect::<Vec<_>>());
+    for (checker, report) in CHECKERS.iter().zip(&reports) {
+        let is_listed = |code: &str| checker.codes.iter().any(|info| info.code == code);
+        assert!(report.findings.iter().all(|finding| is_listed(&finding.code)), "{report:#?}");
+    }
+}
