@@ -123,7 +123,8 @@ fn main() {
         let mut loops = || bare(nodes, duration_ns);
         let (mut lww, mut lww_repair) = (run("lww", None), run("lww", Some(1_000 * MS)));
         let (mut ndc, mut ndc_repair) = (run("ndc", None), run("ndc", Some(100 * MS)));
-        let names = ["bare loop", "lww, no repair", "lww, repair each 1 s", "ndc, no repair", "ndc, repair each 100 ms"];
+        let names =
+            ["bare loop", "lww, no repair", "lww, repair each 1 s", "ndc, no repair", "ndc, repair each 100 ms"];
         let rates = interleaved(
             ROUNDS,
             &mut [

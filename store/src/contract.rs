@@ -256,9 +256,8 @@ pub enum Output<R: Replica> {
     },
     /// Forget `timer`.
     Disarm(R::Timer),
-    /// A record goes to the disk; what follows waits until it is durable. Without a record where the host
-    /// keeps no log (no crash can happen in this run).
-    Append(Option<R::Record>),
+    /// A record goes to the disk; what follows waits until it is durable.
+    Append(R::Record),
     /// Answers a call.
     Answer {
         /// The call.
@@ -306,14 +305,14 @@ pub struct Outbox<R: Replica> {
     pub targets: Vec<NodeId>,
     /// Versions of the read answers.
     pub versions: Vec<Version>,
-    /// False: the host has no use for records, and [`Env::append`] does not make them.
-    pub keeps_log: bool,
+    /// False: nobody will read the host's log and its disk takes no time, so [`Env::append`] does nothing.
+    pub has_disk: bool,
 }
 
 impl<R: Replica> Outbox<R> {
     /// An empty one.
-    pub fn new(keeps_log: bool) -> Outbox<R> {
-        Outbox { outputs: Vec::new(), observations: Vec::new(), targets: Vec::new(), versions: Vec::new(), keeps_log }
+    pub fn new(has_disk: bool) -> Outbox<R> {
+        Outbox { outputs: Vec::new(), observations: Vec::new(), targets: Vec::new(), versions: Vec::new(), has_disk }
     }
 
     /// Forgets everything but the capacity.
@@ -374,10 +373,11 @@ impl<R: Replica> Env<'_, R> {
     }
 
     /// Appends to the disk; later outputs of this replica wait until the record is durable. `record` is
-    /// called only where the host keeps a log.
+    /// called only where it makes a difference.
     pub fn append(&mut self, record: impl FnOnce() -> R::Record) {
-        let record = self.outbox.keeps_log.then(record);
-        self.outbox.outputs.push(Output::Append(record));
+        if self.outbox.has_disk {
+            self.outbox.outputs.push(Output::Append(record()));
+        }
     }
 
     /// Answers a read with `versions`, which are put into the order of their dots.
@@ -463,8 +463,8 @@ pub trait Replica: Sized {
     /// True when `node` is to hold `key`.
     fn holds(config: &Self::Config, node: NodeId, key: Key) -> bool;
 
-    /// Hands out every version that reads at `level` would return, in any order that depends on the
-    /// replica's history alone.
+    /// Hands out every version that reads at `level` would return. The order is the host's business; that of
+    /// the keys' numbers and the dots spares it the sorting.
     fn visible(&self, level: Level, each: &mut dyn FnMut(Key, Version));
 
     /// Fills in the numbers that [`Replica::GAUGES`] names, in that order.

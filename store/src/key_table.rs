@@ -5,8 +5,6 @@ use crate::contract::Key;
 /// Values by key. The number of a key leads to its value without hashing: first to a slot in a table of four
 /// bytes per key, which stays in the processor's cache, then to the value. Where many replicas share a
 /// machine, that second step is what a run spends its time on, so there is only one.
-///
-/// Iteration is in an order that depends on the table's history alone.
 #[derive(Clone, Debug)]
 pub struct KeyTable<T> {
     /// By the key's number: the place of its value plus one; 0 for none.
@@ -60,9 +58,10 @@ impl<T> KeyTable<T> {
         Some(self.values.swap_remove(place))
     }
 
-    /// All entries.
+    /// All entries, in the order of the keys' numbers.
     pub fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        self.keys.iter().copied().zip(&self.values)
+        let places = self.slots.iter().filter_map(|slot| (*slot as usize).checked_sub(1));
+        places.map(|place| (self.keys[place], &self.values[place]))
     }
 
     /// Number of entries.
@@ -71,10 +70,10 @@ impl<T> KeyTable<T> {
     }
 }
 
-/// Equal tables have equal entries, in whatever order.
+/// Equal tables have equal entries, wherever they are stored.
 impl<T: PartialEq> PartialEq for KeyTable<T> {
     fn eq(&self, other: &KeyTable<T>) -> bool {
-        self.len() == other.len() && self.iter().all(|(key, value)| other.get(key) == Some(value))
+        self.iter().eq(other.iter())
     }
 }
 
@@ -105,9 +104,7 @@ mod tests {
                         prop_assert_eq!(value, *twin.entry(key).or_insert(number));
                     }
                 }
-                let mut entries: Vec<_> = table.iter().map(|(key, value)| (key, *value)).collect();
-                entries.sort_unstable();
-                prop_assert!(entries.into_iter().eq(twin.iter().map(|(key, value)| (*key, *value))));
+                prop_assert!(table.iter().map(|(key, value)| (key, *value)).eq(twin.iter().map(|(key, value)| (*key, *value))));
                 prop_assert_eq!(table.get(key), twin.get(&key));
                 prop_assert_eq!(table.len(), twin.len());
             }

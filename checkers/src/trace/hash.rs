@@ -18,6 +18,7 @@ const K: [u64; 5] =
     [0x6a09_e667_f3bc_c909, 0xbb67_ae85_84ca_a73b, 0x3c6e_f372_fe94_f82b, 0xa54f_f53a_5f1d_36f1, 0x510e_527f_ade6_82d1];
 
 /// Multiplies to 128 bits and lays the halves over each other, so that high and low bits of the inputs mix.
+#[inline]
 fn fold(a: u64, b: u64) -> u64 {
     let wide = u128::from(a) * u128::from(b);
     (wide as u64) ^ (wide >> 64) as u64
@@ -31,6 +32,7 @@ impl Default for TraceHash {
 
 impl TraceHash {
     /// Takes in the next event. Its number is not hashed: it is the position.
+    #[inline]
     pub fn event(&mut self, event: &Event) {
         let [head, x, y] = event.what.words();
         let [a, b] = self.lanes;

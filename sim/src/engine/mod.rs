@@ -187,8 +187,8 @@ impl<'a, R: Replica> Engine<'a, R> {
             members,
             sessions: Sessions::new(plan),
             keys: keys(plan),
-            // No crash can happen yet, so nobody reads a log.
-            outbox: Outbox::new(false),
+            // No crash can happen yet, so nobody reads a log: a disk is only a matter of time.
+            outbox: Outbox::new(plan.disk.write_ns > 0),
             in_store: None,
             outcome: Outcome { complete: true, ..Outcome::default() },
         }

@@ -21,9 +21,21 @@ impl NodeClock {
         self.0.get(dot.origin).is_some_and(|set| set.contains(dot.counter))
     }
 
-    /// Adds `dot`; false when it was known.
-    pub fn insert(&mut self, dot: Dot) -> bool {
-        self.0.entry(dot.origin).insert(dot.counter)
+    /// Adds `dot`; returns the origin's new base.
+    pub fn insert(&mut self, dot: Dot) -> u64 {
+        let known = self.0.entry(dot.origin);
+        known.insert(dot.counter);
+        known.base()
+    }
+
+    /// Number of origins of which something is known.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// True when nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.0.len() == 0
     }
 
     /// All counters up to this one are known of `origin`; 0 when even the first is missing.
@@ -46,6 +58,11 @@ impl NodeClock {
         static NONE: DotSet = DotSet::EMPTY;
         let theirs = other.0.get(origin).unwrap_or(&NONE);
         self.0.get(origin).unwrap_or(&NONE).difference(theirs)
+    }
+
+    /// Calls `merge` with what is known of each origin and the entry of `target` for it.
+    pub fn merge_into<T: Default>(&self, target: &mut ReplicaMap<T>, merge: impl FnMut(&mut T, &DotSet)) {
+        target.merge(&self.0, merge);
     }
 
     /// Size when sent: an origin and a base are 12 bytes, a word of the sparse rest 8.

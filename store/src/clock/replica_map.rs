@@ -21,6 +21,11 @@ impl<T> ReplicaMap<T> {
         self.place(id).ok().map(|at| &self.0[at].1)
     }
 
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// All entries, in the order of the replicas.
     pub fn iter(&self) -> impl Iterator<Item = (ReplicaId, &T)> {
         self.0.iter().map(|(id, value)| (*id, value))
@@ -31,6 +36,7 @@ impl<T> ReplicaMap<T> {
         self.0.iter_mut().map(|(id, value)| (*id, value))
     }
 
+    #[inline]
     fn place(&self, id: ReplicaId) -> Result<usize, usize> {
         let guess = id.node.index();
         if self.0.get(guess).is_some_and(|(found, _)| *found == id) {
@@ -41,6 +47,17 @@ impl<T> ReplicaMap<T> {
 }
 
 impl<T: Default> ReplicaMap<T> {
+    /// Calls `merge` with each value of `other` and the own one for the same replica, made when it is not there.
+    pub fn merge<U>(&mut self, other: &ReplicaMap<U>, mut merge: impl FnMut(&mut T, &U)) {
+        for (at, (id, theirs)) in other.0.iter().enumerate() {
+            // Mostly both have the same replicas.
+            match self.0.get_mut(at) {
+                Some((own, mine)) if own == id => merge(mine, theirs),
+                _ => merge(self.entry(*id), theirs),
+            }
+        }
+    }
+
     /// The value of `id`, made when it is not there.
     pub fn entry(&mut self, id: ReplicaId) -> &mut T {
         let at = match self.place(id) {

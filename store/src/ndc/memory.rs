@@ -88,22 +88,12 @@ pub struct Watermarks(ReplicaMap<ReplicaMap<u64>>);
 impl Watermarks {
     /// Takes in what `peer` said of itself.
     pub fn learn_clock(&mut self, peer: ReplicaId, clock: &NodeClock) {
-        let row = self.0.entry(peer);
-        for (origin, known) in clock.iter() {
-            let cell = row.entry(origin);
-            *cell = (*cell).max(known.base());
-        }
+        clock.merge_into(self.0.entry(peer), |base, known| *base = (*base).max(known.base()));
     }
 
     /// Takes in what somebody else knows.
     pub fn learn(&mut self, others: &Watermarks) {
-        for (peer, theirs) in others.0.iter() {
-            let row = self.0.entry(peer);
-            for (origin, base) in theirs.iter() {
-                let cell = row.entry(origin);
-                *cell = (*cell).max(*base);
-            }
-        }
+        self.0.merge(&others.0, |row, theirs| row.merge(theirs, |base, more| *base = (*base).max(*more)));
     }
 
     /// `peer` holds all writes of `origin` up to this counter, as far as is known here.

@@ -109,7 +109,7 @@ impl Replica for Ndc {
         };
         for record in log {
             match record {
-                Record::Received(delta) => ndc.state.receive(delta, &mut |_| ()),
+                Record::Received(delta) => drop(ndc.state.receive(delta, &mut |_| ())),
                 Record::Absorbed(repair) => ndc.state.absorb(repair, &mut |_| ()),
                 Record::Sent(to, number) => ndc.calls.note_sent(*to, *number),
                 Record::Served(from, number) => drop(ndc.calls.note_served(*from, *number)),
@@ -192,9 +192,8 @@ impl Replica for Ndc {
 impl Ndc {
     /// A write of another node arrives.
     fn receive(&mut self, delta: &Delta, env: &mut Env<'_, Ndc>) {
-        if !self.state.clock().contains(delta.dot) {
+        if self.state.receive(delta, &mut |observation| env.observe(observation)) {
             env.append(|| Record::Received(delta.clone()));
-            self.state.receive(delta, &mut |observation| env.observe(observation));
         }
     }
 

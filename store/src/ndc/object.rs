@@ -149,10 +149,11 @@ impl Object {
 
     /// Merges one write that has seen only earlier writes of its origin. The same as [`Object::merge`] of the
     /// write as an object of its own, except that the write's dot does not enter the context; without looking
-    /// at the versions of other origins, of which a key that many write blindly has many.
-    pub fn merge_blind(&mut self, dot: Dot, version: Option<Version>, mut change: impl FnMut(Change)) {
+    /// at the versions of other origins, of which a key that many write blindly has many. `origins` is the
+    /// number of replicas that write.
+    pub fn merge_blind(&mut self, dot: Dot, version: Option<Version>, origins: usize, mut change: impl FnMut(Change)) {
         let version = version.filter(|_| !self.context.covers(dot));
-        match (self.place(dot.origin), version) {
+        match (self.place(dot.origin, origins), version) {
             (Ok(at), version) if self.versions[at].dot < dot => {
                 let old = self.versions[at].dot;
                 match version {
@@ -170,14 +171,23 @@ impl Object {
         }
     }
 
-    /// Where the version of `origin` is or would be: an object has at most one of each origin. When all nodes
-    /// have written the key, it stands at its node's index, and one look is enough.
-    fn place(&self, origin: ReplicaId) -> Result<usize, usize> {
-        let guess = origin.node.index();
-        if self.versions.get(guess).is_some_and(|version| version.dot.origin == origin) {
-            return Ok(guess);
+    /// Where the version of `origin` is or would be. An object has at most one version of each origin; if they
+    /// are spread evenly over the origins, it is where the origin's share of them ends, or near. Looking there
+    /// first touches less memory than halving.
+    fn place(&self, origin: ReplicaId, origins: usize) -> Result<usize, usize> {
+        let versions = &self.versions[..];
+        let mut at = (origin.node.index() * versions.len() / origins.max(1)).min(versions.len());
+        while at > 0 && versions[at - 1].dot.origin >= origin {
+            at -= 1;
         }
-        self.versions.binary_search_by_key(&origin, |version| version.dot.origin)
+        while let Some(version) = versions.get(at) {
+            match version.dot.origin.cmp(&origin) {
+                std::cmp::Ordering::Less => at += 1,
+                std::cmp::Ordering::Equal => return Ok(at),
+                std::cmp::Ordering::Greater => break,
+            }
+        }
+        Err(at)
     }
 
     /// Raises the context to the base of `clock` for each of `origins`: the inverse of stripping.

@@ -107,29 +107,33 @@ impl State {
         Delta { dot, key, value, delete, context }
     }
 
-    /// Takes in one write, an own or another's. A second copy changes nothing.
-    pub fn receive(&mut self, delta: &Delta, observe: &mut impl FnMut(Observation)) {
-        if self.clock.contains(delta.dot) {
-            return;
+    /// Takes in one write, an own or another's; false for a second copy, which changes nothing.
+    pub fn receive(&mut self, delta: &Delta, observe: &mut impl FnMut(Observation)) -> bool {
+        let Delta { dot, key, .. } = *delta;
+        if self.clock.contains(dot) {
+            return false;
         }
-        observe(Observation::Known(delta.dot));
-        let version = version_of(delta.dot, delta.value, delta.delete);
-        let object = &mut self.objects.get_or_insert_with(delta.key, Stored::default).object;
+        observe(Observation::Known(dot));
+        let version = version_of(dot, delta.value, delta.delete);
+        let object = &mut self.objects.get_or_insert_with(key, Stored::default).object;
         let change = |change| observe(seen(change));
         if delta.context.is_empty() {
-            object.merge_blind(delta.dot, version, change);
+            object.merge_blind(dot, version, self.clock.len(), change);
         } else {
-            let side = Side { versions: version.as_slice(), context: &delta.context, dot: Some(delta.dot), clock: None };
+            let side = Side { versions: version.as_slice(), context: &delta.context, dot: Some(dot), clock: None };
             // The clock does not have the dot yet: if it had, the stored object would seem to have seen the write.
             object.merge(Some(&self.clock), side, change);
         }
         // Also when the stored object supersedes the write: it has arrived all the same.
-        self.clock.insert(delta.dot);
-        if self.clock.base(delta.dot.origin) < delta.dot.counter {
-            object.context.raise(delta.dot.origin, delta.dot.counter);
+        let base = self.clock.insert(dot);
+        if base < dot.counter {
+            object.context.raise(dot.origin, dot.counter);
         }
-        self.dot_keys.insert(delta.dot, delta.key);
-        self.store_stripped(delta.key);
+        self.dot_keys.insert(dot, key);
+        if !object.context.is_empty() || object.versions.is_empty() {
+            self.store_stripped(key);
+        }
+        true
     }
 
     /// What the sender of `pull` misses.
@@ -234,9 +238,7 @@ impl State {
     /// Strips the object of `key` and keeps it only if something is left.
     fn store_stripped(&mut self, key: Key) {
         let Stored { object, listed } = self.objects.get_mut(key).expect("there is something to strip");
-        if !object.context.is_empty() {
-            object.context.strip(&self.clock);
-        }
+        object.context.strip(&self.clock);
         if object.is_empty() {
             self.objects.remove(key);
         } else if !object.context.is_empty() && !*listed {
@@ -259,11 +261,7 @@ impl State {
                 "{}: {key:?} shows a write that is not known",
                 self.me
             );
-            assert!(
-                object.context.is_empty() || *listed,
-                "{}: the context of {key:?} will never be stripped",
-                self.me
-            );
+            assert!(object.context.is_empty() || *listed, "{}: the context of {key:?} will never be stripped", self.me);
         }
     }
 }
