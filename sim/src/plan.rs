@@ -23,6 +23,8 @@ pub struct Plan {
     pub made_by: String,
     /// Name of the scenario.
     pub scenario: String,
+    /// What it is about, in a line; may be empty.
+    pub title: String,
     /// The seed: message fates and the replicas' own chance follow from it.
     #[serde(with = "hex")]
     pub seed: u64,

@@ -16,6 +16,8 @@ use crate::plan::{DiskPlan, LinkOverride, LinkPlan, StoreParams};
 pub struct Scenario {
     /// Short name; the command takes it from the file's name.
     pub name: String,
+    /// What it is about, in a line; may be empty.
+    pub title: String,
     /// The seed that is used when nobody gives another.
     pub seed: u64,
     /// Number of nodes, each with one replica: `n0` to `n(replicas-1)`.

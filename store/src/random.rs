@@ -81,7 +81,7 @@ mod tests {
 
     const FROZEN: [u64; 4] =
         [518_105_869_546_731_591, 7_353_871_264_574_718_525, 44_353_702_164_449_326, 3_119_425_508_354_251_341];
-    const FROZEN_BELOW_10: [u64; 8] = [0; 8];
+    const FROZEN_BELOW_10: [u64; 8] = [0, 3, 0, 1, 6, 6, 5, 1];
 
     #[test]
     fn streams_differ_by_seed_concern_and_index() {

@@ -23,6 +23,7 @@ pub fn lower(scenario: &Scenario, seed: u64, made_by: &str) -> Result<Plan, Stri
         schema: Plan::SCHEMA,
         made_by: made_by.to_string(),
         scenario: scenario.name.clone(),
+        title: scenario.title.clone(),
         seed,
         replicas: scenario.replicas,
         workload_end_ns: scenario.duration_ns,

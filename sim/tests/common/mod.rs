@@ -21,6 +21,7 @@ pub fn percent(percent: u64) -> Ratio {
 pub fn rough() -> Scenario {
     Scenario {
         name: "rough".into(),
+        title: String::new(),
         seed: 1,
         replicas: 4,
         duration_ns: 3_000 * MS,

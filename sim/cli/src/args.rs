@@ -1,0 +1,138 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use kvsim_sim::stores;
+
+use crate::exit;
+
+/// Run, replay and check simulations of replicated key-value stores.
+#[derive(Debug, Parser)]
+#[command(name = "kvsim", version, arg_required_else_help = true, after_help = exit::TABLE)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a scenario and judge what happened
+    Run(Run),
+    /// Run a stored plan again and compare the trace hash
+    Replay(Replay),
+    /// List stores, faults, checkers or exit codes
+    List(List),
+    /// Print the JSON Schema of scenario files, for editors
+    Schema,
+    /// Print a completion script for a shell
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page (roff)
+    Man,
+}
+
+/// Arguments of `kvsim run`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::TABLE)]
+pub struct Run {
+    /// The scenario, a TOML file
+    pub file: PathBuf,
+    /// The seed, decimal or 0x... [default: the scenario's]
+    #[arg(long, value_parser = seed)]
+    pub seed: Option<u64>,
+    /// Change one value of the scenario, for instance net.loss=5% (may be given several times)
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// Run another store than the scenario names
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(store_names()))]
+    pub store: Option<String>,
+    /// The folder of the run [default: runs/SCENARIO-SEED]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// What to keep of the trace
+    #[arg(long, value_enum, default_value_t = Trace::Hash)]
+    pub trace: Trace,
+    /// Run twice and compare every event: a difference is a bug of kvsim
+    #[arg(long)]
+    pub twice: bool,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// Arguments of `kvsim replay`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::TABLE)]
+pub struct Replay {
+    /// The folder of a run, or a plan.json
+    pub run: PathBuf,
+    /// Stop at this virtual time (for instance 4.2s), compare up to there and show the last events
+    #[arg(long, value_name = "TIME", value_parser = until)]
+    pub until: Option<u64>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// Arguments of `kvsim list`.
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// What to list
+    pub what: Listed,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// What can be listed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Listed {
+    /// Stores that scenarios can name
+    Stores,
+    /// What can go wrong in a scenario
+    Faults,
+    /// Checkers with the codes of their findings
+    Checkers,
+}
+
+/// What to keep of a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Trace {
+    /// Only its hash, and no verdicts: the fastest
+    Off,
+    /// Its hash; judge it
+    Hash,
+    /// All of it, as trace.jsonl in the run's folder; judge it
+    Full,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+fn store_names() -> Vec<&'static str> {
+    stores::STORES.iter().map(|store| store.name).collect()
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    let digits = text.replace('_', "");
+    let number = match digits.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16),
+        None => digits.parse(),
+    };
+    number.map_err(|_| "expected a number below 2^64, decimal or in hexadecimal with 0x".to_string())
+}
+
+fn until(text: &str) -> Result<u64, String> {
+    crate::scenario::duration(text).map_err(|problem| format!("{problem}; write for instance 4.2s or 850ms"))
+}

@@ -1,0 +1,128 @@
+//! `kvsim replay`: runs a stored plan again and compares.
+
+use kvsim_checkers::operations::seconds;
+use kvsim_checkers::trace::Event;
+use kvsim_sim::stores::{self, StoreEntry};
+use serde::Serialize;
+
+use crate::args::{Format, Replay};
+use crate::exit::{self, Failure, GREEN, PLAIN, RED};
+use crate::folder::Stored;
+use crate::judge::{self, Judged};
+use crate::recorder::Keep;
+use crate::report::{Summary, text};
+
+/// What a replay came to, for programs.
+#[derive(Serialize)]
+struct Comparison {
+    schema: u32,
+    /// False when the runs differ; absent when there is nothing to compare with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reproduced: Option<bool>,
+    /// Number of the first event that differs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_difference: Option<u64>,
+    /// The run itself; absent with `--until`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<Summary>,
+}
+
+/// Replays; returns the exit code.
+pub fn replay(args: &Replay) -> Result<u8, Failure> {
+    let stored = Stored::read(&args.run)?;
+    let name = &stored.plan.store.name;
+    let store = stores::find(name).ok_or_else(|| {
+        let path = stored.path.display();
+        Failure::Usage(format!("{path}: there is no store {name} (see kvsim list stores)"))
+    })?;
+    super::stop_gently();
+    match args.until {
+        Some(until_ns) => replay_until(args, &stored, store, until_ns),
+        None => replay_all(args, &stored, store),
+    }
+}
+
+/// The whole run, with its verdicts.
+fn replay_all(args: &Replay, stored: &Stored, store: &StoreEntry) -> Result<u8, Failure> {
+    let judged = judge::judge(store, &stored.plan, Keep::Judged);
+    let folder = stored.path.parent().unwrap_or(&stored.path);
+    let summary = Summary::new(&stored.plan, &judged, folder);
+    let reproduced = stored.trace_hash.filter(|_| !judged.interrupted).map(|hash| hash == judged.outcome.trace_hash);
+    let first_difference = if reproduced == Some(false) { first_difference(stored, &judged) } else { None };
+    let code = if reproduced == Some(false) { exit::NOT_REPRODUCED } else { summary.exit_code() };
+    match args.format {
+        Format::Json => {
+            super::print_json(&Comparison { schema: 1, reproduced, first_difference, run: Some(summary) })?;
+        }
+        Format::Text => {
+            let mut out = text::report(&stored.plan, &summary, judged.real);
+            out.push_str(&match (reproduced, stored.trace_hash) {
+                (Some(true), _) => format!("  {GREEN}reproduced{PLAIN}  the stored run has the same trace hash\n"),
+                (Some(false), Some(hash)) => not_reproduced(stored, store, &judged, hash, first_difference),
+                _ => "  nothing to compare with: the stored run has no trace hash\n".to_string(),
+            });
+            super::print(&out)?;
+        }
+    }
+    Ok(code)
+}
+
+/// The run up to a time, with the events before it.
+fn replay_until(args: &Replay, stored: &Stored, store: &StoreEntry, until_ns: u64) -> Result<u8, Failure> {
+    const SHOWN: usize = 20;
+    let judged = judge::run(store, &stored.plan, Keep::Everything, until_ns);
+    let reproduced = (!stored.marks.is_empty()).then(|| stored.marks.starts_with(&judged.marks));
+    let first_difference = if reproduced == Some(false) { first_difference(stored, &judged) } else { None };
+    match args.format {
+        Format::Json => super::print_json(&Comparison { schema: 1, reproduced, first_difference, run: None })?,
+        Format::Text => {
+            let events = &judged.recording.events;
+            let mut out = String::new();
+            for event in &events[events.len().saturating_sub(SHOWN)..] {
+                out.push_str(&text::event(&judged.recording.header, event));
+                out.push('\n');
+            }
+            let (count, time) = (events.len(), seconds(until_ns));
+            out.push_str(&match reproduced {
+                Some(true) => format!("\n{GREEN}reproduced{PLAIN} up to {time}: {count} events as in the stored run\n"),
+                Some(false) => not_reproduced(stored, store, &judged, 0, first_difference),
+                None => format!("\n{count} events up to {time}; there is no stored run to compare with\n"),
+            });
+            super::print(&out)?;
+        }
+    }
+    Ok(match (judged.interrupted, reproduced) {
+        (true, _) => exit::INTERRUPTED,
+        (_, Some(false)) => exit::NOT_REPRODUCED,
+        _ => exit::HOLDS,
+    })
+}
+
+/// Number of the first event after which the runs have different hashes.
+fn first_difference(stored: &Stored, judged: &Judged) -> Option<u64> {
+    let (old, new) = (&stored.marks, &judged.marks);
+    let differs = old.iter().zip(new).position(|(old, new)| old != new);
+    let shorter = || (old.len() != new.len()).then_some(old.len().min(new.len()));
+    Some(differs.or_else(shorter)? as u64 + 1)
+}
+
+fn not_reproduced(stored: &Stored, store: &StoreEntry, judged: &Judged, hash: u64, first: Option<u64>) -> String {
+    let mut out = format!("\n{RED}not reproduced{PLAIN}: ");
+    if hash != 0 {
+        out.push_str(&format!("the stored run has the trace hash {hash:#018x}; "));
+    }
+    let made_by = &stored.plan.made_by;
+    let Some(number) = first else {
+        let count = stored.marks.len();
+        out.push_str(&format!("the first {count} events are the same (plan made by {made_by})\n"));
+        return out;
+    };
+    out.push_str(&format!("event {number} is the first that differs (plan made by {made_by})\n"));
+    let header = &judged.recording.header;
+    let say = |event: Option<Event>, why: &str| event.map_or(why.to_string(), |event| text::event(header, &event));
+    out.push_str(&format!("  stored  {}\n", say(stored.event(number), "not kept (kvsim run --trace full keeps events)")));
+    let new = judge::run(store, &stored.plan, Keep::Everything, u64::MAX);
+    let new = new.recording.events.into_iter().find(|event| event.number == number);
+    out.push_str(&format!("  now     {}\n", say(new, "the run is over")));
+    out
+}

@@ -1,0 +1,97 @@
+//! `kvsim run`: scenario and seed to plan, plan to run, run to verdicts.
+
+use std::path::PathBuf;
+
+use kvsim_checkers::CHECKERS;
+use kvsim_sim::lower;
+use kvsim_sim::plan::Plan;
+use kvsim_sim::stores::{self, STORES, StoreEntry};
+use serde::Serialize;
+
+use crate::args::{Format, Run, Trace};
+use crate::exit::{self, Failure};
+use crate::folder::Folder;
+use crate::judge::{self, Judged};
+use crate::recorder::Keep;
+use crate::report::{Summary, text};
+use crate::scenario::{self, Diagnostics, Names, StoreNames};
+
+/// Why a scenario was not run, for programs.
+#[derive(Serialize)]
+struct Refused {
+    schema: u32,
+    mistakes: Diagnostics,
+}
+
+/// Runs a scenario; returns the exit code.
+pub fn run(args: &Run) -> Result<u8, Failure> {
+    let (store, plan) = match plan(args) {
+        Err(Failure::Scenario(mistakes)) if args.format == Format::Json => {
+            super::print_json(&Refused { schema: 1, mistakes })?;
+            return Ok(exit::USAGE);
+        }
+        plan => plan?,
+    };
+    let place = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/{}-{:x}", plan.scenario, plan.seed)));
+    let folder = Folder::create(place, &plan)?;
+    super::stop_gently();
+    let keep = match args.trace {
+        Trace::Off => Keep::Nothing,
+        Trace::Hash => Keep::Judged,
+        Trace::Full => Keep::Everything,
+    };
+    let judged = judge::judge(store, &plan, keep);
+    if args.twice && !judged.interrupted {
+        same_again(store, &plan, &judged);
+    }
+    let summary = Summary::new(&plan, &judged, folder.path());
+    folder.store(&summary, &judged.marks, (args.trace == Trace::Full).then_some(&judged.recording))?;
+    match args.format {
+        Format::Json => super::print_json(&summary)?,
+        Format::Text => super::print(&text::report(&plan, &summary, judged.real))?,
+    }
+    Ok(summary.exit_code())
+}
+
+/// Reads the scenario and decides everything that the seed decides.
+fn plan(args: &Run) -> Result<(&'static StoreEntry, Plan), Failure> {
+    let mut overrides = args.set.clone();
+    overrides.extend(args.store.iter().map(|name| format!("store.name={name}")));
+    let scenario = scenario::load(&args.file, &overrides, &names()).map_err(Failure::Scenario)?;
+    let usage = |message: String| Failure::Usage(format!("{}: {message}", args.file.display()));
+    let store = stores::find(&scenario.store.name).expect("the scenario reader knows the stores");
+    let seed = args.seed.unwrap_or(scenario.seed);
+    let plan = lower::lower(&scenario, seed, concat!("kvsim ", env!("CARGO_PKG_VERSION"))).map_err(usage)?;
+    plan.validate().map_err(|error| usage(error.to_string()))?;
+    if let Some(session) = plan.sessions.iter().find(|session| session.quorum > 1 && !store.quorum_reads) {
+        let (session, quorum, store) = (&session.name, session.quorum, store.name);
+        return Err(usage(format!("session {session} reads from {quorum} replicas, but store {store} has no quorum reads\n  set quorum = 1, or choose another store (kvsim list stores)")));
+    }
+    Ok((store, plan))
+}
+
+/// The names that scenarios may use.
+pub fn names() -> Names {
+    let store = |store: &StoreEntry| StoreNames {
+        name: store.name,
+        message_kinds: store.message_kinds.to_vec(),
+        levels: vec!["eventual"],
+        settings: store.settings.to_vec(),
+    };
+    Names { stores: STORES.iter().map(store).collect(), checkers: CHECKERS.iter().map(|checker| checker.name).collect() }
+}
+
+/// Runs the plan once more and compares every event.
+///
+/// # Panics
+/// When the runs differ: that is a bug of kvsim, whatever the store does.
+fn same_again(store: &StoreEntry, plan: &Plan, first: &Judged) {
+    let second = judge::run(store, plan, Keep::Nothing, u64::MAX);
+    if second.interrupted {
+        return;
+    }
+    if let Some(event) = first.marks.iter().zip(&second.marks).position(|(one, other)| one != other) {
+        panic!("two runs of the same plan differ from event {} on", event + 1);
+    }
+    assert_eq!(first.outcome, second.outcome, "two runs of the same plan come to different ends");
+}

@@ -1,0 +1,66 @@
+//! How the command ends.
+
+use crate::scenario::Diagnostics;
+
+/// Every verdict is the expected one.
+pub const HOLDS: u8 = 0;
+/// A verdict is not the expected one; also when the store panicked.
+pub const VIOLATED: u8 = 1;
+/// The command line, the scenario or a file of a run is wrong.
+pub const USAGE: u8 = 2;
+/// A verdict is unknown though another one was expected.
+pub const UNKNOWN: u8 = 3;
+/// A replay came to another trace hash.
+pub const NOT_REPRODUCED: u8 = 4;
+/// A bug of kvsim itself.
+pub const INTERNAL: u8 = 101;
+/// Interrupted; what was known until then has been written.
+pub const INTERRUPTED: u8 = 130;
+
+/// For `--help`.
+pub const TABLE: &str = "Exit codes:
+  0    every verdict is as expected
+  1    a verdict is not as expected (a store that panics, too)
+  2    wrong usage, scenario or file
+  3    a verdict is unknown
+  4    not reproduced
+  101  a bug of kvsim itself
+  130  interrupted; what is known has been written";
+
+/// Red and bold, for what is wrong.
+pub const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
+/// Green, for what holds.
+pub const GREEN: anstyle::Style = anstyle::AnsiColor::Green.on_default();
+/// Yellow, for what is not known.
+pub const YELLOW: anstyle::Style = anstyle::AnsiColor::Yellow.on_default();
+/// Back to normal.
+pub const PLAIN: anstyle::Reset = anstyle::Reset;
+
+/// Why there is no result.
+#[derive(Debug)]
+pub enum Failure {
+    /// The scenario is wrong.
+    Scenario(Diagnostics),
+    /// Something else that was given is wrong; the message says what, what was expected and what to do.
+    Usage(String),
+    /// A result cannot be written.
+    Output(std::io::Error),
+}
+
+impl Failure {
+    /// The exit code.
+    pub fn code(&self) -> u8 {
+        match self {
+            Failure::Scenario(_) | Failure::Usage(_) => USAGE,
+            // Whoever reads has seen enough.
+            Failure::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => HOLDS,
+            Failure::Output(_) => USAGE,
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Failure {
+        Failure::Output(error)
+    }
+}

@@ -1,0 +1,123 @@
+//! The folder that a run leaves: enough to look at it, and to run it again.
+//!
+//! - `plan.json`: every decision of the run; written first, so that even a run that never ends can be repeated;
+//! - `summary.json`: verdicts, findings, trace hash, counts;
+//! - `marks.bin`: four bytes of the trace hash after each event, little-endian, by which `replay` finds the
+//!   first event that differs;
+//! - `trace.jsonl`: all events, if asked for.
+
+use std::fs::{self, File};
+use std::io::{BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use kvsim_checkers::trace::{Event, Recording, jsonl};
+use kvsim_sim::plan::Plan;
+
+use crate::exit::Failure;
+use crate::report::Summary;
+
+/// The folder of a run.
+pub struct Folder(PathBuf);
+
+const PLAN: &str = "plan.json";
+const SUMMARY: &str = "summary.json";
+const MARKS: &str = "marks.bin";
+const TRACE: &str = "trace.jsonl";
+
+impl Folder {
+    /// Makes the folder and stores the plan. What another run has left there is removed.
+    pub fn create(path: PathBuf, plan: &Plan) -> Result<Folder, Failure> {
+        let folder = Folder(path);
+        fs::create_dir_all(&folder.0).map_err(|error| cannot("make the folder", &folder.0, &error))?;
+        for old in [SUMMARY, MARKS, TRACE] {
+            let path = folder.0.join(old);
+            if path.exists() {
+                fs::remove_file(&path).map_err(|error| cannot("remove", &path, &error))?;
+            }
+        }
+        folder.write(PLAN, |out| Ok(serde_json::to_writer(out, plan)?))?;
+        Ok(folder)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Stores what the run came to.
+    pub fn store(&self, summary: &Summary, marks: &[u32], trace: Option<&Recording>) -> Result<(), Failure> {
+        self.write(MARKS, |out| marks.iter().try_for_each(|mark| out.write_all(&mark.to_le_bytes())))?;
+        if let Some(recording) = trace {
+            self.write(TRACE, |out| {
+                jsonl::write_header(out, &recording.header)?;
+                recording.events.iter().try_for_each(|event| jsonl::write_event(out, event))
+            })?;
+        }
+        self.write(SUMMARY, |out| Ok(serde_json::to_writer_pretty(out, summary)?))
+    }
+
+    /// Writes beside the file and renames, so that nobody ever finds half of it.
+    fn write(
+        &self,
+        name: &str,
+        content: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
+    ) -> Result<(), Failure> {
+        let path = self.0.join(name);
+        let beside = self.0.join(format!("{name}.new"));
+        let written = File::create(&beside).map(BufWriter::new).and_then(|mut out| {
+            content(&mut out)?;
+            out.flush()?;
+            fs::rename(&beside, &path)
+        });
+        written.map_err(|error| cannot("write", &path, &error))
+    }
+}
+
+/// A stored run, as far as it is there.
+pub struct Stored {
+    /// The plan.
+    pub plan: Plan,
+    /// Where the plan was found.
+    pub path: PathBuf,
+    /// The trace hash that the run had; absent when it did not come to its end.
+    pub trace_hash: Option<u64>,
+    /// See [`crate::recorder::Recorder::marks`].
+    pub marks: Vec<u32>,
+    folder: PathBuf,
+}
+
+impl Stored {
+    /// Reads the run in the folder `path`, or that of the plan file `path`.
+    pub fn read(path: &Path) -> Result<Stored, Failure> {
+        let (folder, plan_path) = if path.is_dir() {
+            (path.to_path_buf(), path.join(PLAN))
+        } else {
+            (path.parent().map(Path::to_path_buf).unwrap_or_default(), path.to_path_buf())
+        };
+        let file = File::open(&plan_path).map_err(|error| {
+            let what = format!("{}: {error}", plan_path.display());
+            Failure::Usage(format!("{what}\n  expected the folder of a run, or a {PLAN} (see kvsim run --out)"))
+        })?;
+        let plan: Plan = serde_json::from_reader(BufReader::new(file)).map_err(|error| {
+            Failure::Usage(format!("{}: not a plan of this version: {error}", plan_path.display()))
+        })?;
+        plan.validate().map_err(|error| {
+            Failure::Usage(format!("{}: the plan cannot be run: {error}", plan_path.display()))
+        })?;
+        let marks = fs::read(folder.join(MARKS)).unwrap_or_default();
+        let marks = marks.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
+        let trace_hash = Summary::stored_hash(&folder.join(SUMMARY));
+        Ok(Stored { plan, path: plan_path, trace_hash, marks, folder })
+    }
+
+    /// The stored event with this number, if the trace was kept.
+    pub fn event(&self, number: u64) -> Option<Event> {
+        let file = File::open(self.folder.join(TRACE)).ok()?;
+        let recording = jsonl::read(BufReader::new(file)).ok()?;
+        recording.events.into_iter().find(|event| event.number == number)
+    }
+}
+
+fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Failure {
+    Failure::Usage(format!("cannot {what} {}: {error}", path.display()))
+}

@@ -1,0 +1,117 @@
+//! Executes a plan and asks the checkers.
+
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use kvsim_checkers::operations::seconds;
+use kvsim_checkers::trace::Recording;
+use kvsim_checkers::verdict::StoryLine;
+use kvsim_checkers::{CHECKERS, Finding, Report, Verdict, metadata};
+use kvsim_sim::engine::{Outcome, StorePanic};
+use kvsim_sim::plan::Plan;
+use kvsim_sim::stores::StoreEntry;
+
+use crate::progress::Progress;
+use crate::recorder::{Counts, INTERRUPTED, Keep, Recorder};
+
+/// A run and what the checkers say of it.
+pub struct Judged {
+    /// What it came to.
+    pub outcome: Outcome,
+    /// How often things happened.
+    pub counts: Counts,
+    /// One per checker.
+    pub reports: Vec<Report>,
+    /// What was kept of it.
+    pub recording: Recording,
+    /// See [`Recorder::marks`].
+    pub marks: Vec<u32>,
+    /// Real time that the run itself took.
+    pub real: Duration,
+    /// Somebody stopped it.
+    pub interrupted: bool,
+}
+
+/// Code of the finding that the store panicked.
+const PANIC: &str = "PANIC001";
+
+/// Runs `plan` and judges it. A violation is looked at again with all messages recorded, so that findings can
+/// tell how they came about; the second run is the same as the first.
+pub fn judge(store: &StoreEntry, plan: &Plan, keep: Keep) -> Judged {
+    let judged = run(store, plan, keep, u64::MAX);
+    let violated = judged.reports.iter().any(|report| report.verdict == Verdict::Violated && report.checker != "panic");
+    if keep == Keep::Judged && violated && !judged.interrupted {
+        let explained = run(store, plan, Keep::Everything, u64::MAX);
+        assert_eq!(explained.outcome, judged.outcome, "two runs of one plan are the same");
+        return Judged { real: judged.real, ..explained };
+    }
+    judged
+}
+
+/// Runs `plan` up to a virtual time and judges it if it came to its end.
+pub fn run(store: &StoreEntry, plan: &Plan, keep: Keep, until_ns: u64) -> Judged {
+    let progress = Progress::new(&plan.scenario, plan.end_ns());
+    let mut recorder = Recorder::new(keep, until_ns, progress);
+    let result = (store.run)(plan, &mut recorder);
+    let real = recorder.progress.elapsed();
+    let interrupted = INTERRUPTED.load(Ordering::Relaxed);
+    let recording = Recording { header: (store.header)(plan), events: recorder.events };
+    let (outcome, reports) = match result {
+        Ok(outcome) if outcome.complete && until_ns >= plan.end_ns() => {
+            let reports = applicable(store).map(|checker| match keep {
+                Keep::Nothing => unknown(checker.name, "the run was not recorded (--trace off)".into()),
+                Keep::Judged | Keep::Everything => (checker.check)(&recording),
+            });
+            (outcome, reports.collect())
+        }
+        Ok(outcome) => {
+            let why = format!("the run was stopped at {}", seconds(outcome.end_ns));
+            (outcome, applicable(store).map(|checker| unknown(checker.name, why.clone())).collect())
+        }
+        Err(panic) => (panic.until, vec![panicked(&panic)]),
+    };
+    Judged { outcome, counts: recorder.counts, reports, recording, marks: recorder.marks, real, interrupted }
+}
+
+/// The checkers that can say something about the store.
+fn applicable(store: &StoreEntry) -> impl Iterator<Item = &'static kvsim_checkers::CheckerInfo> {
+    CHECKERS.iter().filter(|checker| checker.name != metadata::NAME || store.cleans_up)
+}
+
+fn unknown(checker: &str, note: String) -> Report {
+    Report { checker: checker.to_string(), verdict: Verdict::Unknown, note, findings: Vec::new() }
+}
+
+fn panicked(panic: &StorePanic) -> Report {
+    let finding = Finding {
+        code: PANIC.to_string(),
+        title: format!("the store panicked at n{}: {}", panic.node, panic.message),
+        at_ns: panic.at_ns,
+        story: last_panic().lines().map(|line| StoryLine { at_ns: panic.at_ns, text: line.to_string() }).collect(),
+        events: vec![panic.until.events],
+        ops: Vec::new(),
+    };
+    Report {
+        checker: "panic".to_string(),
+        verdict: Verdict::Violated,
+        note: "the other checkers need a run that comes to its end".to_string(),
+        findings: vec![finding],
+    }
+}
+
+static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
+
+/// A panic of a store is a finding, to be told with the others; so panics are noted and not printed.
+pub fn keep_panics_quiet() {
+    std::panic::set_hook(Box::new(|info| {
+        if let Ok(mut last) = LAST_PANIC.lock() {
+            *last = info.to_string();
+        }
+    }));
+}
+
+/// The last panic, with its place in the source.
+pub fn last_panic() -> String {
+    LAST_PANIC.lock().map(|last| last.clone()).unwrap_or_default()
+}

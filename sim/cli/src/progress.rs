@@ -1,0 +1,67 @@
+//! Shows on standard error how far a long run has come: a bar on a terminal, a plain line now and then elsewhere.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // people wait in real time
+
+use std::cell::{Cell, OnceCell};
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use kvsim_checkers::operations::seconds;
+
+/// Runs shorter than this show nothing.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// Distance of plain lines.
+const LINES: Duration = Duration::from_secs(5);
+
+/// How far a run has come.
+pub struct Progress {
+    name: String,
+    end_ns: u64,
+    begun: Instant,
+    said: Cell<Instant>,
+    bar: OnceCell<ProgressBar>,
+}
+
+impl Progress {
+    /// For a run that ends at this virtual time.
+    pub fn new(name: &str, end_ns: u64) -> Progress {
+        let now = Instant::now();
+        Progress { name: name.to_string(), end_ns, begun: now, said: Cell::new(now), bar: OnceCell::new() }
+    }
+
+    /// The run has reached this virtual time. Called often.
+    pub fn reached(&self, now_ns: u64) {
+        let now = Instant::now();
+        if now - self.begun < PATIENCE {
+            return;
+        }
+        if std::io::stderr().is_terminal() {
+            let bar = self.bar.get_or_init(|| {
+                let bar = ProgressBar::with_draw_target(Some(self.end_ns), ProgressDrawTarget::stderr_with_hz(10));
+                let style = "{prefix} {bar:30} {percent:>3} %  {msg} virtual  {eta} left";
+                bar.set_style(ProgressStyle::with_template(style).expect("a valid template"));
+                bar.set_prefix(self.name.clone());
+                bar
+            });
+            bar.set_message(seconds(now_ns));
+            bar.set_position(now_ns);
+        } else if now - self.said.get() >= LINES {
+            self.said.set(now);
+            let percent = u128::from(now_ns) * 100 / u128::from(self.end_ns.max(1));
+            eprintln!("{}: {percent} %, {} virtual", self.name, seconds(now_ns));
+        }
+    }
+
+    /// Real time since the beginning.
+    pub fn elapsed(&self) -> Duration {
+        self.begun.elapsed()
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = self.bar.get() {
+            bar.finish_and_clear();
+        }
+    }
+}

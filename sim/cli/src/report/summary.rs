@@ -1,0 +1,118 @@
+//! What a run came to, for programs. The same run gives the same summary.
+
+use std::path::Path;
+
+use kvsim_checkers::{Finding, Report, Verdict};
+use kvsim_sim::plan::Plan;
+use serde::Serialize;
+
+use crate::exit;
+use crate::judge::Judged;
+use crate::recorder::Counts;
+
+/// What a run came to. New fields may be added; a change to one of these changes `schema`.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    /// Version of this form.
+    pub schema: u32,
+    /// Version of the program.
+    pub kvsim: &'static str,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// Name of the store.
+    pub store: String,
+    /// In hexadecimal.
+    pub seed: String,
+    /// In hexadecimal.
+    pub trace_hash: String,
+    /// Number of events.
+    pub events: u64,
+    /// Virtual time at the end.
+    pub virtual_seconds: f64,
+    /// Number of nodes.
+    pub replicas: u16,
+    /// Operations and messages.
+    pub counts: Counts,
+    /// One per checker.
+    pub verdicts: Vec<Judgement>,
+    /// True when somebody stopped the run.
+    pub interrupted: bool,
+    /// The folder that the run left.
+    pub run_dir: String,
+}
+
+/// A verdict beside the expected one.
+#[derive(Debug, Serialize)]
+pub struct Judgement {
+    /// Name of the checker.
+    pub checker: String,
+    /// What it said.
+    pub verdict: Verdict,
+    /// What the scenario expects.
+    pub expected: Verdict,
+    /// What was put to the test, or why nothing can be said.
+    pub note: String,
+    /// What was broken.
+    pub findings: Vec<Finding>,
+}
+
+impl Judgement {
+    /// The verdict is the expected one.
+    pub fn is_expected(&self) -> bool {
+        self.verdict == self.expected
+    }
+}
+
+impl Summary {
+    const SCHEMA: u32 = 1;
+
+    /// Puts together what a run came to.
+    pub fn new(plan: &Plan, judged: &Judged, run_dir: &Path) -> Summary {
+        let judgement = |report: &Report| Judgement {
+            checker: report.checker.clone(),
+            verdict: report.verdict,
+            expected: plan.expect.get(&report.checker).copied().unwrap_or(Verdict::Holds),
+            note: report.note.clone(),
+            findings: report.findings.clone(),
+        };
+        Summary {
+            schema: Summary::SCHEMA,
+            kvsim: env!("CARGO_PKG_VERSION"),
+            scenario: plan.scenario.clone(),
+            store: plan.store.name.clone(),
+            seed: format!("{:#018x}", plan.seed),
+            trace_hash: format!("{:#018x}", judged.outcome.trace_hash),
+            events: judged.outcome.events,
+            virtual_seconds: judged.outcome.end_ns as f64 / 1e9,
+            replicas: plan.replicas,
+            counts: judged.counts,
+            verdicts: judged.reports.iter().map(judgement).collect(),
+            interrupted: judged.interrupted,
+            run_dir: run_dir.display().to_string(),
+        }
+    }
+
+    /// The exit code that says the worst of it.
+    pub fn exit_code(&self) -> u8 {
+        let surprises: Vec<Verdict> =
+            self.verdicts.iter().filter(|one| !one.is_expected()).map(|one| one.verdict).collect();
+        if self.interrupted {
+            exit::INTERRUPTED
+        } else if surprises.iter().any(|verdict| *verdict != Verdict::Unknown) {
+            exit::VIOLATED
+        } else if surprises.is_empty() {
+            exit::HOLDS
+        } else {
+            exit::UNKNOWN
+        }
+    }
+
+    /// The trace hash in a stored summary of a run that came to its end.
+    pub fn stored_hash(path: &Path) -> Option<u64> {
+        let value: serde_json::Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+        if value["interrupted"] == true {
+            return None;
+        }
+        u64::from_str_radix(value["trace_hash"].as_str()?.strip_prefix("0x")?, 16).ok()
+    }
+}

@@ -1,0 +1,177 @@
+//! What a run came to, for people. The text carries colours; they are taken out where nobody sees them.
+
+use std::fmt::{self, Display, Write as _};
+use std::time::Duration;
+
+use kvsim_checkers::operations::seconds;
+use kvsim_checkers::trace::{Event, Header, LostBy, What};
+use kvsim_checkers::{Finding, Verdict};
+use kvsim_sim::plan::Plan;
+
+use super::{Judgement, Summary};
+use crate::exit::{GREEN, PLAIN, RED, YELLOW};
+
+/// The whole report of a run.
+pub fn report(plan: &Plan, summary: &Summary, real: Duration) -> String {
+    let mut out = String::new();
+    write_report(&mut out, plan, summary, real).expect("a string takes everything");
+    out
+}
+
+fn write_report(out: &mut String, plan: &Plan, summary: &Summary, real: Duration) -> fmt::Result {
+    let settling = match plan.settle_ns {
+        0 => "no settling".to_string(),
+        ns => format!("{} settling", seconds(ns)),
+    };
+    let Summary { scenario, store, seed, replicas, counts, .. } = summary;
+    let workload = seconds(plan.workload_end_ns);
+    if !plan.title.is_empty() {
+        writeln!(out, "{}", plan.title)?;
+    }
+    writeln!(out, "{scenario}: store {store}, {replicas} replicas, {workload} + {settling}, seed {seed}\n")?;
+    for verdict in &summary.verdicts {
+        write_verdict(out, verdict)?;
+    }
+    for verdict in summary.verdicts.iter().filter(|verdict| !verdict.findings.is_empty()) {
+        write_findings(out, summary, verdict)?;
+    }
+    let (operations, messages) = (grouped(counts.operations), grouped(counts.messages));
+    let (answered, timed_out, refused) = (grouped(counts.answered), grouped(counts.timed_out), grouped(counts.refused));
+    let (lost, duplicated) = (grouped(counts.lost), grouped(counts.duplicated));
+    let events = grouped(summary.events);
+    let (end, real) = (format!("{:.3} s", summary.virtual_seconds), real.as_secs_f64());
+    writeln!(out)?;
+    writeln!(out, "  operations  {operations}: {answered} answered, {timed_out} timed out, {refused} refused")?;
+    writeln!(out, "  messages    {messages}: {lost} lost, {duplicated} duplicated")?;
+    writeln!(out, "  trace hash  {}  over {events} events, {end} virtual, {real:.2} s real", summary.trace_hash)?;
+    writeln!(out, "  run folder  {}", summary.run_dir)?;
+    writeln!(out, "  once more   kvsim replay {}", summary.run_dir)
+}
+
+fn write_verdict(out: &mut String, judgement: &Judgement) -> fmt::Result {
+    let Judgement { checker, verdict, expected, note, .. } = judgement;
+    let colour = match verdict {
+        _ if !judgement.is_expected() && *verdict != Verdict::Unknown => RED,
+        Verdict::Unknown => YELLOW,
+        Verdict::Holds | Verdict::Violated => GREEN,
+    };
+    let expectation = match (judgement.is_expected(), expected) {
+        (true, Verdict::Holds) => String::new(),
+        (true, _) => " (as expected)".to_string(),
+        (false, expected) => format!(" (expected: {expected})"),
+    };
+    let note = if note.is_empty() { String::new() } else { format!("  {note}") };
+    writeln!(out, "  {colour}{verdict:<8}{PLAIN}  {checker:<11}{expectation}{note}")
+}
+
+/// The findings of a checker: the first with its story, the others by their titles.
+fn write_findings(out: &mut String, summary: &Summary, judgement: &Judgement) -> fmt::Result {
+    let Some((first, others)) = judgement.findings.split_first() else { return Ok(()) };
+    let (word, colour) = if judgement.is_expected() { ("finding", YELLOW) } else { ("error", RED) };
+    writeln!(out)?;
+    let Finding { code, title, at_ns, story, events, .. } = first;
+    writeln!(out, "{colour}{word}[{code}]{PLAIN}: {title}")?;
+    for line in story {
+        writeln!(out, "  {:>10}  {}", seconds(line.at_ns), line.text)?;
+    }
+    if let Some(event) = events.last() {
+        writeln!(out, "  at {}, event {event}; look: kvsim replay {} --until {}", seconds(*at_ns), summary.run_dir, exact(*at_ns))?;
+    }
+    for other in others {
+        writeln!(out, "{colour}{word}[{}]{PLAIN}: {}", other.code, other.title)?;
+    }
+    Ok(())
+}
+
+/// A time as the command line takes it, to the nanosecond.
+fn exact(ns: u64) -> String {
+    let text = format!("{}.{:09}", ns / 1_000_000_000, ns % 1_000_000_000);
+    format!("{}s", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// A number with a comma before every three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// One event in one line.
+pub fn event(header: &Header, event: &Event) -> String {
+    let mut line = format!("{:>10}  #{:<7} ", seconds(event.at_ns), event.number);
+    let node = event.node;
+    let key = |key: u32| &header.keys[key as usize];
+    let session = |session: u32| &header.sessions[session as usize];
+    let kind = |kind: u8| &header.kinds[usize::from(kind)];
+    let fault = |fault: u16| &header.faults[usize::from(fault)].name;
+    let mut say = |text: fmt::Arguments<'_>| line.write_fmt(text).expect("a string takes everything");
+    match event.what {
+        What::Invoked { op, session: who, action, key: k, value, .. } => {
+            let action = format!("{action:?}").to_lowercase();
+            say(format_args!("n{node}  {} {action} {} ", session(who), key(k)));
+            if value > 0 {
+                say(format_args!("= {value} "));
+            }
+            say(format_args!("(operation {op})"));
+        }
+        What::Wrote { op, write } => say(format_args!("n{node}  operation {op} is write {write}")),
+        What::Returned { op, write } => say(format_args!("n{node}  operation {op} returns {write}")),
+        What::Answered { op } => say(format_args!("n{node}  operation {op} answered")),
+        What::Refused { op } => say(format_args!("n{node}  operation {op} refused")),
+        What::TimedOut { op } => say(format_args!("n{node}  operation {op} timed out")),
+        What::Sent { kind: k, id, bytes, copies } => {
+            say(format_args!("n{node}  sends {} {id} to {copies} nodes, {bytes} bytes", kind(k)));
+        }
+        What::Lost { kind: k, id, to, by } => {
+            say(format_args!("n{node} -> n{to}  {} {id} lost by ", kind(k)));
+            match by {
+                LostBy::Chance => say(format_args!("chance")),
+                LostBy::Fault(number) => say(format_args!("{}", fault(number))),
+            }
+        }
+        What::Duplicated { kind: k, id, to } => say(format_args!("n{node} -> n{to}  {} {id} duplicated", kind(k))),
+        What::Delivered { kind: k, id, from } => say(format_args!("n{from} -> n{node}  {} {id} arrives", kind(k))),
+        What::TimerFired => say(format_args!("n{node}  timer")),
+        What::Known { write } => say(format_args!("n{node}  knows {write}")),
+        What::Visible { level, write } => say(format_args!("n{node}  shows {write} at {}", named(&level))),
+        What::Hidden { level, write } => say(format_args!("n{node}  hides {write} at {}", named(&level))),
+        What::FaultOn { fault: number } => say(format_args!("{} begins", fault(number))),
+        What::FaultOff { fault: number } => say(format_args!("{} ends", fault(number))),
+        What::Settling => say(format_args!("settling begins")),
+        What::Holds { level, key: k, write } => {
+            say(format_args!("n{node}  holds {write} of {} at {}", key(k), named(&level)));
+        }
+        What::Gauge { gauge, value } => {
+            say(format_args!("n{node}  {} {value}", header.gauges[usize::from(gauge)].name));
+        }
+    }
+    if event.cause > 0 {
+        let _ = write!(line, "  because of #{}", event.cause);
+    }
+    line
+}
+
+fn named(level: &impl fmt::Debug) -> impl Display {
+    format!("{level:?}").to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(grouped(7), "7");
+        assert_eq!(grouped(1_000), "1,000");
+        assert_eq!(grouped(12_345_678), "12,345,678");
+        assert_eq!(exact(4_218_000_000), "4.218s");
+        assert_eq!(exact(3_000_000_000), "3s");
+        assert_eq!(exact(1), "0.000000001s");
+    }
+}

@@ -1,0 +1,234 @@
+//! What is wrong with a scenario, for people and for programs.
+
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use serde::Serialize;
+
+/// One mistake.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    /// The file, or `--set ARGUMENT` when the value was given there.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1; in an argument counted from its first character.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What should stand there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    #[serde(skip)]
+    excerpt: Option<Excerpt>,
+}
+
+impl Diagnostic {
+    /// A mistake at a place, with the text of that place if there is one.
+    pub fn new(file: String, line: usize, column: usize, message: String, excerpt: Option<Excerpt>) -> Diagnostic {
+        Diagnostic { file, line, column, message, expected: None, help: None, excerpt }
+    }
+
+    /// Says what should stand there.
+    pub fn expected(mut self, expected: impl Into<String>) -> Diagnostic {
+        self.expected = Some(expected.into());
+        self
+    }
+
+    /// Says what to do.
+    pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// True when the value was given in a `--set` argument.
+    pub fn is_argument(&self) -> bool {
+        self.file.starts_with("--set ")
+    }
+
+    fn render(&self, renderer: &Renderer) -> String {
+        let mut group = Group::with_title(Level::ERROR.primary_title(&self.message));
+        let place = match self.is_argument() {
+            true => format!("--set, column {}", self.column),
+            false => format!("{}:{}:{}", printable(&self.file), self.line, self.column),
+        };
+        // The renderer counts columns in the excerpt, which may be a part of the line: its count is replaced.
+        const STAND_IN: &str = "\u{e000}";
+        let mut counted = String::new();
+        if let Some(Excerpt { text, marked }) = &self.excerpt {
+            counted = format!("{STAND_IN}:{}:{}", self.line, text[..marked.start].chars().count() + 1);
+            let annotation = AnnotationKind::Primary.span(marked.clone()).label(self.expected.as_deref());
+            let snippet = Snippet::source(text).path(STAND_IN).line_start(self.line).annotation(annotation);
+            group = group.element(snippet);
+        } else {
+            group = group.element(Origin::path(&place));
+            if let Some(expected) = &self.expected {
+                group = group.element(Level::NOTE.message(expected));
+            }
+        }
+        if let Some(help) = &self.help {
+            group = group.element(Level::HELP.message(help));
+        }
+        renderer.render(&[group]).replacen(&counted, if counted.is_empty() { "" } else { &place }, 1)
+    }
+}
+
+/// Everything that is wrong with a scenario, in the order of the text; at least one mistake.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Diagnostics(Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// More mistakes than this are not listed: they mostly follow from the first ones.
+    const LISTED_MAX: usize = 10;
+
+    /// Keeps the first mistakes.
+    pub(super) fn new(mut list: Vec<Diagnostic>) -> Diagnostics {
+        list.truncate(Self::LISTED_MAX);
+        Diagnostics(list)
+    }
+
+    /// True when there are as many as will be listed.
+    pub(super) fn is_enough(list: &[Diagnostic]) -> bool {
+        list.len() >= Self::LISTED_MAX
+    }
+
+    /// The mistakes.
+    #[cfg(test)]
+    pub fn list(&self) -> &[Diagnostic] {
+        &self.0
+    }
+
+    /// For people, in colour when `styled`. Ends with a line end.
+    pub fn render(&self, styled: bool) -> String {
+        let renderer = if styled { Renderer::styled() } else { Renderer::plain() };
+        let rendered: Vec<String> = self.0.iter().map(|one| one.render(&renderer) + "\n").collect();
+        rendered.join("\n")
+    }
+}
+
+impl From<Diagnostic> for Diagnostics {
+    fn from(one: Diagnostic) -> Diagnostics {
+        Diagnostics(vec![one])
+    }
+}
+
+impl std::fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.render(false).trim_end())
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+/// A line of text with a mark, cut to a length that fits a terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excerpt {
+    text: String,
+    marked: Range<usize>,
+}
+
+impl Excerpt {
+    const BEFORE_MAX: usize = 50;
+    const AFTER_MAX: usize = 50;
+
+    /// The part of `line` around `marked`, whose ends lie between characters.
+    pub fn new(line: &str, marked: Range<usize>) -> Excerpt {
+        let (before, rest) = line.split_at(marked.start);
+        let from = before.char_indices().rev().take(Self::BEFORE_MAX).last().map_or(before.len(), |(at, _)| at);
+        let until = rest.char_indices().nth(Self::AFTER_MAX).map_or(rest.len(), |(at, _)| at);
+        let mut text = String::new();
+        if from > 0 {
+            text.push_str("...");
+        }
+        let start = text.len() + before.len() - from;
+        text.push_str(&line[from..marked.start + until]);
+        let end = start + until.min(marked.end - marked.start);
+        if until < rest.len() {
+            text.push_str("...");
+        }
+        Excerpt { text, marked: start..end }
+    }
+}
+
+/// The text without control characters, which would disturb a terminal.
+fn printable(text: &str) -> String {
+    text.replace(char::is_control, "?")
+}
+
+/// A text for use in a message: without control characters, cut when it is long.
+pub fn shown(text: &str) -> String {
+    const MAX: usize = 40;
+    let mut short = printable(&text.chars().take(MAX).collect::<String>());
+    if text.chars().nth(MAX).is_some() {
+        short.push_str("...");
+    }
+    short
+}
+
+/// The candidate that `name` is most likely a slip of.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Nobody mistypes a name of that length, and the distance takes quadratic time.
+    if name.len() > 100 {
+        return None;
+    }
+    let plain = |name: &str| name.to_lowercase().replace('_', "-");
+    let name = plain(name);
+    let candidates: Vec<(&str, String)> = candidates.into_iter().map(|one| (one, plain(one))).collect();
+    let distances = candidates.iter().map(|(one, plain)| {
+        // The first letter is seldom wrong.
+        (strsim::damerau_levenshtein(&name, plain), !plain.starts_with(name.get(..1).unwrap_or("")), *one)
+    });
+    let (distance, _, best) = distances.min_by_key(|(distance, first_differs, _)| (*distance, *first_differs))?;
+    let letters = best.chars().count();
+    if distance <= (letters / 3).max(1) && distance < letters {
+        return Some(best);
+    }
+    let begins = |(_, plain): &&(&str, String)| name.len() >= 3 && plain.starts_with(&name);
+    candidates.iter().find(begins).map(|(one, _)| *one)
+}
+
+/// "a, b and c", each in backquotes.
+pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>, word: &str) -> String {
+    let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        None => "nothing".to_owned(),
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} {word} {last}", others.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn excerpts_of_short_lines_are_the_line() {
+        let excerpt = Excerpt::new("loss = 5", 7..8);
+        assert_eq!((excerpt.text.as_str(), excerpt.marked), ("loss = 5", 7..8));
+    }
+
+    #[test]
+    fn excerpts_of_long_lines_are_cut_between_characters() {
+        let line = "ä".repeat(300);
+        let excerpt = Excerpt::new(&line, 200..600);
+        assert_eq!(excerpt.text, format!("...{}...", "ä".repeat(100)));
+        assert_eq!(excerpt.marked, 103..203);
+        assert_eq!(Excerpt::new(&line, 600..600).marked, 103..103);
+    }
+
+    #[test]
+    fn nearest_names_are_near() {
+        let names = ["loss", "delay", "anti_entropy"];
+        assert_eq!(nearest("los", names), Some("loss"));
+        assert_eq!(nearest("Delay", names), Some("delay"));
+        assert_eq!(nearest("anti-entropy", names), Some("anti_entropy"));
+        assert_eq!(nearest("bandwidth", names), None);
+        assert_eq!(nearest("x", []), None);
+        assert_eq!(nearest("rat", ["at", "rate"]), Some("rate"));
+        assert_eq!(nearest("zipf", ["uniform", "zipfian"]), Some("zipfian"));
+    }
+}

@@ -1,0 +1,133 @@
+//! Reads scenario files: TOML text to a [`Scenario`], or to [`Diagnostics`] that say what is wrong and where.
+//!
+//! Five steps, each in a module of its own: `text` makes TOML of bytes, `overrides` puts the values of `--set` arguments into the parsed
+//! text, `structure` finds unknown, missing and mistyped fields, `raw` is the shape that is left, and
+//! `validate` gives the values their meaning (with `clients` and `faults` for the larger parts). Mistakes of
+//! one step are reported together. No input makes the reader panic.
+
+mod clients;
+mod diagnostic;
+mod faults;
+mod overrides;
+mod quantity;
+mod raw;
+mod source;
+mod structure;
+#[cfg(test)]
+mod tests;
+mod text;
+mod units;
+mod validate;
+
+use std::io::Read as _;
+use std::path::Path;
+
+use kvsim_sim::scenario::Scenario;
+use serde::Deserialize as _;
+
+pub use diagnostic::Diagnostics;
+
+use diagnostic::Diagnostic;
+pub use structure::schema;
+
+use source::Sources;
+
+/// Larger files are refused before they are parsed, in bytes.
+pub const FILE_BYTES_MAX: usize = 4 << 20;
+
+/// The names that a scenario may use.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// The stores.
+    pub stores: Vec<StoreNames>,
+    /// The checkers.
+    pub checkers: Vec<&'static str>,
+}
+
+/// The names that go with a store.
+#[derive(Clone, Debug)]
+pub struct StoreNames {
+    /// The store's own.
+    pub name: &'static str,
+    /// Its kinds of messages.
+    pub message_kinds: Vec<&'static str>,
+    /// The levels at which it can be read, as scenarios write them.
+    pub levels: Vec<&'static str>,
+    /// The settings it understands, of `anti_entropy`, `strip` and `replication`.
+    pub settings: Vec<&'static str>,
+}
+
+/// Reads the scenario at `path`; see [`read`].
+pub fn load(path: &Path, overrides: &[String], names: &Names) -> Result<Scenario, Diagnostics> {
+    let contents = || -> std::io::Result<(u64, Vec<u8>)> {
+        let file = std::fs::File::open(path)?;
+        let size = file.metadata()?.len();
+        let mut bytes = Vec::new();
+        // One byte more than is allowed tells that it is too much: what is no plain file may have any size.
+        file.take(FILE_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
+        Ok((size, bytes))
+    };
+    match contents() {
+        Ok((size, _)) if size > FILE_BYTES_MAX as u64 => Err(too_large(path, size)),
+        Ok((_, bytes)) => read(path, &bytes, overrides, names),
+        Err(error) => Err(about_file(path, format!("the scenario cannot be read: {error}")).into()),
+    }
+}
+
+/// Reads a scenario from the `bytes` of the file at `path`, whose stem becomes its name.
+///
+/// `overrides` are `--set` arguments such as `net.loss=5%`, applied in order. A setting in the file that the
+/// store does not understand is an error, unless an override chose the store: so one file can run on several.
+pub fn read(path: &Path, bytes: &[u8], overrides: &[String], names: &Names) -> Result<Scenario, Diagnostics> {
+    let file = path.display().to_string();
+    if bytes.len() > FILE_BYTES_MAX {
+        return Err(too_large(path, bytes.len() as u64));
+    }
+    let text = text::utf8(&file, bytes)?;
+    let sources = Sources::new(&file, text, overrides);
+    let mut root = text::toml(text, &sources)?;
+    for (index, argument) in overrides.iter().enumerate() {
+        overrides::apply(&mut root, argument, index, &sources)?;
+    }
+    if root.get_ref().is_empty() {
+        return Err(about_file(path, "the scenario is empty".to_owned()).help(SMALLEST).into());
+    }
+    let mistakes = structure::check(&root, &sources);
+    if !mistakes.is_empty() {
+        return Err(in_order(mistakes));
+    }
+    // The structure is right, so this fails only where the schema is laxer than the types.
+    let raw = raw::ScenarioFile::deserialize(toml::de::Deserializer::from(root)).map_err(|error| {
+        let span = error.span().map(Into::into);
+        sources.diagnostic(span, error.message().lines().collect::<Vec<_>>().join("; "))
+    })?;
+    let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    validate::scenario(name, &raw, &sources, names).map_err(in_order)
+}
+
+/// A time as scenarios write it, in nanoseconds; the error says what was expected.
+pub fn duration(text: &str) -> Result<u64, String> {
+    units::duration(text).map_err(|wrong| format!("{}: expected {}", wrong.message, wrong.expected))
+}
+
+const SMALLEST: &str = "a scenario needs at least replicas, duration and clients; the smallest one is:\n\
+                        \n\
+                        replicas = 3\n\
+                        duration = \"10s\"\n\
+                        [clients.all]";
+
+/// In the order of the text, arguments last.
+fn in_order(mut mistakes: Vec<Diagnostic>) -> Diagnostics {
+    mistakes.sort_by_key(|one| (one.is_argument(), one.line, one.column));
+    Diagnostics::new(mistakes)
+}
+
+fn about_file(path: &Path, message: String) -> Diagnostic {
+    Diagnostic::new(path.display().to_string(), 1, 1, message, None)
+}
+
+fn too_large(path: &Path, size: u64) -> Diagnostics {
+    let (whole, tenth) = (size >> 20, ((size & 0xf_ffff) * 10) >> 20);
+    let diagnostic = about_file(path, format!("the scenario is too large: {size} bytes ({whole}.{tenth} MiB)"));
+    diagnostic.expected(format!("at most {FILE_BYTES_MAX} bytes (4 MiB) are read")).into()
+}

@@ -1,0 +1,115 @@
+//! Faults in a scenario file.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::scenario::quantity::{DurationText, NodeName, Nodes};
+use crate::scenario::source::At;
+
+/// What goes wrong, and when.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Faults {
+    /// Links that are cut for a while.
+    #[serde(default)]
+    pub partition: Vec<At<Partition>>,
+    /// Partitions at random times, one after the other.
+    #[serde(default)]
+    pub random_partition: Vec<At<RandomPartition>>,
+    /// Messages that are lost.
+    #[serde(default)]
+    pub drop: Vec<At<Drop>>,
+}
+
+/// Links that are cut for a while: exactly one of `groups`, `isolate`, `one_way` and `bridge` says which, and
+/// exactly one of `for` and `until` how long.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Partition {
+    /// When it begins.
+    #[schemars(example = &"2s")]
+    pub at: At<DurationText>,
+    /// How long it lasts.
+    #[serde(rename = "for")]
+    #[schemars(example = &"1s")]
+    pub lasting: Option<At<DurationText>>,
+    /// When it ends, counted from the beginning of the run.
+    #[schemars(example = &"3s")]
+    pub until: Option<At<DurationText>>,
+    /// Nodes of different groups cannot reach each other; a node in no group reaches all.
+    #[schemars(example = [["n0", "n1"], ["n2", "n3"]])]
+    pub groups: Option<At<Groups>>,
+    /// Each of these nodes is alone.
+    #[schemars(example = ["n2"])]
+    pub isolate: Option<At<Nodes>>,
+    /// Messages one way are lost; the other way they pass.
+    pub one_way: Option<At<OneWay>>,
+    /// The lower and the upper half of the other nodes reach each other through this node only.
+    #[schemars(example = &"n2")]
+    pub bridge: Option<At<NodeName>>,
+}
+
+/// Lists of nodes.
+pub type Groups = Vec<At<Vec<At<NodeName>>>>;
+
+/// Messages one way are lost.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OneWay {
+    /// Senders.
+    #[schemars(example = ["n0"])]
+    pub from: At<Nodes>,
+    /// Receivers.
+    #[schemars(example = ["n1"])]
+    pub to: At<Nodes>,
+}
+
+/// Partitions at random times between random nodes, one after the other until the workload ends.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RandomPartition {
+    /// Mean time from the end of one to the beginning of the next.
+    #[schemars(example = &"2s")]
+    pub every: At<DurationText>,
+    /// How long one lasts, on average.
+    #[schemars(example = &"500ms")]
+    pub lasting: At<DurationText>,
+    /// Which shapes there are, each equally likely; all when left out.
+    pub shapes: Option<At<Vec<At<ShapeName>>>>,
+}
+
+/// The shape of a partition whose nodes are drawn at random.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShapeName {
+    /// Two groups of random sizes.
+    Halves,
+    /// One node is alone.
+    Isolate,
+    /// One node's messages do not get out.
+    OneWay,
+    /// Two halves and a node between them that reaches both.
+    Bridge,
+}
+
+/// All copies of one message are lost: either the message that spreads the value `write`, or the one with this
+/// `kind` and `id`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Drop {
+    /// The value whose update is lost: short for `kind = "update"` with this `id`.
+    #[schemars(range(min = 1, max = 9_223_372_036_854_775_807u64))]
+    pub write: Option<At<u64>>,
+    /// The kind of message, a name from the store's list.
+    #[schemars(example = &"update")]
+    pub kind: Option<At<String>>,
+    /// Which message of that kind.
+    #[schemars(range(min = 0, max = 9_223_372_036_854_775_807u64))]
+    pub id: Option<At<u64>>,
+    /// Only what this node sends; all senders when left out.
+    #[schemars(example = &"n0")]
+    pub from: Option<At<NodeName>>,
+    /// Only what is sent to these nodes; all receivers when left out.
+    #[schemars(example = ["n2"])]
+    pub to: Option<At<Nodes>>,
+}

@@ -1,0 +1,205 @@
+//! What right scenarios mean, and that the schema says the same.
+
+use std::collections::BTreeMap;
+
+use expect_test::expect_file;
+use kvsim_checkers::trace::Level;
+use kvsim_sim::net::{Delay, Ratio};
+use kvsim_sim::plan::{DiskPlan, LinkPlan, StoreParams};
+use kvsim_sim::scenario::{ClientGroup, KeyChoice, Keys, Mix, Pace, Scenario, Settle, Writers};
+use serde_json::Value as Json;
+
+use super::{FULL, SMALLEST, read_text};
+use crate::scenario::schema;
+
+#[test]
+fn every_field_has_its_meaning() {
+    let scenario = read_text(FULL, &[]).unwrap();
+    expect_file!["full.expected.txt"].assert_eq(&format!("{scenario:#?}\n"));
+}
+
+#[test]
+fn the_smallest_scenario_has_all_defaults() {
+    let expected = Scenario {
+        name: "test".to_owned(),
+        title: String::new(),
+        seed: 1,
+        replicas: 3,
+        duration_ns: 10_000_000_000,
+        settle: Settle::Auto,
+        store: StoreParams {
+            name: "ndc".to_owned(),
+            anti_entropy_ns: Some(100_000_000),
+            strip_ns: 500_000_000,
+            replication: None,
+        },
+        disk: DiskPlan { write_ns: 0 },
+        net: LinkPlan {
+            delay: Delay::Uniform { min: 1_000_000, max: 5_000_000 },
+            loss: Ratio::ZERO,
+            duplicate: Ratio::ZERO,
+            bytes_per_s: None,
+        },
+        links: vec![],
+        keys: Keys { count: 100, choice: KeyChoice::Uniform, writers: Writers::Many, priorities: [1, 0, 0, 0] },
+        clients: vec![ClientGroup {
+            name: "all".to_owned(),
+            sessions: 1,
+            at: vec![],
+            pace: Pace::Think { mean_ns: 10_000_000 },
+            mix: Mix { read: 1, write: 1, delete: 0 },
+            value_bytes: (16, 16),
+            level: Level::Eventual,
+            quorum: 1,
+            context: true,
+            timeout_ns: 1_000_000_000,
+        }],
+        script: vec![],
+        faults: vec![],
+        expect: BTreeMap::new(),
+    };
+    assert_eq!(read_text(SMALLEST, &[]).unwrap(), expected);
+}
+
+#[test]
+fn overrides_change_values() {
+    let set = |arguments: &[&str]| read_text(FULL, arguments).unwrap();
+    assert_eq!(set(&["net.loss=7.5%"]).net.loss, Ratio::from_billionths(75_000_000).unwrap());
+    assert_eq!(set(&["replicas=7"]).replicas, 7);
+    assert_eq!(set(&["store.anti_entropy=off"]).store.anti_entropy_ns, None);
+    assert_eq!(set(&["clients.panel.rate=20/s"]).clients[0].pace, Pace::Rate { every_ns: 50_000_000 });
+    assert_eq!(set(&["clients.panel.at=n3"]).clients[0].at, [3]);
+    assert_eq!(set(&["clients.panel.at=[\"n3\", \"n4\"]"]).clients[0].at, [3, 4]);
+    assert_eq!(set(&["clients.panel.mix={ read = 9 }"]).clients[0].mix, Mix { read: 9, write: 0, delete: 0 });
+    assert_eq!(set(&["seed=0xff"]).seed, 255);
+    assert_eq!(set(&["seed=0xffffffffffffffff"]).seed, u64::MAX);
+    assert_eq!(set(&["seed=1", "seed=2"]).seed, 2, "the last one counts");
+    assert_eq!(set(&["expect.convergence=unknown"]).expect["convergence"].to_string(), "unknown");
+    assert_eq!(set(&["settle=\"off\""]).settle, Settle::Off);
+    assert_eq!(set(&["net.link.0.loss=3%"]).links[0].link.loss.billionths(), 30_000_000);
+    let moved = set(&["fault.partition.0.at=3s"]);
+    assert!(format!("{:?}", moved.faults[0]).contains("at_ns: 3000000000"));
+    assert_eq!(moved.faults[0].place, set(&[]).faults[0].place, "a fault stays where it is written");
+    let added = read_text(SMALLEST, &["disk.write=2ms"]).unwrap();
+    assert_eq!(added.disk.write_ns, 2_000_000, "a table that the file leaves out is added");
+}
+
+#[test]
+fn another_store_may_lack_settings_of_the_file() {
+    assert_eq!(read_text(FULL, &["store.name=lww"]).unwrap().store.name, "lww");
+    assert!(read_text(FULL, &["store.name=lww", "store.strip=1s"]).is_err(), "but not those of the argument");
+}
+
+#[test]
+fn links_are_pairs_of_nodes() {
+    let link = |fields: &str| {
+        let scenario = read_text(&format!("{SMALLEST}[[net.link]]\n{fields}\nloss = \"50%\""), &[]).unwrap();
+        scenario.links.iter().map(|link| (link.from, link.to)).collect::<Vec<_>>()
+    };
+    assert_eq!(link("from = 'n0'\nto = 'n1'"), [(0, 1)]);
+    assert_eq!(link("from = 'n0'\nto = 'n1'\nboth_ways = true"), [(0, 1), (1, 0)]);
+    let all = "from = ['n0', 'n1', 'n2']\nto = ['n0', 'n1', 'n2']";
+    assert_eq!(link(all), [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)]);
+    assert_eq!(link(&format!("{all}\nboth_ways = true")).len(), 6);
+}
+
+#[test]
+fn groups_and_sessions_keep_the_order_of_the_file() {
+    let text =
+        "replicas = 3\nduration = \"1s\"\n[clients.z]\n[clients.a]\n[script.sessions]\ny.at = \"n0\"\nb.at = \"n1\"";
+    let scenario = read_text(text, &[]).unwrap();
+    assert_eq!(scenario.clients.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["z", "a"]);
+    assert_eq!(scenario.script.iter().map(|session| session.name.as_str()).collect::<Vec<_>>(), ["y", "b"]);
+}
+
+#[test]
+fn the_schema_is_documented_throughout() {
+    let schema = schema();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    let definitions = schema["$defs"].as_object().unwrap();
+    for (name, definition) in definitions.iter().chain([(&"scenario".to_owned(), &schema)]) {
+        assert!(definition["description"].is_string(), "{name} has no description");
+        for (field, property) in definition["properties"].as_object().into_iter().flatten() {
+            assert!(property["description"].is_string(), "{name}.{field} has no description");
+        }
+    }
+    assert!(!schema.to_string().contains("\"null\""), "TOML has no null");
+}
+
+/// Fields of the schema, by the path of the table.
+fn fields(schema: &Json, at: &Json, path: &str, into: &mut Vec<String>) {
+    let at = at["$ref"].as_str().map_or(at, |reference| schema.pointer(&reference[1..]).unwrap());
+    for (name, property) in at["properties"].as_object().into_iter().flatten() {
+        into.push(format!("{path}{name}"));
+        fields(schema, property, &format!("{path}{name}."), into);
+    }
+    for members in [&at["additionalProperties"], &at["items"]].into_iter().filter(|members| members.is_object()) {
+        fields(schema, members, &format!("{path}*."), into);
+    }
+}
+
+/// Fields of a file, written in the same way.
+fn fields_of(value: &toml::Value, path: &str, into: &mut Vec<String>) {
+    match value {
+        toml::Value::Table(table) => {
+            for (name, value) in table {
+                let own_name = ["clients.", "script.sessions.", "expect."].contains(&path);
+                let inner = if own_name { format!("{path}*") } else { format!("{path}{name}") };
+                into.extend((!own_name).then(|| inner.clone()));
+                fields_of(value, &format!("{inner}."), into);
+            }
+        }
+        toml::Value::Array(items) => items.iter().for_each(|item| fields_of(item, &format!("{path}*."), into)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_schema_has_the_fields_that_are_read() {
+    let schema = schema();
+    let mut expected = Vec::new();
+    fields(&schema, &schema, "", &mut expected);
+    let mut used = Vec::new();
+    fields_of(&toml::from_str(FULL).unwrap(), "", &mut used);
+    expected.sort();
+    expected.dedup();
+    used.sort();
+    used.dedup();
+    assert_eq!(used, expected, "full.toml uses every field of the schema, and no other is accepted");
+}
+
+/// A file with the defaults that the schema names, written out.
+#[test]
+fn the_schemas_defaults_are_the_readers() {
+    let schema = schema();
+    let defaults = |name: &str| {
+        let table = &schema["$defs"][name]["properties"];
+        let fields = table.as_object().unwrap().iter();
+        fields
+            .filter_map(|(field, property)| Some(format!("{field} = {}\n", inline(property.get("default")?))))
+            .collect::<String>()
+    };
+    let text = format!(
+        "replicas = 3\nduration = \"10s\"\nseed = {}\nsettle = {}\n[store]\n{}[disk]\n{}[net]\n{}[keys]\n{}[clients.all]\n{}",
+        schema["properties"]["seed"]["default"],
+        schema["properties"]["settle"]["default"],
+        defaults("Store"),
+        defaults("Disk"),
+        defaults("Net"),
+        defaults("Keys"),
+        defaults("Clients"),
+    );
+    assert!(text.contains("loss = \"0%\""), "{text}");
+    assert_eq!(read_text(&text, &[]).unwrap(), read_text(SMALLEST, &[]).unwrap());
+}
+
+/// JSON as an inline TOML value.
+fn inline(json: &Json) -> String {
+    match json.as_object() {
+        Some(object) => {
+            let fields: Vec<String> = object.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+            format!("{{ {} }}", fields.join(", "))
+        }
+        None => json.to_string(),
+    }
+}

@@ -1,0 +1,547 @@
+//! NDC replicas under random schedules, and an oracle that keeps plain sets of writes.
+//!
+//! The oracle knows of every write which writes it had seen: those that its session had seen by its last read of
+//! the key, and the earlier ones of the same origin to the key. From that and from the writes that have arrived at
+//! a replica follows what the replica shows, after every single step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kvsim_store::ndc::object::Context;
+use kvsim_store::ndc::{Config, Message, Ndc, Timer};
+use kvsim_store::placement::Placement;
+use kvsim_store::{CallId, Dot, Key, NodeId, Refusal, Replica, Stream, Value};
+
+use super::{Asked, Kind, Net, Packet, Reply, Step, Write, key, pick};
+
+/// Longer than a replica remembers a call.
+const ALL_CALLS_OVER_NS: u64 = 3_600_000_000_000;
+
+/// What is known of a key somewhere: the writes seen and those of them that are alive.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    seen: BTreeSet<Dot>,
+    live: BTreeSet<Dot>,
+}
+
+impl View {
+    fn merge(&mut self, other: &View) {
+        let dead = |view: &View, dot: &Dot| view.seen.contains(dot) && !view.live.contains(dot);
+        let both = &self.live | &other.live;
+        self.live = both.into_iter().filter(|dot| !dead(self, dot) && !dead(other, dot)).collect();
+        self.seen.extend(&other.seen);
+    }
+
+    /// A write becomes known that has seen `overwritten`.
+    fn learn(&mut self, dot: Dot, delete: bool, overwritten: &BTreeSet<Dot>) {
+        // One that is not known, but seen: something known has overwritten it.
+        if self.seen.insert(dot) && !delete {
+            self.live.insert(dot);
+        }
+        self.live.retain(|old| !overwritten.contains(old));
+        self.seen.extend(overwritten);
+    }
+}
+
+/// A quorum read under way at the holder that gathers it.
+struct Gathering {
+    view: View,
+    replied: BTreeSet<NodeId>,
+    missing: u16,
+}
+
+/// A client: what its last read of each key returned, and what the oracle says that this means.
+struct Session {
+    home: NodeId,
+    read: BTreeMap<Key, (Context, BTreeSet<Dot>)>,
+}
+
+/// How a schedule goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    pub nodes: u16,
+    /// Holders of each key.
+    pub copies: u16,
+    pub keys: u32,
+    pub steps: u32,
+    /// Weight of a restart from the log.
+    pub restart: u64,
+    /// Weight of starting a twin.
+    pub twin: u64,
+    /// A mistake to plant: repairs claim more than they bring.
+    pub forge: bool,
+}
+
+impl Style {
+    /// A style from a seed: half of them with every key everywhere.
+    pub fn random(chance: &mut Stream) -> Style {
+        let nodes = 2 + chance.below(3) as u16;
+        let copies = if chance.below(2) == 0 { nodes } else { 1 + chance.below(u64::from(nodes) - 1) as u16 };
+        let keys = 1 + chance.below(if copies < nodes { 6 } else { 3 }) as u32;
+        let steps = 20 + chance.below(60) as u32;
+        Style { nodes, copies, keys, steps, restart: 0, twin: 0, forge: false }
+    }
+}
+
+/// The replicas, the clients and the oracle.
+pub struct World {
+    pub net: Net<Ndc>,
+    chance: Stream,
+    style: Style,
+    sessions: Vec<Session>,
+    /// By call: its session, and what a write's context has seen.
+    callers: Vec<(usize, BTreeSet<Dot>)>,
+    /// By write: what it has seen, itself left out.
+    seen: BTreeMap<Dot, BTreeSet<Dot>>,
+    /// By node and key: what is known there.
+    views: Vec<BTreeMap<Key, View>>,
+    /// By packet: the view that a reply to a read carries.
+    replies: BTreeMap<u64, View>,
+    gathering: BTreeMap<(NodeId, CallId), Gathering>,
+}
+
+/// What can happen next.
+#[derive(Clone, Copy)]
+enum Event {
+    Write,
+    Read,
+    Deliver,
+    Drop,
+    Duplicate,
+    Delay,
+    Fire(Timer),
+    Restart,
+    Twin,
+}
+
+impl World {
+    pub fn new(seed: u64, style: Style, loud: bool) -> World {
+        let Style { nodes, copies, .. } = style;
+        let placement = if copies == nodes { Placement::all(nodes) } else { Placement::ring(nodes, copies) };
+        let config = Config { placement, anti_entropy_ns: Some(1_000_000), strip_ns: 1_000_000 };
+        let net = Net::new(seed, nodes, config, alike, loud);
+        net.say(|| format!("{style:?}"));
+        let sessions = (0..4).map(|home| Session { home: NodeId(home % nodes), read: BTreeMap::new() }).collect();
+        World {
+            net,
+            chance: Stream::new(seed, "schedule", 0),
+            style,
+            sessions,
+            callers: Vec::new(),
+            seen: BTreeMap::new(),
+            views: vec![BTreeMap::new(); usize::from(nodes)],
+            replies: BTreeMap::new(),
+            gathering: BTreeMap::new(),
+        }
+    }
+
+    /// A whole schedule: chaos, then peace.
+    pub fn play(&mut self) {
+        let mut weight = |from: u64, to: u64| from + self.chance.below(to - from);
+        // Some schedules lose next to nothing, some next to everything; some repair often, some never.
+        let weights = [
+            (weight(10, 30), Event::Write),
+            (weight(5, 20), Event::Read),
+            (weight(20, 60), Event::Deliver),
+            (weight(0, 20), Event::Drop),
+            (weight(0, 10), Event::Duplicate),
+            (weight(0, 6), Event::Delay),
+            (weight(0, 15), Event::Fire(Timer::AntiEntropy)),
+            (weight(0, 10), Event::Fire(Timer::CleanUp)),
+            (self.style.restart, Event::Restart),
+            (self.style.twin, Event::Twin),
+        ];
+        for _ in 0..self.style.steps {
+            let event = pick(&mut self.chance, &weights);
+            self.happen(event);
+        }
+        self.heal();
+    }
+
+    fn some_node(&mut self) -> NodeId {
+        NodeId(self.chance.below(u64::from(self.style.nodes)) as u16)
+    }
+
+    fn some_packet(&mut self) -> Option<usize> {
+        let on_time: Vec<usize> =
+            (0..self.net.packets.len()).filter(|place| !self.net.packets[*place].very_late).collect();
+        (!on_time.is_empty()).then(|| on_time[self.chance.below(on_time.len() as u64) as usize])
+    }
+
+    fn happen(&mut self, event: Event) {
+        self.net.now_ns += self.chance.below(1_000_000);
+        match event {
+            Event::Write | Event::Read => {
+                let session = self.chance.below(self.sessions.len() as u64) as usize;
+                // Mostly at home, sometimes elsewhere, with what was read at home.
+                let home = self.sessions[session].home;
+                let node = if self.chance.below(4) > 0 { home } else { self.some_node() };
+                let key = key(self.chance.below(u64::from(self.style.keys)) as u32);
+                if let Event::Read = event {
+                    let quorum = [1, 1, 2, 2, 3, 4][self.chance.below(6) as usize];
+                    self.read(session, node, key, quorum);
+                } else {
+                    let (delete, blind) = (self.chance.below(4) == 0, self.chance.below(3) == 0);
+                    self.write(session, node, key, delete, blind);
+                }
+            }
+            Event::Deliver => {
+                if let Some(place) = self.some_packet() {
+                    let packet = self.net.take(place);
+                    self.deliver(packet);
+                }
+            }
+            Event::Drop => {
+                if let Some(place) = self.some_packet() {
+                    let packet = self.net.take(place);
+                    self.net.say(|| format!("#{} to {} is lost", packet.id, packet.to));
+                }
+            }
+            Event::Duplicate => {
+                if let Some(place) = self.some_packet() {
+                    let copy = self.net.packets[place].clone();
+                    self.net.packets.push(copy);
+                }
+            }
+            Event::Delay => {
+                if let Some(place) = self.some_packet() {
+                    self.net.packets[place].very_late = true;
+                }
+            }
+            Event::Fire(timer) => {
+                let node = self.some_node();
+                self.fire(node, timer);
+            }
+            Event::Restart => {
+                let node = self.some_node();
+                self.restart(node);
+            }
+            Event::Twin => {
+                let node = self.some_node();
+                self.add_twin(node);
+            }
+        }
+    }
+
+    /// A session reads `key` at `node`.
+    pub fn read(&mut self, session: usize, node: NodeId, key: Key, quorum: u16) {
+        self.callers.push((session, BTreeSet::new()));
+        let (call, step) = self.net.ask(node, key, Kind::Read { quorum }, &Context::default());
+        let holders = self.holders(key);
+        if usize::from(quorum) > holders.len() {
+            assert!(matches!(step.answers[..], [(id, Reply::Refused(Refusal::Quorum))] if id == call));
+            return;
+        }
+        let answer = holders.contains(&node).then(|| self.begin_read(node, call)).flatten();
+        self.check(node, &step, answer.map(|view| (call, view)), &[]);
+    }
+
+    /// A session writes to `key` or deletes it at `node`; `blind` without what it has read before.
+    pub fn write(&mut self, session: usize, node: NodeId, key: Key, delete: bool, blind: bool) {
+        let (context, seen) = self.sessions[session].read.get(&key).filter(|_| !blind).cloned().unwrap_or_default();
+        self.callers.push((session, seen));
+        let value = Value { id: self.net.asked.len() as u64, bytes: 8 };
+        let (call, step) = self.net.ask(node, key, Kind::Write { value, delete }, &context);
+        let local = self.holders(key).contains(&node);
+        let new = self.expect_write(&step, call, local);
+        self.check(node, &step, None, &new);
+        assert_eq!(step.answers.len(), usize::from(local), "a holder answers at once");
+    }
+
+    fn holders(&self, key: Key) -> Vec<NodeId> {
+        self.net.config.placement.holders(key).to_vec()
+    }
+
+    /// The call has written in this step if and only if it should.
+    fn expect_write(&mut self, step: &Step<Ndc>, call: CallId, should: bool) -> Vec<Dot> {
+        let dot = self.net.asked[call.0 as usize].dot.filter(|dot| !self.seen.contains_key(dot));
+        assert_eq!(dot.is_some(), should, "{call:?} writes where it should not, or does not where it should");
+        if let Some(dot) = dot {
+            let key = self.net.writes[&dot].key;
+            let mut seen = self.callers[call.0 as usize].1.clone();
+            let of_key = self.seen.keys().filter(|earlier| self.net.writes[*earlier].key == key);
+            seen.extend(of_key.filter(|earlier| earlier.origin == dot.origin));
+            self.seen.insert(dot, seen);
+            let sent = &self.net.packets[self.net.packets.len() - step.sent..];
+            let updated = sent.iter().filter(|packet| matches!(*packet.message, Message::Update(_)));
+            let mut updated: Vec<NodeId> = updated.map(|packet| packet.to).collect();
+            updated.push(dot.origin.node);
+            updated.sort_unstable();
+            assert_eq!(updated, self.holders(key), "{dot} goes to every holder");
+        }
+        dot.into_iter().collect()
+    }
+
+    /// `node` holds the key of this read: its view for a plain read; otherwise it begins to gather.
+    fn begin_read(&mut self, node: NodeId, call: CallId) -> Option<View> {
+        let Asked { key, kind: Kind::Read { quorum }, .. } = self.net.asked[call.0 as usize] else { panic!("a read") };
+        let view = self.view(node, key);
+        if quorum == 1 {
+            return Some(view);
+        }
+        let new = Gathering { view, replied: BTreeSet::new(), missing: quorum - 1 };
+        self.gathering.entry((node, call)).or_insert(new);
+        None
+    }
+
+    /// A packet arrives.
+    pub fn deliver(&mut self, mut packet: Packet<Ndc>) {
+        if self.style.forge {
+            forge(&mut packet);
+        }
+        let Packet { from, to, id, .. } = packet;
+        let message = packet.message.clone();
+        let unknown = |net: &Net<Ndc>, dot: &Dot| {
+            let key = net.writes[dot].key;
+            !net.nodes[to.index()].known.get(&key).is_some_and(|known| known.contains(dot))
+        };
+        let mut expected = match &*message {
+            Message::Update(delta) => vec![delta.dot],
+            Message::Repair(repair) => repair.items.iter().flat_map(|item| item.dots.iter().copied()).collect(),
+            _ => Vec::new(),
+        };
+        expected.retain(|dot| unknown(&self.net, dot));
+        let mut answer = None;
+        match &*message {
+            Message::Request { id, .. } => {
+                let call = id.call;
+                let Asked { key, kind, dot, .. } = self.net.asked[call.0 as usize];
+                let step = self.net.arrive(&packet);
+                let mut reply = None;
+                match kind {
+                    // A copy of a request does not write again.
+                    Kind::Write { .. } => expected = self.expect_write(&step, call, dot.is_none()),
+                    Kind::Read { .. } if self.holders(key).contains(&id.node) => reply = Some(self.view(to, key)),
+                    Kind::Read { .. } if from != id.node => reply = Some(self.view(to, key)),
+                    Kind::Read { .. } => reply = self.begin_read(to, call),
+                }
+                self.note_replies(&step, reply);
+                return self.check(to, &step, None, &expected);
+            }
+            Message::Reply { id: request, .. } => {
+                let call = request.call;
+                let Asked { node, key, kind: Kind::Read { .. }, answered, .. } = self.net.asked[call.0 as usize] else {
+                    let step = self.net.arrive(&packet);
+                    return self.check(to, &step, None, &[]);
+                };
+                let view = &self.replies[&id];
+                let mut reply = None;
+                if to == node && !self.holders(key).contains(&node) {
+                    answer = (!answered && !self.forgotten(call)).then(|| (call, view.clone()));
+                } else if let Some(gathering) = self.gathering.get_mut(&(to, call))
+                    && gathering.replied.insert(from)
+                {
+                    gathering.view.merge(view);
+                    gathering.missing -= 1;
+                    if gathering.missing == 0 {
+                        let Gathering { view, .. } = self.gathering.remove(&(to, call)).expect("found above");
+                        if to == node { answer = Some((call, view)) } else { reply = Some(view) }
+                    }
+                }
+                let step = self.net.arrive(&packet);
+                self.note_replies(&step, reply);
+                return self.check(to, &step, answer, &[]);
+            }
+            _ => {}
+        }
+        let step = self.net.arrive(&packet);
+        self.check(to, &step, None, &expected);
+    }
+
+    /// A node that restarts forgets whom it has to answer.
+    fn forgotten(&self, call: CallId) -> bool {
+        self.callers[call.0 as usize].0 == FORGOTTEN
+    }
+
+    /// The reply that a step has sent carries `view`; with none, it has sent no reply to a read.
+    fn note_replies(&mut self, step: &Step<Ndc>, view: Option<View>) {
+        let sent = &self.net.packets[self.net.packets.len() - step.sent..];
+        let to_reads = sent.iter().filter(|packet| match &*packet.message {
+            Message::Reply { id, .. } => matches!(self.net.asked[id.call.0 as usize].kind, Kind::Read { .. }),
+            _ => false,
+        });
+        let ids: Vec<u64> = to_reads.map(|packet| packet.id).collect();
+        assert_eq!(ids.len(), usize::from(view.is_some()), "a reply when the quorum is complete, and only then");
+        self.replies.extend(ids.into_iter().zip(view));
+    }
+
+    /// A timer runs out.
+    pub fn fire(&mut self, node: NodeId, timer: Timer) {
+        let step = self.net.fire(node, timer);
+        self.check(node, &step, None, &[]);
+        if let (Timer::CleanUp, (own, Some(twins))) = (timer, self.net.gauges(node)) {
+            self.compare_gauges(node, &own, &twins);
+        }
+    }
+
+    /// After a clean-up, a replica and its twin store the same; the twin may have forgotten who knows what, and so
+    /// remember more dots.
+    fn compare_gauges(&self, node: NodeId, own: &[u64], twins: &[u64]) {
+        for (info, (own, twins)) in Ndc::GAUGES.iter().zip(own.iter().zip(twins)) {
+            let fits = match info.name {
+                "dot-keys" => twins >= own,
+                "calls" => twins <= own,
+                // A key may stand in the list twice: see the ignored test of ndc_schedules.
+                "unstripped-keys" => (*twins == 0) == (*own == 0),
+                _ => twins == own,
+            };
+            assert!(fits, "{node}: {} is {own}, but {twins} at its twin", info.name);
+        }
+    }
+
+    fn restart(&mut self, node: NodeId) {
+        self.net.restart(node);
+        self.gathering.retain(|(at, _), _| *at != node);
+        for (asked, caller) in self.net.asked.iter().zip(&mut self.callers) {
+            if asked.node == node && !asked.answered {
+                caller.0 = FORGOTTEN;
+            }
+        }
+    }
+
+    /// Starts a twin of `node` and asks both for all that they know.
+    fn add_twin(&mut self, node: NodeId) {
+        self.net.add_twin(node);
+        for index in 0..self.style.keys {
+            let session = self.sessions.len() - 1;
+            if self.holders(key(index)).contains(&node) {
+                self.read(session, node, key(index), 1);
+            }
+        }
+        // The pull shows the clock.
+        self.fire(node, Timer::AntiEntropy);
+        self.fire(node, Timer::CleanUp);
+    }
+
+    /// What `node` has seen of `key`, from the writes that have arrived there.
+    fn view(&self, node: NodeId, key: Key) -> View {
+        self.views[node.index()].get(&key).cloned().unwrap_or_default()
+    }
+
+    /// After a step of `node`, which should have answered the read `answer` and learned the writes `expected`.
+    fn check(&mut self, node: NodeId, step: &Step<Ndc>, answer: Option<(CallId, View)>, expected: &[Dot]) {
+        let known: BTreeSet<Dot> = step.known().into_iter().collect();
+        assert_eq!(known, expected.iter().copied().collect(), "{node} learns what the message brings");
+        let views = &mut self.views[node.index()];
+        for dot in known {
+            let Write { key, delete, .. } = self.net.writes[&dot];
+            views.entry(key).or_default().learn(dot, delete, &self.seen[&dot]);
+        }
+        let shown = &self.net.nodes[node.index()].shown;
+        let live = || views.values().flat_map(|view| &view.live);
+        if live().count() != shown.len() || !live().all(|dot| shown.contains(dot)) {
+            let live: BTreeSet<Dot> = live().copied().collect();
+            assert_eq!(*shown, live, "{node} does not show what nothing known to it has seen");
+        }
+        let reads = step.answers.iter().filter(|(_, reply)| matches!(reply, Reply::Read { .. }));
+        assert!(reads.map(|(call, _)| call).eq(answer.iter().map(|(call, _)| call)), "{node} answers reads in time");
+        if let (Some((call, view)), [(_, Reply::Read { versions, context })]) = (answer, &step.answers[..]) {
+            let key = self.net.asked[call.0 as usize].key;
+            assert!(versions.iter().map(|version| version.dot).eq(view.live), "{call:?} returns what is alive");
+            assert!(versions.iter().all(|version| *version == self.net.version(version.dot)));
+            for dot in self.net.writes.iter().filter(|(_, write)| write.key == key).map(|(dot, _)| dot) {
+                assert_eq!(context.covers(*dot), view.seen.contains(dot), "{call:?} has it seen {dot}?");
+            }
+            let session = &mut self.sessions[self.callers[call.0 as usize].0];
+            session.read.insert(key, (context.clone(), view.seen));
+        }
+    }
+
+    /// Delivers all that is under way, except what is very late.
+    fn deliver_all(&mut self) {
+        while let Some(place) = self.some_packet() {
+            let packet = self.net.take(place);
+            self.deliver(packet);
+        }
+    }
+
+    /// Every node asks a peer, every node cleans up.
+    fn round(&mut self) {
+        for timer in [Timer::AntiEntropy, Timer::CleanUp] {
+            for node in 0..self.style.nodes {
+                self.fire(NodeId(node), timer);
+            }
+            self.deliver_all();
+        }
+    }
+
+    /// No more loss: replicas agree before long, on the right thing, and nothing is left over. What is very late
+    /// comes when they have agreed, and changes nothing but what it has to.
+    pub fn heal(&mut self) {
+        self.net.say(|| "no more loss".to_string());
+        self.deliver_all();
+        self.agree();
+        let mut late = 0;
+        for packet in &mut self.net.packets {
+            packet.very_late = false;
+            late += 1;
+        }
+        if late > 0 {
+            self.net.say(|| "what was very late arrives".to_string());
+            self.deliver_all();
+            self.agree();
+        }
+        self.net.now_ns += ALL_CALLS_OVER_NS;
+        for node in 0..self.style.nodes {
+            self.fire(NodeId(node), Timer::CleanUp);
+            assert_eq!(self.gauge(NodeId(node), "calls"), 0, "n{node} waits for ever");
+        }
+    }
+
+    /// What `node` says of its memory.
+    pub fn gauge(&self, node: NodeId, name: &str) -> u64 {
+        self.net.gauges(node).0[Ndc::GAUGES.iter().position(|info| info.name == name).expect("a gauge")]
+    }
+
+    fn residue(&self) -> Vec<(NodeId, &'static str, u64)> {
+        let nodes = (0..self.style.nodes).map(NodeId);
+        let all = nodes.flat_map(|node| Ndc::GAUGES.iter().zip(self.net.gauges(node).0).map(move |g| (node, g)));
+        all.filter(|(_, (info, value))| info.residue && *value > 0).map(|(n, (info, v))| (n, info.name, v)).collect()
+    }
+
+    fn agree(&mut self) {
+        // Each node asks each peer once in as many rounds as there are peers. Writes need one cycle, the news of
+        // them a second, the clean-up of what the news allows a third.
+        let enough = 3 * self.style.nodes;
+        let quiet = (0..enough).find(|_| {
+            self.round();
+            self.residue().is_empty()
+        });
+        if quiet.is_some() {
+            self.round(); // to see that it stays so
+        }
+        assert_eq!(self.residue(), [], "something is left over");
+        for index in 0..self.style.keys {
+            let key = key(index);
+            let mut all = View::default();
+            for (dot, write) in self.net.writes.iter().filter(|(_, write)| write.key == key) {
+                all.learn(*dot, write.delete, &self.seen[dot]);
+            }
+            for node in self.holders(key) {
+                let here = self.view(node, key);
+                assert_eq!(here.seen, all.seen, "{node} knows every write to {key:?}");
+                assert_eq!(here.live, all.live, "{node} shows of {key:?} what no write has seen");
+            }
+        }
+    }
+}
+
+/// In place of the session of a call whose answer nobody waits for.
+const FORGOTTEN: usize = usize::MAX;
+
+/// Makes a repair claim the next writes of all origins, which it does not bring.
+pub fn forge(packet: &mut Packet<Ndc>) {
+    let Message::Repair(repair) = &*packet.message else { return };
+    let mut repair = repair.clone();
+    let claims: Vec<_> = repair.clock.iter().map(|(origin, known)| (origin, known.max() + 2)).collect();
+    claims.into_iter().for_each(|(origin, counter)| repair.clock.raise(origin, counter));
+    packet.message = std::rc::Rc::new(Message::Repair(repair));
+}
+
+/// The same write, or the same clock.
+fn alike(a: &Message, b: &Message) -> bool {
+    match (a, b) {
+        (Message::Update(a), Message::Update(b)) => a == b,
+        (Message::Pull(a), Message::Pull(b)) => a.clock == b.clock,
+        _ => false,
+    }
+}
