@@ -51,6 +51,8 @@ pub(super) struct Announced {
     pub(super) comparisons: u64,
     slots: Vec<Slot>,
     held: FxHashMap<Slot, Digest>,
+    /// What was announced when a read began: a replica on a slow disk gives its answer later.
+    asked: FxHashMap<u32, Digest>,
 }
 
 impl Announced {
@@ -67,8 +69,12 @@ impl Announced {
         | What::Hidden { write: id, .. }
         | What::Holds { write: id, .. }) = event.what
         else {
-            if let What::Answered { op } = event.what {
-                self.answered(history, shown, place, event, op);
+            match event.what {
+                What::Invoked { op, action: Action::Read, key, level, .. } => {
+                    self.asked.insert(op, shown.digest(level, event.node, key));
+                }
+                What::Answered { op } => self.answered(history, place, event, op),
+                _ => {}
             }
             return;
         };
@@ -106,16 +112,17 @@ impl Announced {
         }
     }
 
-    /// A read that its own replica served at once is compared with what the replica has announced.
-    fn answered(&mut self, history: &History<'_>, shown: &Shown, place: usize, event: &Event, op: u32) {
-        let Some(read) = history.operations.get(op).filter(|read| read.action == Action::Read) else { return };
+    /// A read that its own replica served at once is compared with what the replica had announced then.
+    fn answered(&mut self, history: &History<'_>, place: usize, event: &Event, op: u32) {
+        let Some(announced) = self.asked.remove(&op) else { return };
+        let Some(read) = history.operations.get(op) else { return };
         if event.cause != history.event(read.invoked).number {
             return;
         }
         self.comparisons += 1;
         let mut returned = Digest::default();
         read.returned.iter().filter_map(|id| history.number(*id, place)).for_each(|write| returned.add(write));
-        if returned != shown.digest(read.level, read.node, read.key) {
+        if returned != announced {
             self.breach(place, Kind::Read);
         }
     }
@@ -190,7 +197,7 @@ impl Mismatch {
             _ => None,
         };
         let read: &Operation = read.expect("a read is told of by its answer");
-        let announced = announced(history, (read.level, read.node, read.key), self.place);
+        let announced = announced(history, (read.level, read.node, read.key), read.invoked);
         let returned = history.operations.values(&read.returned);
         let title = format!(
             "n{} returned {} = {returned}, but had announced to show {}",
@@ -200,7 +207,7 @@ impl Mismatch {
         );
         let different = difference(&read.returned, &announced);
         let mut story = vec![history.operations.describe(read)];
-        story.extend(announcements(history, read.node, self.place, |id| different.contains(&id)));
+        story.extend(announcements(history, read.node, read.invoked, |id| different.contains(&id)));
         story.sort_by_key(|line| line.at_ns);
         Finding {
             code: CODE.to_owned(),

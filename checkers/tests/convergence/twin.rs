@@ -380,7 +380,7 @@ impl Twin<'_> {
                     let asked = |id: &&WriteId| self.get(&writes, **id, place).is_some();
                     let mut returned: Vec<WriteId> = read.returned.iter().filter(asked).copied().collect();
                     returned.sort_unstable();
-                    let shown = self.shown(&writes, level, node, key, place);
+                    let shown = self.shown(&writes, level, node, key, invoked);
                     let is_local = event.cause == self.0.events[invoked].number;
                     if is_local && !returned.iter().eq(&shown) {
                         report(event.at_ns, vec![op]);

@@ -98,12 +98,10 @@ impl Stored {
             let what = format!("{}: {error}", plan_path.display());
             Failure::Usage(format!("{what}\n  expected the folder of a run, or a {PLAN} (see kvsim run --out)"))
         })?;
-        let plan: Plan = serde_json::from_reader(BufReader::new(file)).map_err(|error| {
-            Failure::Usage(format!("{}: not a plan of this version: {error}", plan_path.display()))
-        })?;
-        plan.validate().map_err(|error| {
-            Failure::Usage(format!("{}: the plan cannot be run: {error}", plan_path.display()))
-        })?;
+        let plan: Plan = serde_json::from_reader(BufReader::new(file))
+            .map_err(|error| Failure::Usage(format!("{}: not a plan of this version: {error}", plan_path.display())))?;
+        plan.validate()
+            .map_err(|error| Failure::Usage(format!("{}: the plan cannot be run: {error}", plan_path.display())))?;
         let marks = fs::read(folder.join(MARKS)).unwrap_or_default();
         let marks = marks.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
         let trace_hash = Summary::stored_hash(&folder.join(SUMMARY));

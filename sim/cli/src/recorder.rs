@@ -110,11 +110,7 @@ impl Sink for Recorder {
         }
         let judged = !matches!(
             event.what,
-            What::Sent { .. }
-                | What::Lost { .. }
-                | What::Duplicated { .. }
-                | What::Delivered { .. }
-                | What::TimerFired
+            What::Sent { .. } | What::Lost { .. } | What::Duplicated { .. } | What::Delivered { .. } | What::TimerFired
         );
         match self.keep {
             Keep::Nothing => {}

@@ -226,7 +226,11 @@ impl World {
             self.held[node.index()].insert(self.net.writes[&dot].key, dot);
         }
         let live = self.held[node.index()].values().filter(|dot| !self.net.writes[*dot].delete);
-        assert_eq!(self.net.nodes[node.index()].shown, live.copied().collect(), "{node} shows the newest that it knows");
+        assert_eq!(
+            self.net.nodes[node.index()].shown,
+            live.copied().collect(),
+            "{node} shows the newest that it knows"
+        );
         let tombstones = self.held[node.index()].values().filter(|dot| self.net.writes[*dot].delete).count();
         assert_eq!(self.net.gauges(node).0, [self.held[node.index()].len() as u64, tombstones as u64]);
     }

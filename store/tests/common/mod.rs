@@ -194,7 +194,7 @@ where
     /// Adds a line to the schedule's trace, if anybody wants to read it.
     pub fn say(&self, line: impl FnOnce() -> String) {
         if self.loud {
-            println!("{}", line());
+            println!("{}", readable(line()));
         }
     }
 
@@ -319,7 +319,9 @@ where
             assert_eq!(asked.node, me.node, "{call:?} is answered where nobody asked");
             assert!(!std::mem::replace(&mut asked.answered, true), "{call:?} is answered twice");
             match (answer, asked.kind) {
-                (Reply::Read { versions, .. }, Kind::Read { .. }) => assert!(versions.is_sorted_by(|a, b| a.dot < b.dot)),
+                (Reply::Read { versions, .. }, Kind::Read { .. }) => {
+                    assert!(versions.is_sorted_by(|a, b| a.dot < b.dot))
+                }
                 (Reply::Wrote, Kind::Write { .. }) => assert!(asked.dot.is_some(), "{call:?} did not write"),
                 (Reply::Refused(_), _) => assert_eq!(asked.dot, None, "{call:?} is refused, but wrote"),
                 _ => panic!("{call:?} is a {:?}, answered by {answer:?}", asked.kind),
@@ -396,6 +398,20 @@ where
         let Node { replica, twin, .. } = &self.nodes[node.index()];
         (gauges(replica), twin.as_ref().map(|twin| gauges(&twin.replica)))
     }
+}
+
+/// Dots in short, so that the lines of a trace fit a screen.
+fn readable(mut line: String) -> String {
+    const DOT: &str = "Dot { origin: ";
+    for node in 0..4 {
+        line = line.replace(&format!("ReplicaId {{ node: NodeId({node}), incarnation: 1 }}"), &format!("n{node}"));
+    }
+    while let Some(start) = line.find(DOT) {
+        let end = start + line[start..].find(" }").expect("what opens closes");
+        let dot = line[start + DOT.len()..end].replace(", counter: ", ":");
+        line.replace_range(start..end + " }".len(), &dot);
+    }
+    line
 }
 
 /// The same input once more.

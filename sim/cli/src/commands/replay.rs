@@ -120,7 +120,10 @@ fn not_reproduced(stored: &Stored, store: &StoreEntry, judged: &Judged, hash: u6
     out.push_str(&format!("event {number} is the first that differs (plan made by {made_by})\n"));
     let header = &judged.recording.header;
     let say = |event: Option<Event>, why: &str| event.map_or(why.to_string(), |event| text::event(header, &event));
-    out.push_str(&format!("  stored  {}\n", say(stored.event(number), "not kept (kvsim run --trace full keeps events)")));
+    out.push_str(&format!(
+        "  stored  {}\n",
+        say(stored.event(number), "not kept (kvsim run --trace full keeps events)")
+    ));
     let new = judge::run(store, &stored.plan, Keep::Everything, u64::MAX);
     let new = new.recording.events.into_iter().find(|event| event.number == number);
     out.push_str(&format!("  now     {}\n", say(new, "the run is over")));

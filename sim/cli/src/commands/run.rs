@@ -65,7 +65,9 @@ fn plan(args: &Run) -> Result<(&'static StoreEntry, Plan), Failure> {
     plan.validate().map_err(|error| usage(error.to_string()))?;
     if let Some(session) = plan.sessions.iter().find(|session| session.quorum > 1 && !store.quorum_reads) {
         let (session, quorum, store) = (&session.name, session.quorum, store.name);
-        return Err(usage(format!("session {session} reads from {quorum} replicas, but store {store} has no quorum reads\n  set quorum = 1, or choose another store (kvsim list stores)")));
+        return Err(usage(format!(
+            "session {session} reads from {quorum} replicas, but store {store} has no quorum reads\n  set quorum = 1, or choose another store (kvsim list stores)"
+        )));
     }
     Ok((store, plan))
 }
@@ -78,7 +80,10 @@ pub fn names() -> Names {
         levels: vec!["eventual"],
         settings: store.settings.to_vec(),
     };
-    Names { stores: STORES.iter().map(store).collect(), checkers: CHECKERS.iter().map(|checker| checker.name).collect() }
+    Names {
+        stores: STORES.iter().map(store).collect(),
+        checkers: CHECKERS.iter().map(|checker| checker.name).collect(),
+    }
 }
 
 /// Runs the plan once more and compares every event.

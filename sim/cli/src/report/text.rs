@@ -75,7 +75,13 @@ fn write_findings(out: &mut String, summary: &Summary, judgement: &Judgement) ->
         writeln!(out, "  {:>10}  {}", seconds(line.at_ns), line.text)?;
     }
     if let Some(event) = events.last() {
-        writeln!(out, "  at {}, event {event}; look: kvsim replay {} --until {}", seconds(*at_ns), summary.run_dir, exact(*at_ns))?;
+        writeln!(
+            out,
+            "  at {}, event {event}; look: kvsim replay {} --until {}",
+            seconds(*at_ns),
+            summary.run_dir,
+            exact(*at_ns)
+        )?;
     }
     for other in others {
         writeln!(out, "{colour}{word}[{}]{PLAIN}: {}", other.code, other.title)?;
