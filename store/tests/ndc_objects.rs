@@ -285,7 +285,7 @@ proptest! {
             prop_assert_eq!(stripped.counter(id), if without_gap { 0 } else { counter });
         }
         prop_assert!(stripped.len() <= object.context.len());
-        prop_assert_eq!(stripped.is_empty(), stripped.len() == 0);
+        prop_assert_eq!(stripped.is_empty(), stripped.iter().next().is_none());
     }
 
     #[test]

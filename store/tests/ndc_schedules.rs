@@ -15,7 +15,7 @@ fn style(seed: u64) -> Style {
 
 #[test]
 fn replicas_agree_on_what_no_write_has_seen() {
-    play_all(0..4_000, |seed, loud| World::new(seed, style(seed), loud).play());
+    play_all(0..3_000, |seed, loud| World::new(seed, style(seed), loud).play());
 }
 
 #[test]

@@ -71,7 +71,8 @@ impl<R: Replica> Host<R> {
 
     /// The next output whose time has come.
     pub fn next_ready(&mut self, now_ns: u64) -> Option<Held<R>> {
-        self.held.pop_front_if(|held| held.ready_ns <= now_ns)
+        self.held.front().filter(|held| held.ready_ns <= now_ns)?;
+        self.held.pop_front()
     }
 }
 

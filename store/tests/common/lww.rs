@@ -200,9 +200,15 @@ impl World {
             Cargo::Stamps(theirs) => {
                 let held = self.held[to.index()].iter();
                 let newer = held.filter(|(key, dot)| theirs.get(*key).is_none_or(|theirs| self.newer(**dot, *theirs)));
-                let brings: Vec<Dot> = newer.map(|(_, dot)| *dot).collect();
+                let newer: BTreeMap<Key, Dot> = newer.map(|(key, dot)| (*key, *dot)).collect();
                 assert_eq!(step.sent, 1, "a repair");
-                self.note_sent(&step, Cargo::Writes(brings));
+                let Message::Repair { entries, .. } = &*self.net.packets.last().expect("just sent").message else {
+                    panic!("a pull is answered by a repair");
+                };
+                let mut keys: Vec<Key> = entries.iter().map(|(key, _)| *key).collect();
+                keys.sort_unstable();
+                assert!(keys.iter().eq(newer.keys()), "a repair brings what is newer, and only that");
+                self.note_sent(&step, Cargo::Writes(newer.into_values().collect()));
                 self.check(to, &step, &[]);
             }
         }

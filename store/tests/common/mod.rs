@@ -367,7 +367,7 @@ where
     }
 
     /// A second replica of `node`, started from the log kept so far.
-    fn from_log(&self, node: NodeId, chance: &mut Stream) -> (R, Vec<R::Timer>) {
+    fn boot_from_log(&self, node: NodeId, chance: &mut Stream) -> (R, Vec<R::Timer>) {
         let running = &self.nodes[node.index()];
         let (replica, armed) = self.boot(node, &running.log, chance);
         replica.assert_invariants();
@@ -379,7 +379,7 @@ where
     pub fn restart(&mut self, node: NodeId) {
         self.say(|| format!("{node} restarts"));
         let mut chance = self.nodes[node.index()].chance.clone();
-        let (replica, armed) = self.from_log(node, &mut chance);
+        let (replica, armed) = self.boot_from_log(node, &mut chance);
         let running = &mut self.nodes[node.index()];
         (running.replica, running.armed, running.chance, running.twin) = (replica, armed, chance, None);
     }
@@ -388,7 +388,7 @@ where
     pub fn add_twin(&mut self, node: NodeId) {
         self.say(|| format!("{node} gets a twin"));
         let mut chance = self.nodes[node.index()].chance.clone();
-        let (replica, _) = self.from_log(node, &mut chance);
+        let (replica, _) = self.boot_from_log(node, &mut chance);
         let first_call = CallId(self.asked.len() as u32);
         self.nodes[node.index()].twin = Some(Twin { replica, chance, first_call });
     }

@@ -13,6 +13,10 @@ use kvsim_store::{CallId, Dot, Key, NodeId, Refusal, Replica, Stream, Value};
 
 use super::{Asked, Kind, Net, Packet, Reply, Step, Write, key, pick};
 
+/// Sessions that write and read as they like. One more asks replicas what they know, for the oracle.
+const CLIENTS: u16 = 4;
+const PROBE: usize = CLIENTS as usize;
+
 /// Longer than a replica remembers a call.
 const ALL_CALLS_OVER_NS: u64 = 3_600_000_000_000;
 
@@ -120,7 +124,8 @@ impl World {
         let config = Config { placement, anti_entropy_ns: Some(1_000_000), strip_ns: 1_000_000 };
         let net = Net::new(seed, nodes, config, alike, loud);
         net.say(|| format!("{style:?}"));
-        let sessions = (0..4).map(|home| Session { home: NodeId(home % nodes), read: BTreeMap::new() }).collect();
+        let sessions =
+            (0..=CLIENTS).map(|home| Session { home: NodeId(home % nodes), read: BTreeMap::new() }).collect();
         World {
             net,
             chance: Stream::new(seed, "schedule", 0),
@@ -171,7 +176,7 @@ impl World {
         self.net.now_ns += self.chance.below(1_000_000);
         match event {
             Event::Write | Event::Read => {
-                let session = self.chance.below(self.sessions.len() as u64) as usize;
+                let session = self.chance.below(u64::from(CLIENTS)) as usize;
                 // Mostly at home, sometimes elsewhere, with what was read at home.
                 let home = self.sessions[session].home;
                 let node = if self.chance.below(4) > 0 { home } else { self.some_node() };
@@ -345,6 +350,9 @@ impl World {
         }
         let step = self.net.arrive(&packet);
         self.check(to, &step, None, &expected);
+        // Not only what is shown must be right, also what is said to have been seen.
+        let keys: BTreeSet<Key> = expected.iter().map(|dot| self.net.writes[dot].key).collect();
+        keys.into_iter().for_each(|key| self.read(PROBE, to, key, 1));
     }
 
     /// A node that restarts forgets whom it has to answer.
@@ -402,9 +410,8 @@ impl World {
     fn add_twin(&mut self, node: NodeId) {
         self.net.add_twin(node);
         for index in 0..self.style.keys {
-            let session = self.sessions.len() - 1;
             if self.holders(key(index)).contains(&node) {
-                self.read(session, node, key(index), 1);
+                self.read(PROBE, node, key(index), 1);
             }
         }
         // The pull shows the clock.

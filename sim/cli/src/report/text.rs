@@ -74,14 +74,11 @@ fn write_findings(out: &mut String, summary: &Summary, judgement: &Judgement) ->
     for line in story {
         writeln!(out, "  {:>10}  {}", seconds(line.at_ns), line.text)?;
     }
+    // What can only be told at the end has mostly happened long before.
+    let look_ns = story.last().map_or(*at_ns, |line| line.at_ns.min(*at_ns));
     if let Some(event) = events.last() {
-        writeln!(
-            out,
-            "  at {}, event {event}; look: kvsim replay {} --until {}",
-            seconds(*at_ns),
-            summary.run_dir,
-            exact(*at_ns)
-        )?;
+        let (at, dir, look) = (seconds(*at_ns), &summary.run_dir, exact(look_ns));
+        writeln!(out, "  told at {at} by event {event}; look: kvsim replay {dir} --until {look}")?;
     }
     for other in others {
         writeln!(out, "{colour}{word}[{}]{PLAIN}: {}", other.code, other.title)?;
