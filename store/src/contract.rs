@@ -277,7 +277,7 @@ pub enum Observation {
         /// The write's name.
         dot: Dot,
     },
-    /// The replica holds this write, or something that has seen it, in any form. Once per write.
+    /// The write's record has arrived, in whatever form and however late. Once per write.
     Known(Dot),
     /// Reads at `level` return this write from now on.
     Visible {

@@ -27,7 +27,6 @@ fn the_oracle_notices_a_repair_that_claims_more_than_it_brings() {
 
 /// Whatever comes and goes between two clean-ups, one key is one entry in the list of keys to strip.
 #[test]
-#[ignore = "a known fault: the key stands in the list twice, and each clean-up puts it there twice again"]
 fn a_key_waits_once_to_be_stripped() {
     let style = Style { nodes: 2, copies: 2, keys: 1, steps: 0, restart: 0, twin: 0, forge: false };
     let mut world = World::new(0, style, true);

@@ -199,7 +199,7 @@ pub enum What {
     },
     /// A timer of the replica ran out.
     TimerFired,
-    /// The replica holds this write, or something that has seen it, for the first time.
+    /// The write's record has arrived at the replica for the first time, in whatever form.
     Known {
         /// The write.
         write: WriteId,

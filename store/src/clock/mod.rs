@@ -45,7 +45,10 @@ impl NodeClock {
 
     /// Adds all dots of `origin` up to `counter`.
     pub fn raise(&mut self, origin: ReplicaId, counter: u64) {
-        self.0.entry(origin).raise(counter);
+        // Nothing known needs no entry.
+        if counter > 0 {
+            self.0.entry(origin).raise(counter);
+        }
     }
 
     /// The origins with what is known of each, in the order of the origins.

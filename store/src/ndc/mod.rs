@@ -203,7 +203,9 @@ impl Ndc {
     }
 
     fn absorb(&mut self, repair: &Repair, env: &mut Env<'_, Ndc>) {
-        env.append(|| Record::Absorbed(Box::new(repair.clone())));
+        if self.state.is_news(repair) {
+            env.append(|| Record::Absorbed(Box::new(repair.clone())));
+        }
         self.state.absorb(repair, &mut |observation| env.observe(observation));
     }
 

@@ -23,7 +23,8 @@ pub struct State {
     dot_keys: DotKeyMap,
     /// What peers are known to hold (WM).
     watermarks: Watermarks,
-    /// Keys whose object carries context, and perhaps some that no longer do (NSK, not stripped keys).
+    /// Keys whose object carries context, and perhaps some that no longer do or stand here twice (NSK, not
+    /// stripped keys).
     unstripped: Vec<Key>,
 }
 
@@ -164,6 +165,11 @@ impl State {
         Repair { from: self.me, round: pull.round, clock: self.clock.clone(), watermarks, items }
     }
 
+    /// True when `repair` says something that is not known yet, watermarks aside.
+    pub fn is_news(&self, repair: &Repair) -> bool {
+        !repair.items.is_empty() || repair.clock.base(repair.from) > self.clock.base(repair.from)
+    }
+
     /// Takes in an answer to a pull, however late.
     pub fn absorb(&mut self, repair: &Repair, observe: &mut impl FnMut(Observation)) {
         for item in &repair.items {
@@ -211,7 +217,11 @@ impl State {
 
     /// Strips what has become implied, and forgets the keys of writes that every holder has.
     pub fn clean_up(&mut self, members: &[ReplicaId]) {
-        for key in std::mem::take(&mut self.unstripped) {
+        let mut keys = std::mem::take(&mut self.unstripped);
+        // An object that was dropped while it was listed and came back has been listed again.
+        keys.sort_unstable();
+        keys.dedup();
+        for key in keys {
             if let Some(stored) = self.objects.get_mut(key) {
                 stored.listed = false;
                 self.store_stripped(key);

@@ -388,8 +388,6 @@ impl World {
             let fits = match info.name {
                 "dot-keys" => twins >= own,
                 "calls" => twins <= own,
-                // A key may stand in the list twice: see the ignored test of ndc_schedules.
-                "unstripped-keys" => (*twins == 0) == (*own == 0),
                 _ => twins == own,
             };
             assert!(fits, "{node}: {} is {own}, but {twins} at its twin", info.name);
