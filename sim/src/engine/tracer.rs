@@ -13,6 +13,13 @@ pub trait Sink {
     }
 }
 
+/// Keeps everything.
+impl Sink for Vec<Event> {
+    fn event(&mut self, event: &Event) {
+        self.push(*event);
+    }
+}
+
 /// Takes nothing: for runs of which only the trace hash counts.
 pub struct Nothing;
 

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use kvsim_checkers::trace::{Event, Level, Recording};
-use kvsim_sim::engine::{Outcome, Sink};
+use kvsim_checkers::trace::{Level, Recording};
+use kvsim_sim::engine::Outcome;
 use kvsim_sim::net::{Delay, Ratio};
 use kvsim_sim::plan::{DiskPlan, LinkPlan, Plan, StoreParams};
 use kvsim_sim::scenario::*;
@@ -67,16 +67,6 @@ pub fn rough() -> Scenario {
     }
 }
 
-/// Keeps everything.
-#[derive(Default)]
-pub struct Recorder(pub Vec<Event>);
-
-impl Sink for Recorder {
-    fn event(&mut self, event: &Event) {
-        self.0.push(*event);
-    }
-}
-
 pub fn plan(scenario: &Scenario, seed: u64) -> Plan {
     let plan = lower::lower(scenario, seed, "test").expect("small enough");
     plan.validate().expect("a lowered plan is valid");
@@ -86,7 +76,7 @@ pub fn plan(scenario: &Scenario, seed: u64) -> Plan {
 /// Runs and records.
 pub fn record(plan: &Plan) -> (Outcome, Recording) {
     let store = stores::find(&plan.store.name).expect("a store");
-    let mut recorder = Recorder::default();
-    let outcome = (store.run)(plan, &mut recorder).expect("the store does not panic");
-    (outcome, Recording { header: (store.header)(plan), events: recorder.0 })
+    let mut events = Vec::new();
+    let outcome = (store.run)(plan, &mut events).expect("the store does not panic");
+    (outcome, Recording { header: (store.header)(plan), events })
 }

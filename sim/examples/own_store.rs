@@ -1,0 +1,157 @@
+//! A store of one's own under test: implement `Replica`, make a plan, run, ask the checkers.
+//!
+//! This one only broadcasts and hopes. `cargo run -p kvsim-sim --example own_store` runs it over a perfect and over
+//! a lossy network and prints what the checkers say.
+
+use std::collections::BTreeMap;
+
+use kvsim_checkers::check_all;
+use kvsim_checkers::operations::seconds;
+use kvsim_checkers::trace::Recording;
+use kvsim_sim::engine;
+use kvsim_sim::lower::lower;
+use kvsim_sim::net::{Delay, Ratio};
+use kvsim_sim::plan::{DiskPlan, LinkPlan, StoreParams};
+use kvsim_sim::scenario::{ClientGroup, KeyChoice, Keys, Mix, Pace, Scenario, Settle, Writers};
+use kvsim_store::{
+    Call, Dot, Env, GaugeInfo, Input, Key, Level, NodeId, Observation, Overwrites, Refusal, Replica, Tag, Value,
+    Version,
+};
+
+/// One replica: the newest version of each key, by the number of the write and then by its origin.
+#[derive(Default)]
+struct Hopeful {
+    newest: BTreeMap<Key, Version>,
+    clock: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Update {
+    key: Key,
+    version: Version,
+}
+
+impl Replica for Hopeful {
+    type Config = ();
+    type Message = Update;
+    type Timer = (); // none
+    type Context = (); // a read hands out nothing
+    type Record = (); // nothing is stored
+
+    const MESSAGE_KINDS: &'static [&'static str] = &["update"];
+    const GAUGES: &'static [GaugeInfo] = &[];
+    const LEVELS: &'static [Level] = &[Level::Eventual];
+    const OVERWRITES: Overwrites = Overwrites::Held;
+
+    fn boot(_: &(), _: &[()], _: &mut Env<'_, Hopeful>) -> Hopeful {
+        Hopeful::default()
+    }
+
+    fn step(&mut self, input: Input<'_, Hopeful>, env: &mut Env<'_, Hopeful>) {
+        match input {
+            Input::Message { message, .. } => self.take(*message, env),
+            Input::Timer(()) => {}
+            Input::Call { id, call } => match call {
+                Call::Read { key, .. } => env.answer_read(id, self.newest.get(&key).copied(), ()),
+                Call::Write { delete: true, .. } => env.refuse(id, Refusal::Level), // it cannot
+                Call::Write { key, value, .. } => {
+                    self.clock += 1;
+                    let dot = Dot { origin: env.me, counter: self.clock };
+                    env.observe(Observation::Wrote { call: id, dot });
+                    let update = Update { key, version: Version { dot, value } };
+                    self.take(update, env);
+                    env.broadcast(update);
+                    env.answer_write(id);
+                }
+            },
+        }
+    }
+
+    fn tag(message: &Update) -> Tag {
+        let Value { id, bytes } = message.version.value;
+        Tag { kind: 0, id, bytes: 32 + bytes }
+    }
+
+    fn holds((): &(), _: NodeId, _: Key) -> bool {
+        true
+    }
+
+    fn visible(&self, _: Level, each: &mut dyn FnMut(Key, Version)) {
+        self.newest.iter().for_each(|(key, version)| each(*key, *version));
+    }
+
+    fn gauges(&self, _: &mut [u64]) {}
+}
+
+impl Hopeful {
+    fn take(&mut self, Update { key, version }: Update, env: &mut Env<'_, Hopeful>) {
+        let order = |version: &Version| (version.dot.counter, version.dot.origin);
+        self.clock = self.clock.max(version.dot.counter);
+        let level = Level::Eventual;
+        let old = self.newest.get(&key).copied();
+        if old.is_some_and(|old| order(&old) >= order(&version)) {
+            return;
+        }
+        self.newest.insert(key, version);
+        env.observe(Observation::Known(version.dot));
+        if let Some(old) = old {
+            env.observe(Observation::Hidden { level, dot: old.dot });
+        }
+        env.observe(Observation::Visible { level, dot: version.dot });
+    }
+}
+
+fn scenario(loss_percent: u64) -> Scenario {
+    let second = 1_000_000_000;
+    Scenario {
+        name: format!("hopeful, {loss_percent} % loss"),
+        title: String::new(),
+        seed: 1,
+        replicas: 3,
+        duration_ns: 2 * second,
+        settle: Settle::For(second),
+        store: StoreParams { name: "hopeful".into(), anti_entropy_ns: None, strip_ns: second, replication: None },
+        disk: DiskPlan::default(),
+        net: LinkPlan {
+            delay: Delay::Constant(second / 200),
+            loss: Ratio::from_billionths(loss_percent * 10_000_000).expect("a share"),
+            duplicate: Ratio::ZERO,
+            bytes_per_s: None,
+        },
+        links: Vec::new(),
+        keys: Keys { count: 20, choice: KeyChoice::Uniform, writers: Writers::One, priorities: [1, 0, 0, 0] },
+        clients: vec![ClientGroup {
+            name: "app".into(),
+            sessions: 3,
+            at: Vec::new(),
+            pace: Pace::Think { mean_ns: second / 50 },
+            mix: Mix { read: 1, write: 1, delete: 0 },
+            value_bytes: (8, 8),
+            level: kvsim_checkers::trace::Level::Eventual,
+            quorum: 1,
+            context: false,
+            timeout_ns: second,
+        }],
+        script: Vec::new(),
+        faults: Vec::new(),
+        expect: BTreeMap::new(),
+    }
+}
+
+fn main() {
+    for loss_percent in [0, 10] {
+        let scenario = scenario(loss_percent);
+        let plan = lower(&scenario, scenario.seed, "own_store").expect("small enough");
+        let mut events = Vec::new();
+        let outcome = engine::run::<Hopeful>(&plan, &(), &mut events).expect("no panic");
+        let recording = Recording { header: engine::header::<Hopeful>(&plan, &()), events };
+        println!("{}: {} events, trace hash {:#018x}", scenario.name, outcome.events, outcome.trace_hash);
+        for report in check_all(&recording) {
+            println!("  {} {} {}", report.verdict, report.checker, report.note);
+            for finding in report.findings.iter().take(1) {
+                println!("    {}: {}", finding.code, finding.title);
+                finding.story.iter().for_each(|line| println!("      {}  {}", seconds(line.at_ns), line.text));
+            }
+        }
+    }
+}
