@@ -44,7 +44,7 @@ fn mistakes_have_a_place() {
         &["s.toml:8:9", "n3"],
     );
     // Two mistakes, both told.
-    refused("replicas = 0\nduration = \"\"\n[clients.all]\n", &[], &["s.toml:1:12", "s.toml:2:12"]);
+    refused("replicas = 0\nduration = 5\n[clients.all]\n", &[], &["s.toml:1:12", "s.toml:2:12"]);
 }
 
 #[test]
