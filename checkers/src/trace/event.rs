@@ -251,7 +251,7 @@ pub enum What {
 impl What {
     /// The event as three words that no other event shares: the canonical form that is hashed. Frozen: a
     /// change here changes every trace hash.
-    #[inline]
+    #[inline(always)]
     pub(super) fn words(&self) -> [u64; 3] {
         let head = |code: u64, small: u64| code | small << 8;
         let write = |w: &WriteId| [u64::from(w.origin()), w.counter];

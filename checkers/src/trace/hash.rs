@@ -32,7 +32,7 @@ impl Default for TraceHash {
 
 impl TraceHash {
     /// Takes in the next event. Its number is not hashed: it is the position.
-    #[inline]
+    #[inline(always)]
     pub fn event(&mut self, event: &Event) {
         let [head, x, y] = event.what.words();
         let [a, b] = self.lanes;

@@ -96,6 +96,7 @@ pub fn level_in(level: trace::Level) -> Level {
 }
 
 /// An observation as recordings say it.
+#[inline(always)]
 pub fn observed(observation: Observation) -> What {
     match observation {
         Observation::Wrote { call, dot } => What::Wrote { op: call.0, write: write_id(dot) },

@@ -24,7 +24,7 @@ pub struct Payloads<M> {
 
 impl<M> Payloads<M> {
     pub fn new() -> Payloads<M> {
-        Payloads { slots: Vec::new(), free: Vec::new() }
+        Payloads { slots: Vec::with_capacity(super::ROOM), free: Vec::with_capacity(super::ROOM) }
     }
 
     /// Puts a message in, to be [sealed](Payloads::seal); the number is for the queue.

@@ -50,7 +50,7 @@ impl<T: Copy> Queue<T> {
             len: 0,
             buckets: vec![Bucket { first: NOBODY, last: NOBODY }; RANKS * DIGITS].into_boxed_slice(),
             occupied: [0; RANKS],
-            entries: Vec::new(),
+            entries: Vec::with_capacity(super::ROOM),
             free: NOBODY,
         }
     }
@@ -88,6 +88,12 @@ impl<T: Copy> Queue<T> {
 
     /// Takes the earliest entry out.
     pub fn pop(&mut self) -> Option<(u64, T)> {
+        self.pop_and_tell(&mut |_| ())
+    }
+
+    /// Takes the earliest entry out. Tells of entries that are about to come next, in no particular order: those
+    /// that share a stretch of time which is now divided. An entry may be told of several times, or never.
+    pub fn pop_and_tell(&mut self, coming: &mut impl FnMut(T)) -> Option<(u64, T)> {
         loop {
             let rank = self.occupied.iter().position(|digits| *digits != 0)?;
             let digit = self.occupied[rank].trailing_zeros() as usize;
@@ -107,12 +113,12 @@ impl<T: Copy> Queue<T> {
                 self.len -= 1;
                 return Some(taken);
             }
-            self.spread(rank, digit);
+            self.spread(rank, digit, coming);
         }
     }
 
     /// Moves the entries of the lowest bucket into lower ones.
-    fn spread(&mut self, rank: usize, digit: usize) {
+    fn spread(&mut self, rank: usize, digit: usize, coming: &mut impl FnMut(T)) {
         let shift = rank as u32 * DIGIT_BITS;
         // The beginning of the bucket's time: above all that was taken, at or below all that is left.
         let above = (self.last_ns >> shift) & !(DIGITS as u64 - 1);
@@ -120,7 +126,8 @@ impl<T: Copy> Queue<T> {
         self.occupied[rank] &= !(1 << digit);
         let mut slot = self.buckets[rank * DIGITS + digit].first;
         while slot != NOBODY {
-            let Entry { at_ns, next, .. } = self.entries[slot as usize];
+            let Entry { at_ns, next, what } = self.entries[slot as usize];
+            coming(what);
             self.link(slot, at_ns);
             slot = next;
         }

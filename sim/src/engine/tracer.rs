@@ -40,6 +40,7 @@ impl<'a> Tracer<'a> {
     }
 
     /// Something happens now; returns its number.
+    #[inline(always)] // a known kind of event is hashed from registers; as a copy in memory it took 30 ns longer
     pub fn emit(&mut self, node: Node, cause: u64, what: What) -> u64 {
         let number = self.hash.events() + 1;
         let event = Event { number, at_ns: self.now_ns, cause, node, what };

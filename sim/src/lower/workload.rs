@@ -22,6 +22,8 @@ pub fn sessions(scenario: &Scenario, seed: u64) -> Result<(Vec<String>, Vec<Sess
         let writers: u32 = scenario.clients.iter().filter(writing).map(|group| group.sessions).sum();
         let mut writer = 0;
         for group in &scenario.clients {
+            let (Pace::Rate { every_ns } | Pace::Think { mean_ns: every_ns }) = group.pace;
+            let gaps = Exponential::new(every_ns);
             for member in 0..group.sessions {
                 let mut chance = Stream::new(seed, "client", sessions.len() as u64);
                 let own = match scenario.keys.writers {
@@ -29,7 +31,7 @@ pub fn sessions(scenario: &Scenario, seed: u64) -> Result<(Vec<String>, Vec<Sess
                     Writers::One => Some(Own { writer, writers }),
                 };
                 writer += u32::from(writing(&group));
-                let ops = operations(scenario, group, &popularity, own, &mut chance, &mut numbers);
+                let ops = operations(scenario, group, &gaps, &popularity, own, &mut chance, &mut numbers);
                 sessions.push(generated(scenario, group, member, ops));
             }
         }
@@ -142,13 +144,12 @@ impl Own {
 fn operations(
     scenario: &Scenario,
     group: &ClientGroup,
+    gaps: &Exponential,
     popularity: &Popularity,
     own: Option<Own>,
     chance: &mut Stream,
     numbers: &mut Numbers,
 ) -> Vec<OpPlan> {
-    let (Pace::Rate { every_ns } | Pace::Think { mean_ns: every_ns }) = group.pace;
-    let gaps = Exponential::new(every_ns);
     let mix = group.mix;
     let mut ops = Vec::new();
     let mut now_ns = 0u64;

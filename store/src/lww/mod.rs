@@ -156,6 +156,14 @@ impl Replica for Lww {
         }
     }
 
+    fn warm(&self, message: &Message, depth: u8) {
+        if let Message::Update(key, _) = message
+            && depth == 0
+        {
+            std::hint::black_box(self.entries.get(*key).map(|entry| entry.counter));
+        }
+    }
+
     fn tag(message: &Message) -> Tag {
         match message {
             Message::Update(_, entry) => Tag { kind: 0, id: entry.value.id, bytes: 48 + entry.value.bytes },

@@ -3,10 +3,10 @@
 use smallvec::SmallVec;
 
 use crate::clock::NodeClock;
-use crate::contract::{Call, CallId, Dot, Key, Level, NodeId, ReplicaId, Tag, Value, Version};
+use crate::contract::{Call, CallId, Dot, Key, Level, NodeId, ReplicaId, Tag, Value};
 
 use super::memory::Watermarks;
-use super::object::{Context, Object, wire_bytes};
+use super::object::{Context, Object, Versions, wire_bytes};
 
 /// One write, as it is replicated: never the merged object, which would carry other writes past their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +99,7 @@ pub enum Reply {
     /// The versions, and a context that is whole.
     Read {
         /// In the order of their dots.
-        versions: SmallVec<[Version; 1]>,
+        versions: Versions,
         /// What the replying node has seen of the key.
         context: Context,
     },

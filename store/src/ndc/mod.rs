@@ -152,6 +152,12 @@ impl Replica for Ndc {
         }
     }
 
+    fn warm(&self, message: &Message, depth: u8) {
+        if let Message::Update(delta) = message {
+            self.state.warm(delta, depth);
+        }
+    }
+
     fn tag(message: &Message) -> Tag {
         message.tag()
     }
@@ -287,7 +293,7 @@ impl Ndc {
     fn answer_read(&mut self, id: RequestId, object: Object, env: &mut Env<'_, Ndc>) {
         let Object { versions, context } = object;
         if id.node == self.me.node {
-            env.answer_read(id.call, versions, context);
+            env.answer_read(id.call, versions.iter().copied(), context);
         } else {
             env.send(id.node, Message::Reply { id, reply: Box::new(Reply::Read { versions, context }) });
         }

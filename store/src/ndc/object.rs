@@ -5,6 +5,9 @@
 //! Before two objects meet, each is *filled* from the clock of the node that it comes from; here filling
 //! happens while looking ([`Side::has_seen`]) and copies nothing.
 
+use std::hint::black_box;
+use std::ops::Deref;
+
 use smallvec::SmallVec;
 
 use crate::clock::NodeClock;
@@ -12,7 +15,7 @@ use crate::contract::{Dot, ReplicaId, Value, Version};
 
 /// For one key: all of an origin's writes to it up to a counter have been seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Context(SmallVec<[(ReplicaId, u64); 1]>);
+pub struct Context(SmallVec<[Dot; 1]>);
 
 impl Context {
     /// True when the context says that `dot`, a write to its key, has been seen.
@@ -22,20 +25,20 @@ impl Context {
 
     /// The largest counter of `origin` that has been seen; 0 for none.
     pub fn counter(&self, origin: ReplicaId) -> u64 {
-        self.0.iter().find(|(id, _)| *id == origin).map_or(0, |(_, counter)| *counter)
+        self.0.iter().find(|seen| seen.origin == origin).map_or(0, |seen| seen.counter)
     }
 
     /// All writes of `origin` to the key up to `counter` have been seen, too.
     pub fn raise(&mut self, origin: ReplicaId, counter: u64) {
-        match self.0.binary_search_by_key(&origin, |(id, _)| *id) {
-            Ok(at) => self.0[at].1 = self.0[at].1.max(counter),
-            Err(at) => self.0.insert(at, (origin, counter)),
+        match self.0.binary_search_by_key(&origin, |seen| seen.origin) {
+            Ok(at) => self.0[at].counter = { self.0[at].counter }.max(counter),
+            Err(at) => self.0.insert(at, Dot { origin, counter }),
         }
     }
 
     /// The entries, in the order of the origins.
     pub fn iter(&self) -> impl Iterator<Item = (ReplicaId, u64)> {
-        self.0.iter().copied()
+        self.0.iter().map(|seen| (seen.origin, seen.counter))
     }
 
     /// True when nothing is said to have been seen.
@@ -51,15 +54,78 @@ impl Context {
     /// Drops what `clock` implies: entries up to its base. The sparse rest of the clock implies nothing, since
     /// an entry also speaks for the counters below.
     pub fn strip(&mut self, clock: &NodeClock) {
-        self.0.retain(|(origin, counter)| *counter > clock.base(*origin));
+        self.0.retain(|seen| seen.counter > clock.base(seen.origin));
+    }
+}
+
+/// The versions of a key, in the order of their dots.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Versions {
+    list: SmallVec<[Version; 1]>,
+    /// Bit `n % 64` is set when there is a version of node n: the number of bits below it is where the version of
+    /// an origin stands, mostly. Keys that many write blindly have dozens of versions, each line of them a cache
+    /// miss; this way one line is looked at.
+    nodes: u64,
+}
+
+/// A node's bit among [`Versions::nodes`].
+fn bit(origin: ReplicaId) -> u64 {
+    1 << (origin.node.0 % 64)
+}
+
+impl Versions {
+    /// Where the version of `origin` is or would be. There is at most one of each origin.
+    fn place(&self, origin: ReplicaId) -> Result<usize, usize> {
+        let guess = self.guess(origin);
+        if guess == 0 || self.list.get(guess - 1).is_some_and(|version| version.dot.origin < origin) {
+            match self.list.get(guess).map(|version| version.dot.origin.cmp(&origin)) {
+                Some(std::cmp::Ordering::Equal) => return Ok(guess),
+                None | Some(std::cmp::Ordering::Greater) => return Err(guess),
+                Some(std::cmp::Ordering::Less) => {}
+            }
+        }
+        self.list.binary_search_by_key(&origin, |version| version.dot.origin)
+    }
+
+    /// Where the version of `origin` is or would be when all nodes are below 64 and live their first life.
+    fn guess(&self, origin: ReplicaId) -> usize {
+        (self.nodes & (bit(origin) - 1)).count_ones() as usize
+    }
+
+    fn insert(&mut self, at: usize, version: Version) {
+        self.list.insert(at, version);
+        self.nodes |= bit(version.dot.origin);
+    }
+
+    fn retain(&mut self, mut keep: impl FnMut(&Version) -> bool) {
+        self.list.retain(|version| keep(version));
+        self.nodes = self.list.iter().fold(0, |nodes, version| nodes | bit(version.dot.origin));
+    }
+}
+
+impl Deref for Versions {
+    type Target = [Version];
+
+    fn deref(&self) -> &[Version] {
+        &self.list
+    }
+}
+
+impl FromIterator<Version> for Versions {
+    /// From versions in the order of their dots.
+    fn from_iter<I: IntoIterator<Item = Version>>(versions: I) -> Versions {
+        let mut all = Versions { list: versions.into_iter().collect(), nodes: 0 };
+        all.retain(|_| true);
+        all
     }
 }
 
 /// The versions of a key and their causal context, which holds for that key only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[repr(align(64))] // one cache line, since the first look at an object is a miss
 pub struct Object {
     /// In the order of their dots; several when writes were concurrent.
-    pub versions: SmallVec<[Version; 1]>,
+    pub versions: Versions,
     /// What has been seen, beyond what the clock of the holder implies.
     pub context: Context,
 }
@@ -149,16 +215,15 @@ impl Object {
 
     /// Merges one write that has seen only earlier writes of its origin. The same as [`Object::merge`] of the
     /// write as an object of its own, except that the write's dot does not enter the context; without looking
-    /// at the versions of other origins, of which a key that many write blindly has many. `origins` is the
-    /// number of replicas that write.
-    pub fn merge_blind(&mut self, dot: Dot, version: Option<Version>, origins: usize, mut change: impl FnMut(Change)) {
+    /// at the versions of other origins, of which a key that many write blindly has many.
+    pub fn merge_blind(&mut self, dot: Dot, version: Option<Version>, mut change: impl FnMut(Change)) {
         let version = version.filter(|_| !self.context.covers(dot));
-        match (self.place(dot.origin, origins), version) {
+        match (self.versions.place(dot.origin), version) {
             (Ok(at), version) if self.versions[at].dot < dot => {
                 let old = self.versions[at].dot;
                 match version {
-                    Some(version) => self.versions[at] = version,
-                    None => drop(self.versions.remove(at)),
+                    Some(version) => self.versions.list[at] = version,
+                    None => self.versions.retain(|version| version.dot != old),
                 }
                 change(Change::Hidden(old));
                 version.into_iter().for_each(|version| change(Change::Shown(version)));
@@ -171,23 +236,16 @@ impl Object {
         }
     }
 
-    /// Where the version of `origin` is or would be. An object has at most one version of each origin; if they
-    /// are spread evenly over the origins, it is where the origin's share of them ends, or near. Looking there
-    /// first touches less memory than halving.
-    fn place(&self, origin: ReplicaId, origins: usize) -> Result<usize, usize> {
-        let versions = &self.versions[..];
-        let mut at = (origin.node.index() * versions.len() / origins.max(1)).min(versions.len());
-        while at > 0 && versions[at - 1].dot.origin >= origin {
-            at -= 1;
+    /// Looks at what a blind write of `origin` will touch, see [`crate::Replica::warm`].
+    pub fn warm(&self, origin: ReplicaId) {
+        let versions = &self.versions;
+        let from = versions.guess(origin).saturating_sub(1).min(versions.len());
+        // The version is replaced; or one is put in, which moves all behind it. Two versions are less than a line.
+        let replaced = versions.nodes & bit(origin) != 0;
+        let until = if replaced { (from + 2).min(versions.len()) } else { versions.len() };
+        for version in versions[from..until].iter().step_by(if replaced { 1 } else { 2 }) {
+            black_box(version.dot.origin.node.0);
         }
-        while let Some(version) = versions.get(at) {
-            match version.dot.origin.cmp(&origin) {
-                std::cmp::Ordering::Less => at += 1,
-                std::cmp::Ordering::Equal => return Ok(at),
-                std::cmp::Ordering::Greater => break,
-            }
-        }
-        Err(at)
     }
 
     /// Raises the context to the base of `clock` for each of `origins`: the inverse of stripping.
@@ -215,4 +273,39 @@ pub fn wire_bytes(versions: &[Version], context: &Context) -> u32 {
 /// The version that a write makes: none for a delete.
 pub fn version_of(dot: Dot, value: Value, delete: bool) -> Option<Version> {
     (!delete).then_some(Version { dot, value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::NodeId;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        /// Also when nodes share a bit, and when a node writes in two lives.
+        #[test]
+        fn one_version_per_origin_in_their_order(
+            writes in prop::collection::vec((0u16..6, 0u16..3, 1u16..3, any::<bool>()), 0..60)
+        ) {
+            let (mut object, mut twin) = (Object::default(), BTreeMap::new());
+            for ((low, high, incarnation, delete), counter) in writes.into_iter().zip(1..) {
+                let origin = ReplicaId { node: NodeId(low * 12 + high * 64), incarnation };
+                let dot = Dot { origin, counter };
+                let version = version_of(dot, Value { id: counter, bytes: 8 }, delete);
+                object.warm(origin);
+                object.merge_blind(dot, version, |_| ());
+                match version {
+                    Some(version) => drop(twin.insert(origin, version)),
+                    None => drop(twin.remove(&origin)),
+                }
+                prop_assert!(object.versions.iter().eq(twin.values()));
+            }
+        }
+    }
+
+    #[test]
+    fn what_many_deliveries_touch_stays_small() {
+        assert_eq!((size_of::<Version>(), size_of::<Object>()), (24, 64));
+    }
 }

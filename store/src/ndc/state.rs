@@ -18,27 +18,42 @@ pub struct State {
     /// Every write whose record has arrived (NC).
     clock: NodeClock,
     /// Stripped objects by key (ST); no entry for an object without versions and context.
-    objects: KeyTable<Stored>,
+    objects: KeyTable<Object>,
     /// The keys of writes that some peer may miss (DKM).
     dot_keys: DotKeyMap,
     /// What peers are known to hold (WM).
     watermarks: Watermarks,
-    /// Keys whose object carries context, and perhaps some that no longer do or stand here twice (NSK, not
-    /// stripped keys).
-    unstripped: Vec<Key>,
+    /// Keys whose object carries context, and perhaps some that no longer do (NSK, not stripped keys).
+    unstripped: KeyList,
 }
 
-/// An object as it is stored.
+/// Keys, each once, in the order of their coming.
 #[derive(Clone, Debug, Default)]
-struct Stored {
-    object: Object,
-    /// The key stands in the list of keys to strip.
-    listed: bool,
+struct KeyList {
+    keys: Vec<Key>,
+    /// By the key's number: the key is listed. Not a part of the object, which is one cache line as it is.
+    listed: Vec<bool>,
 }
 
-impl PartialEq for Stored {
-    fn eq(&self, other: &Stored) -> bool {
-        self.object == other.object
+impl KeyList {
+    fn contains(&self, key: Key) -> bool {
+        self.listed.get(key.index() as usize).is_some_and(|listed| *listed)
+    }
+
+    fn insert(&mut self, key: Key) {
+        let index = key.index() as usize;
+        if index >= self.listed.len() {
+            self.listed.resize(index + 1, false);
+        }
+        if !std::mem::replace(&mut self.listed[index], true) {
+            self.keys.push(key);
+        }
+    }
+
+    /// Takes all keys out.
+    fn take(&mut self) -> Vec<Key> {
+        self.listed.fill(false);
+        std::mem::take(&mut self.keys)
     }
 }
 
@@ -59,7 +74,7 @@ impl State {
             objects: KeyTable::default(),
             dot_keys: DotKeyMap::default(),
             watermarks: Watermarks::default(),
-            unstripped: Vec::new(),
+            unstripped: KeyList::default(),
         }
     }
 
@@ -75,12 +90,12 @@ impl State {
 
     /// The object of `key`, if one is stored.
     pub fn object(&self, key: Key) -> Option<&Object> {
-        self.objects.get(key).map(|stored| &stored.object)
+        self.objects.get(key)
     }
 
     /// The stored objects, in an order that depends on the replica's history alone.
     pub fn objects(&self) -> impl Iterator<Item = (Key, &Object)> {
-        self.objects.iter().map(|(key, stored)| (key, &stored.object))
+        self.objects.iter()
     }
 
     /// Number of entries of the dot-key map.
@@ -90,7 +105,7 @@ impl State {
 
     /// Number of keys waiting to be stripped.
     pub fn unstripped(&self) -> usize {
-        self.unstripped.len()
+        self.unstripped.keys.len()
     }
 
     /// The object of `key` with its whole context, for a client or another node.
@@ -116,10 +131,10 @@ impl State {
         }
         observe(Observation::Known(dot));
         let version = version_of(dot, delta.value, delta.delete);
-        let object = &mut self.objects.get_or_insert_with(key, Stored::default).object;
+        let object = self.objects.get_or_insert_with(key, Object::default);
         let change = |change| observe(seen(change));
         if delta.context.is_empty() {
-            object.merge_blind(dot, version, self.clock.len(), change);
+            object.merge_blind(dot, version, change);
         } else {
             let side = Side { versions: version.as_slice(), context: &delta.context, dot: Some(dot), clock: None };
             // The clock does not have the dot yet: if it had, the stored object would seem to have seen the write.
@@ -130,15 +145,27 @@ impl State {
         if base < dot.counter {
             object.context.raise(dot.origin, dot.counter);
         }
-        self.dot_keys.insert(dot, key);
+        self.dot_keys.push(dot, key);
         if !object.context.is_empty() || object.versions.is_empty() {
             self.store_stripped(key);
         }
         true
     }
 
+    /// See [`crate::Replica::warm`].
+    pub fn warm(&self, delta: &Delta, depth: u8) {
+        if let Some(object) = self.object(delta.key) {
+            match depth {
+                0 => {
+                    std::hint::black_box(object.context.len());
+                }
+                _ => object.warm(delta.dot.origin),
+            }
+        }
+    }
+
     /// What the sender of `pull` misses.
-    pub fn answer(&self, pull: &Pull) -> Repair {
+    pub fn answer(&mut self, pull: &Pull) -> Repair {
         let mut missing: Vec<(Key, Dot)> = Vec::new();
         for (origin, _) in self.clock.iter() {
             for counter in self.clock.missing_in(&pull.clock, origin) {
@@ -183,7 +210,7 @@ impl State {
                 // The sender's clock: what this replica knows says nothing about the sender's object.
                 clock: Some(&repair.clock),
             };
-            let object = &mut self.objects.get_or_insert_with(item.key, Stored::default).object;
+            let object = self.objects.get_or_insert_with(item.key, Object::default);
             object.merge(Some(&self.clock), side, |change| observe(seen(change)));
             // After the merge, and key by key: the base cannot pass a write to a key that is still to be merged.
             for dot in &item.dots {
@@ -202,8 +229,8 @@ impl State {
             .collect();
         for item in &repair.items {
             let origins = ahead.iter().copied().filter(|origin| self.placement.holds(origin.node, item.key));
-            let stored = self.objects.get_mut(item.key).expect("merged above");
-            stored.object.fill(&repair.clock, origins);
+            let object = self.objects.get_mut(item.key).expect("merged above");
+            object.fill(&repair.clock, origins);
             self.store_stripped(item.key);
         }
         self.watermarks.learn(&repair.watermarks);
@@ -217,13 +244,8 @@ impl State {
 
     /// Strips what has become implied, and forgets the keys of writes that every holder has.
     pub fn clean_up(&mut self, members: &[ReplicaId]) {
-        let mut keys = std::mem::take(&mut self.unstripped);
-        // An object that was dropped while it was listed and came back has been listed again.
-        keys.sort_unstable();
-        keys.dedup();
-        for key in keys {
-            if let Some(stored) = self.objects.get_mut(key) {
-                stored.listed = false;
+        for key in self.unstripped.take() {
+            if self.objects.get(key).is_some() {
                 self.store_stripped(key);
             }
         }
@@ -247,14 +269,13 @@ impl State {
 
     /// Strips the object of `key` and keeps it only if something is left.
     fn store_stripped(&mut self, key: Key) {
-        let Stored { object, listed } = self.objects.get_mut(key).expect("there is something to strip");
+        let object = self.objects.get_mut(key).expect("there is something to strip");
         object.context.strip(&self.clock);
         if object.is_empty() {
             self.objects.remove(key);
-        } else if !object.context.is_empty() && !*listed {
+        } else if !object.context.is_empty() {
             // An object without versions but with context stays: it stands for a delete that late writes meet.
-            *listed = true;
-            self.unstripped.push(key);
+            self.unstripped.insert(key);
         }
     }
 
@@ -262,7 +283,7 @@ impl State {
     pub fn assert_invariants(&self) {
         let own = self.clock.iter().find(|(origin, _)| *origin == self.me);
         assert!(own.is_none_or(|(_, known)| known.base() == known.max()), "{}: a gap in the own writes", self.me);
-        for (key, Stored { object, listed }) in self.objects.iter() {
+        for (key, object) in self.objects.iter() {
             assert!(!object.is_empty(), "{}: {key:?} stores nothing", self.me);
             assert!(self.placement.holds(self.me.node, key), "{}: {key:?} belongs to others", self.me);
             assert!(object.versions.is_sorted_by(|a, b| a.dot < b.dot), "{}: {key:?} out of order", self.me);
@@ -271,7 +292,8 @@ impl State {
                 "{}: {key:?} shows a write that is not known",
                 self.me
             );
-            assert!(object.context.is_empty() || *listed, "{}: the context of {key:?} will never be stripped", self.me);
+            let listed = self.unstripped.contains(key);
+            assert!(object.context.is_empty() || listed, "{}: the context of {key:?} will never be stripped", self.me);
         }
     }
 }

@@ -290,7 +290,7 @@ where
                     assert!(R::holds(&self.config, node, asked.key), "{node} does not hold {:?}", asked.key);
                     assert_eq!(dot.origin, me);
                     let last = self.writes.keys().rev().find(|dot| dot.origin == me);
-                    assert_eq!(dot.counter, last.map_or(0, |dot| dot.counter) + 1, "{node} counts its writes");
+                    assert_eq!({ dot.counter }, last.map_or(0, |dot| dot.counter) + 1, "{node} counts its writes");
                     self.writes.insert(dot, Write { key: asked.key, value, delete });
                 }
                 Observation::Known(dot) => {
