@@ -120,6 +120,10 @@ fn what_the_store_cannot_do_is_refused() {
 fn too_much_work_is_refused_before_it_begins() {
     let huge = SMALL.replace("100ms", "1000h") + "rate = \"1000000/s\"\n";
     refused(huge, &[], &["operations"]);
+    let restless = "[[fault.random_partition]]\nevery = \"1ns\"\nlasting = \"1ns\"\n";
+    refused(SMALL.replace("100ms", "1h") + "rate = \"1/s\"\n" + restless, &[], &["random_partition[0]", "partitions"]);
+    let cuts = "[[fault.partition]]\nat = \"0s\"\nfor = \"1ms\"\nisolate = \"n0\"\n".repeat(40_000);
+    refused(SMALL.to_string() + &cuts, &[], &["faults", "too many"]);
 }
 
 #[test]
@@ -158,6 +162,8 @@ fn wrong_command_lines() {
         &["run", "a.toml", "b.toml"],
         &["run", "a.toml", "--seed", "minus one"],
         &["run", "a.toml", "--seed", "18446744073709551616"],
+        &["run", "a.toml", "--seed", "+5"],
+        &["run", "a.toml", "--seed", "0x"],
         &["run", "a.toml", "--trace", "some"],
         &["run", "a.toml", "--colour"],
         &["replay"],
