@@ -314,5 +314,9 @@ fn an_interrupted_run_says_what_is_known() {
     }
     // What is there of it can be looked at again.
     let until = end(kvsim().arg("replay").arg(&out).args(["--until", "10ms"])).expect(0);
-    assert!(until.stdout.contains("reproduced"), "{until:?}");
+    assert!(until.stdout.contains("reproduced up to 0.010 s"), "{until:?}");
+    // Nobody knows what would have come after that.
+    let later = format!("{}s", (summary["virtual_seconds"].as_f64().unwrap() * 1.5).ceil());
+    let until = end(kvsim().arg("replay").arg(&out).args(["--until", &later])).expect(0);
+    assert!(until.stdout.contains("reproduced:") && until.stdout.contains("stopped there"), "{until:?}");
 }
