@@ -152,6 +152,9 @@ impl Plan {
                 }
             }
         }
+        if self.faults.len() > Plan::FAULTS_MAX {
+            return wrong("faults".into(), format!("{} are too many, at most {}", self.faults.len(), Plan::FAULTS_MAX));
+        }
         for (i, fault) in self.faults.iter().enumerate() {
             let place = || format!("faults[{i}]");
             if fault.from_ns > fault.until_ns || fault.until_ns > self.workload_end_ns {
@@ -170,6 +173,9 @@ impl Plan {
 
     /// A run is shorter than 100 years of virtual time.
     pub const END_NS_MAX: u64 = 100 * 366 * 24 * 3_600 * 1_000_000_000;
+
+    /// A run has at most so many faults: events name them by numbers of 16 bits.
+    pub const FAULTS_MAX: usize = 1 << 15;
 
     /// Operation numbers are below this.
     pub const OP_LIMIT: u32 = 100_000_000;

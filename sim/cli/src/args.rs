@@ -23,7 +23,7 @@ pub enum Command {
     Run(Run),
     /// Run a stored plan again and compare the trace hash
     Replay(Replay),
-    /// List stores, faults, checkers or exit codes
+    /// List stores, faults or checkers
     List(List),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
@@ -125,12 +125,7 @@ fn store_names() -> Vec<&'static str> {
 }
 
 fn seed(text: &str) -> Result<u64, String> {
-    let digits = text.replace('_', "");
-    let number = match digits.strip_prefix("0x") {
-        Some(hex) => u64::from_str_radix(hex, 16),
-        None => digits.parse(),
-    };
-    number.map_err(|_| "expected a number below 2^64, decimal or in hexadecimal with 0x".to_string())
+    crate::scenario::seed(&text.replace('_', ""))
 }
 
 fn until(text: &str) -> Result<u64, String> {

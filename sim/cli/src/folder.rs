@@ -92,7 +92,10 @@ impl Stored {
         let (folder, plan_path) = if path.is_dir() {
             (path.to_path_buf(), path.join(PLAN))
         } else {
-            (path.parent().map(Path::to_path_buf).unwrap_or_default(), path.to_path_buf())
+            // A bare plan.json lies here, in a folder that has a name to print.
+            let here = Path::new(".").join(path);
+            let path = if path.parent() == Some(Path::new("")) { here } else { path.to_path_buf() };
+            (path.parent().map(Path::to_path_buf).unwrap_or_default(), path)
         };
         let file = File::open(&plan_path).map_err(|error| {
             let what = format!("{}: {error}", plan_path.display());

@@ -120,6 +120,10 @@ fn what_the_store_cannot_do_is_refused() {
 fn too_much_work_is_refused_before_it_begins() {
     let huge = SMALL.replace("100ms", "1000h") + "rate = \"1000000/s\"\n";
     refused(huge, &[], &["operations"]);
+    let restless = "[[fault.random_partition]]\nevery = \"1ns\"\nlasting = \"1ns\"\n";
+    refused(SMALL.replace("100ms", "1h") + "rate = \"1/s\"\n" + restless, &[], &["random_partition[0]", "partitions"]);
+    let cuts = "[[fault.partition]]\nat = \"0s\"\nfor = \"1ms\"\nisolate = \"n0\"\n".repeat(40_000);
+    refused(SMALL.to_string() + &cuts, &[], &["faults", "too many"]);
 }
 
 #[test]
@@ -158,6 +162,8 @@ fn wrong_command_lines() {
         &["run", "a.toml", "b.toml"],
         &["run", "a.toml", "--seed", "minus one"],
         &["run", "a.toml", "--seed", "18446744073709551616"],
+        &["run", "a.toml", "--seed", "+5"],
+        &["run", "a.toml", "--seed", "0x"],
         &["run", "a.toml", "--trace", "some"],
         &["run", "a.toml", "--colour"],
         &["replay"],
@@ -308,5 +314,9 @@ fn an_interrupted_run_says_what_is_known() {
     }
     // What is there of it can be looked at again.
     let until = end(kvsim().arg("replay").arg(&out).args(["--until", "10ms"])).expect(0);
-    assert!(until.stdout.contains("reproduced"), "{until:?}");
+    assert!(until.stdout.contains("reproduced up to 0.010 s"), "{until:?}");
+    // Nobody knows what would have come after that.
+    let later = format!("{}s", (summary["virtual_seconds"].as_f64().unwrap() * 1.5).ceil());
+    let until = end(kvsim().arg("replay").arg(&out).args(["--until", &later])).expect(0);
+    assert!(until.stdout.contains("reproduced:") && until.stdout.contains("stopped there"), "{until:?}");
 }

@@ -21,6 +21,15 @@ fn replay(path: &Path, more: &[&str]) -> Ended {
     end(kvsim().arg("replay").arg(path).args(more))
 }
 
+#[test]
+fn a_plan_in_the_current_folder_is_found_and_named() {
+    let folder = stored(&[]);
+    for path in [".", "plan.json", "./plan.json"] {
+        let ended = end(kvsim().current_dir(folder.path()).args(["replay", path])).expect(0);
+        assert!(ended.stdout.contains("once more   kvsim replay .\n"), "{path}: {}", ended.stdout);
+    }
+}
+
 /// Changes the stored plan.
 fn tamper(folder: &Path, change: impl FnOnce(&mut Value)) {
     let path = folder.join("plan.json");

@@ -4,11 +4,14 @@ use kvsim_checkers::trace::Node;
 use kvsim_store::Stream;
 
 use super::Exponential;
-use crate::plan::{Cut, FaultKind, FaultPlan};
+use crate::plan::{Cut, FaultKind, FaultPlan, Plan};
 use crate::scenario::{Fault, FaultSpec, RandomShape, Scenario, Shape};
 
 /// All faults of the run, in the scenario's order; those drawn at random in the order of time.
-pub fn timetable(scenario: &Scenario, seed: u64) -> Vec<FaultPlan> {
+///
+/// # Errors
+/// When there would be more than a plan can have, in words.
+pub fn timetable(scenario: &Scenario, seed: u64) -> Result<Vec<FaultPlan>, String> {
     let mut plans = Vec::new();
     for (fault, number) in scenario.faults.iter().zip(0..) {
         match &fault.kind {
@@ -17,6 +20,13 @@ pub fn timetable(scenario: &Scenario, seed: u64) -> Vec<FaultPlan> {
                 plans.push(partition(fault, fault.name.clone(), *at_ns, at_ns + for_ns, cuts));
             }
             FaultSpec::RandomPartitions { every_ns, lasting_ns, shapes } => {
+                let about = scenario.duration_ns / every_ns.saturating_add(*lasting_ns).max(1);
+                if about > Plan::FAULTS_MAX as u64 {
+                    let (name, most) = (&fault.name, Plan::FAULTS_MAX);
+                    return Err(format!(
+                        "{name}: about {about} partitions are planned; a run can have {most}: make them rarer or longer"
+                    ));
+                }
                 let mut chance = Stream::new(seed, "fault", number);
                 let (gap, length) = (Exponential::new(*every_ns), Exponential::new(*lasting_ns));
                 let mut now_ns = gap.draw(&mut chance);
@@ -40,7 +50,7 @@ pub fn timetable(scenario: &Scenario, seed: u64) -> Vec<FaultPlan> {
             }),
         }
     }
-    plans
+    Ok(plans)
 }
 
 fn partition(fault: &Fault, name: String, from_ns: u64, until_ns: u64, cuts: Vec<Cut>) -> FaultPlan {

@@ -34,7 +34,7 @@ pub fn lower(scenario: &Scenario, seed: u64, made_by: &str) -> Result<Plan, Stri
         links: scenario.links.clone(),
         keys,
         sessions,
-        faults: faults::timetable(scenario, seed),
+        faults: faults::timetable(scenario, seed)?,
         expect: scenario.expect.clone(),
     })
 }

@@ -71,8 +71,11 @@ fn replay_all(args: &Replay, stored: &Stored, store: &StoreEntry) -> Result<u8, 
 fn replay_until(args: &Replay, stored: &Stored, store: &StoreEntry, until_ns: u64) -> Result<u8, Failure> {
     const SHOWN: usize = 20;
     let judged = judge::run(store, &stored.plan, Keep::Everything, until_ns);
-    let reproduced = (!stored.marks.is_empty()).then(|| stored.marks.starts_with(&judged.marks));
-    let first_difference = if reproduced == Some(false) { first_difference(stored, &judged) } else { None };
+    let first_difference = first_difference(stored, &judged).filter(|number| {
+        // A stored run goes on after this time.
+        *number <= judged.marks.len() as u64
+    });
+    let reproduced = (!stored.marks.is_empty()).then_some(first_difference.is_none());
     match args.format {
         Format::Json => super::print_json(&Comparison { schema: 1, reproduced, first_difference, run: None })?,
         Format::Text => {
@@ -84,6 +87,10 @@ fn replay_until(args: &Replay, stored: &Stored, store: &StoreEntry, until_ns: u6
             }
             let (count, time) = (events.len(), seconds(until_ns));
             out.push_str(&match reproduced {
+                Some(true) if stored.marks.len() < judged.marks.len() => {
+                    let known = stored.marks.len();
+                    format!("\n{GREEN}reproduced{PLAIN}: {known} of {count} events as in the stored run, which was stopped there\n")
+                }
                 Some(true) => format!("\n{GREEN}reproduced{PLAIN} up to {time}: {count} events as in the stored run\n"),
                 Some(false) => not_reproduced(stored, store, &judged, 0, first_difference),
                 None => format!("\n{count} events up to {time}; there is no stored run to compare with\n"),
@@ -102,7 +109,9 @@ fn replay_until(args: &Replay, stored: &Stored, store: &StoreEntry, until_ns: u6
 fn first_difference(stored: &Stored, judged: &Judged) -> Option<u64> {
     let (old, new) = (&stored.marks, &judged.marks);
     let differs = old.iter().zip(new).position(|(old, new)| old != new);
-    let shorter = || (old.len() != new.len()).then_some(old.len().min(new.len()));
+    // A run that was interrupted says nothing about what would have come.
+    let over = stored.trace_hash.is_some() && old.len() != new.len();
+    let shorter = || over.then_some(old.len().min(new.len()));
     Some(differs.or_else(shorter)? as u64 + 1)
 }
 
@@ -124,7 +133,9 @@ fn not_reproduced(stored: &Stored, store: &StoreEntry, judged: &Judged, hash: u6
         "  stored  {}\n",
         say(stored.event(number), "not kept (kvsim run --trace full keeps events)")
     ));
-    let new = judge::run(store, &stored.plan, Keep::Everything, u64::MAX);
+    // Nothing later than what has run already is looked for.
+    let until_ns = judged.outcome.end_ns;
+    let new = judge::run(store, &stored.plan, Keep::Everything, until_ns);
     let new = new.recording.events.into_iter().find(|event| event.number == number);
     out.push_str(&format!("  now     {}\n", say(new, "the run is over")));
     out

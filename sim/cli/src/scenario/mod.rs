@@ -110,6 +110,11 @@ pub fn duration(text: &str) -> Result<u64, String> {
     units::duration(text).map_err(|wrong| format!("{}: expected {}", wrong.message, wrong.expected))
 }
 
+/// A seed as scenarios write it; the error says what was expected.
+pub fn seed(text: &str) -> Result<u64, String> {
+    units::seed(text).map_err(|wrong| format!("{}: expected {}", wrong.message, wrong.expected))
+}
+
 const SMALLEST: &str = "a scenario needs at least replicas, duration and clients; the smallest one is:\n\
                         \n\
                         replicas = 3\n\
