@@ -3,8 +3,11 @@
 //! Which numbers about a replica must be 0 at rest the store itself declares, as residue gauges; another store
 //! need not make such a promise, which is why this is a checker of its own.
 
-use crate::trace::{Recording, What};
-use crate::verdict::{Finding, Report, StoryLine, Verdict};
+use std::collections::BTreeMap;
+
+use crate::operations::listed;
+use crate::trace::{Event, GaugeName, Recording, What};
+use crate::verdict::{Finding, Report, Verdict};
 
 /// Name of the checker.
 pub const NAME: &str = "metadata";
@@ -15,28 +18,33 @@ pub const RESIDUE: &str = "META001";
 /// Judges the gauges at the end of a [valid](Recording::validate) recording.
 pub fn check(recording: &Recording) -> Report {
     let header = &recording.header;
-    let mut findings = Vec::new();
-    let (mut judged, mut left_over) = (0, 0);
+    let mut judged = 0;
+    let mut left_over: BTreeMap<u8, Vec<(&Event, u64)>> = BTreeMap::new();
     for event in &recording.events {
         let What::Gauge { gauge, value } = event.what else { continue };
-        let Some(info) = header.gauges.get(usize::from(gauge)).filter(|info| info.residue) else { continue };
-        judged += 1;
-        if value == 0 || header.settling_from_ns.is_none() {
-            continue;
-        }
-        left_over += 1;
-        if findings.len() < Report::FINDINGS_MAX {
-            let said = format!("n{} reports {} = {value}", event.node, info.name);
-            findings.push(Finding {
-                code: RESIDUE.to_owned(),
-                title: format!("{said} at rest, which should be 0: {}", info.meaning),
-                at_ns: event.at_ns,
-                story: vec![StoryLine { at_ns: event.at_ns, text: said }],
-                events: vec![event.number],
-                ops: Vec::new(),
-            });
+        if header.gauges.get(usize::from(gauge)).is_some_and(|info| info.residue) {
+            judged += 1;
+            if value > 0 && header.settling_from_ns.is_some() {
+                left_over.entry(gauge).or_default().push((event, value));
+            }
         }
     }
+    // One finding per number: that several replicas report it is one story.
+    let findings: Vec<Finding> = left_over
+        .iter()
+        .map(|(gauge, reports)| {
+            let GaugeName { name, meaning, .. } = &header.gauges[usize::from(*gauge)];
+            let said = listed(reports.iter().map(|(event, value)| format!("{value} at n{}", event.node)));
+            Finding {
+                code: RESIDUE.to_owned(),
+                title: format!("{name} should be 0 at rest, but is {said}: {meaning}"),
+                at_ns: header.end_ns,
+                story: Vec::new(),
+                events: reports.iter().map(|(event, _)| event.number).take(Report::FINDINGS_MAX).collect(),
+                ops: Vec::new(),
+            }
+        })
+        .collect();
     let residue: Vec<String> = header.gauges.iter().filter(|info| info.residue).map(|info| info.name.clone()).collect();
     let (verdict, note) = if residue.is_empty() {
         (Verdict::Unknown, format!("the store {} promises no number to be 0 at rest", header.store))
@@ -44,9 +52,8 @@ pub fn check(recording: &Recording) -> Report {
         (Verdict::Unknown, "the run has no settling phase, so nothing was ever at rest".to_owned())
     } else if judged == 0 {
         (Verdict::Unknown, format!("no replica reported {}", residue.join(", ")))
-    } else if left_over > 0 {
-        let more = left_over - findings.len();
-        (Verdict::Violated, if more == 0 { String::new() } else { format!("not listed: {more} more of {RESIDUE}") })
+    } else if !findings.is_empty() {
+        (Verdict::Violated, String::new())
     } else {
         (Verdict::Holds, format!("{judged} reports of {} were 0 at rest", residue.join(", ")))
     };

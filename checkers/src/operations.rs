@@ -181,8 +181,13 @@ pub(crate) fn name(table: &[String], number: impl Into<u64>) -> String {
     table.get(number as usize).cloned().unwrap_or_else(|| format!("#{number}"))
 }
 
-/// A time for people, to the millisecond: `3.904 s`.
+/// A time for people, to the millisecond: `3.904 s`; what would look like nothing has a smaller unit: `250 us`.
 pub fn seconds(ns: u64) -> String {
+    match ns {
+        1..1_000 => return format!("{ns} ns"),
+        1_000..1_000_000 => return format!("{} us", ns / 1_000),
+        _ => {}
+    }
     format!("{}.{:03} s", ns / 1_000_000_000, ns / 1_000_000 % 1_000)
 }
 

@@ -25,9 +25,9 @@ use kvsim_store::Stream;
 use scenarios::{MS, percent, rough};
 
 const KEYS: u64 = 1_000;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 /// Updates delivered per round, about.
-const DELIVERIES: u64 = 3_000_000;
+const DELIVERIES: u64 = 8_000_000;
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Message {

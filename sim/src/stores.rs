@@ -3,7 +3,7 @@
 
 use kvsim_checkers::trace::Header;
 use kvsim_store::placement::Placement;
-use kvsim_store::{Replica, lww, ndc};
+use kvsim_store::{Level, Replica, lww, ndc};
 
 use crate::engine::{self, Outcome, Sink, StorePanic};
 use crate::plan::Plan;
@@ -16,6 +16,8 @@ pub struct StoreEntry {
     pub summary: &'static str,
     /// The settings of a scenario's `[store]` table that it understands, beside its name.
     pub settings: &'static [&'static str],
+    /// The levels at which it can be read.
+    pub levels: &'static [Level],
     /// True when reads may ask several replicas.
     pub quorum_reads: bool,
     /// True when it promises to leave nothing over at rest, so that `metadata` can judge it.
@@ -34,6 +36,7 @@ pub const STORES: &[StoreEntry] = &[
         name: "ndc",
         summary: "node-wide dot-based clocks (DottedDB): siblings, deletes without tombstones, anti-entropy by clocks",
         settings: &["anti_entropy", "strip", "replication"],
+        levels: ndc::Ndc::LEVELS,
         quorum_reads: true,
         cleans_up: cleans_up::<ndc::Ndc>(),
         message_kinds: ndc::Ndc::MESSAGE_KINDS,
@@ -44,6 +47,7 @@ pub const STORES: &[StoreEntry] = &[
         name: "lww",
         summary: "last writer wins: one version per key by time stamp, tombstones, anti-entropy by comparing all keys",
         settings: &["anti_entropy"],
+        levels: lww::Lww::LEVELS,
         quorum_reads: false,
         cleans_up: cleans_up::<lww::Lww>(),
         message_kinds: lww::Lww::MESSAGE_KINDS,

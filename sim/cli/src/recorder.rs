@@ -99,15 +99,17 @@ impl Recorder {
 
 impl Sink for Recorder {
     fn event(&mut self, event: &Event) {
+        let beyond = self.now_ns > self.until_ns;
         self.now_ns = event.at_ns;
+        if !beyond && self.marks.len() < Recorder::MARKS_MAX {
+            // The first event beyond the end is marked, too: it shows that nothing is missing before it.
+            self.hash.event(event);
+            self.marks.push(self.hash.value() as u32);
+        }
         if event.at_ns > self.until_ns {
             return;
         }
         self.count(&event.what);
-        if self.marks.len() < Recorder::MARKS_MAX {
-            self.hash.event(event);
-            self.marks.push(self.hash.value() as u32);
-        }
         let judged = !matches!(
             event.what,
             What::Sent { .. } | What::Lost { .. } | What::Duplicated { .. } | What::Delivered { .. } | What::TimerFired

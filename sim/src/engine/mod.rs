@@ -449,7 +449,9 @@ impl<'a, R: Replica> Engine<'a, R> {
     }
 
     fn send(&mut self, node: Node, cause: u64, targets: &[NodeId], message: R::Message) {
+        self.in_store = Some(node);
         let tag = R::tag(&message);
+        self.in_store = None;
         let (kind, id) = (tag.kind, tag.id);
         let what = What::Sent { kind, id, bytes: tag.bytes, copies: targets.len() as u16 };
         let sent = self.tracer.emit(node, cause, what);

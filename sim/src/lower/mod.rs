@@ -18,6 +18,11 @@ use crate::scenario::{Scenario, Settle};
 /// # Errors
 /// When the plan would be larger than any run can be, in words.
 pub fn lower(scenario: &Scenario, seed: u64, made_by: &str) -> Result<Plan, String> {
+    let settle_ns = settle_ns(scenario);
+    if scenario.settle == Settle::Auto && settle_ns > SETTLE_AUTO_NS_MAX {
+        let hours = settle_ns / 3_600_000_000_000;
+        return Err(format!("settling would take {hours} hours of virtual time with these delays and intervals: give settle a time, or switch it off"));
+    }
     let (keys, sessions) = workload::sessions(scenario, seed)?;
     Ok(Plan {
         schema: Plan::SCHEMA,
@@ -27,7 +32,7 @@ pub fn lower(scenario: &Scenario, seed: u64, made_by: &str) -> Result<Plan, Stri
         seed,
         replicas: scenario.replicas,
         workload_end_ns: scenario.duration_ns,
-        settle_ns: settle_ns(scenario),
+        settle_ns,
         store: scenario.store.clone(),
         disk: scenario.disk,
         net: scenario.net.clone(),
@@ -38,6 +43,9 @@ pub fn lower(scenario: &Scenario, seed: u64, made_by: &str) -> Result<Plan, Stri
         expect: scenario.expect.clone(),
     })
 }
+
+/// Nobody means a settling phase of more than two hours who does not say so.
+const SETTLE_AUTO_NS_MAX: u64 = 2 * 3_600_000_000_000;
 
 /// Length of the settling phase. Replicas ask their peers in cycles: within two cycles each has asked every
 /// other once. One such pass brings all data, a second one brings the news that all have it; the third is a

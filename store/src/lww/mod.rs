@@ -166,11 +166,11 @@ impl Replica for Lww {
 
     fn tag(message: &Message) -> Tag {
         match message {
-            Message::Update(_, entry) => Tag { kind: 0, id: entry.value.id, bytes: 48 + entry.value.bytes },
+            Message::Update(_, entry) => Tag { kind: 0, id: entry.value.id, bytes: entry.value.bytes.saturating_add(48) },
             Message::Pull { round, stamps } => Tag { kind: 1, id: *round, bytes: 24 + 16 * stamps.len() as u32 },
             Message::Repair { round, entries } => {
-                let bytes: u32 = entries.iter().map(|(_, entry)| 32 + entry.value.bytes).sum();
-                Tag { kind: 2, id: *round, bytes: 24 + bytes }
+                let sizes = entries.iter().map(|(_, entry)| entry.value.bytes.saturating_add(32));
+                Tag { kind: 2, id: *round, bytes: sizes.fold(24, u32::saturating_add) }
             }
         }
     }

@@ -145,31 +145,33 @@ impl Message {
     pub fn tag(&self) -> Tag {
         let (kind, id, bytes) = match self {
             Message::Update(delta) => {
-                let bytes = 24 + delta.value.bytes + wire_bytes(&[], &delta.context);
+                let bytes = wire_bytes(&[], &delta.context).saturating_add(delta.value.bytes).saturating_add(24);
                 (0, delta.value.id, bytes)
             }
             Message::Pull(pull) => (1, pull.round, 8 + pull.clock.wire_bytes()),
             Message::Repair(repair) => {
-                let items: u32 =
-                    repair.items.iter().map(|item| 4 + 12 * item.dots.len() as u32 + item.object.wire_bytes()).sum();
-                (2, repair.round, 8 + repair.clock.wire_bytes() + repair.watermarks.wire_bytes() + items)
+                let item = |item: &RepairItem| item.object.wire_bytes().saturating_add(4 + 12 * item.dots.len() as u32);
+                let clocks = 8 + repair.clock.wire_bytes() + repair.watermarks.wire_bytes();
+                (2, repair.round, repair.items.iter().map(item).fold(clocks, u32::saturating_add))
             }
             Message::Request { id, request, .. } => {
                 let bytes = match &**request {
                     Request::Read { .. } => 4,
-                    Request::Write { value, context, .. } => 12 + value.bytes + wire_bytes(&[], context),
+                    Request::Write { value, context, .. } => {
+                        wire_bytes(&[], context).saturating_add(value.bytes).saturating_add(12)
+                    }
                 };
-                (3, u64::from(id.call.0), 8 + bytes)
+                (3, u64::from(id.call.0), bytes.saturating_add(8))
             }
             Message::Reply { id, reply } => {
                 let bytes = match &**reply {
                     Reply::Read { versions, context } => wire_bytes(versions, context),
                     Reply::Wrote => 1,
                 };
-                (4, u64::from(id.call.0), 4 + bytes)
+                (4, u64::from(id.call.0), bytes.saturating_add(4))
             }
         };
-        Tag { kind, id, bytes: HEADER + bytes }
+        Tag { kind, id, bytes: bytes.saturating_add(HEADER) }
     }
 }
 

@@ -126,7 +126,7 @@ impl FromIterator<Version> for Versions {
 pub struct Object {
     /// In the order of their dots; several when writes were concurrent.
     pub versions: Versions,
-    /// What has been seen, beyond what the clock of the holder implies.
+    /// What has been seen, beyond what the versions and the clock of the holder imply.
     pub context: Context,
 }
 
@@ -146,11 +146,19 @@ pub struct Side<'a> {
 impl Side<'_> {
     /// True when this side knows of `dot`, a write to its key: it shows it or has seen it overwritten.
     pub fn has_seen(&self, dot: Dot) -> bool {
+        // A replica's write has seen all that came in there before it.
+        let covers = |own: Dot| own.origin == dot.origin && own.counter >= dot.counter;
         self.context.covers(dot)
-            // A replica's write has seen all that came in there before it.
-            || self.dot.is_some_and(|own| own.origin == dot.origin && own.counter >= dot.counter)
+            || self.dot.is_some_and(covers)
+            || shown_of(self.versions, dot.origin).is_some_and(covers)
             || self.clock.is_some_and(|clock| clock.base(dot.origin) >= dot.counter)
     }
+}
+
+/// The write of `origin` among `versions`; an object shows at most one of each origin.
+fn shown_of(versions: &[Version], origin: ReplicaId) -> Option<Dot> {
+    let at = versions.binary_search_by_key(&origin, |version| version.dot.origin).ok()?;
+    Some(versions[at].dot)
 }
 
 /// What a merge did to the versions.
@@ -236,6 +244,19 @@ impl Object {
         }
     }
 
+    /// True when the object shows `dot` or a later write of its origin, so that the context need not say that it
+    /// has been seen.
+    pub fn implies(&self, dot: Dot) -> bool {
+        self.versions.place(dot.origin).is_ok_and(|at| self.versions[at].dot.counter >= dot.counter)
+    }
+
+    /// Drops context that `clock` or a version implies.
+    pub fn strip(&mut self, clock: &NodeClock) {
+        self.context.strip(clock);
+        let Object { versions, context } = self;
+        context.0.retain(|seen| shown_of(versions, seen.origin).is_none_or(|shown| shown.counter < seen.counter));
+    }
+
     /// Looks at what a blind write of `origin` will touch, see [`crate::Replica::warm`].
     pub fn warm(&self, origin: ReplicaId) {
         let versions = &self.versions;
@@ -248,8 +269,12 @@ impl Object {
         }
     }
 
-    /// Raises the context to the base of `clock` for each of `origins`: the inverse of stripping.
+    /// Raises the context to the base of `clock` for each of `origins` and to every version: the inverse of
+    /// stripping.
     pub fn fill(&mut self, clock: &NodeClock, origins: impl IntoIterator<Item = ReplicaId>) {
+        for version in self.versions.iter() {
+            self.context.raise(version.dot.origin, version.dot.counter);
+        }
         for origin in origins {
             let base = clock.base(origin);
             if base > self.context.counter(origin) {
@@ -266,8 +291,8 @@ impl Object {
 
 /// Size of versions and a context when sent.
 pub fn wire_bytes(versions: &[Version], context: &Context) -> u32 {
-    let values: u32 = versions.iter().map(|version| 24 + version.value.bytes).sum();
-    values + 12 * context.len() as u32
+    let values = versions.iter().map(|version| version.value.bytes.saturating_add(24));
+    values.fold(12 * context.len() as u32, u32::saturating_add)
 }
 
 /// The version that a write makes: none for a delete.

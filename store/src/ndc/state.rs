@@ -142,7 +142,7 @@ impl State {
         }
         // Also when the stored object supersedes the write: it has arrived all the same.
         let base = self.clock.insert(dot);
-        if base < dot.counter {
+        if base < dot.counter && !object.implies(dot) {
             object.context.raise(dot.origin, dot.counter);
         }
         self.dot_keys.push(dot, key);
@@ -270,7 +270,7 @@ impl State {
     /// Strips the object of `key` and keeps it only if something is left.
     fn store_stripped(&mut self, key: Key) {
         let object = self.objects.get_mut(key).expect("there is something to strip");
-        object.context.strip(&self.clock);
+        object.strip(&self.clock);
         if object.is_empty() {
             self.objects.remove(key);
         } else if !object.context.is_empty() {
