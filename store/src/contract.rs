@@ -148,6 +148,15 @@ pub enum Level {
     Eventual,
 }
 
+impl Level {
+    /// As scenarios write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Eventual => "eventual",
+        }
+    }
+}
+
 /// A client's request, numbered by the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub u32);

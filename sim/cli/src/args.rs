@@ -36,6 +36,18 @@ pub enum Command {
     Man,
 }
 
+impl Command {
+    /// The result is for a program.
+    pub fn wants_json(&self) -> bool {
+        match self {
+            Command::Run(Run { format, .. })
+            | Command::Replay(Replay { format, .. })
+            | Command::List(List { format, .. }) => *format == Format::Json,
+            Command::Schema | Command::Completions { .. } | Command::Man => false,
+        }
+    }
+}
+
 /// Arguments of `kvsim run`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = exit::TABLE)]
@@ -103,7 +115,7 @@ pub enum Listed {
 /// What to keep of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Trace {
-    /// Only its hash, and no verdicts: the fastest
+    /// Only its hash; verdicts stay unknown (exit code 3)
     Off,
     /// Its hash; judge it
     Hash,

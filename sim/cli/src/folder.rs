@@ -2,8 +2,8 @@
 //!
 //! - `plan.json`: every decision of the run; written first, so that even a run that never ends can be repeated;
 //! - `summary.json`: verdicts, findings, trace hash, counts;
-//! - `marks.bin`: four bytes of the trace hash after each event, little-endian, by which `replay` finds the
-//!   first event that differs;
+//! - `marks.bin`: per event its time (8 bytes) and half of the trace hash after it (4 bytes), little-endian, by
+//!   which `replay` finds the first event that differs;
 //! - `trace.jsonl`: all events, if asked for.
 
 use std::fs::{self, File};
@@ -14,6 +14,7 @@ use kvsim_checkers::trace::{Event, Recording, jsonl};
 use kvsim_sim::plan::Plan;
 
 use crate::exit::Failure;
+use crate::recorder::Mark;
 use crate::report::Summary;
 
 /// The folder of a run.
@@ -29,6 +30,13 @@ impl Folder {
     pub fn create(path: PathBuf, plan: &Plan) -> Result<Folder, Failure> {
         let folder = Folder(path);
         fs::create_dir_all(&folder.0).map_err(|error| cannot("make the folder", &folder.0, &error))?;
+        let mut inside = fs::read_dir(&folder.0).map_err(|error| cannot("read the folder", &folder.0, &error))?;
+        if inside.next().is_some() && !folder.0.join(PLAN).exists() {
+            let place = folder.0.display();
+            return Err(Failure::Usage(format!(
+                "{place} has files that are not a run's; give --out a new or empty folder"
+            )));
+        }
         for old in [SUMMARY, MARKS, TRACE] {
             let path = folder.0.join(old);
             if path.exists() {
@@ -45,8 +53,8 @@ impl Folder {
     }
 
     /// Stores what the run came to.
-    pub fn store(&self, summary: &Summary, marks: &[u32], trace: Option<&Recording>) -> Result<(), Failure> {
-        self.write(MARKS, |out| marks.iter().try_for_each(|mark| out.write_all(&mark.to_le_bytes())))?;
+    pub fn store(&self, summary: &Summary, marks: &[Mark], trace: Option<&Recording>) -> Result<(), Failure> {
+        self.write(MARKS, |out| marks.iter().try_for_each(|mark| out.write_all(&mark.to_bytes())))?;
         if let Some(recording) = trace {
             self.write(TRACE, |out| {
                 jsonl::write_header(out, &recording.header)?;
@@ -82,7 +90,7 @@ pub struct Stored {
     /// The trace hash that the run had; absent when it did not come to its end.
     pub trace_hash: Option<u64>,
     /// See [`crate::recorder::Recorder::marks`].
-    pub marks: Vec<u32>,
+    pub marks: Vec<Mark>,
     folder: PathBuf,
 }
 
@@ -102,11 +110,11 @@ impl Stored {
             Failure::Usage(format!("{what}\n  expected the folder of a run, or a {PLAN} (see kvsim run --out)"))
         })?;
         let plan: Plan = serde_json::from_reader(BufReader::new(file))
-            .map_err(|error| Failure::Usage(format!("{}: not a plan of this version: {error}", plan_path.display())))?;
+            .map_err(|error| Failure::Usage(format!("{}: {}", plan_path.display(), not_a_plan(&plan_path, &error))))?;
         plan.validate()
             .map_err(|error| Failure::Usage(format!("{}: the plan cannot be run: {error}", plan_path.display())))?;
         let marks = fs::read(folder.join(MARKS)).unwrap_or_default();
-        let marks = marks.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
+        let marks = marks.as_chunks().0.iter().map(Mark::from_bytes).collect();
         let trace_hash = Summary::stored_hash(&folder.join(SUMMARY));
         Ok(Stored { plan, path: plan_path, trace_hash, marks, folder })
     }
@@ -116,6 +124,21 @@ impl Stored {
         let file = File::open(self.folder.join(TRACE)).ok()?;
         let recording = jsonl::read(BufReader::new(file)).ok()?;
         recording.events.into_iter().find(|event| event.number == number)
+    }
+}
+
+/// A plan of another version says so before it says which of its fields is not known here.
+fn not_a_plan(path: &Path, error: &serde_json::Error) -> String {
+    #[derive(serde::Deserialize)]
+    struct Versioned {
+        schema: u32,
+    }
+    let version = File::open(path).ok().and_then(|file| serde_json::from_reader(BufReader::new(file)).ok());
+    match version {
+        Some(Versioned { schema }) if schema != Plan::SCHEMA => {
+            format!("a plan of version {schema} is not supported, only {}", Plan::SCHEMA)
+        }
+        _ => format!("not a plan: {error}"),
     }
 }
 

@@ -13,7 +13,7 @@ use kvsim_sim::plan::Plan;
 use kvsim_sim::stores::StoreEntry;
 
 use crate::progress::Progress;
-use crate::recorder::{Counts, INTERRUPTED, Keep, Recorder};
+use crate::recorder::{Counts, INTERRUPTED, Keep, Mark, Recorder};
 
 /// A run and what the checkers say of it.
 pub struct Judged {
@@ -26,7 +26,7 @@ pub struct Judged {
     /// What was kept of it.
     pub recording: Recording,
     /// See [`Recorder::marks`].
-    pub marks: Vec<u32>,
+    pub marks: Vec<Mark>,
     /// Real time that the run itself took.
     pub real: Duration,
     /// Somebody stopped it.

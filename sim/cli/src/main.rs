@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     match result {
         Ok(Ok(code)) => ExitCode::from(code),
         Ok(Err(failure)) => {
-            failure.print();
+            failure.print(args.command.wants_json());
             ExitCode::from(failure.code())
         }
         Err(_) => {
@@ -52,8 +52,18 @@ fn main() -> ExitCode {
 }
 
 impl Failure {
-    /// Says on standard error what is wrong, in colour where that is wanted.
-    fn print(&self) {
+    /// Says on standard error what is wrong, in colour where that is wanted; for programs, on standard output.
+    fn print(&self, json: bool) {
+        if json {
+            let mistakes = match self {
+                Failure::Scenario(mistakes) => serde_json::json!(mistakes),
+                Failure::Usage(message) => serde_json::json!([{ "message": message }]),
+                Failure::Output(_) => return,
+            };
+            // Whoever closed standard output does not want to know.
+            let _ = commands::print_json(&serde_json::json!({ "schema": 1, "mistakes": mistakes }));
+            return;
+        }
         match self {
             Failure::Scenario(mistakes) => anstream::eprint!("{}", mistakes.render(true)),
             Failure::Usage(message) => anstream::eprintln!("{}error{}: {message}", exit::RED, exit::PLAIN),

@@ -43,6 +43,37 @@ pub struct Counts {
     pub bytes: u64,
 }
 
+/// What is left of an event that is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// When it happened.
+    pub at_ns: u64,
+    /// The lower half of the trace hash after it.
+    pub hash: u32,
+}
+
+impl Mark {
+    /// Size in a file, see [`Mark::to_bytes`].
+    pub const BYTES: usize = 12;
+
+    /// Time and hash, little-endian.
+    pub fn to_bytes(self) -> [u8; Mark::BYTES] {
+        let mut bytes = [0; Mark::BYTES];
+        bytes[..8].copy_from_slice(&self.at_ns.to_le_bytes());
+        bytes[8..].copy_from_slice(&self.hash.to_le_bytes());
+        bytes
+    }
+
+    /// The inverse of [`Mark::to_bytes`].
+    pub fn from_bytes(bytes: &[u8; Mark::BYTES]) -> Mark {
+        let (at_ns, hash) = bytes.split_at(8);
+        Mark {
+            at_ns: u64::from_le_bytes(at_ns.try_into().expect("8 bytes")),
+            hash: u32::from_le_bytes(hash.try_into().expect("4 bytes")),
+        }
+    }
+}
+
 /// Takes the events of a run.
 pub struct Recorder {
     keep: Keep,
@@ -52,9 +83,9 @@ pub struct Recorder {
     pub events: Vec<Event>,
     /// What was counted.
     pub counts: Counts,
-    /// Per event the lower half of the trace hash after it, for finding the first difference of two runs; only
-    /// of the first [`Recorder::MARKS_MAX`] events.
-    pub marks: Vec<u32>,
+    /// One per event, for finding the first difference of two runs; only of the first
+    /// [`Recorder::MARKS_MAX`] events.
+    pub marks: Vec<Mark>,
     hash: TraceHash,
     /// How far the run has come.
     pub progress: Progress,
@@ -62,7 +93,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Marks take four bytes per event; four million events are more than people compare by hand.
+    /// Marks take memory; four million events are more than people compare by hand.
     pub const MARKS_MAX: usize = 4 << 20;
 
     /// For a new run.
@@ -99,17 +130,15 @@ impl Recorder {
 
 impl Sink for Recorder {
     fn event(&mut self, event: &Event) {
-        let beyond = self.now_ns > self.until_ns;
         self.now_ns = event.at_ns;
-        if !beyond && self.marks.len() < Recorder::MARKS_MAX {
-            // The first event beyond the end is marked, too: it shows that nothing is missing before it.
-            self.hash.event(event);
-            self.marks.push(self.hash.value() as u32);
-        }
         if event.at_ns > self.until_ns {
             return;
         }
         self.count(&event.what);
+        if self.marks.len() < Recorder::MARKS_MAX {
+            self.hash.event(event);
+            self.marks.push(Mark { at_ns: event.at_ns, hash: self.hash.value() as u32 });
+        }
         let judged = !matches!(
             event.what,
             What::Sent { .. } | What::Lost { .. } | What::Duplicated { .. } | What::Delivered { .. } | What::TimerFired

@@ -42,6 +42,12 @@ struct Entry<T> {
     what: T,
 }
 
+impl<T: Copy> Default for Queue<T> {
+    fn default() -> Queue<T> {
+        Queue::new()
+    }
+}
+
 impl<T: Copy> Queue<T> {
     /// An empty queue at time 0.
     pub fn new() -> Queue<T> {

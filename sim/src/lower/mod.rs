@@ -21,7 +21,9 @@ pub fn lower(scenario: &Scenario, seed: u64, made_by: &str) -> Result<Plan, Stri
     let settle_ns = settle_ns(scenario);
     if scenario.settle == Settle::Auto && settle_ns > SETTLE_AUTO_NS_MAX {
         let hours = settle_ns / 3_600_000_000_000;
-        return Err(format!("settling would take {hours} hours of virtual time with these delays and intervals: give settle a time, or switch it off"));
+        return Err(format!(
+            "settling would take {hours} hours of virtual time with these delays and intervals: give settle a time, or switch it off"
+        ));
     }
     let (keys, sessions) = workload::sessions(scenario, seed)?;
     Ok(Plan {

@@ -22,7 +22,7 @@ impl<T> ReplicaMap<T> {
     }
 
     /// Number of entries.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 

@@ -166,7 +166,9 @@ impl Replica for Lww {
 
     fn tag(message: &Message) -> Tag {
         match message {
-            Message::Update(_, entry) => Tag { kind: 0, id: entry.value.id, bytes: entry.value.bytes.saturating_add(48) },
+            Message::Update(_, entry) => {
+                Tag { kind: 0, id: entry.value.id, bytes: entry.value.bytes.saturating_add(48) }
+            }
             Message::Pull { round, stamps } => Tag { kind: 1, id: *round, bytes: 24 + 16 * stamps.len() as u32 },
             Message::Repair { round, entries } => {
                 let sizes = entries.iter().map(|(_, entry)| entry.value.bytes.saturating_add(32));

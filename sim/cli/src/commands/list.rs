@@ -45,6 +45,7 @@ pub fn list(args: &List) -> Result<u8, Failure> {
                 name: store.name,
                 summary: store.summary,
                 details: vec![
+                    format!("levels: {}", store.levels.iter().map(|level| level.name()).collect::<Vec<_>>().join(", ")),
                     format!("settings: {}", store.settings.join(", ")),
                     format!("messages: {}", store.message_kinds.join(", ")),
                 ],

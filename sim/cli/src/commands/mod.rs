@@ -24,7 +24,7 @@ fn print(text: &str) -> Result<(), Failure> {
 }
 
 /// Prints a value as indented JSON.
-fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+pub fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(std::io::Error::from)?;
     print(&(text + "\n"))
 }

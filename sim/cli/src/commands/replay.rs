@@ -48,7 +48,8 @@ fn replay_all(args: &Replay, stored: &Stored, store: &StoreEntry) -> Result<u8, 
     let folder = stored.path.parent().unwrap_or(&stored.path);
     let summary = Summary::new(&stored.plan, &judged, folder);
     let reproduced = stored.trace_hash.filter(|_| !judged.interrupted).map(|hash| hash == judged.outcome.trace_hash);
-    let first_difference = if reproduced == Some(false) { first_difference(stored, &judged) } else { None };
+    let first_difference =
+        if reproduced == Some(false) { first_difference(stored, stored.marks.len(), &judged) } else { None };
     let code = if reproduced == Some(false) { exit::NOT_REPRODUCED } else { summary.exit_code() };
     match args.format {
         Format::Json => {
@@ -71,24 +72,27 @@ fn replay_all(args: &Replay, stored: &Stored, store: &StoreEntry) -> Result<u8, 
 fn replay_until(args: &Replay, stored: &Stored, store: &StoreEntry, until_ns: u64) -> Result<u8, Failure> {
     const SHOWN: usize = 20;
     let judged = judge::run(store, &stored.plan, Keep::Everything, until_ns);
-    let first_difference = first_difference(stored, &judged).filter(|number| {
-        // A stored run goes on after this time.
-        *number <= judged.marks.len() as u64
-    });
+    let known = stored.marks.partition_point(|mark| mark.at_ns <= until_ns);
+    let first_difference = first_difference(stored, known, &judged);
     let reproduced = (!stored.marks.is_empty()).then_some(first_difference.is_none());
     match args.format {
         Format::Json => super::print_json(&Comparison { schema: 1, reproduced, first_difference, run: None })?,
         Format::Text => {
             let events = &judged.recording.events;
             let mut out = String::new();
+            if events.len() > SHOWN {
+                let earlier = events.len() - SHOWN;
+                out.push_str(&format!(
+                    "  ({earlier} earlier events; kvsim run --trace full keeps all in trace.jsonl)\n"
+                ));
+            }
             for event in &events[events.len().saturating_sub(SHOWN)..] {
                 out.push_str(&text::event(&judged.recording.header, event));
                 out.push('\n');
             }
             let (count, time) = (events.len(), seconds(until_ns));
             out.push_str(&match reproduced {
-                Some(true) if stored.marks.len() < judged.marks.len() => {
-                    let known = stored.marks.len();
+                Some(true) if known < judged.marks.len() => {
                     format!("\n{GREEN}reproduced{PLAIN}: {known} of {count} events as in the stored run, which was stopped there\n")
                 }
                 Some(true) => format!("\n{GREEN}reproduced{PLAIN} up to {time}: {count} events as in the stored run\n"),
@@ -105,9 +109,9 @@ fn replay_until(args: &Replay, stored: &Stored, store: &StoreEntry, until_ns: u6
     })
 }
 
-/// Number of the first event after which the runs have different hashes.
-fn first_difference(stored: &Stored, judged: &Judged) -> Option<u64> {
-    let (old, new) = (&stored.marks, &judged.marks);
+/// Number of the first event after which the runs have different hashes; `known` events of the stored one count.
+fn first_difference(stored: &Stored, known: usize, judged: &Judged) -> Option<u64> {
+    let (old, new) = (&stored.marks[..known], &judged.marks);
     let differs = old.iter().zip(new).position(|(old, new)| old != new);
     // A run that was interrupted says nothing about what would have come.
     let over = stored.trace_hash.is_some() && old.len() != new.len();

@@ -6,32 +6,18 @@ use kvsim_checkers::CHECKERS;
 use kvsim_sim::lower;
 use kvsim_sim::plan::Plan;
 use kvsim_sim::stores::{self, STORES, StoreEntry};
-use serde::Serialize;
 
 use crate::args::{Format, Run, Trace};
-use crate::exit::{self, Failure};
+use crate::exit::Failure;
 use crate::folder::Folder;
 use crate::judge::{self, Judged};
 use crate::recorder::Keep;
 use crate::report::{Summary, text};
-use crate::scenario::{self, Diagnostics, Names, StoreNames};
-
-/// Why a scenario was not run, for programs.
-#[derive(Serialize)]
-struct Refused {
-    schema: u32,
-    mistakes: Diagnostics,
-}
+use crate::scenario::{self, Names, StoreNames};
 
 /// Runs a scenario; returns the exit code.
 pub fn run(args: &Run) -> Result<u8, Failure> {
-    let (store, plan) = match plan(args) {
-        Err(Failure::Scenario(mistakes)) if args.format == Format::Json => {
-            super::print_json(&Refused { schema: 1, mistakes })?;
-            return Ok(exit::USAGE);
-        }
-        plan => plan?,
-    };
+    let (store, plan) = plan(args)?;
     let place = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/{}-{:x}", plan.scenario, plan.seed)));
     let folder = Folder::create(place, &plan)?;
     super::stop_gently();
@@ -77,7 +63,7 @@ pub fn names() -> Names {
     let store = |store: &StoreEntry| StoreNames {
         name: store.name,
         message_kinds: store.message_kinds.to_vec(),
-        levels: vec!["eventual"],
+        levels: store.levels.iter().map(|level| level.name()).collect(),
         settings: store.settings.to_vec(),
     };
     Names {

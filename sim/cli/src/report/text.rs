@@ -10,6 +10,7 @@ use kvsim_sim::plan::Plan;
 
 use super::{Judgement, Summary};
 use crate::exit::{GREEN, PLAIN, RED, YELLOW};
+use crate::scenario::printable;
 
 /// The whole report of a run.
 pub fn report(plan: &Plan, summary: &Summary, real: Duration) -> String {
@@ -23,7 +24,8 @@ fn write_report(out: &mut String, plan: &Plan, summary: &Summary, real: Duration
         0 => "no settling".to_string(),
         ns => format!("{} settling", seconds(ns)),
     };
-    let Summary { scenario, store, seed, replicas, counts, .. } = summary;
+    let Summary { store, seed, replicas, counts, .. } = summary;
+    let scenario = printable(&summary.scenario);
     let workload = seconds(plan.workload_end_ns);
     if !plan.title.is_empty() {
         writeln!(out, "{}", plan.title)?;
@@ -44,8 +46,8 @@ fn write_report(out: &mut String, plan: &Plan, summary: &Summary, real: Duration
     writeln!(out, "  operations  {operations}: {answered} answered, {timed_out} timed out, {refused} refused")?;
     writeln!(out, "  messages    {messages}: {lost} lost, {duplicated} duplicated")?;
     writeln!(out, "  trace hash  {}  over {events} events, {end} virtual, {real:.2} s real", summary.trace_hash)?;
-    writeln!(out, "  run folder  {}", summary.run_dir)?;
-    writeln!(out, "  once more   kvsim replay {}", summary.run_dir)
+    writeln!(out, "  run folder  {}", printable(&summary.run_dir))?;
+    writeln!(out, "  once more   kvsim replay {}", quoted(&summary.run_dir))
 }
 
 fn write_verdict(out: &mut String, judgement: &Judgement) -> fmt::Result {
@@ -77,7 +79,7 @@ fn write_findings(out: &mut String, summary: &Summary, judgement: &Judgement) ->
     // What can only be told at the end has mostly happened long before.
     let look_ns = story.last().map_or(*at_ns, |line| line.at_ns.min(*at_ns));
     if let Some(event) = events.last() {
-        let (at, dir, look) = (seconds(*at_ns), &summary.run_dir, exact(look_ns));
+        let (at, dir, look) = (seconds(*at_ns), quoted(&summary.run_dir), exact(look_ns));
         writeln!(out, "  told at {at} by event {event}; look: kvsim replay {dir} --until {look}")?;
     }
     for other in others {
@@ -90,6 +92,16 @@ fn write_findings(out: &mut String, summary: &Summary, judgement: &Judgement) ->
 fn exact(ns: u64) -> String {
     let text = format!("{}.{:09}", ns / 1_000_000_000, ns % 1_000_000_000);
     format!("{}s", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_./-".contains(c);
+    match path {
+        _ if path.starts_with('-') => quoted(&format!("./{path}")),
+        _ if path.chars().all(plain) => path.to_string(),
+        _ => format!("'{}'", path.replace('\'', r"'\''")),
+    }
 }
 
 /// A number with a comma before every three digits.
@@ -176,5 +188,8 @@ mod tests {
         assert_eq!(exact(4_218_000_000), "4.218s");
         assert_eq!(exact(3_000_000_000), "3s");
         assert_eq!(exact(1), "0.000000001s");
+        assert_eq!(quoted("runs/first-run-1"), "runs/first-run-1");
+        assert_eq!(quoted("-d"), "./-d");
+        assert_eq!(quoted("it's here"), r"'it'\''s here'");
     }
 }

@@ -155,7 +155,7 @@ impl Excerpt {
 }
 
 /// The text without control characters, which would disturb a terminal.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     text.replace(char::is_control, "?")
 }
 

@@ -25,7 +25,7 @@ use std::path::Path;
 use kvsim_sim::scenario::Scenario;
 use serde::Deserialize as _;
 
-pub use diagnostic::Diagnostics;
+pub use diagnostic::{Diagnostics, printable};
 
 use diagnostic::Diagnostic;
 pub use structure::schema;

@@ -9,7 +9,7 @@ use kvsim_sim::plan::{DiskPlan, LinkOverride, LinkPlan, StoreParams};
 use kvsim_sim::scenario::{Keys, Scenario, Settle, Writers};
 use serde::Deserialize as _;
 
-use super::diagnostic::{Diagnostic, Diagnostics, listed, nearest, shown};
+use super::diagnostic::{Diagnostic, Diagnostics, listed, nearest, printable, shown};
 use super::quantity::{Nodes, Replication, Seed};
 use super::raw::{self, ExpectedVerdict, ScenarioFile, WritersText};
 use super::source::{At, Sources, Span};
@@ -55,7 +55,7 @@ pub fn scenario(
     let duration_ns = validator.duration_ns;
     Ok(Scenario {
         name,
-        title: file.title.clone().unwrap_or_default(),
+        title: file.title.as_deref().map(printable).unwrap_or_default(),
         seed,
         replicas,
         duration_ns,
