@@ -21,11 +21,10 @@ impl NodeClock {
         self.0.get(dot.origin).is_some_and(|set| set.contains(dot.counter))
     }
 
-    /// Adds `dot`; returns the origin's new base.
-    pub fn insert(&mut self, dot: Dot) -> u64 {
+    /// Adds `dot`; returns the origin's new base, or nothing when the dot was known.
+    pub fn insert(&mut self, dot: Dot) -> Option<u64> {
         let known = self.0.entry(dot.origin);
-        known.insert(dot.counter);
-        known.base()
+        known.insert(dot.counter).then(|| known.base())
     }
 
     /// Number of origins of which something is known.

@@ -126,22 +126,25 @@ impl State {
     /// Takes in one write, an own or another's; false for a second copy, which changes nothing.
     pub fn receive(&mut self, delta: &Delta, observe: &mut impl FnMut(Observation)) -> bool {
         let Delta { dot, key, .. } = *delta;
-        if self.clock.contains(dot) {
-            return false;
-        }
-        observe(Observation::Known(dot));
         let version = version_of(dot, delta.value, delta.delete);
-        let object = self.objects.get_or_insert_with(key, Object::default);
-        let change = |change| observe(seen(change));
-        if delta.context.is_empty() {
-            object.merge_blind(dot, version, change);
+        // The dot is added also when the stored object supersedes the write: it has arrived all the same.
+        let (object, base) = if delta.context.is_empty() {
+            let Some(base) = self.clock.insert(dot) else { return false };
+            observe(Observation::Known(dot));
+            let object = self.objects.get_or_insert_with(key, Object::default);
+            object.merge_blind(dot, version, |change| observe(seen(change)));
+            (object, base)
         } else {
+            if self.clock.contains(dot) {
+                return false;
+            }
+            observe(Observation::Known(dot));
+            let object = self.objects.get_or_insert_with(key, Object::default);
             let side = Side { versions: version.as_slice(), context: &delta.context, dot: Some(dot), clock: None };
             // The clock does not have the dot yet: if it had, the stored object would seem to have seen the write.
-            object.merge(Some(&self.clock), side, change);
-        }
-        // Also when the stored object supersedes the write: it has arrived all the same.
-        let base = self.clock.insert(dot);
+            object.merge(Some(&self.clock), side, |change| observe(seen(change)));
+            (object, self.clock.insert(dot).expect("it was not known"))
+        };
         if base < dot.counter && !object.implies(dot) {
             object.context.raise(dot.origin, dot.counter);
         }
