@@ -1,0 +1,242 @@
+//! One session's order, built from its end.
+
+use super::order::{ABSENT, INITIAL, NONE, Own, Write, Writes};
+
+/// Nothing that is placed looks past what is not.
+const CLOSED: u32 = NONE;
+
+/// One attempt. Where the history leaves a choice, `decisions` says which way to go.
+pub(super) struct Backwards<'a> {
+    writes: &'a Writes,
+    session: u32,
+    own: &'a [Own],
+    /// How many of `own` are unplaced.
+    tail: usize,
+    /// By chain: one past its last unplaced write.
+    tails: Vec<u32>,
+    /// By key: CLOSED, or what readers that are placed wait for.
+    open: Vec<u32>,
+    /// By write: the unplaced reads of it.
+    readers: Vec<u32>,
+    /// By key: the unplaced reads of ABSENT.
+    absent: Vec<u32>,
+    /// By write: see [`Writes::waits`], of which those placed are taken off.
+    waits: Vec<u32>,
+    /// By key: the first chain whose tail waits for the key to close; by chain: the next one.
+    waiting: Vec<u32>,
+    next_waiting: Vec<u32>,
+    /// By chain: its tail is in one of these lists or in `optional`.
+    is_parked: Vec<bool>,
+    /// Chains whose tail may be free now.
+    work: Vec<u32>,
+    /// Chains whose tail is a delete that could be placed, were it not that reads of nothing are left which may
+    /// have read it.
+    optional: Vec<u32>,
+    /// The operations placed so far, last first, if anybody wants to know.
+    placed: Option<Vec<u32>>,
+    unplaced: usize,
+}
+
+/// Of each choice: which way was taken, and of how many.
+pub(super) type Decisions = Vec<(usize, usize)>;
+
+impl<'a> Backwards<'a> {
+    pub(super) fn new(writes: &'a Writes, keys: usize, session: u32, own: &'a [Own]) -> Backwards<'a> {
+        let mut readers = vec![0; writes.list.len()];
+        let mut absent = vec![0; keys];
+        let mut reads = 0;
+        for read in own.iter().filter(|own| own.is_read) {
+            reads += 1;
+            match read.write {
+                INITIAL => {}
+                ABSENT => absent[read.key as usize] += 1,
+                write => readers[write as usize] += 1,
+            }
+        }
+        Backwards {
+            writes,
+            session,
+            own,
+            tail: own.len(),
+            tails: writes.chains.iter().map(|chain| chain.end).collect(),
+            open: vec![CLOSED; keys],
+            readers,
+            absent,
+            waits: writes.waits.clone(),
+            waiting: vec![NONE; keys],
+            next_waiting: vec![NONE; writes.chains.len()],
+            is_parked: vec![false; writes.chains.len()],
+            work: (0..writes.chains.len() as u32).collect(),
+            optional: Vec::new(),
+            placed: None,
+            unplaced: writes.list.len() + reads,
+        }
+    }
+
+    /// Whether everything can be placed. Choices beyond `decisions` are added to it.
+    pub(super) fn run(&mut self, decisions: &mut Decisions) -> bool {
+        let mut known = 0;
+        self.settle_tail();
+        loop {
+            while let Some(chain) = self.work.pop() {
+                self.place_free(chain);
+            }
+            // No write is free: something else is last.
+            let read = self.tail.checked_sub(1).map(|tail| self.own[tail]).filter(|own| {
+                let open = self.open[own.key as usize];
+                own.is_read && (open == CLOSED || open == own.write)
+            });
+            let is_possible = |chain: &&u32| {
+                let delete = &self.writes.list[self.tails[**chain as usize] as usize - 1];
+                matches!(self.open[delete.key as usize], CLOSED | ABSENT)
+            };
+            let ways = usize::from(read.is_some()) + self.optional.iter().filter(is_possible).count();
+            let way = match ways {
+                0 => return self.unplaced == 0,
+                1 => 0,
+                _ => {
+                    if known == decisions.len() {
+                        decisions.push((0, ways));
+                    }
+                    known += 1;
+                    decisions[known - 1].0
+                }
+            };
+            match read {
+                Some(read) if way == 0 => self.place_read(read),
+                _ => {
+                    let nth = way - usize::from(read.is_some());
+                    let chain = *self.optional.iter().filter(is_possible).nth(nth).expect("ways are counted");
+                    self.optional.retain(|other| *other != chain);
+                    self.is_parked[chain as usize] = false;
+                    self.place_tail(chain);
+                    self.work.push(chain);
+                }
+            }
+        }
+    }
+
+    /// Like [`Backwards::run`], but with the order, if there is one.
+    pub(super) fn order(mut self, decisions: &mut Decisions) -> Option<Vec<u32>> {
+        self.placed = Some(Vec::new());
+        self.run(decisions).then(|| self.placed.unwrap_or_default().into_iter().rev().collect())
+    }
+
+    /// Places writes of a chain, from its tail, as long as they are free. One that is not is looked at again when
+    /// what it waits for has happened.
+    fn place_free(&mut self, chain: u32) {
+        if self.is_parked[chain as usize] {
+            return;
+        }
+        let start = self.writes.chains[chain as usize].start;
+        while self.tails[chain as usize] > start {
+            let number = self.tails[chain as usize] - 1;
+            let write = self.writes.list[number as usize];
+            let waits = self.waits.get(number as usize).is_some_and(|waits| *waits > 0);
+            if waits || self.readers[number as usize] > 0 || !self.is_own_turn(&write) {
+                return;
+            }
+            let open = self.open[write.key as usize];
+            let fits = open == CLOSED || open == number || open == ABSENT && write.is_delete;
+            if !fits {
+                self.next_waiting[chain as usize] = self.waiting[write.key as usize];
+                self.waiting[write.key as usize] = chain;
+                self.is_parked[chain as usize] = true;
+                return;
+            }
+            if write.is_delete && self.absent[write.key as usize] > 0 {
+                self.optional.push(chain);
+                self.is_parked[chain as usize] = true;
+                return;
+            }
+            self.place_tail(chain);
+        }
+    }
+
+    /// False when it is the session's own write and a later operation of the session is unplaced.
+    fn is_own_turn(&self, write: &Write) -> bool {
+        write.session != self.session || write.is_late || self.own[self.tail - 1].op == write.op
+    }
+
+    fn place_tail(&mut self, chain: u32) {
+        self.tails[chain as usize] -= 1;
+        let number = self.tails[chain as usize];
+        let writes = self.writes;
+        let write = &writes.list[number as usize];
+        self.note(write.op);
+        if self.open[write.key as usize] != CLOSED {
+            self.open[write.key as usize] = CLOSED;
+            let mut waiting = std::mem::replace(&mut self.waiting[write.key as usize], NONE);
+            while waiting != NONE {
+                self.work.push(waiting);
+                self.is_parked[waiting as usize] = false;
+                waiting = std::mem::replace(&mut self.next_waiting[waiting as usize], NONE);
+            }
+        }
+        for earlier in writes.waiting_for(number) {
+            let waits = &mut self.waits[earlier as usize];
+            *waits -= 1;
+            if *waits == 0 {
+                self.work.push(writes.list[earlier as usize].chain);
+            }
+        }
+        if write.session == self.session {
+            if !write.is_late {
+                self.tail -= 1;
+            }
+            self.settle_tail();
+        }
+    }
+
+    fn place_read(&mut self, read: Own) {
+        self.note(read.op);
+        self.open[read.key as usize] = read.write;
+        match read.write {
+            INITIAL => {}
+            ABSENT => {
+                let left = &mut self.absent[read.key as usize];
+                *left -= 1;
+                if *left == 0 {
+                    let (writes, tails, work) = (self.writes, &self.tails, &mut self.work);
+                    let is_parked = &mut self.is_parked;
+                    self.optional.retain(|chain| {
+                        let is_other = writes.list[tails[*chain as usize] as usize - 1].key != read.key;
+                        if !is_other {
+                            work.push(*chain);
+                            is_parked[*chain as usize] = false;
+                        }
+                        is_other
+                    });
+                }
+            }
+            write => {
+                let left = &mut self.readers[write as usize];
+                *left -= 1;
+                if *left == 0 {
+                    self.work.push(self.writes.list[write as usize].chain);
+                }
+            }
+        }
+        self.tail -= 1;
+        self.settle_tail();
+    }
+
+    /// Steps over own late writes that are placed already; calls on the chain of an own write whose turn it is.
+    fn settle_tail(&mut self) {
+        while let Some(own) = self.tail.checked_sub(1).map(|tail| self.own[tail]).filter(|own| !own.is_read) {
+            let write = &self.writes.list[own.write as usize];
+            if self.tails[write.chain as usize] > own.write {
+                self.work.push(write.chain);
+                return;
+            }
+            self.tail -= 1;
+        }
+    }
+
+    fn note(&mut self, op: u32) {
+        self.unplaced -= 1;
+        if let Some(placed) = &mut self.placed {
+            placed.push(op);
+        }
+    }
+}
