@@ -80,7 +80,7 @@ fn seconds(history: &History, order: Order, times: usize) -> f64 {
     let begin = cpu_time();
     for _ in 0..times {
         let judgement = judge(history, order);
-        assert!(judgement.breaches.is_empty(), "the history is legal");
+        assert!(judgement.breaches.is_empty() && judgement.unclear.is_none(), "the history is legal: {judgement:?}");
     }
     (cpu_time() - begin).as_secs_f64()
 }

@@ -106,7 +106,11 @@ impl<'a> Backwards<'a> {
                 Some(read) if way == 0 => self.place_read(read),
                 _ => {
                     let nth = way - usize::from(read.is_some());
-                    let chain = *self.optional.iter().filter(is_possible).nth(nth).expect("ways are counted");
+                    let mut possible: Vec<u32> = self.optional.iter().filter(is_possible).copied().collect();
+                    if let Some(wanted) = self.wanted().and_then(|key| possible.iter().position(key)) {
+                        possible.swap(0, wanted);
+                    }
+                    let chain = possible[nth];
                     self.optional.retain(|other| *other != chain);
                     self.is_parked[chain as usize] = false;
                     self.place_tail(chain);
@@ -120,6 +124,33 @@ impl<'a> Backwards<'a> {
     pub(super) fn order(mut self, decisions: &mut Decisions) -> Option<Vec<u32>> {
         self.placed = Some(Vec::new());
         self.run(decisions).then(|| self.placed.unwrap_or_default().into_iter().rev().collect())
+    }
+
+    /// Which delete it is best to place when nothing else can be: one that the session's last operation waits for,
+    /// by way of other chains. A delete placed too early (too late in the order) may be missed by an earlier read.
+    fn wanted(&self) -> Option<impl Fn(&u32) -> bool + use<'a>> {
+        let own = self.own[self.tail.checked_sub(1)?];
+        let (mut key, mut chain) = (own.key, NONE);
+        for _ in 0..self.tails.len() {
+            let open = self.open[key as usize];
+            if open >= ABSENT {
+                break;
+            }
+            chain = self.writes.list[open as usize].chain;
+            let tail = self.tails[chain as usize].checked_sub(1)?;
+            key = self.writes.list[tail as usize].key;
+            if self.optional.contains(&chain) {
+                break;
+            }
+        }
+        let is_absent = self.open[key as usize] == ABSENT;
+        let writes = self.writes;
+        let keys: Vec<u32> = self
+            .tails
+            .iter()
+            .map(|tail| tail.checked_sub(1).map_or(NONE, |tail| writes.list[tail as usize].key))
+            .collect();
+        Some(move |other: &u32| *other == chain || is_absent && keys[*other as usize] == key)
     }
 
     /// Places writes of a chain, from its tail, as long as they are free. One that is not is looked at again when

@@ -7,7 +7,7 @@ use crate::history::{Ending, History, Kind, NOTHING};
 
 /// At most so many ways are tried, and fewer in long histories: at most so many operations are placed, about.
 const WAYS_MAX: usize = 2_000;
-const STEPS_MAX: usize = 8_000_000;
+const STEPS_MAX: usize = 2_000_000;
 
 /// Whether a session has an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
