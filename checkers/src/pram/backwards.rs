@@ -1,5 +1,7 @@
 //! One session's order, built from its end.
 
+use std::cmp::Reverse;
+
 use super::order::{ABSENT, INITIAL, NONE, Own, Write, Writes};
 
 /// Nothing that is placed looks past what is not.
@@ -35,6 +37,13 @@ pub(super) struct Backwards<'a> {
     /// The operations placed so far, last first, if anybody wants to know.
     placed: Option<Vec<u32>>,
     unplaced: usize,
+}
+
+/// What may come last.
+enum Way {
+    Read(Own),
+    /// The tail of this chain.
+    Delete(u32),
 }
 
 /// Of each choice: which way was taken, and of how many.
@@ -102,15 +111,9 @@ impl<'a> Backwards<'a> {
                     decisions[known - 1].0
                 }
             };
-            match read {
-                Some(read) if way == 0 => self.place_read(read),
-                _ => {
-                    let nth = way - usize::from(read.is_some());
-                    let mut possible: Vec<u32> = self.optional.iter().filter(is_possible).copied().collect();
-                    if let Some(wanted) = self.wanted().and_then(|key| possible.iter().position(key)) {
-                        possible.swap(0, wanted);
-                    }
-                    let chain = possible[nth];
+            match self.way(read, way, is_possible) {
+                Way::Read(read) => self.place_read(read),
+                Way::Delete(chain) => {
                     self.optional.retain(|other| *other != chain);
                     self.is_parked[chain as usize] = false;
                     self.place_tail(chain);
@@ -120,16 +123,35 @@ impl<'a> Backwards<'a> {
         }
     }
 
-    /// Like [`Backwards::run`], but with the order, if there is one.
-    pub(super) fn order(mut self, decisions: &mut Decisions) -> Option<Vec<u32>> {
-        self.placed = Some(Vec::new());
-        self.run(decisions).then(|| self.placed.unwrap_or_default().into_iter().rev().collect())
+    /// The ways in the order in which they are tried. The clock decides nothing, but it knows where to begin: a
+    /// delete that was asked for after the session's last read was found by none of them and can be placed at once.
+    /// Otherwise the read goes first, since a delete placed too early may be missed by an earlier read; then the
+    /// delete that the session's last operation waits for, and later ones before earlier ones.
+    fn way(&self, read: Option<Own>, way: usize, is_possible: impl Fn(&&u32) -> bool) -> Way {
+        let place = |chain: &u32| self.writes.places[self.tails[*chain as usize] as usize - 1];
+        let mut deletes: Vec<u32> = self.optional.iter().filter(is_possible).copied().collect();
+        if let ([chain], None) = (&deletes[..], read) {
+            return Way::Delete(*chain);
+        }
+        let last = self.tail.checked_sub(1).map_or(0, |tail| self.own[tail].place);
+        let (chain, key) = self.wanted();
+        deletes.sort_by_key(|other| {
+            let tail = self.tails[*other as usize] as usize - 1;
+            let is_wanted = *other == chain || self.writes.list[tail].key == key;
+            (place(other) <= last, !is_wanted, Reverse(place(other)), tail)
+        });
+        let late = deletes.iter().filter(|chain| place(chain) > last).count();
+        match read {
+            Some(read) if way == late => Way::Read(read),
+            Some(_) if way > late => Way::Delete(deletes[way - 1]),
+            _ => Way::Delete(deletes[way]),
+        }
     }
 
-    /// Which delete it is best to place when nothing else can be: one that the session's last operation waits for,
-    /// by way of other chains. A delete placed too early (too late in the order) may be missed by an earlier read.
-    fn wanted(&self) -> Option<impl Fn(&u32) -> bool + use<'a>> {
-        let own = self.own[self.tail.checked_sub(1)?];
+    /// What the session's last operation waits for, by way of other chains: a chain, and the key of which any delete
+    /// would do.
+    fn wanted(&self) -> (u32, u32) {
+        let Some(own) = self.tail.checked_sub(1).map(|tail| self.own[tail]) else { return (NONE, NONE) };
         let (mut key, mut chain) = (own.key, NONE);
         for _ in 0..self.tails.len() {
             let open = self.open[key as usize];
@@ -137,20 +159,19 @@ impl<'a> Backwards<'a> {
                 break;
             }
             chain = self.writes.list[open as usize].chain;
-            let tail = self.tails[chain as usize].checked_sub(1)?;
-            key = self.writes.list[tail as usize].key;
-            if self.optional.contains(&chain) {
+            let tail = self.tails[chain as usize] as usize - 1;
+            key = self.writes.list[tail].key;
+            if self.writes.list[tail].is_delete {
                 break;
             }
         }
-        let is_absent = self.open[key as usize] == ABSENT;
-        let writes = self.writes;
-        let keys: Vec<u32> = self
-            .tails
-            .iter()
-            .map(|tail| tail.checked_sub(1).map_or(NONE, |tail| writes.list[tail as usize].key))
-            .collect();
-        Some(move |other: &u32| *other == chain || is_absent && keys[*other as usize] == key)
+        (chain, if self.open[key as usize] == ABSENT { key } else { NONE })
+    }
+
+    /// Like [`Backwards::run`], but with the order, if there is one.
+    pub(super) fn order(mut self, decisions: &mut Decisions) -> Option<Vec<u32>> {
+        self.placed = Some(Vec::new());
+        self.run(decisions).then(|| self.placed.unwrap_or_default().into_iter().rev().collect())
     }
 
     /// Places writes of a chain, from its tail, as long as they are free. One that is not is looked at again when
@@ -164,7 +185,7 @@ impl<'a> Backwards<'a> {
             let number = self.tails[chain as usize] - 1;
             let write = self.writes.list[number as usize];
             let waits = self.waits.get(number as usize).is_some_and(|waits| *waits > 0);
-            if waits || self.readers[number as usize] > 0 || !self.is_own_turn(&write) {
+            if waits || self.readers[number as usize] > 0 || !self.is_own_turn(number, &write) {
                 return;
             }
             let open = self.open[write.key as usize];
@@ -185,8 +206,13 @@ impl<'a> Backwards<'a> {
     }
 
     /// False when it is the session's own write and a later operation of the session is unplaced.
-    fn is_own_turn(&self, write: &Write) -> bool {
-        write.session != self.session || write.is_late || self.own[self.tail - 1].op == write.op
+    fn is_own_turn(&self, number: u32, write: &Write) -> bool {
+        write.session != self.session || write.is_late || self.is_own_tail(number)
+    }
+
+    fn is_own_tail(&self, number: u32) -> bool {
+        let tail = &self.own[self.tail - 1];
+        !tail.is_read && tail.write == number
     }
 
     fn place_tail(&mut self, chain: u32) {
@@ -194,7 +220,7 @@ impl<'a> Backwards<'a> {
         let number = self.tails[chain as usize];
         let writes = self.writes;
         let write = &writes.list[number as usize];
-        self.note(write.op);
+        self.note(|| writes.ops[number as usize]);
         if self.open[write.key as usize] != CLOSED {
             self.open[write.key as usize] = CLOSED;
             let mut waiting = std::mem::replace(&mut self.waiting[write.key as usize], NONE);
@@ -220,7 +246,7 @@ impl<'a> Backwards<'a> {
     }
 
     fn place_read(&mut self, read: Own) {
-        self.note(read.op);
+        self.note(|| read.op);
         self.open[read.key as usize] = read.write;
         match read.write {
             INITIAL => {}
@@ -264,10 +290,10 @@ impl<'a> Backwards<'a> {
         }
     }
 
-    fn note(&mut self, op: u32) {
+    fn note(&mut self, op: impl FnOnce() -> u32) {
         self.unplaced -= 1;
         if let Some(placed) = &mut self.placed {
-            placed.push(op);
+            placed.push(op());
         }
     }
 }

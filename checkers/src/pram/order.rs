@@ -31,7 +31,6 @@ pub(super) enum Doubt {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Write {
     pub(super) key: u32,
-    pub(super) op: u32,
     pub(super) session: u32,
     pub(super) chain: u32,
     pub(super) is_delete: bool,
@@ -43,6 +42,10 @@ pub(super) struct Write {
 #[derive(Debug)]
 pub(super) struct Writes {
     pub(super) list: Vec<Write>,
+    /// By write: its operation.
+    pub(super) ops: Vec<u32>,
+    /// By write: the place of its invocation.
+    pub(super) places: Vec<u32>,
     pub(super) chains: Vec<Range<u32>>,
     /// How many writes of other chains each write must immediately precede; empty when none does.
     pub(super) waits: Vec<u32>,
@@ -66,6 +69,8 @@ pub(super) struct Own {
     /// For a write: itself. For a read: what it read.
     pub(super) write: u32,
     pub(super) is_read: bool,
+    /// Of its invocation.
+    pub(super) place: u32,
 }
 
 impl Writes {
@@ -114,7 +119,7 @@ impl Writes {
                 true => NONE,
                 false => self.by_op[op as usize],
             };
-            (write != NONE).then_some(Own { op, key: operation.key, write, is_read })
+            (write != NONE).then_some(Own { op, key: operation.key, write, is_read, place: operation.place })
         };
         history.session(session).filter_map(own).collect()
     }
@@ -207,16 +212,17 @@ impl Building<'_> {
     fn finish(self, doubt: Doubt, writers: Vec<u32>) -> Writes {
         let history = self.history;
         let ops = history.ops();
-        let mut list = Vec::new();
+        let (mut list, mut places) = (Vec::new(), Vec::new());
         let mut ranges = Vec::new();
         let mut numbers = vec![NONE; ops.len()];
         for (chain, number) in self.chains.iter().zip(0..) {
             let start = list.len() as u32;
             for op in chain {
-                let Op { key, session, value, ending, .. } = ops[*op as usize];
+                let Op { key, session, value, ending, place, .. } = ops[*op as usize];
                 numbers[*op as usize] = list.len() as u32;
                 let (is_delete, is_late) = (value == NOTHING, ending == Ending::Indeterminate);
-                list.push(Write { key, op: *op, session, chain: number, is_delete, is_late });
+                list.push(Write { key, session, chain: number, is_delete, is_late });
+                places.push(place);
             }
             ranges.push(start..list.len() as u32);
         }
@@ -237,7 +243,18 @@ impl Building<'_> {
         }
 
         let nothing = nothing(history, doubt);
-        Writes { list, chains: ranges, waits, cross, cross_starts, by_op: numbers, writers, nothing }
+        Writes {
+            ops: self.chains.concat(),
+            places,
+            list,
+            chains: ranges,
+            waits,
+            cross,
+            cross_starts,
+            by_op: numbers,
+            writers,
+            nothing,
+        }
     }
 }
 

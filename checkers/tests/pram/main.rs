@@ -11,6 +11,7 @@ use kvsim_checkers::pram::{Breach, Unclear, judge, witness};
 use random::{Chance, Shape};
 use twin::Case;
 
+/// The case as the checker sees it.
 pub fn history(case: &Case) -> History {
     History::from_entries(case.writer_order, &case.entries).with_priorities(case.priorities.clone())
 }
