@@ -3,12 +3,14 @@
 use std::cmp::Reverse;
 
 use super::order::{ABSENT, INITIAL, NONE, Own, Write, Writes};
+use crate::history::{History, Op};
 
 /// Nothing that is placed looks past what is not.
 const CLOSED: u32 = NONE;
 
 /// One attempt. Where the history leaves a choice, `decisions` says which way to go.
 pub(super) struct Backwards<'a> {
+    ops: &'a [Op],
     writes: &'a Writes,
     session: u32,
     own: &'a [Own],
@@ -50,7 +52,8 @@ enum Way {
 pub(super) type Decisions = Vec<(usize, usize)>;
 
 impl<'a> Backwards<'a> {
-    pub(super) fn new(writes: &'a Writes, keys: usize, session: u32, own: &'a [Own]) -> Backwards<'a> {
+    pub(super) fn new(history: &'a History, writes: &'a Writes, session: u32, own: &'a [Own]) -> Backwards<'a> {
+        let keys = history.keys();
         let mut readers = vec![0; writes.list.len()];
         let mut absent = vec![0; keys];
         let mut reads = 0;
@@ -63,6 +66,7 @@ impl<'a> Backwards<'a> {
             }
         }
         Backwards {
+            ops: history.ops(),
             writes,
             session,
             own,
@@ -128,12 +132,12 @@ impl<'a> Backwards<'a> {
     /// Otherwise the read goes first, since a delete placed too early may be missed by an earlier read; then the
     /// delete that the session's last operation waits for, and later ones before earlier ones.
     fn way(&self, read: Option<Own>, way: usize, is_possible: impl Fn(&&u32) -> bool) -> Way {
-        let place = |chain: &u32| self.writes.places[self.tails[*chain as usize] as usize - 1];
+        let place = |chain: &u32| self.place(self.writes.ops[self.tails[*chain as usize] as usize - 1]);
         let mut deletes: Vec<u32> = self.optional.iter().filter(is_possible).copied().collect();
         if let ([chain], None) = (&deletes[..], read) {
             return Way::Delete(*chain);
         }
-        let last = self.tail.checked_sub(1).map_or(0, |tail| self.own[tail].place);
+        let last = self.tail.checked_sub(1).map_or(0, |tail| self.place(self.own[tail].op));
         let (chain, key) = self.wanted();
         deletes.sort_by_key(|other| {
             let tail = self.tails[*other as usize] as usize - 1;
@@ -146,6 +150,11 @@ impl<'a> Backwards<'a> {
             Some(_) if way > late => Way::Delete(deletes[way - 1]),
             _ => Way::Delete(deletes[way]),
         }
+    }
+
+    /// Where an operation was invoked.
+    fn place(&self, op: u32) -> u32 {
+        self.ops[op as usize].place
     }
 
     /// What the session's last operation waits for, by way of other chains: a chain, and the key of which any delete

@@ -44,8 +44,6 @@ pub(super) struct Writes {
     pub(super) list: Vec<Write>,
     /// By write: its operation.
     pub(super) ops: Vec<u32>,
-    /// By write: the place of its invocation.
-    pub(super) places: Vec<u32>,
     pub(super) chains: Vec<Range<u32>>,
     /// How many writes of other chains each write must immediately precede; empty when none does.
     pub(super) waits: Vec<u32>,
@@ -55,8 +53,8 @@ pub(super) struct Writes {
     cross_starts: Vec<u32>,
     /// By operation: its write, or NONE.
     by_op: Vec<u32>,
-    /// By value: the operation that wrote it, or NONE when nobody or more than one did.
-    writers: Vec<u32>,
+    /// By value: the write of it, or NONE when nobody or more than one wrote it.
+    by_value: Vec<u32>,
     /// By key: what a read of nothing read.
     nothing: Vec<u32>,
 }
@@ -69,8 +67,6 @@ pub(super) struct Own {
     /// For a write: itself. For a read: what it read.
     pub(super) write: u32,
     pub(super) is_read: bool,
-    /// Of its invocation.
-    pub(super) place: u32,
 }
 
 impl Writes {
@@ -103,9 +99,7 @@ impl Writes {
         match read.value {
             NOTHING => self.nothing[read.key as usize],
             SEVERAL => NONE,
-            value => {
-                self.writers.get(value as usize).and_then(|op| self.by_op.get(*op as usize)).copied().unwrap_or(NONE)
-            }
+            value => self.by_value[value as usize],
         }
     }
 
@@ -119,9 +113,12 @@ impl Writes {
                 true => NONE,
                 false => self.by_op[op as usize],
             };
-            (write != NONE).then_some(Own { op, key: operation.key, write, is_read, place: operation.place })
+            (write != NONE).then_some(Own { op, key: operation.key, write, is_read })
         };
-        history.session(session).filter_map(own).collect()
+        let range = history.session(session);
+        let mut list = Vec::with_capacity(range.len());
+        list.extend(range.filter_map(own));
+        list
     }
 
     /// The writes of other chains that wait for this one.
@@ -209,20 +206,19 @@ impl Building<'_> {
         }
     }
 
-    fn finish(self, doubt: Doubt, writers: Vec<u32>) -> Writes {
+    fn finish(self, doubt: Doubt, mut by_value: Vec<u32>) -> Writes {
         let history = self.history;
         let ops = history.ops();
-        let (mut list, mut places) = (Vec::new(), Vec::new());
+        let mut list = Vec::new();
         let mut ranges = Vec::new();
         let mut numbers = vec![NONE; ops.len()];
         for (chain, number) in self.chains.iter().zip(0..) {
             let start = list.len() as u32;
             for op in chain {
-                let Op { key, session, value, ending, place, .. } = ops[*op as usize];
+                let Op { key, session, value, ending, .. } = ops[*op as usize];
                 numbers[*op as usize] = list.len() as u32;
                 let (is_delete, is_late) = (value == NOTHING, ending == Ending::Indeterminate);
                 list.push(Write { key, session, chain: number, is_delete, is_late });
-                places.push(place);
             }
             ranges.push(start..list.len() as u32);
         }
@@ -242,17 +238,17 @@ impl Building<'_> {
             (1..cross_starts.len()).for_each(|i| cross_starts[i] += cross_starts[i - 1]);
         }
 
+        by_value.iter_mut().filter(|writer| **writer != NONE).for_each(|writer| *writer = number(*writer));
         let nothing = nothing(history, doubt);
         Writes {
             ops: self.chains.concat(),
-            places,
             list,
             chains: ranges,
             waits,
             cross,
             cross_starts,
             by_op: numbers,
-            writers,
+            by_value,
             nothing,
         }
     }

@@ -29,7 +29,7 @@ pub(super) fn search(
     let ways_max = WAYS_MAX.min(STEPS_MAX / (writes.list.len() + own.len() + 1)).max(2);
     let mut decisions = Decisions::new();
     for _ in 0..ways_max {
-        if attempt(Backwards::new(writes, history.keys(), session, &own), &mut decisions) {
+        if attempt(Backwards::new(history, writes, session, &own), &mut decisions) {
             return Found::Yes;
         }
         // The last choice that has a way left goes that way.
