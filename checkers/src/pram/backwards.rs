@@ -224,6 +224,7 @@ impl<'a> Backwards<'a> {
         !tail.is_read && tail.write == number
     }
 
+    #[inline]
     fn place_tail(&mut self, chain: u32) {
         self.tails[chain as usize] -= 1;
         let number = self.tails[chain as usize];
@@ -231,26 +232,39 @@ impl<'a> Backwards<'a> {
         let write = &writes.list[number as usize];
         self.note(|| writes.ops[number as usize]);
         if self.open[write.key as usize] != CLOSED {
-            self.open[write.key as usize] = CLOSED;
-            let mut waiting = std::mem::replace(&mut self.waiting[write.key as usize], NONE);
-            while waiting != NONE {
-                self.work.push(waiting);
-                self.is_parked[waiting as usize] = false;
-                waiting = std::mem::replace(&mut self.next_waiting[waiting as usize], NONE);
-            }
+            self.close(write.key);
         }
-        for earlier in writes.waiting_for(number) {
-            let waits = &mut self.waits[earlier as usize];
-            *waits -= 1;
-            if *waits == 0 {
-                self.work.push(writes.list[earlier as usize].chain);
-            }
+        if !self.waits.is_empty() {
+            self.relieve(number);
         }
         if write.session == self.session {
             if !write.is_late {
                 self.tail -= 1;
             }
             self.settle_tail();
+        }
+    }
+
+    /// Nothing that is placed looks for the key any more: the chains that waited for this may go on.
+    fn close(&mut self, key: u32) {
+        self.open[key as usize] = CLOSED;
+        let mut waiting = std::mem::replace(&mut self.waiting[key as usize], NONE);
+        while waiting != NONE {
+            self.work.push(waiting);
+            self.is_parked[waiting as usize] = false;
+            waiting = std::mem::replace(&mut self.next_waiting[waiting as usize], NONE);
+        }
+    }
+
+    /// One thing less that writes of other chains wait for.
+    fn relieve(&mut self, placed: u32) {
+        let writes = self.writes;
+        for earlier in writes.waiting_for(placed) {
+            let waits = &mut self.waits[earlier as usize];
+            *waits -= 1;
+            if *waits == 0 {
+                self.work.push(writes.list[earlier as usize].chain);
+            }
         }
     }
 
