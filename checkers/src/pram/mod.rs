@@ -41,7 +41,10 @@
 //! its key is left. While some are, there may be a choice what comes last: the session's read or such a delete, of
 //! which there may be several. Choices are tried in turn (`search`), up to a limit; beyond it the answer comes from
 //! what can be told without these reads, and is *unknown* if that is nothing. Whether a delete of unknown outcome
-//! happened cannot be seen either; see `certain`.
+//! happened cannot be seen either; what is certain in spite of it, `search` says.
+//!
+//! So nothing wrong is said, but not everything is told: a long history in which sessions often read nothing from
+//! keys that are written and deleted many times may well be *unknown*.
 //!
 //! # When it cannot be told
 //!
