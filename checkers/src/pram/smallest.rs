@@ -11,7 +11,6 @@ use crate::history::{Ending, History, Kind};
 /// attempt is a judgement of what is left, which is quickly little.
 pub(super) fn smallest(history: &History, order: Order, session: u32) -> Vec<u32> {
     let is_breach = |history: &History| Certain::of(history, order).is_breach(session);
-    let last = first_breach(history, order, session);
     let ops = history.ops();
     // That somebody read it shows that a write of unknown outcome happened.
     let mut is_doubted = vec![false; history.values()];
@@ -22,11 +21,14 @@ pub(super) fn smallest(history: &History, order: Order, session: u32) -> Vec<u32
         let op = &ops[index as usize];
         match op.kind {
             Kind::Write => op.is_possible_write(),
-            Kind::Read if op.session == session => index <= last,
+            Kind::Read if op.session == session => op.is_answered_read(),
             Kind::Read => op.is_answered_read() && is_doubted.get(op.value as usize) == Some(&true),
         }
     };
     let (mut left, mut places) = history.only(concerns);
+    let last = first_breach(&left, order, session);
+    let until = left.only(|index| is_until(&left, session, last, index));
+    take(&mut left, &mut places, until);
     let mut size = places.len().div_ceil(2);
     loop {
         let mut end = places.len();
@@ -57,12 +59,15 @@ fn first_breach(history: &History, order: Order, session: u32) -> u32 {
     let range = history.session(session);
     let reads: Vec<u32> = range.filter(|op| history.ops()[*op as usize].is_answered_read()).collect();
     let is_breach = |last: u32| {
-        let until = |index: u32| {
-            let op = &history.ops()[index as usize];
-            op.session != session || op.kind == Kind::Write || index <= last
-        };
-        Certain::of(&history.only(until).0, order).is_breach(session)
+        let until = history.only(|index| is_until(history, session, last, index));
+        Certain::of(&until.0, order).is_breach(session)
     };
     let holding = reads.partition_point(|read| !is_breach(*read));
     reads.get(holding).or(reads.last()).copied().unwrap_or(u32::MAX)
+}
+
+/// It is no later read of the session.
+fn is_until(history: &History, session: u32, last: u32, index: u32) -> bool {
+    let op = &history.ops()[index as usize];
+    op.session != session || op.kind == Kind::Write || index <= last
 }

@@ -46,6 +46,9 @@ fn unlisted(order: Order, judgement: &Judgement) -> String {
     if more.is_empty() { String::new() } else { format!("not listed: {}", more.join(", ")) }
 }
 
+/// A longer story is not read to its end. Where deletes leave too many ways, it may be one.
+const STORY_MAX: usize = 40;
+
 struct Teller<'a> {
     recording: &'a Recording,
     operations: &'a Operations<'a>,
@@ -209,7 +212,8 @@ impl Teller<'_> {
         self.finding(self.order.unwritten(), title, story, &ops)
     }
 
-    fn finding(&self, code: &str, title: String, story: Vec<StoryLine>, ops: &[u32]) -> Finding {
+    fn finding(&self, code: &str, title: String, mut story: Vec<StoryLine>, ops: &[u32]) -> Finding {
+        story.truncate(STORY_MAX);
         let event = |place: usize| -> &Event { &self.recording.events[place] };
         let mut numbers: Vec<u32> = ops.iter().map(|op| self.op(*op).number).collect();
         numbers.sort_unstable();
