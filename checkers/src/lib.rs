@@ -9,13 +9,17 @@
 //! - [`verdict`]: verdicts and findings;
 //! - [`operations`]: what sessions asked for and what came of it, and how to say so in one line;
 //! - [`convergence`]: replicas agree, nothing is lost, nothing comes back;
+//! - [`history`]: operations alone, from recordings or from elsewhere, for black-box checkers;
+//! - [`pram`]: sessions see each writer's writes in the order in which they were issued;
 //! - [`metadata`]: at rest a store leaves nothing over that it promised to clean up.
 //!
 //! [`CHECKERS`] lists all checkers.
 
 pub mod convergence;
+pub mod history;
 pub mod metadata;
 pub mod operations;
+pub mod pram;
 pub mod trace;
 pub mod verdict;
 
@@ -32,6 +36,9 @@ pub struct CheckerInfo {
     pub summary: &'static str,
     /// The kinds of breach that it tells apart.
     pub codes: &'static [CodeInfo],
+    /// It runs when nobody asks for it: what it judges every store promises, or the checker itself sees whether the
+    /// store does. The others judge what a store promises only to some sessions, and run when they are named.
+    pub by_default: bool,
     /// Judges a [valid](Recording::validate) recording.
     pub check: fn(&Recording) -> Report,
 }
@@ -63,17 +70,44 @@ pub const CHECKERS: &[CheckerInfo] = &[
             CodeInfo { code: "CONV004", meaning: "a version is back although a write that had seen it is known" },
             CodeInfo { code: "CONV005", meaning: "what a replica announces about itself is not what its reads return" },
         ],
+        by_default: true,
         check: convergence::check,
     },
     CheckerInfo {
         name: metadata::NAME,
         summary: "at rest a store leaves nothing over that it promised to clean up",
         codes: &[CodeInfo { code: metadata::RESIDUE, meaning: "a number that should be 0 at rest is not" }],
+        by_default: true,
         check: metadata::check,
+    },
+    CheckerInfo {
+        name: pram::Order::Pram.name(),
+        summary: "sessions see each writer's writes in the order in which they were issued",
+        codes: &[
+            CodeInfo { code: pram::Order::Pram.out_of_order(), meaning: OUT_OF_ORDER },
+            CodeInfo { code: pram::Order::Pram.unwritten(), meaning: UNWRITTEN },
+        ],
+        by_default: false,
+        check: pram::check,
+    },
+    CheckerInfo {
+        name: pram::Order::Priority.name(),
+        summary: "the same, but a write may be seen before earlier ones of lower priority",
+        codes: &[
+            CodeInfo { code: pram::Order::Priority.out_of_order(), meaning: OUT_OF_ORDER },
+            CodeInfo { code: pram::Order::Priority.unwritten(), meaning: UNWRITTEN },
+        ],
+        by_default: false,
+        check: pram::check_priority,
     },
 ];
 
-/// The reports of all checkers about a [valid](Recording::validate) recording, in the order of [`CHECKERS`].
+const OUT_OF_ORDER: &str =
+    "no order of a session's operations and all writes keeps every program order and explains its reads";
+const UNWRITTEN: &str = "a read returned a value that nobody wrote to its key, or only a write that was refused";
+
+/// The reports of all checkers that run [by default](CheckerInfo::by_default) about a
+/// [valid](Recording::validate) recording, in the order of [`CHECKERS`].
 pub fn check_all(recording: &Recording) -> Vec<Report> {
-    CHECKERS.iter().map(|checker| (checker.check)(recording)).collect()
+    CHECKERS.iter().filter(|checker| checker.by_default).map(|checker| (checker.check)(recording)).collect()
 }

@@ -120,6 +120,11 @@ impl<'a> Operations<'a> {
         }
     }
 
+    /// Where they come from.
+    pub fn recording(&self) -> &'a Recording {
+        self.recording
+    }
+
     /// In the order of their invocation.
     pub fn list(&self) -> &[Operation] {
         &self.list

@@ -28,6 +28,9 @@ pub struct Header {
     pub sessions: Vec<String>,
     /// Names of the keys.
     pub keys: Vec<String>,
+    /// The priority of each key's writes, by key, higher is more urgent; empty when all are alike.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub priorities: Vec<u8>,
     /// Which nodes hold which key, by key; empty when every node holds every key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub placement: Vec<Vec<Node>>,

@@ -12,6 +12,14 @@ use super::{Action, Event, Header, LostBy, Node, Recording, What, WriteId};
 /// Why something is no recording.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Invalid {
+    /// The priorities are not one for each key.
+    #[error("the header gives {found} priorities, but it names {expected} keys")]
+    Priorities {
+        /// Number of keys.
+        expected: usize,
+        /// Number of priorities.
+        found: usize,
+    },
     /// The placement is not a list of nodes for each key.
     #[error("the header places {found} keys, but it names {expected}")]
     Placement {
@@ -132,6 +140,9 @@ impl<'a> Rules<'a> {
     pub(super) fn new(header: &'a Header) -> Result<Rules<'a>, Invalid> {
         if !header.placement.is_empty() && header.placement.len() != header.keys.len() {
             return Err(Invalid::Placement { expected: header.keys.len(), found: header.placement.len() });
+        }
+        if !header.priorities.is_empty() && header.priorities.len() != header.keys.len() {
+            return Err(Invalid::Priorities { expected: header.keys.len(), found: header.priorities.len() });
         }
         for (key, holders) in header.placement.iter().enumerate() {
             for node in holders {

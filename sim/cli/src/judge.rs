@@ -7,7 +7,7 @@ use std::time::Duration;
 use kvsim_checkers::operations::seconds;
 use kvsim_checkers::trace::Recording;
 use kvsim_checkers::verdict::StoryLine;
-use kvsim_checkers::{CHECKERS, Finding, Report, Verdict, metadata};
+use kvsim_checkers::{CHECKERS, CheckerInfo, Finding, Report, Verdict, metadata};
 use kvsim_sim::engine::{Outcome, StorePanic};
 use kvsim_sim::plan::Plan;
 use kvsim_sim::stores::StoreEntry;
@@ -59,7 +59,7 @@ pub fn run(store: &StoreEntry, plan: &Plan, keep: Keep, until_ns: u64) -> Judged
     let recording = Recording { header: (store.header)(plan), events: recorder.events };
     let (outcome, reports) = match result {
         Ok(outcome) if outcome.complete && until_ns >= plan.end_ns() => {
-            let reports = applicable(store).map(|checker| match keep {
+            let reports = applicable(store, plan).map(|checker| match keep {
                 Keep::Nothing => unknown(checker.name, "the run was not recorded (--trace off)".into()),
                 Keep::Judged | Keep::Everything => (checker.check)(&recording),
             });
@@ -67,16 +67,17 @@ pub fn run(store: &StoreEntry, plan: &Plan, keep: Keep, until_ns: u64) -> Judged
         }
         Ok(outcome) => {
             let why = format!("the run was stopped at {}", seconds(outcome.end_ns));
-            (outcome, applicable(store).map(|checker| unknown(checker.name, why.clone())).collect())
+            (outcome, applicable(store, plan).map(|checker| unknown(checker.name, why.clone())).collect())
         }
         Err(panic) => (panic.until, vec![panicked(&panic)]),
     };
     Judged { outcome, counts: recorder.counts, reports, recording, marks: recorder.marks, real, interrupted }
 }
 
-/// The checkers that can say something about the store.
-fn applicable(store: &StoreEntry) -> impl Iterator<Item = &'static kvsim_checkers::CheckerInfo> {
-    CHECKERS.iter().filter(|checker| checker.name != metadata::NAME || store.cleans_up)
+/// The checkers of what the store promises, and those that the scenario names.
+fn applicable(store: &StoreEntry, plan: &Plan) -> impl Iterator<Item = &'static CheckerInfo> {
+    let promised = |checker: &CheckerInfo| checker.by_default && (checker.name != metadata::NAME || store.cleans_up);
+    CHECKERS.iter().filter(move |checker| promised(checker) || plan.expect.contains_key(checker.name))
 }
 
 fn unknown(checker: &str, note: String) -> Report {

@@ -66,6 +66,8 @@ pub fn header<R: Replica>(plan: &Plan, config: &R::Config) -> Header {
         let holders = |key: &Key| (0..plan.replicas).filter(|node| R::holds(config, NodeId(*node), *key)).collect();
         keys.iter().map(holders).collect()
     };
+    let priorities: Vec<u8> = keys.iter().map(|key| key.priority() as u8).collect();
+    let are_alike = priorities.iter().all(|priority| *priority == priorities[0]);
     Header {
         scenario: plan.scenario.clone(),
         seed: plan.seed,
@@ -73,6 +75,7 @@ pub fn header<R: Replica>(plan: &Plan, config: &R::Config) -> Header {
         nodes: plan.replicas,
         sessions: plan.sessions.iter().map(|session| session.name.clone()).collect(),
         keys: plan.keys.clone(),
+        priorities: if are_alike { Vec::new() } else { priorities },
         placement,
         kinds: R::MESSAGE_KINDS.iter().map(|kind| kind.to_string()).collect(),
         faults: plan

@@ -1,0 +1,121 @@
+//! PRAM order: every session sees the writes of each writer in the order in which they were issued.
+//!
+//! # What is judged
+//!
+//! Pipelined RAM (Lipton and Sandberg, *PRAM: a scalable shared memory*, Princeton TR-180-88, 1988): for each
+//! session there is an order of its own operations and everyone's writes that keeps every program order and in
+//! which each read returns the latest earlier write to its key, or nothing if there is none. Deciding this from a
+//! history alone is the problem VPC-MU of Wei et al. (*Verifying pipelined-RAM consistency over read/write traces
+//! of data replicas*, TPDS 2016): polynomial when the values written to one key are distinct, which lets every
+//! read name its write.
+//!
+//! *priority-pram* asks less: a write need only precede a later write of its origin when its own priority is equal
+//! or higher, so that what is urgent may overtake. A session's own operations keep their order all the same.
+//!
+//! # How
+//!
+//! Published algorithms add edges to a graph of operations until nothing changes. That is not needed when a
+//! session's order is built *from its end* (`backwards`). Some writes and a prefix of the session's operations
+//! are unplaced. Per key x remember what the placed reads still look for: *closed* if nothing, or else the one
+//! write w (or the initial state) that some placed read of x read while no write of x is placed before it. A write w
+//! of x is **free** if all that must come after it is placed (later writes of its chain, later operations of the
+//! session if it is its own), all reads of w are placed, and x is closed or waits for w.
+//!
+//! - *A free write may be placed at once.* Take any valid order of what is unplaced and move w to its end. Nothing
+//!   unplaced had to follow w or read w, so the others still read what they did; and behind it no placed read
+//!   looks past w for anything but w. So if there is an order at all, there is one with w last.
+//! - *If no write is free, the last operation is forced.* A write that is not free cannot be last, so the last is
+//!   the session's last unplaced operation, and a read: of v, with x closed or waiting for v, or else it would
+//!   spoil what a placed read found. Place it; x waits for v from now on.
+//! - *If that is impossible, too, there is no order.* A read of the initial state lets x wait for ever, so that
+//!   any unplaced write of x gets stuck, as it should.
+//!
+//! Each operation is placed once and each chain's tail is looked at anew only when what it waited for has
+//! happened: time and memory are linear in writes and the session's reads, session by session. What was placed,
+//! read backwards, is a witness: [`witness`] hands it out and a test replays it.
+//!
+//! # Deletes
+//!
+//! A delete writes *nothing*, and so a read of nothing does not name its write: it read the initial state or any
+//! delete of the key. In the argument above a delete is then free only when no unplaced read of nothing of
+//! its key is left. While some are, there may be a choice what comes last: the session's read or such a delete, of
+//! which there may be several. Choices are tried in turn (`search`), up to a limit; beyond it the answer comes from
+//! what can be told without these reads, and is *unknown* if that is nothing. Whether a delete of unknown outcome
+//! happened cannot be seen either; what is certain in spite of it, `search` says.
+//!
+//! So nothing wrong is said, but not everything is told: a long history in which sessions often read nothing from
+//! keys that are written and deleted many times may well be *unknown*.
+//!
+//! # When it cannot be told
+//!
+//! A read that returned several values shows a store whose keys are no registers; then the definition says
+//! nothing, and the answer is *unknown*. So it is when a value was read that two writes of its key may have written.
+//! Unread writes of unknown outcome are left out (an order with them is one without); reads of unknown outcome
+//! say nothing.
+
+mod backwards;
+mod judge;
+mod order;
+mod search;
+mod smallest;
+mod story;
+
+pub use judge::{Breach, Judgement, Unclear, judge, witness};
+
+use crate::history::History;
+use crate::operations::Operations;
+use crate::trace::Recording;
+use crate::verdict::Report;
+
+/// Which writes of a writer keep their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// All.
+    Pram,
+    /// A write keeps its place before later ones whose priority is not higher.
+    Priority,
+}
+
+impl Order {
+    /// Name of the checker.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Order::Pram => "pram",
+            Order::Priority => "priority-pram",
+        }
+    }
+
+    /// Code of the finding that a session saw writes out of order.
+    pub const fn out_of_order(self) -> &'static str {
+        match self {
+            Order::Pram => "PRAM001",
+            Order::Priority => "PPRAM001",
+        }
+    }
+
+    /// Code of the finding that a read returned a value that nobody wrote to its key, or only a write that was
+    /// refused. When it was written is no matter: PRAM knows no clock. A session that reads what itself writes
+    /// only later has seen writes out of order.
+    pub const fn unwritten(self) -> &'static str {
+        match self {
+            Order::Pram => "PRAM002",
+            Order::Priority => "PPRAM002",
+        }
+    }
+}
+
+/// Judges a [valid](Recording::validate) recording by PRAM order.
+pub fn check(recording: &Recording) -> Report {
+    report(recording, Order::Pram)
+}
+
+/// Judges a [valid](Recording::validate) recording by PRAM order as far as priorities ask for it.
+pub fn check_priority(recording: &Recording) -> Report {
+    report(recording, Order::Priority)
+}
+
+fn report(recording: &Recording, order: Order) -> Report {
+    let operations = Operations::of(recording);
+    let history = History::of_operations(recording, &operations);
+    story::report(&operations, &history, order, judge(&history, order))
+}

@@ -1,0 +1,91 @@
+//! Going through the choices that deletes leave, and what is certain in spite of them.
+
+use super::Order;
+use super::backwards::{Backwards, Decisions};
+use super::order::{Doubt, Writes};
+use crate::history::{Ending, History, Kind, NOTHING};
+
+/// At most so many ways are tried, and fewer in long histories: at most so many operations are placed, about.
+const WAYS_MAX: usize = 2_000;
+const STEPS_MAX: usize = 2_000_000;
+
+/// Whether a session has an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Yes,
+    No,
+    /// There were more ways than could be tried.
+    GaveUp,
+}
+
+/// Tries one way after the other, depth first; `found` gets those that lead to an order.
+pub(super) fn search(
+    history: &History,
+    writes: &Writes,
+    session: u32,
+    mut attempt: impl FnMut(Backwards<'_>, &mut Decisions) -> bool,
+) -> Found {
+    let own = writes.own(history, session);
+    let ways_max = WAYS_MAX.min(STEPS_MAX / (writes.list.len() + own.len() + 1)).max(2);
+    let mut decisions = Decisions::new();
+    for _ in 0..ways_max {
+        if attempt(Backwards::new(history, writes, session, &own), &mut decisions) {
+            return Found::Yes;
+        }
+        // The last choice that has a way left goes that way.
+        while let Some((way, ways)) = decisions.pop() {
+            if way + 1 < ways {
+                decisions.push((way + 1, ways));
+                break;
+            }
+        }
+        if decisions.is_empty() {
+            return Found::No;
+        }
+    }
+    Found::GaveUp
+}
+
+/// Whether the session has an order of these writes.
+pub(super) fn has_order(history: &History, writes: &Writes, session: u32) -> Found {
+    search(history, writes, session, |mut backwards, decisions| backwards.run(decisions))
+}
+
+/// Some delete may or may not have happened.
+pub(super) fn is_doubtful(history: &History) -> bool {
+    let is_doubtful =
+        |op: &crate::history::Op| op.kind == Kind::Write && op.value == NOTHING && op.ending == Ending::Indeterminate;
+    history.ops().iter().any(is_doubtful)
+}
+
+/// What is the same whatever happened to the deletes that leave a doubt.
+///
+/// That no session objects if none of them happened, or if all did, is enough to hold. To be a breach there must be
+/// no order even when nothing is asked about what such a delete could have explained: fewer writes and fewer reads
+/// only allow more orders.
+pub(super) struct Certain<'a> {
+    history: &'a History,
+    order: Order,
+    ignored: Writes,
+    /// Only made when it is needed.
+    all_ignored: Option<Writes>,
+}
+
+impl<'a> Certain<'a> {
+    pub(super) fn of(history: &'a History, order: Order) -> Certain<'a> {
+        Certain { history, order, ignored: Writes::of(history, order, Doubt::Ignored), all_ignored: None }
+    }
+
+    /// True when the session has no order, whatever happened.
+    pub(super) fn is_breach(&mut self, session: u32) -> bool {
+        match has_order(self.history, &self.ignored, session) {
+            Found::Yes => false,
+            Found::No => true,
+            Found::GaveUp => {
+                let (history, order) = (self.history, self.order);
+                let writes = self.all_ignored.get_or_insert_with(|| Writes::of(history, order, Doubt::AllIgnored));
+                has_order(history, writes, session) == Found::No
+            }
+        }
+    }
+}
