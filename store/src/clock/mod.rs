@@ -62,11 +62,6 @@ impl NodeClock {
         self.0.get(origin).unwrap_or(&NONE).difference(theirs)
     }
 
-    /// Calls `merge` with what is known of each origin and the entry of `target` for it.
-    pub fn merge_into<T: Default>(&self, target: &mut ReplicaMap<T>, merge: impl FnMut(&mut T, &DotSet)) {
-        target.merge(&self.0, merge);
-    }
-
     /// Size when sent: an origin and a base are 12 bytes, a word of the sparse rest 8.
     pub fn wire_bytes(&self) -> u32 {
         self.iter().map(|(_, set)| 12 + 8 * set.words() as u32).sum()

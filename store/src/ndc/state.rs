@@ -93,7 +93,7 @@ impl State {
         self.objects.get(key)
     }
 
-    /// The stored objects, in an order that depends on the replica's history alone.
+    /// The stored objects, in the order of the keys' numbers.
     pub fn objects(&self) -> impl Iterator<Item = (Key, &Object)> {
         self.objects.iter()
     }
@@ -129,6 +129,7 @@ impl State {
         let version = version_of(dot, delta.value, delta.delete);
         // The dot is added also when the stored object supersedes the write: it has arrived all the same.
         let (object, base) = if delta.context.is_empty() {
+            // A blind merge does not ask the clock, which may have the dot already.
             let Some(base) = self.clock.insert(dot) else { return false };
             observe(Observation::Known(dot));
             let object = self.objects.get_or_insert_with(key, Object::default);
