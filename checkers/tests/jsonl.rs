@@ -2,7 +2,7 @@
 
 use kvsim_checkers::trace::jsonl::{ReadError, read, write_event, write_header};
 use kvsim_checkers::trace::{
-    Action, Event, FaultName, GaugeName, Header, Invalid, Level, LostBy, Overwrites, Recording, What, WriteId,
+    Action, Event, FaultName, GaugeName, Header, Invalid, Level, Levels, LostBy, Overwrites, Recording, What, WriteId,
 };
 use proptest::prelude::*;
 
@@ -20,6 +20,7 @@ fn header() -> Header {
         faults: vec![FaultName { name: "partition[0]".into(), place: "loss.toml:14".into() }],
         gauges: vec![GaugeName { name: "buffered".into(), meaning: "held back".into(), residue: true }],
         overwrites: Overwrites::Held,
+        levels: Levels::only(Level::Eventual).with(Level::FifoP3),
         settling_from_ns: Some(1 << 60),
         end_ns: u64::MAX,
     }
@@ -50,7 +51,7 @@ fn any_write() -> impl Strategy<Value = WriteId> {
 /// All variants.
 fn any_what() -> impl Strategy<Value = What> {
     let op = || small(5).prop_map(u32::from);
-    let level = || Just(Level::Eventual);
+    let level = || prop::sample::select(Level::ALL.to_vec());
     let kind = || small(1).prop_map(|kind| kind as u8);
     let action = prop_oneof![Just(Action::Read), Just(Action::Write), Just(Action::Delete)];
     let by = prop_oneof![Just(LostBy::Chance), small(1).prop_map(LostBy::Fault)];
@@ -87,8 +88,8 @@ fn any_what() -> impl Strategy<Value = What> {
     ];
     let facts = prop_oneof![
         any_write().prop_map(|write| What::Known { write }),
-        (level(), any_write()).prop_map(|(level, write)| What::Visible { level, write }),
-        (level(), any_write()).prop_map(|(level, write)| What::Hidden { level, write }),
+        (level(), any_write()).prop_map(|(level, write)| What::Visible { levels: Levels::only(level), write }),
+        (level(), any_write()).prop_map(|(level, write)| What::Hidden { levels: Levels::only(level), write }),
         small(1).prop_map(|fault| What::FaultOn { fault }),
         small(1).prop_map(|fault| What::FaultOff { fault }),
         Just(What::Settling),
@@ -163,7 +164,7 @@ fn the_lines_are_as_documented() {
             Event { number: 8, at_ns: 3_902_000_000, cause: 0, node: 0, what: What::TimerFired },
         ],
     };
-    let expected = r#"{"kvsim-trace":1,"header":{"scenario":"","seed":0,"store":"","nodes":1,"sessions":[],"keys":[],"kinds":[],"faults":[],"gauges":[],"overwrites":"read","end_ns":0}}
+    let expected = r#"{"kvsim-trace":1,"header":{"scenario":"","seed":0,"store":"","nodes":1,"sessions":[],"keys":[],"kinds":[],"faults":[],"gauges":[],"overwrites":"read","levels":[],"end_ns":0}}
 {"n":7,"at":3901000000,"cause":6,"node":0,"known":{"write":[0,1,17]}}
 {"n":8,"at":3902000000,"node":0,"timer-fired":null}
 "#;

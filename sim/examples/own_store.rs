@@ -14,8 +14,8 @@ use kvsim_sim::net::{Delay, Ratio};
 use kvsim_sim::plan::{DiskPlan, LinkPlan, StoreParams};
 use kvsim_sim::scenario::{ClientGroup, KeyChoice, Keys, Mix, Pace, Scenario, Settle, Writers};
 use kvsim_store::{
-    Call, Dot, Env, GaugeInfo, Input, Key, Level, NodeId, Observation, Overwrites, Refusal, Replica, Tag, Value,
-    Version,
+    Call, Dot, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Observation, Overwrites, Refusal, Replica, Tag,
+    Value, Version,
 };
 
 /// One replica: the newest version of each key, by the number of the write and then by its origin.
@@ -35,12 +35,13 @@ impl Replica for Hopeful {
     type Config = ();
     type Message = Update;
     type Timer = (); // none
+    type Seen = (); // nothing for a session that moves
     type Context = (); // a read hands out nothing
     type Record = (); // nothing is stored
 
     const MESSAGE_KINDS: &'static [&'static str] = &["update"];
     const GAUGES: &'static [GaugeInfo] = &[];
-    const LEVELS: &'static [Level] = &[Level::Eventual];
+    const LEVELS: Levels = Levels::only(Level::Eventual);
     const OVERWRITES: Overwrites = Overwrites::Held;
 
     fn boot(_: &(), _: &[()], _: &mut Env<'_, Hopeful>) -> Hopeful {
@@ -52,7 +53,7 @@ impl Replica for Hopeful {
             Input::Message { message, .. } => self.take(*message, env),
             Input::Timer(()) => {}
             Input::Call { id, call } => match call {
-                Call::Read { key, .. } => env.answer_read(id, self.newest.get(&key).copied(), ()),
+                Call::Read { key, .. } => env.answer_read(id, self.newest.get(&key).copied(), (), None),
                 Call::Write { delete: true, .. } => env.refuse(id, Refusal::Level), // it cannot
                 Call::Write { key, value, .. } => {
                     self.clock += 1;
@@ -61,7 +62,7 @@ impl Replica for Hopeful {
                     let update = Update { key, version: Version { dot, value } };
                     self.take(update, env);
                     env.broadcast(update);
-                    env.answer_write(id);
+                    env.answer_write(id, None);
                 }
             },
         }
@@ -69,7 +70,7 @@ impl Replica for Hopeful {
 
     fn tag(message: &Update) -> Tag {
         let Value { id, bytes } = message.version.value;
-        Tag { kind: 0, id, bytes: 32 + bytes }
+        Tag { kind: 0, id, bytes: 32 + bytes, carries: None }
     }
 
     fn holds((): &(), _: NodeId, _: Key) -> bool {
@@ -87,7 +88,7 @@ impl Hopeful {
     fn take(&mut self, Update { key, version }: Update, env: &mut Env<'_, Hopeful>) {
         let order = |version: &Version| (version.dot.counter, version.dot.origin);
         self.clock = self.clock.max(version.dot.counter);
-        let level = Level::Eventual;
+        let levels = Levels::only(Level::Eventual);
         let old = self.newest.get(&key).copied();
         if old.is_some_and(|old| order(&old) >= order(&version)) {
             return;
@@ -95,9 +96,9 @@ impl Hopeful {
         self.newest.insert(key, version);
         env.observe(Observation::Known(version.dot));
         if let Some(old) = old {
-            env.observe(Observation::Hidden { level, dot: old.dot });
+            env.observe(Observation::Hidden { levels, dot: old.dot });
         }
-        env.observe(Observation::Visible { level, dot: version.dot });
+        env.observe(Observation::Visible { levels, dot: version.dot });
     }
 }
 

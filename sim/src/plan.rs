@@ -143,6 +143,9 @@ impl Plan {
                 if op.op >= Plan::OP_LIMIT {
                     return wrong(place(), format!("operation numbers are below {}", Plan::OP_LIMIT));
                 }
+                if let Some(at) = op.node {
+                    node(format!("{}.node", place()), at)?;
+                }
                 if op.key as usize >= self.keys.len() {
                     return wrong(place(), format!("there is no key {}", op.key));
                 }
@@ -250,7 +253,7 @@ pub struct LinkOverride {
 pub struct SessionPlan {
     /// Its name.
     pub name: String,
-    /// The node it is attached to.
+    /// The node that it asks, where an operation does not say otherwise.
     pub node: Node,
     /// What its reads may see.
     pub level: Level,
@@ -264,6 +267,13 @@ pub struct SessionPlan {
     pub pace: Pace,
     /// Its operations, in order.
     pub ops: Vec<OpPlan>,
+}
+
+impl SessionPlan {
+    /// True when it asks several nodes, so that it has to carry with it what it has seen.
+    pub fn moves(&self) -> bool {
+        self.ops.iter().any(|op| op.node.is_some_and(|node| node != self.node))
+    }
 }
 
 /// What `wait_ns` counts from.
@@ -284,6 +294,9 @@ pub struct OpPlan {
     pub op: u32,
     /// When, see [`Pace`].
     pub wait_ns: u64,
+    /// The node that it is asked of, when that is not the session's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<Node>,
     /// What it asks for.
     pub action: Action,
     /// Index of the key.

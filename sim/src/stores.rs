@@ -3,7 +3,7 @@
 
 use kvsim_checkers::trace::Header;
 use kvsim_store::placement::Placement;
-use kvsim_store::{Level, Replica, lww, ndc};
+use kvsim_store::{Levels, Replica, lww, ndc};
 
 use crate::engine::{self, Outcome, Sink, StorePanic};
 use crate::plan::Plan;
@@ -17,7 +17,7 @@ pub struct StoreEntry {
     /// The settings of a scenario's `[store]` table that it understands, beside its name.
     pub settings: &'static [&'static str],
     /// The levels at which it can be read.
-    pub levels: &'static [Level],
+    pub levels: Levels,
     /// True when reads may ask several replicas.
     pub quorum_reads: bool,
     /// True when it promises to leave nothing over at rest, so that `metadata` can judge it.

@@ -13,7 +13,7 @@ use kvsim_sim::plan::Plan;
 use kvsim_sim::scenario::*;
 use kvsim_sim::stores;
 use kvsim_store::{
-    Call, Env, GaugeInfo, Input, Key, Level, NodeId, Observation, Overwrites, Refusal, Replica, Tag, Version,
+    Call, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Observation, Overwrites, Refusal, Replica, Tag, Version,
 };
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
@@ -107,12 +107,13 @@ impl Replica for Parrot {
     type Config = ();
     type Message = u64;
     type Timer = ();
+    type Seen = (); // nothing for a session that moves
     type Context = ();
     type Record = ();
 
     const MESSAGE_KINDS: &'static [&'static str] = &["word"];
     const GAUGES: &'static [GaugeInfo] = &[];
-    const LEVELS: &'static [Level] = &[Level::Eventual];
+    const LEVELS: Levels = Levels::only(Level::Eventual);
     const OVERWRITES: Overwrites = Overwrites::Held;
 
     fn boot(_: &(), _: &[()], env: &mut Env<'_, Parrot>) -> Parrot {
@@ -135,13 +136,13 @@ impl Replica for Parrot {
                 env.observe(Observation::Wrote { call: id, dot });
                 env.append(|| ());
                 env.broadcast(value.id);
-                env.answer_write(id);
+                env.answer_write(id, None);
             }
         }
     }
 
     fn tag(message: &u64) -> Tag {
-        Tag { kind: 0, id: *message, bytes: 8 }
+        Tag { kind: 0, id: *message, bytes: 8, carries: None }
     }
 
     fn holds(_: &(), _: NodeId, _: Key) -> bool {

@@ -146,14 +146,85 @@ pub struct Version {
 pub enum Level {
     /// Everything received.
     Eventual,
+    /// Per origin, an unbroken prefix of its writes (PRAM).
+    Fifo,
+    /// The same over writes of priority P1 or above; keys below P1 are refused.
+    FifoP1,
+    /// The same over writes of priority P2 or above; keys below P2 are refused.
+    FifoP2,
+    /// The same over writes of priority P3; keys below P3 are refused.
+    FifoP3,
+    /// Each key at the FIFO level of its own priority.
+    Priority,
 }
 
 impl Level {
-    /// As scenarios write it.
+    /// Every level.
+    pub const ALL: [Level; 6] =
+        [Level::Eventual, Level::Fifo, Level::FifoP1, Level::FifoP2, Level::FifoP3, Level::Priority];
+
+    /// As scenarios and recordings write it.
     pub fn name(self) -> &'static str {
         match self {
             Level::Eventual => "eventual",
+            Level::Fifo => "fifo",
+            Level::FifoP1 => "fifo-p1",
+            Level::FifoP2 => "fifo-p2",
+            Level::FifoP3 => "fifo-p3",
+            Level::Priority => "priority",
         }
+    }
+}
+
+/// A set of levels.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Levels(u8);
+
+impl Levels {
+    /// No level.
+    pub const NONE: Levels = Levels(0);
+
+    /// One level.
+    pub const fn only(level: Level) -> Levels {
+        Levels(1 << level as u8)
+    }
+
+    /// These and `level`.
+    #[must_use]
+    pub const fn with(self, level: Level) -> Levels {
+        Levels(self.0 | 1 << level as u8)
+    }
+
+    /// True when `level` is one of them.
+    pub const fn contains(self, level: Level) -> bool {
+        self.0 >> level as u8 & 1 == 1
+    }
+
+    /// True when there is none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// One bit per level, in the order of [`Level::ALL`].
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// In the order of [`Level::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Level> {
+        Level::ALL.into_iter().filter(move |level| self.contains(*level))
+    }
+}
+
+impl FromIterator<Level> for Levels {
+    fn from_iter<I: IntoIterator<Item = Level>>(levels: I) -> Levels {
+        levels.into_iter().fold(Levels::NONE, Levels::with)
+    }
+}
+
+impl fmt::Debug for Levels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
     }
 }
 
@@ -162,9 +233,9 @@ impl Level {
 pub struct CallId(pub u32);
 
 /// What a client may ask of a replica. `C` is the store's causal context: what a read hands out and the same
-/// session's next write to that key hands back.
+/// session's next write to that key hands back. `S` is what a session that moves carries with it.
 #[derive(Clone, Copy, Debug)]
-pub enum Call<'a, C> {
+pub enum Call<'a, C, S> {
     /// The versions of `key` that `level` shows, agreed by `quorum` replicas (1: this one alone).
     Read {
         /// The key.
@@ -173,6 +244,9 @@ pub enum Call<'a, C> {
         level: Level,
         /// How many replicas must contribute, the asked one included.
         quorum: u16,
+        /// From the last answer to a session that may move from replica to replica; absent for one that stays. The
+        /// answer must not fall behind it.
+        seen: Option<&'a S>,
     },
     /// Writes `value` (nothing: deletes the key), replacing what `context` has seen.
     Write {
@@ -184,6 +258,8 @@ pub enum Call<'a, C> {
         delete: bool,
         /// From the session's last read of this key; the default context has seen nothing.
         context: &'a C,
+        /// As for a read.
+        seen: Option<&'a S>,
     },
 }
 
@@ -203,7 +279,7 @@ pub enum Input<'a, R: Replica> {
         /// The request's number.
         id: CallId,
         /// The request.
-        call: Call<'a, R::Context>,
+        call: Call<'a, R::Context, R::Seen>,
     },
 }
 
@@ -218,6 +294,8 @@ pub struct Tag {
     pub id: u64,
     /// Size on the wire, in bytes.
     pub bytes: u32,
+    /// The priority of the write that the message replicates; absent for any other kind of message.
+    pub carries: Option<Priority>,
 }
 
 /// Why a replica refuses a call. A refused call has no effect.
@@ -231,7 +309,7 @@ pub enum Refusal {
 
 /// The end of a call.
 #[derive(Clone, Debug)]
-pub enum Answer<C> {
+pub enum Answer<C, S> {
     /// A read: its versions are `versions` of [`Outbox::versions`], in the order of their dots.
     Read {
         /// Index of the first version.
@@ -240,9 +318,14 @@ pub enum Answer<C> {
         count: u32,
         /// To be handed back with the session's next write to the key.
         context: C,
+        /// What a session that may move has seen now; absent for one that stays.
+        seen: Option<S>,
     },
     /// A write or delete is done.
-    Wrote,
+    Wrote {
+        /// As for a read.
+        seen: Option<S>,
+    },
     /// Nothing was done.
     Refused(Refusal),
 }
@@ -274,7 +357,7 @@ pub enum Output<R: Replica> {
         /// The call.
         call: CallId,
         /// The answer.
-        answer: Answer<R::Context>,
+        answer: Answer<R::Context, R::Seen>,
     },
 }
 
@@ -290,19 +373,35 @@ pub enum Observation {
     },
     /// The write's record has arrived, in whatever form and however late. Once per write.
     Known(Dot),
-    /// Reads at `level` return this write from now on.
+    /// Reads at `levels` return this write from now on.
     Visible {
-        /// At which level.
-        level: Level,
+        /// At which levels.
+        levels: Levels,
         /// The write.
         dot: Dot,
     },
-    /// Reads at `level` no longer return this write (overwritten or deleted).
+    /// Reads at `levels` no longer return this write (overwritten or deleted).
     Hidden {
-        /// At which level.
-        level: Level,
+        /// At which levels.
+        levels: Levels,
         /// The write.
         dot: Dot,
+    },
+    /// There is no room to let this write wait for its turn at `levels`; the replica has to ask for it again.
+    Overflowed {
+        /// At which levels.
+        levels: Levels,
+        /// The write.
+        dot: Dot,
+    },
+    /// Writes of `origin` have arrived that `level` has not been able to show for so long.
+    Lagging {
+        /// At which level.
+        level: Level,
+        /// Whose writes.
+        origin: ReplicaId,
+        /// For how long, on the replica's clock.
+        behind_ns: u64,
     },
 }
 
@@ -392,19 +491,25 @@ impl<R: Replica> Env<'_, R> {
     }
 
     /// Answers a read with `versions`, which are put into the order of their dots.
-    pub fn answer_read(&mut self, call: CallId, versions: impl IntoIterator<Item = Version>, context: R::Context) {
+    pub fn answer_read(
+        &mut self,
+        call: CallId,
+        versions: impl IntoIterator<Item = Version>,
+        context: R::Context,
+        seen: Option<R::Seen>,
+    ) {
         let all = &mut self.outbox.versions;
         let first = all.len();
         all.extend(versions);
         all[first..].sort_unstable();
         let count = (all.len() - first) as u32;
-        let answer = Answer::Read { first: first as u32, count, context };
+        let answer = Answer::Read { first: first as u32, count, context, seen };
         self.outbox.outputs.push(Output::Answer { call, answer });
     }
 
     /// Answers a write or delete: done.
-    pub fn answer_write(&mut self, call: CallId) {
-        self.outbox.outputs.push(Output::Answer { call, answer: Answer::Wrote });
+    pub fn answer_write(&mut self, call: CallId, seen: Option<R::Seen>) {
+        self.outbox.outputs.push(Output::Answer { call, answer: Answer::Wrote { seen } });
     }
 
     /// Refuses a call, which must have had no effect.
@@ -449,6 +554,8 @@ pub trait Replica: Sized {
     type Timer: Copy + Eq + fmt::Debug;
     /// What a read hands out and a write hands back. The default has seen nothing.
     type Context: Clone + Default;
+    /// What a session has seen, for one that moves from replica to replica. The default has seen nothing.
+    type Seen: Clone + Default;
     /// What the replica appends to its disk.
     type Record;
 
@@ -457,7 +564,7 @@ pub trait Replica: Sized {
     /// The numbers that [`Replica::gauges`] fills in.
     const GAUGES: &'static [GaugeInfo];
     /// The levels that sessions may choose.
-    const LEVELS: &'static [Level];
+    const LEVELS: Levels;
     /// What the store promises about concurrent writes.
     const OVERWRITES: Overwrites;
 
@@ -470,6 +577,11 @@ pub trait Replica: Sized {
 
     /// The outside of a message.
     fn tag(message: &Self::Message) -> Tag;
+
+    /// The levels that a replica with this configuration serves, some or all of [`Replica::LEVELS`].
+    fn levels(_config: &Self::Config) -> Levels {
+        Self::LEVELS
+    }
 
     /// True when `node` is to hold `key`.
     fn holds(config: &Self::Config, node: NodeId, key: Key) -> bool;

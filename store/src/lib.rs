@@ -20,7 +20,7 @@ mod pulling;
 mod random;
 
 pub use contract::{
-    Answer, Call, CallId, Dot, Env, GaugeInfo, Input, Key, Level, NodeId, Observation, Outbox, Output, Overwrites,
-    Priority, Refusal, Replica, ReplicaId, Tag, Value, Version,
+    Answer, Call, CallId, Dot, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Observation, Outbox, Output,
+    Overwrites, Priority, Refusal, Replica, ReplicaId, Tag, Value, Version,
 };
 pub use random::{GOLDEN, Stream, scatter};

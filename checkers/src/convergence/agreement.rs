@@ -124,12 +124,15 @@ fn sets(history: &History<'_>, key: u32, moment: Moment) -> (BTreeSet<u32>, BTre
         if event.node != moment.node {
             continue;
         }
-        let (What::Known { write: id }
-        | What::Visible { level: Level::Eventual, write: id }
-        | What::Hidden { level: Level::Eventual, write: id }) = event.what
+        let (What::Known { write: id } | What::Visible { write: id, .. } | What::Hidden { write: id, .. }) = event.what
         else {
             continue;
         };
+        if let What::Visible { levels, .. } | What::Hidden { levels, .. } = event.what
+            && !levels.contains(Level::Eventual)
+        {
+            continue;
+        }
         let Some(write) = history.number(id, place).filter(|write| history.write(*write).key == key) else { continue };
         match event.what {
             What::Known { .. } => known.insert(write),

@@ -90,18 +90,22 @@ impl Announced {
             What::Known { .. } if history.known_at(node, write) != Some(place) => {
                 self.breach(place, Kind::KnownAgain);
             }
-            What::Visible { level, .. } => {
+            What::Visible { levels, .. } => {
                 self.fresh.push((place, write));
-                self.slots.push((level, node, history.write(write).key));
-                let is_new = shown.show(history, level, node, write);
-                if !is_new {
-                    self.breach(place, Kind::ShownAgain);
+                for level in levels.iter() {
+                    self.slots.push((level, node, history.write(write).key));
+                    let is_new = shown.show(history, level, node, write);
+                    if !is_new {
+                        self.breach(place, Kind::ShownAgain);
+                    }
                 }
             }
-            What::Hidden { level, .. } => {
-                let was_shown = shown.hide(history, level, node, write);
-                if !was_shown {
-                    self.breach(place, Kind::NotShown);
+            What::Hidden { levels, .. } => {
+                for level in levels.iter() {
+                    let was_shown = shown.hide(history, level, node, write);
+                    if !was_shown {
+                        self.breach(place, Kind::NotShown);
+                    }
                 }
             }
             What::Holds { level, key, .. } => {
@@ -261,10 +265,10 @@ fn announced(history: &History<'_>, (level, node, key): Slot, end: usize) -> Vec
     for (place, event) in history.recording.events[..end].iter().enumerate() {
         let of_key = |id| history.number(id, place).is_some_and(|write| history.write(write).key == key);
         match event.what {
-            What::Visible { level: l, write } if (l, event.node) == (level, node) && of_key(write) => {
+            What::Visible { levels, write } if levels.contains(level) && event.node == node && of_key(write) => {
                 shown.insert(write);
             }
-            What::Hidden { level: l, write } if (l, event.node) == (level, node) => {
+            What::Hidden { levels, write } if levels.contains(level) && event.node == node => {
                 shown.remove(&write);
             }
             _ => {}

@@ -22,7 +22,7 @@ pub(super) fn replay(history: &History<'_>) -> (Agreement, Announced) {
             if let Some(write) = history.number(write, place) {
                 let key = history.write(write).key;
                 let is_eventual = match event.what {
-                    What::Visible { level, .. } | What::Hidden { level, .. } => level == Level::Eventual,
+                    What::Visible { levels, .. } | What::Hidden { levels, .. } => levels.contains(Level::Eventual),
                     _ => true,
                 };
                 if is_eventual && history.header().holds(event.node, key) {

@@ -59,6 +59,105 @@ impl<'de> Deserialize<'de> for WriteId {
 pub enum Level {
     /// Everything received.
     Eventual,
+    /// Per origin, an unbroken prefix of its writes (PRAM).
+    Fifo,
+    /// The same over writes of priority P1 or above; keys below P1 are refused.
+    FifoP1,
+    /// The same over writes of priority P2 or above; keys below P2 are refused.
+    FifoP2,
+    /// The same over writes of priority P3; keys below P3 are refused.
+    FifoP3,
+    /// Each key at the FIFO level of its own priority.
+    Priority,
+}
+
+impl Level {
+    /// Every level.
+    pub const ALL: [Level; 6] =
+        [Level::Eventual, Level::Fifo, Level::FifoP1, Level::FifoP2, Level::FifoP3, Level::Priority];
+
+    /// As scenarios and recordings write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Eventual => "eventual",
+            Level::Fifo => "fifo",
+            Level::FifoP1 => "fifo-p1",
+            Level::FifoP2 => "fifo-p2",
+            Level::FifoP3 => "fifo-p3",
+            Level::Priority => "priority",
+        }
+    }
+}
+
+/// A set of levels.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Levels(u8);
+
+impl Levels {
+    /// No level.
+    pub const NONE: Levels = Levels(0);
+
+    /// One level.
+    pub const fn only(level: Level) -> Levels {
+        Levels(1 << level as u8)
+    }
+
+    /// These and `level`.
+    #[must_use]
+    pub const fn with(self, level: Level) -> Levels {
+        Levels(self.0 | 1 << level as u8)
+    }
+
+    /// True when `level` is one of them.
+    pub const fn contains(self, level: Level) -> bool {
+        self.0 >> level as u8 & 1 == 1
+    }
+
+    /// True when there is none.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// In the order of [`Level::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Level> {
+        Level::ALL.into_iter().filter(move |level| self.contains(*level))
+    }
+
+    /// One bit per level, in the order of [`Level::ALL`].
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// The set with these [bits](Levels::bits), of which those beyond the last level do not count.
+    pub const fn from_bits(bits: u8) -> Levels {
+        Levels(bits & ((1 << Level::ALL.len()) - 1))
+    }
+}
+
+impl FromIterator<Level> for Levels {
+    fn from_iter<I: IntoIterator<Item = Level>>(levels: I) -> Levels {
+        levels.into_iter().fold(Levels::NONE, Levels::with)
+    }
+}
+
+impl fmt::Debug for Levels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+/// In recordings a set of levels is a list of their names.
+impl Serialize for Levels {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Levels {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Levels, D::Error> {
+        let levels: Vec<Level> = Deserialize::deserialize(deserializer)?;
+        Ok(levels.into_iter().collect())
+    }
 }
 
 /// What an operation asks for.
@@ -206,17 +305,33 @@ pub enum What {
     },
     /// Reads return this write from now on.
     Visible {
-        /// At which level.
-        level: Level,
+        /// At which levels.
+        levels: Levels,
         /// The write.
         write: WriteId,
     },
     /// Reads no longer return this write.
     Hidden {
-        /// At which level.
-        level: Level,
+        /// At which levels.
+        levels: Levels,
         /// The write.
         write: WriteId,
+    },
+    /// The replica has no room to let this write wait for its turn; it has to ask for it again.
+    Overflowed {
+        /// At which levels.
+        levels: Levels,
+        /// The write.
+        write: WriteId,
+    },
+    /// The replica says that a level lags behind what has arrived from an origin.
+    Lagging {
+        /// At which level.
+        level: Level,
+        /// The node whose writes wait.
+        origin: Node,
+        /// For how long, in nanoseconds.
+        behind_ns: u64,
     },
     /// A fault begins. The node means nothing.
     FaultOn {
@@ -255,6 +370,9 @@ impl What {
     pub(super) fn words(&self) -> [u64; 3] {
         let head = |code: u64, small: u64| code | small << 8;
         let write = |w: &WriteId| [u64::from(w.origin()), w.counter];
+        // The first bit is turned around, so that runs at the eventual level keep the hashes that they had when there
+        // was no other level.
+        let set = |levels: Levels| u64::from(levels.bits() ^ 1);
         match self {
             What::Invoked { op, session, action, key, value, level, context } => {
                 let flags = *action as u64 | u64::from(*context) << 4 | (*level as u64) << 8;
@@ -279,8 +397,8 @@ impl What {
             What::Delivered { kind, id, from } => [head(10, u64::from(*kind)), *id, u64::from(*from)],
             What::TimerFired => [head(11, 0), 0, 0],
             What::Known { write: w } => [head(12, 0), write(w)[0], write(w)[1]],
-            What::Visible { level, write: w } => [head(13, *level as u64), write(w)[0], write(w)[1]],
-            What::Hidden { level, write: w } => [head(14, *level as u64), write(w)[0], write(w)[1]],
+            What::Visible { levels, write: w } => [head(13, set(*levels)), write(w)[0], write(w)[1]],
+            What::Hidden { levels, write: w } => [head(14, set(*levels)), write(w)[0], write(w)[1]],
             What::FaultOn { fault } => [head(15, u64::from(*fault)), 0, 0],
             What::FaultOff { fault } => [head(16, u64::from(*fault)), 0, 0],
             What::Settling => [head(17, 0), 0, 0],
@@ -288,6 +406,10 @@ impl What {
                 [head(18, (*level as u64) << 32 | u64::from(*key)), write(w)[0], write(w)[1]]
             }
             What::Gauge { gauge, value } => [head(19, u64::from(*gauge)), *value, 0],
+            What::Overflowed { levels, write: w } => [head(20, set(*levels)), write(w)[0], write(w)[1]],
+            What::Lagging { level, origin, behind_ns } => {
+                [head(21, (*level as u64) << 16 | u64::from(*origin)), *behind_ns, 0]
+            }
         }
     }
 }

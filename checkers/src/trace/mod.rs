@@ -6,7 +6,7 @@ mod hash;
 pub mod jsonl;
 mod valid;
 
-pub use event::{Action, Event, Level, LostBy, Node, What, WriteId};
+pub use event::{Action, Event, Level, Levels, LostBy, Node, What, WriteId};
 pub use hash::TraceHash;
 pub use valid::Invalid;
 
@@ -42,6 +42,8 @@ pub struct Header {
     pub gauges: Vec<GaugeName>,
     /// What a write replaces.
     pub overwrites: Overwrites,
+    /// The levels that every replica serves.
+    pub levels: Levels,
     /// When the workload ends and, with it, every fault; absent when the run has no settling phase.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settling_from_ns: Option<u64>,

@@ -223,7 +223,11 @@ impl<'a> Rules<'a> {
                 range("message kind", kind, header.kinds.len())?;
                 self.node(node)
             }
-            What::Known { write } | What::Visible { write, .. } | What::Hidden { write, .. } => self.write(write),
+            What::Known { write }
+            | What::Visible { write, .. }
+            | What::Hidden { write, .. }
+            | What::Overflowed { write, .. } => self.write(write),
+            What::Lagging { origin, .. } => self.node(origin),
             What::Holds { key, write, .. } => {
                 range("key", key, header.keys.len())?;
                 self.write(write)

@@ -1,7 +1,7 @@
 //! One planted defect for each code in a recording made by hand, and the story that the finding should tell.
 
 use kvsim_checkers::trace::{
-    Action, Event, FaultName, Header, Level, LostBy, Node, Overwrites, Recording, What, WriteId,
+    Action, Event, FaultName, Header, Level, Levels, LostBy, Node, Overwrites, Recording, What, WriteId,
 };
 use kvsim_checkers::{Finding, Report, Verdict, convergence};
 
@@ -53,9 +53,9 @@ impl Script {
 
     fn learns(&mut self, node: Node, cause: u64, write: WriteId, instead: &[WriteId]) {
         self.push(node, cause, What::Known { write });
-        self.push(node, cause, What::Visible { level: EVENTUAL, write });
+        self.push(node, cause, What::Visible { levels: Levels::only(EVENTUAL), write });
         for write in instead {
-            self.push(node, cause, What::Hidden { level: EVENTUAL, write: *write });
+            self.push(node, cause, What::Hidden { levels: Levels::only(EVENTUAL), write: *write });
         }
     }
 
@@ -229,8 +229,8 @@ CONV005: n0 returned x = none, but had announced to show 101
 fn replicas_contradict_themselves() {
     let cases: [(What, &str); 5] = [
         (What::Known { write: w(0, 1) }, "n0 says a second time that it got to know x = 101"),
-        (What::Visible { level: EVENTUAL, write: w(0, 1) }, "n0 says that it shows x = 101"),
-        (What::Hidden { level: EVENTUAL, write: w(0, 2) }, "n0 names the write n0:2, which nobody"),
+        (What::Visible { levels: Levels::only(EVENTUAL), write: w(0, 1) }, "n0 says that it shows x = 101"),
+        (What::Hidden { levels: Levels::only(EVENTUAL), write: w(0, 2) }, "n0 names the write n0:2, which nobody"),
         (What::Wrote { op: 1, write: w(0, 1) }, "the name n0:1 does not belong to one write alone"),
         (What::Holds { level: EVENTUAL, key: 0, write: w(0, 1) }, "at the end n0 holds x = {101, 101}"),
     ];

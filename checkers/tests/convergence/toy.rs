@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_checkers::trace::{
-    Action, Event, FaultName, Header, Level, LostBy, Node, Overwrites, Recording, What, WriteId,
+    Action, Event, FaultName, Header, Level, Levels, LostBy, Node, Overwrites, Recording, What, WriteId,
 };
 
 /// A source of chance: SplitMix64.
@@ -306,7 +306,7 @@ impl Toy {
     /// Brings what a replica shows up to date and says what changes.
     fn refresh(&mut self, node: Node) -> Vec<What> {
         let replica = &mut self.replicas[usize::from(node)];
-        let level = Level::Eventual;
+        let levels = Levels::only(Level::Eventual);
         let is_dropped =
             |id: &WriteId| self.dropped.iter().any(|(at, write)| write == id && at.is_none_or(|at| at == node));
         let shows = |id: &WriteId, known: &Known| {
@@ -316,8 +316,8 @@ impl Toy {
         let now: BTreeSet<WriteId> =
             replica.received.iter().filter(|(id, known)| shows(id, known)).map(|(id, _)| *id).collect();
         let mut said: Vec<What> =
-            now.difference(&replica.shown).map(|write| What::Visible { level, write: *write }).collect();
-        said.extend(replica.shown.difference(&now).map(|write| What::Hidden { level, write: *write }));
+            now.difference(&replica.shown).map(|write| What::Visible { levels, write: *write }).collect();
+        said.extend(replica.shown.difference(&now).map(|write| What::Hidden { levels, write: *write }));
         replica.shown = now;
         said
     }
@@ -391,9 +391,9 @@ pub fn spoil(recording: &mut Recording, chance: &mut Chance) {
             ),
             _ => {
                 events[one].what = match events[one].what {
-                    What::Visible { level, write } => What::Hidden { level, write },
-                    What::Hidden { level, write } => What::Visible { level, write },
-                    What::Known { write } => What::Visible { level: Level::Eventual, write },
+                    What::Visible { levels, write } => What::Hidden { levels, write },
+                    What::Hidden { levels, write } => What::Visible { levels, write },
+                    What::Known { write } => What::Visible { levels: Levels::only(Level::Eventual), write },
                     What::Holds { level, key: _, write } => What::Holds { level, key: 0, write },
                     same => same,
                 };

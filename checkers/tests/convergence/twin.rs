@@ -122,10 +122,10 @@ impl Twin<'_> {
         for (place, event) in self.events().take(last + 1).filter(|(_, event)| event.node == node) {
             let is_asked = |id| self.get(writes, id, place).is_some_and(|write| write.request.key == key);
             match event.what {
-                What::Visible { level: l, write } if l == level && is_asked(write) => {
+                What::Visible { levels, write } if levels.contains(level) && is_asked(write) => {
                     set.insert(write);
                 }
-                What::Hidden { level: l, write } if l == level && is_asked(write) => {
+                What::Hidden { levels, write } if levels.contains(level) && is_asked(write) => {
                     set.remove(&write);
                 }
                 _ => {}
@@ -415,14 +415,14 @@ impl Twin<'_> {
                 What::Known { .. } => {
                     breaches += usize::from(self.known_at(&writes, event.node, id) != Some(place));
                 }
-                What::Visible { level, .. } => {
-                    breaches += usize::from(before(level));
+                What::Visible { levels, .. } => {
+                    breaches += levels.iter().filter(|level| before(*level)).count();
                     let steps = self.steps();
                     let step = steps.iter().find(|(_, places)| places.contains(&place)).expect("it is in a step");
                     let last = *step.1.last().expect("steps are not empty");
                     breaches += usize::from(self.known_at(&writes, event.node, id).is_none_or(|known| known > last));
                 }
-                What::Hidden { level, .. } => breaches += usize::from(!before(level)),
+                What::Hidden { levels, .. } => breaches += levels.iter().filter(|level| !before(*level)).count(),
                 _ => {}
             }
             (0..breaches).for_each(|_| report(event.at_ns, ops.clone()));

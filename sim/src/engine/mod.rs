@@ -13,12 +13,12 @@ mod tracer;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use kvsim_checkers::trace::{FaultName, GaugeName, Header, Node, Overwrites, What};
-use kvsim_store::{Input, Key, NodeId, Outbox, Output, Replica, ReplicaId, Stream};
+use kvsim_store::{Input, Key, Levels, NodeId, Outbox, Output, Replica, ReplicaId, Stream};
 
 use crate::net::{Fate, Network};
 use crate::plan::{FaultKind, Plan};
 
-use host::{Held, Host, level_out, observed, write_id};
+use host::{Held, Host, level_out, levels_out, observed, write_id};
 use payloads::Payloads;
 use sessions::Sessions;
 use tracer::Tracer;
@@ -95,6 +95,7 @@ pub fn header<R: Replica>(plan: &Plan, config: &R::Config) -> Header {
             kvsim_store::Overwrites::Read => Overwrites::Read,
             kvsim_store::Overwrites::Held => Overwrites::Held,
         },
+        levels: levels_out(R::levels(config)),
         settling_from_ns: (plan.settle_ns > 0).then_some(plan.workload_end_ns),
         end_ns: plan.end_ns(),
     }
@@ -105,7 +106,7 @@ pub fn header<R: Replica>(plan: &Plan, config: &R::Config) -> Header {
 /// # Errors
 /// When the store panics. A panic of the engine itself passes through.
 pub fn run<R: Replica>(plan: &Plan, config: &R::Config, sink: &mut dyn Sink) -> Result<Outcome, StorePanic> {
-    let mut engine = Engine::<R>::new(plan, sink);
+    let mut engine = Engine::<R>::new(plan, R::levels(config), sink);
     let result = catch_unwind(AssertUnwindSafe(|| engine.run(config)));
     match result {
         Ok(()) => Ok(engine.outcome()),
@@ -176,8 +177,9 @@ struct Engine<'a, R: Replica> {
     payloads: Payloads<R::Message>,
     hosts: Vec<Host<R>>,
     members: Vec<ReplicaId>,
-    sessions: Sessions<R::Context>,
+    sessions: Sessions<R>,
     keys: Vec<Key>,
+    levels: Levels,
     /// Filled by the replica that takes a step, emptied after it.
     outbox: Outbox<R>,
     /// The node whose replica is at work.
@@ -186,7 +188,7 @@ struct Engine<'a, R: Replica> {
 }
 
 impl<'a, R: Replica> Engine<'a, R> {
-    fn new(plan: &'a Plan, sink: &'a mut dyn Sink) -> Engine<'a, R> {
+    fn new(plan: &'a Plan, levels: Levels, sink: &'a mut dyn Sink) -> Engine<'a, R> {
         let members: Vec<ReplicaId> = (0..plan.replicas).map(|node| ReplicaId::first(NodeId(node))).collect();
         Engine {
             plan,
@@ -198,6 +200,7 @@ impl<'a, R: Replica> Engine<'a, R> {
             members,
             sessions: Sessions::new(plan),
             keys: keys(plan),
+            levels,
             // No crash can happen yet, so nobody reads a log: a disk is only a matter of time.
             outbox: Outbox::new(plan.disk.write_ns > 0),
             in_store: None,
@@ -297,7 +300,7 @@ impl<'a, R: Replica> Engine<'a, R> {
             Due::Operation { session } => self.invoke(session),
             Due::Timeout { op } => {
                 if let Some(session) = self.sessions.finish(op) {
-                    let node = self.plan.sessions[session as usize].node;
+                    let node = self.sessions.node_of(op, self.plan);
                     self.tracer.emit(node, 0, What::TimedOut { op });
                     self.schedule_next(session);
                 }
@@ -343,6 +346,7 @@ impl<'a, R: Replica> Engine<'a, R> {
     fn invoke(&mut self, session: u32) {
         let plan = &self.plan.sessions[session as usize];
         let op = self.sessions.begin(session, plan);
+        let node = op.node.unwrap_or(plan.node);
         let key = self.keys[op.key as usize];
         let (call, context) = self.sessions.call(session, plan, &op, key);
         let what = What::Invoked {
@@ -354,13 +358,12 @@ impl<'a, R: Replica> Engine<'a, R> {
             level: plan.level,
             context,
         };
-        let cause = self.tracer.emit(plan.node, 0, what);
-        self.in_store = Some(plan.node);
-        let (replica, mut env) =
-            self.hosts[usize::from(plan.node)].env(&self.members, self.tracer.now_ns, &mut self.outbox);
+        let cause = self.tracer.emit(node, 0, what);
+        self.in_store = Some(node);
+        let (replica, mut env) = self.hosts[usize::from(node)].env(&self.members, self.tracer.now_ns, &mut self.outbox);
         replica.step(Input::Call { id: kvsim_store::CallId(op.op), call }, &mut env);
         self.in_store = None;
-        self.drain(plan.node, cause);
+        self.drain(node, cause);
         if self.sessions.waits_for(session, op.op) {
             self.queue.push(self.tracer.now_ns.saturating_add(plan.timeout_ns), Due::Timeout { op: op.op });
         }
@@ -442,9 +445,7 @@ impl<'a, R: Replica> Engine<'a, R> {
                 }
                 let refused = matches!(answer, kvsim_store::Answer::Refused(_));
                 self.tracer.emit(node, cause, if refused { What::Refused { op } } else { What::Answered { op } });
-                if let kvsim_store::Answer::Read { context, .. } = answer {
-                    self.sessions.remember(session, op, &self.plan.sessions[session as usize], context);
-                }
+                self.sessions.remember(session, op, &self.plan.sessions[session as usize], answer);
                 self.schedule_next(session);
             }
             Output::Arm { .. } | Output::Disarm(_) | Output::Append(_) => unreachable!("these do not leave"),
@@ -494,12 +495,12 @@ impl<'a, R: Replica> Engine<'a, R> {
         for index in 0..self.hosts.len() {
             let node = index as Node;
             self.in_store = Some(node);
-            for level in R::LEVELS {
+            for level in self.levels.iter() {
                 shown.clear();
-                self.hosts[index].replica.visible(*level, &mut |key, version| shown.push((key.index(), version.dot)));
+                self.hosts[index].replica.visible(level, &mut |key, version| shown.push((key.index(), version.dot)));
                 shown.sort_unstable();
                 for (key, dot) in &shown {
-                    let what = What::Holds { level: level_out(*level), key: *key, write: write_id(*dot) };
+                    let what = What::Holds { level: level_out(level), key: *key, write: write_id(*dot) };
                     self.tracer.emit(node, 0, what);
                 }
             }

@@ -1,32 +1,34 @@
-//! Clients: one operation after the other, each with the context that the store asks them to keep.
+//! Clients: one operation after the other, each with what the store asks them to keep.
 
 use std::collections::BTreeMap;
 
-use kvsim_checkers::trace::Action;
-use kvsim_store::{Call, Key, Value};
+use kvsim_checkers::trace::{Action, Node};
+use kvsim_store::{Answer, Call, Key, Replica, Value};
 
 use super::host::level_in;
 use crate::plan::{OpPlan, Pace, Plan, SessionPlan};
 
-/// All sessions of a run. `C` is the store's context.
-pub struct Sessions<C> {
-    sessions: Vec<Session<C>>,
+/// All sessions of a run.
+pub struct Sessions<R: Replica> {
+    sessions: Vec<Session<R>>,
     /// Session and place of each operation, by its number.
     places: Vec<(u32, u32)>,
-    nothing_seen: C,
+    nothing_seen: R::Context,
 }
 
-struct Session<C> {
+struct Session<R: Replica> {
     /// Operations begun.
     begun: usize,
     /// The operation that has no answer yet.
     waits_for: Option<u32>,
     /// By key, what the last read handed out.
-    contexts: BTreeMap<u32, C>,
+    contexts: BTreeMap<u32, R::Context>,
+    /// What the session carries from replica to replica; nothing when it stays at one.
+    seen: Option<R::Seen>,
 }
 
-impl<C: Clone + Default> Sessions<C> {
-    pub fn new(plan: &Plan) -> Sessions<C> {
+impl<R: Replica> Sessions<R> {
+    pub fn new(plan: &Plan) -> Sessions<R> {
         let numbers = plan.sessions.iter().flat_map(|session| &session.ops).map(|op| op.op as usize + 1).max();
         let mut places = vec![(0, 0); numbers.unwrap_or(0)];
         for (session, number) in plan.sessions.iter().zip(0..) {
@@ -34,8 +36,13 @@ impl<C: Clone + Default> Sessions<C> {
                 places[op.op as usize] = (number, place);
             }
         }
-        let session = || Session { begun: 0, waits_for: None, contexts: BTreeMap::new() };
-        Sessions { sessions: plan.sessions.iter().map(|_| session()).collect(), places, nothing_seen: C::default() }
+        let session = |plan: &SessionPlan| Session {
+            begun: 0,
+            waits_for: None,
+            contexts: BTreeMap::new(),
+            seen: plan.moves().then(R::Seen::default),
+        };
+        Sessions { sessions: plan.sessions.iter().map(session).collect(), places, nothing_seen: R::Context::default() }
     }
 
     pub fn len(&self) -> usize {
@@ -61,14 +68,22 @@ impl<C: Clone + Default> Sessions<C> {
     }
 
     /// The operation as the store sees it, and whether it hands back a context.
-    pub fn call<'a>(&'a self, session: u32, plan: &SessionPlan, op: &OpPlan, key: Key) -> (Call<'a, C>, bool) {
+    pub fn call<'a>(
+        &'a self,
+        session: u32,
+        plan: &SessionPlan,
+        op: &OpPlan,
+        key: Key,
+    ) -> (Call<'a, R::Context, R::Seen>, bool) {
+        let state = &self.sessions[session as usize];
+        let seen = state.seen.as_ref();
         match op.action {
-            Action::Read => (Call::Read { key, level: level_in(plan.level), quorum: plan.quorum }, false),
+            Action::Read => (Call::Read { key, level: level_in(plan.level), quorum: plan.quorum, seen }, false),
             Action::Write | Action::Delete => {
-                let seen = self.sessions[session as usize].contexts.get(&op.key).filter(|_| plan.context);
+                let read = state.contexts.get(&op.key).filter(|_| plan.context);
                 let value = Value { id: op.value, bytes: op.bytes };
-                let context = seen.unwrap_or(&self.nothing_seen);
-                (Call::Write { key, value, delete: op.action == Action::Delete, context }, seen.is_some())
+                let context = read.unwrap_or(&self.nothing_seen);
+                (Call::Write { key, value, delete: op.action == Action::Delete, context, seen }, read.is_some())
             }
         }
     }
@@ -77,9 +92,21 @@ impl<C: Clone + Default> Sessions<C> {
         self.sessions[session as usize].waits_for == Some(op)
     }
 
+    /// The session that `op` belongs to.
+    pub fn of(&self, op: u32) -> Option<u32> {
+        self.places.get(op as usize).map(|(session, _)| *session)
+    }
+
+    /// Where `op` is asked for.
+    pub fn node_of(&self, op: u32, plan: &Plan) -> Node {
+        let (session, place) = self.places[op as usize];
+        let session = &plan.sessions[session as usize];
+        session.ops[place as usize].node.unwrap_or(session.node)
+    }
+
     /// `op` is over (answered, or its time is up): its session, if that still waits for it.
     pub fn finish(&mut self, op: u32) -> Option<u32> {
-        let (session, _) = *self.places.get(op as usize)?;
+        let session = self.of(op)?;
         let waiting = &mut self.sessions[session as usize].waits_for;
         (*waiting == Some(op)).then(|| {
             *waiting = None;
@@ -87,11 +114,18 @@ impl<C: Clone + Default> Sessions<C> {
         })
     }
 
-    /// The session keeps what its read of `op` handed out.
-    pub fn remember(&mut self, session: u32, op: u32, plan: &SessionPlan, context: C) {
-        if plan.context {
+    /// The session keeps what the answer to `op` gives it to keep.
+    pub fn remember(&mut self, session: u32, op: u32, plan: &SessionPlan, answer: Answer<R::Context, R::Seen>) {
+        let state = &mut self.sessions[session as usize];
+        let (Answer::Read { ref seen, .. } | Answer::Wrote { ref seen }) = answer else { return };
+        if let (Some(carried), Some(seen)) = (&mut state.seen, seen) {
+            carried.clone_from(seen);
+        }
+        if let Answer::Read { context, .. } = answer
+            && plan.context
+        {
             let (_, place) = self.places[op as usize];
-            self.sessions[session as usize].contexts.insert(plan.ops[place as usize].key, context);
+            state.contexts.insert(plan.ops[place as usize].key, context);
         }
     }
 }

@@ -50,6 +50,7 @@ pub fn sessions(scenario: &Scenario, seed: u64) -> Result<(Vec<String>, Vec<Sess
             };
             let bytes = if op.action == Action::Write { 8 } else { 0 };
             ops.push(OpPlan {
+                node: None,
                 op: numbers.next_op(),
                 wait_ns: op.at_ns,
                 action: op.action,
@@ -176,6 +177,7 @@ fn operations(
         let (least, most) = group.value_bytes;
         let bytes = least + chance.below(u64::from(most - least) + 1) as u32;
         ops.push(OpPlan {
+            node: None,
             op: numbers.next_op(),
             wait_ns: if matches!(group.pace, Pace::Rate { .. }) { now_ns } else { gap_ns },
             action,

@@ -9,8 +9,8 @@
 //! origin. So a write wins over everything that its replica held.
 
 use crate::contract::{
-    Call, Dot, Env, GaugeInfo, Input, Key, Level, NodeId, Observation, Overwrites, Refusal, Replica, ReplicaId, Tag,
-    Value, Version,
+    Call, Dot, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Observation, Overwrites, Refusal, Replica, ReplicaId,
+    Tag, Value, Version,
 };
 use crate::key_table::KeyTable;
 use crate::pulling::Rounds;
@@ -84,6 +84,7 @@ impl Replica for Lww {
     type Message = Message;
     type Timer = AntiEntropy;
     type Context = ();
+    type Seen = ();
     type Record = (Key, Entry);
 
     const MESSAGE_KINDS: &'static [&'static str] = &["update", "pull", "repair"];
@@ -91,7 +92,7 @@ impl Replica for Lww {
         GaugeInfo { name: "entries", meaning: "stored keys", residue: false },
         GaugeInfo { name: "tombstones", meaning: "stored keys that are deleted", residue: false },
     ];
-    const LEVELS: &'static [Level] = &[Level::Eventual];
+    const LEVELS: Levels = Levels::only(Level::Eventual);
     const OVERWRITES: Overwrites = Overwrites::Held;
 
     fn boot(config: &Config, log: &[(Key, Entry)], env: &mut Env<'_, Lww>) -> Lww {
@@ -140,7 +141,7 @@ impl Replica for Lww {
                 Call::Read { quorum: 2.., .. } => env.refuse(id, Refusal::Quorum),
                 Call::Read { key, .. } => {
                     let version = self.entries.get(key).and_then(shown);
-                    env.answer_read(id, version, ());
+                    env.answer_read(id, version, (), None);
                 }
                 Call::Write { key, value, delete, .. } => {
                     self.written += 1;
@@ -150,7 +151,7 @@ impl Replica for Lww {
                     env.observe(Observation::Wrote { call: id, dot: entry.dot() });
                     self.receive(key, entry, env);
                     env.broadcast(Message::Update(key, entry));
-                    env.answer_write(id);
+                    env.answer_write(id, None);
                 }
             },
         }
@@ -166,13 +167,16 @@ impl Replica for Lww {
 
     fn tag(message: &Message) -> Tag {
         match message {
-            Message::Update(_, entry) => {
-                Tag { kind: 0, id: entry.value.id, bytes: entry.value.bytes.saturating_add(48) }
+            Message::Update(key, entry) => {
+                let bytes = entry.value.bytes.saturating_add(48);
+                Tag { kind: 0, id: entry.value.id, bytes, carries: Some(key.priority()) }
             }
-            Message::Pull { round, stamps } => Tag { kind: 1, id: *round, bytes: 24 + 16 * stamps.len() as u32 },
+            Message::Pull { round, stamps } => {
+                Tag { kind: 1, id: *round, bytes: 24 + 16 * stamps.len() as u32, carries: None }
+            }
             Message::Repair { round, entries } => {
                 let sizes = entries.iter().map(|(_, entry)| entry.value.bytes.saturating_add(32));
-                Tag { kind: 2, id: *round, bytes: sizes.fold(24, u32::saturating_add) }
+                Tag { kind: 2, id: *round, bytes: sizes.fold(24, u32::saturating_add), carries: None }
             }
         }
     }
@@ -181,13 +185,9 @@ impl Replica for Lww {
         true
     }
 
-    fn visible(&self, level: Level, each: &mut dyn FnMut(Key, Version)) {
-        match level {
-            Level::Eventual => {
-                for (key, entry) in self.entries.iter() {
-                    shown(entry).into_iter().for_each(|version| each(key, version));
-                }
-            }
+    fn visible(&self, _: Level, each: &mut dyn FnMut(Key, Version)) {
+        for (key, entry) in self.entries.iter() {
+            shown(entry).into_iter().for_each(|version| each(key, version));
         }
     }
 
@@ -225,10 +225,10 @@ impl Lww {
         }
         observe(Observation::Known(entry.dot()));
         if let Some(version) = old.flatten() {
-            observe(Observation::Hidden { level: Level::Eventual, dot: version.dot });
+            observe(Observation::Hidden { levels: Levels::only(Level::Eventual), dot: version.dot });
         }
         if let Some(version) = shown(&entry) {
-            observe(Observation::Visible { level: Level::Eventual, dot: version.dot });
+            observe(Observation::Visible { levels: Levels::only(Level::Eventual), dot: version.dot });
         }
         true
     }

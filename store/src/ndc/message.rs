@@ -171,12 +171,16 @@ impl Message {
                 (4, u64::from(id.call.0), bytes.saturating_add(4))
             }
         };
-        Tag { kind, id, bytes: bytes.saturating_add(HEADER) }
+        let carries = match self {
+            Message::Update(delta) => Some(delta.key.priority()),
+            _ => None,
+        };
+        Tag { kind, id, bytes: bytes.saturating_add(HEADER), carries }
     }
 }
 
 /// A call as a request to another node. `number` is for writes.
-pub fn as_request(call: &Call<'_, Context>, number: u64) -> Request {
+pub fn as_request(call: &Call<'_, Context, ()>, number: u64) -> Request {
     match call {
         Call::Read { level, quorum, .. } => Request::Read { level: *level, quorum: *quorum },
         Call::Write { value, delete, context, .. } => {

@@ -22,8 +22,8 @@ pub mod object;
 pub mod state;
 
 use crate::contract::{
-    Call, CallId, Env, GaugeInfo, Input, Key, Level, NodeId, Observation, Overwrites, Refusal, Replica, ReplicaId, Tag,
-    Version,
+    Call, CallId, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Observation, Overwrites, Refusal, Replica,
+    ReplicaId, Tag, Version,
 };
 use crate::placement::Placement;
 use crate::pulling::Rounds;
@@ -83,6 +83,7 @@ impl Replica for Ndc {
     type Message = Message;
     type Timer = Timer;
     type Context = Context;
+    type Seen = ();
     type Record = Record;
 
     const MESSAGE_KINDS: &'static [&'static str] = KINDS;
@@ -95,7 +96,7 @@ impl Replica for Ndc {
         GaugeInfo { name: "unstripped-keys", meaning: "keys waiting to be stripped", residue: true },
         GaugeInfo { name: "calls", meaning: "calls waiting for other nodes", residue: false },
     ];
-    const LEVELS: &'static [Level] = &[Level::Eventual];
+    const LEVELS: Levels = Levels::only(Level::Eventual);
     const OVERWRITES: Overwrites = Overwrites::Read;
 
     fn boot(config: &Config, log: &[Record], env: &mut Env<'_, Ndc>) -> Ndc {
@@ -167,11 +168,9 @@ impl Replica for Ndc {
     }
 
     fn visible(&self, level: Level, each: &mut dyn FnMut(Key, Version)) {
-        match level {
-            Level::Eventual => {
-                for (key, object) in self.state.objects() {
-                    object.versions.iter().for_each(|version| each(key, *version));
-                }
+        if level == Level::Eventual {
+            for (key, object) in self.state.objects() {
+                object.versions.iter().for_each(|version| each(key, *version));
             }
         }
     }
@@ -216,7 +215,7 @@ impl Ndc {
     }
 
     /// A client of this node calls.
-    fn call(&mut self, call_id: CallId, call: &Call<'_, Context>, env: &mut Env<'_, Ndc>) {
+    fn call(&mut self, call_id: CallId, call: &Call<'_, Context, ()>, env: &mut Env<'_, Ndc>) {
         let (Call::Read { key, .. } | Call::Write { key, .. }) = *call;
         let id = RequestId { node: self.me.node, call: call_id };
         let holders = self.state.placement().holders(key);
@@ -271,7 +270,7 @@ impl Ndc {
         if let Some(object) = done {
             match reply {
                 Reply::Read { .. } => self.answer_read(id, object, env),
-                Reply::Wrote => env.answer_write(id.call),
+                Reply::Wrote => env.answer_write(id.call, None),
             }
         }
     }
@@ -293,7 +292,7 @@ impl Ndc {
     fn answer_read(&mut self, id: RequestId, object: Object, env: &mut Env<'_, Ndc>) {
         let Object { versions, context } = object;
         if id.node == self.me.node {
-            env.answer_read(id.call, versions.iter().copied(), context);
+            env.answer_read(id.call, versions.iter().copied(), context, None);
         } else {
             env.send(id.node, Message::Reply { id, reply: Box::new(Reply::Read { versions, context }) });
         }
@@ -309,7 +308,7 @@ impl Ndc {
         let others = self.state.placement().holders(key).iter().copied().filter(|node| *node != me);
         env.multicast(others, Message::Update(delta));
         if id.node == me {
-            env.answer_write(id.call);
+            env.answer_write(id.call, None);
         } else {
             env.send(id.node, Message::Reply { id, reply: Box::new(Reply::Wrote) });
         }

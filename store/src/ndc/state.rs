@@ -2,7 +2,7 @@
 //! here, so that a replica that starts can play its log again through the same code.
 
 use crate::clock::NodeClock;
-use crate::contract::{Dot, Key, Level, Observation, ReplicaId, Value};
+use crate::contract::{Dot, Key, Level, Levels, Observation, ReplicaId, Value};
 use crate::key_table::KeyTable;
 use crate::placement::Placement;
 
@@ -305,7 +305,7 @@ impl State {
 /// What a change to an object means for readers.
 fn seen(change: Change) -> Observation {
     match change {
-        Change::Shown(version) => Observation::Visible { level: Level::Eventual, dot: version.dot },
-        Change::Hidden(dot) => Observation::Hidden { level: Level::Eventual, dot },
+        Change::Shown(version) => Observation::Visible { levels: Levels::only(Level::Eventual), dot: version.dot },
+        Change::Hidden(dot) => Observation::Hidden { levels: Levels::only(Level::Eventual), dot },
     }
 }

@@ -298,15 +298,16 @@ where
                     assert!(R::holds(&self.config, node, key), "{node} does not hold {key:?} of {dot}");
                     assert!(known.entry(key).or_default().insert(dot), "{node} learns {dot} twice");
                 }
-                Observation::Visible { level: Level::Eventual, dot } => {
+                Observation::Visible { levels, dot } if levels.contains(Level::Eventual) => {
                     let Write { key, delete, .. } = self.writes[&dot];
                     assert!(!delete, "{node} shows the delete {dot}");
                     assert!(known.get(&key).is_some_and(|known| known.contains(&dot)), "{node} shows unknown {dot}");
                     assert!(shown.insert(dot), "{node} shows {dot} twice");
                 }
-                Observation::Hidden { level: Level::Eventual, dot } => {
+                Observation::Hidden { levels, dot } if levels.contains(Level::Eventual) => {
                     assert!(shown.remove(&dot), "{node} hides {dot}, which it does not show");
                 }
+                _ => {}
             }
         }
         let node = &self.nodes[node.index()];
@@ -340,8 +341,8 @@ where
         self.say(|| format!("{id:?} at {node}: {kind:?} {key:?} with {context:?}"));
         self.asked.push(Asked { node, key, kind, dot: None, answered: false });
         let call = match kind {
-            Kind::Read { quorum } => Call::Read { key, level: Level::Eventual, quorum },
-            Kind::Write { value, delete } => Call::Write { key, value, delete, context },
+            Kind::Read { quorum } => Call::Read { key, level: Level::Eventual, quorum, seen: None },
+            Kind::Write { value, delete } => Call::Write { key, value, delete, context, seen: None },
         };
         (id, self.step(node, Input::Call { id, call }))
     }
@@ -421,8 +422,8 @@ fn same<'a, R: Replica>(input: &Input<'a, R>) -> Input<'a, R> {
         Input::Timer(timer) => Input::Timer(*timer),
         Input::Call { id, call } => {
             let call = match *call {
-                Call::Read { key, level, quorum } => Call::Read { key, level, quorum },
-                Call::Write { key, value, delete, context } => Call::Write { key, value, delete, context },
+                Call::Read { key, level, quorum, seen } => Call::Read { key, level, quorum, seen },
+                Call::Write { key, value, delete, context, seen } => Call::Write { key, value, delete, context, seen },
             };
             Input::Call { id: *id, call }
         }
@@ -436,11 +437,11 @@ fn answers<R: Replica>(outbox: &Outbox<R>) -> Vec<(CallId, Reply<R::Context>)> {
     });
     let replies = answers.map(|(call, answer)| {
         let reply = match answer {
-            Answer::Read { first, count, context } => {
+            Answer::Read { first, count, context, .. } => {
                 let versions = outbox.versions[*first as usize..(first + count) as usize].to_vec();
                 Reply::Read { versions, context: context.clone() }
             }
-            Answer::Wrote => Reply::Wrote,
+            Answer::Wrote { .. } => Reply::Wrote,
             Answer::Refused(why) => Reply::Refused(*why),
         };
         (call, reply)

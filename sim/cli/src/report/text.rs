@@ -1,10 +1,10 @@
 //! What a run came to, for people. The text carries colours; they are taken out where nobody sees them.
 
-use std::fmt::{self, Display, Write as _};
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use kvsim_checkers::operations::seconds;
-use kvsim_checkers::trace::{Event, Header, LostBy, What};
+use kvsim_checkers::trace::{Event, Header, Level, Levels, LostBy, What};
 use kvsim_checkers::{Finding, Verdict};
 use kvsim_sim::plan::Plan;
 
@@ -154,13 +154,20 @@ pub fn event(header: &Header, event: &Event) -> String {
         What::Delivered { kind: k, id, from } => say(format_args!("n{from} -> n{node}  {} {id} arrives", kind(k))),
         What::TimerFired => say(format_args!("n{node}  timer")),
         What::Known { write } => say(format_args!("n{node}  knows {write}")),
-        What::Visible { level, write } => say(format_args!("n{node}  shows {write} at {}", named(&level))),
-        What::Hidden { level, write } => say(format_args!("n{node}  hides {write} at {}", named(&level))),
+        What::Visible { levels, write } => say(format_args!("n{node}  shows {write} at {}", all(levels))),
+        What::Hidden { levels, write } => say(format_args!("n{node}  hides {write} at {}", all(levels))),
+        What::Overflowed { levels, write } => {
+            say(format_args!("n{node}  has no room to let {write} wait at {}", all(levels)));
+        }
+        What::Lagging { level, origin, behind_ns } => {
+            let behind = seconds(behind_ns);
+            say(format_args!("n{node}  {} lags behind what came from n{origin} by {behind}", level.name()));
+        }
         What::FaultOn { fault: number } => say(format_args!("{} begins", fault(number))),
         What::FaultOff { fault: number } => say(format_args!("{} ends", fault(number))),
         What::Settling => say(format_args!("settling begins")),
         What::Holds { level, key: k, write } => {
-            say(format_args!("n{node}  holds {write} of {} at {}", key(k), named(&level)));
+            say(format_args!("n{node}  holds {write} of {} at {}", key(k), level.name()));
         }
         What::Gauge { gauge, value } => {
             say(format_args!("n{node}  {} {value}", header.gauges[usize::from(gauge)].name));
@@ -172,8 +179,9 @@ pub fn event(header: &Header, event: &Event) -> String {
     line
 }
 
-fn named(level: &impl fmt::Debug) -> impl Display {
-    format!("{level:?}").to_lowercase()
+/// The names of levels.
+fn all(levels: Levels) -> String {
+    levels.iter().map(Level::name).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
