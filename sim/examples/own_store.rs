@@ -81,7 +81,7 @@ impl Replica for Hopeful {
         self.newest.iter().for_each(|(key, version)| each(*key, *version));
     }
 
-    fn gauges(&self, _: &mut [u64]) {}
+    fn gauges(&self, _: &mut Vec<u64>) {}
 }
 
 impl Hopeful {

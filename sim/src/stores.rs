@@ -81,6 +81,9 @@ fn ndc_config(plan: &Plan) -> ndc::Config {
         },
         anti_entropy_ns: plan.store.anti_entropy_ns,
         strip_ns: plan.store.strip_ns,
+        views: ndc::Views::Eventual,
+        buffer_bytes: 16 << 20,
+        defects: ndc::Defects::NONE,
     }
 }
 

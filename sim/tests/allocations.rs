@@ -151,7 +151,7 @@ impl Replica for Parrot {
 
     fn visible(&self, _: Level, _: &mut dyn FnMut(Key, Version)) {}
 
-    fn gauges(&self, _: &mut [u64]) {}
+    fn gauges(&self, _: &mut Vec<u64>) {}
 }
 
 /// One test: the count is of the whole process.

@@ -184,6 +184,9 @@ impl Levels {
     /// No level.
     pub const NONE: Levels = Levels(0);
 
+    /// Every level.
+    pub const ALL: Levels = Levels((1 << Level::ALL.len()) - 1);
+
     /// One level.
     pub const fn only(level: Level) -> Levels {
         Levels(1 << level as u8)
@@ -193,6 +196,12 @@ impl Levels {
     #[must_use]
     pub const fn with(self, level: Level) -> Levels {
         Levels(self.0 | 1 << level as u8)
+    }
+
+    /// These and those.
+    #[must_use]
+    pub const fn and(self, others: Levels) -> Levels {
+        Levels(self.0 | others.0)
     }
 
     /// True when `level` is one of them.
@@ -590,8 +599,9 @@ pub trait Replica: Sized {
     /// the keys' numbers and the dots spares it the sorting.
     fn visible(&self, level: Level, each: &mut dyn FnMut(Key, Version));
 
-    /// Fills in the numbers that [`Replica::GAUGES`] names, in that order.
-    fn gauges(&self, into: &mut [u64]);
+    /// Appends the numbers that [`Replica::GAUGES`] names, in that order; the last ones are left out where the
+    /// configuration gives them no meaning.
+    fn gauges(&self, into: &mut Vec<u64>);
 
     /// A hint, for speed alone: `message` is likely to arrive soon. The replica may look at the memory that its
     /// step will need (and pass what it finds to [`std::hint::black_box`]). The host asks for many messages in a

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use kvsim_store::clock::NodeClock;
+use kvsim_store::ndc::frontier::Basis;
 use kvsim_store::ndc::object::{Change, Context, Object, Side, version_of};
 use kvsim_store::{Dot, NodeId, ReplicaId, Value, Version};
 use proptest::prelude::*;
@@ -31,19 +32,19 @@ fn version(dot: Dot) -> Version {
     Version { dot, value: Value { id: u64::from(dot.origin.node.0) * 100 + dot.counter, bytes: 8 } }
 }
 
-fn side<'a>(object: &'a Object, clock: Option<&'a NodeClock>) -> Side<'a> {
-    Side { versions: &object.versions, context: &object.context, dot: None, clock }
+fn side<'a>(object: &'a Object, basis: Basis<'a>) -> Side<'a> {
+    Side { versions: &object.versions, context: &object.context, dot: None, basis }
 }
 
 /// The merge of two whole objects. The changes it reports must be the difference that it makes.
 fn merged(a: &Object, b: &Object) -> Object {
-    merged_from(a, None, b, None)
+    merged_from(a, Basis::Nothing, b, Basis::Nothing)
 }
 
-fn merged_from(a: &Object, a_clock: Option<&NodeClock>, b: &Object, b_clock: Option<&NodeClock>) -> Object {
+fn merged_from(a: &Object, a_basis: Basis<'_>, b: &Object, b_basis: Basis<'_>) -> Object {
     let mut both = a.clone();
     let mut shown: BTreeSet<Version> = a.versions.iter().copied().collect();
-    both.merge(a_clock, side(b, b_clock), |change| match change {
+    both.merge(a_basis, side(b, b_basis), |change| match change {
         Change::Shown(version) => assert!(shown.insert(version), "{} shown twice", version.dot),
         Change::Hidden(dot) => {
             let before = shown.len();
@@ -236,7 +237,7 @@ proptest! {
         object in whole_objects(), clock in prop::option::of(clocks()), own in prop::option::of((0..ORIGINS, 1..=COUNTERS))
     ) {
         let own = own.map(|(node, counter)| dot(node, counter));
-        let side = Side { versions: &object.versions, context: &object.context, dot: own, clock: clock.as_ref() };
+        let side = Side { versions: &object.versions, context: &object.context, dot: own, basis: clock.as_ref().map_or(Basis::Nothing, Basis::Clock) };
         for dot in dots() {
             let by_context = object.context.iter().any(|(id, counter)| id == dot.origin && counter >= dot.counter);
             let by_dot = own.is_some_and(|own| own.origin == dot.origin && own.counter >= dot.counter);
@@ -251,14 +252,14 @@ proptest! {
     #[test]
     fn strip_and_fill_keep_what_has_been_seen(object in whole_objects(), clock in clocks()) {
         let mut stripped = object.clone();
-        stripped.context.strip(&clock);
+        stripped.context.strip(Basis::Clock(&clock));
         for dot in dots() {
-            prop_assert_eq!(side(&stripped, Some(&clock)).has_seen(dot), side(&object, Some(&clock)).has_seen(dot));
+            prop_assert_eq!(side(&stripped, Basis::Clock(&clock)).has_seen(dot), side(&object, Basis::Clock(&clock)).has_seen(dot));
         }
         let mut filled = stripped.clone();
-        filled.fill(&clock, (0..ORIGINS).map(origin));
+        filled.fill(Basis::Clock(&clock), (0..ORIGINS).map(origin));
         for dot in dots() {
-            prop_assert_eq!(side(&filled, None).has_seen(dot), side(&object, Some(&clock)).has_seen(dot));
+            prop_assert_eq!(side(&filled, Basis::Nothing).has_seen(dot), side(&object, Basis::Clock(&clock)).has_seen(dot));
             prop_assert!(!object.context.covers(dot) || filled.context.covers(dot));
         }
         prop_assert_eq!(filled.versions, object.versions);
@@ -267,7 +268,7 @@ proptest! {
     #[test]
     fn fill_only_raises(object in whole_objects(), clock in clocks(), nodes in prop::collection::btree_set(0..ORIGINS, 0..4)) {
         let mut filled = object.clone();
-        filled.fill(&clock, nodes.iter().map(|node| origin(*node)));
+        filled.fill(Basis::Clock(&clock), nodes.iter().map(|node| origin(*node)));
         prop_assert_eq!(&filled.versions, &object.versions);
         for node in 0..ORIGINS {
             let before = object.context.counter(origin(node));
@@ -279,7 +280,7 @@ proptest! {
     #[test]
     fn strip_drops_exactly_what_the_base_covers(object in whole_objects(), clock in clocks()) {
         let mut stripped = object.context.clone();
-        stripped.strip(&clock);
+        stripped.strip(Basis::Clock(&clock));
         for (id, counter) in object.context.iter() {
             let without_gap = (1..=counter).all(|counter| clock.contains(Dot { origin: id, counter }));
             prop_assert_eq!(stripped.counter(id), if without_gap { 0 } else { counter });
@@ -294,20 +295,20 @@ proptest! {
     ) {
         let whole = |object: &Object, clock: &NodeClock| {
             let mut object = object.clone();
-            object.fill(clock, (0..ORIGINS).map(origin));
+            object.fill(Basis::Clock(clock), (0..ORIGINS).map(origin));
             object
         };
         let stripped = |mut object: Object, clock: &NodeClock| {
-            object.context.strip(clock);
+            object.context.strip(Basis::Clock(clock));
             object
         };
         let (whole_a, whole_b) = (whole(&a, &a_clock), whole(&b, &b_clock));
         let slow = stripped(merged(&whole_a, &whole_b), &a_clock);
         let (short_a, short_b) = (stripped(a, &a_clock), stripped(b, &b_clock));
-        let mut fast = merged_from(&short_a, Some(&a_clock), &short_b, Some(&b_clock));
+        let mut fast = merged_from(&short_a, Basis::Clock(&a_clock), &short_b, Basis::Clock(&b_clock));
         // What b's clock knows beyond a's has to stay with the object that a keeps.
         let ahead = (0..ORIGINS).map(origin).filter(|id| b_clock.base(*id) > a_clock.base(*id));
-        fast.fill(&b_clock, ahead);
+        fast.fill(Basis::Clock(&b_clock), ahead);
         assert_same(&stripped(fast, &a_clock), &slow);
     }
 
@@ -317,13 +318,13 @@ proptest! {
     ) {
         // What is shown is known, and a known write is not merged again.
         prop_assume!(object.versions.iter().all(|version| version.dot != new));
-        object.context.strip(&clock);
+        object.context.strip(Basis::Clock(&clock));
         let version = version_of(new, version(new).value, delete);
 
         let mut slow = object.clone();
         let mut slow_changes = Vec::new();
-        let alone = Side { versions: version.as_slice(), context: &Context::default(), dot: Some(new), clock: None };
-        slow.merge(Some(&clock), alone, |change| slow_changes.push(change));
+        let alone = Side { versions: version.as_slice(), context: &Context::default(), dot: Some(new), basis: Basis::Nothing };
+        slow.merge(Basis::Clock(&clock), alone, |change| slow_changes.push(change));
 
         let mut fast = object;
         let mut fast_changes = Vec::new();

@@ -491,7 +491,7 @@ impl<'a, R: Replica> Engine<'a, R> {
     fn snapshot(&mut self) {
         self.assert_invariants();
         let mut shown = Vec::new();
-        let mut gauges = vec![0; R::GAUGES.len()];
+        let mut gauges = Vec::new();
         for index in 0..self.hosts.len() {
             let node = index as Node;
             self.in_store = Some(node);
@@ -504,6 +504,7 @@ impl<'a, R: Replica> Engine<'a, R> {
                     self.tracer.emit(node, 0, what);
                 }
             }
+            gauges.clear();
             self.hosts[index].replica.gauges(&mut gauges);
             for (gauge, value) in (0..).zip(&gauges) {
                 self.tracer.emit(node, 0, What::Gauge { gauge, value: *value });

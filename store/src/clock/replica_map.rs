@@ -21,6 +21,11 @@ impl<T> ReplicaMap<T> {
         self.place(id).ok().map(|at| &self.0[at].1)
     }
 
+    /// The value of `id`, to be changed.
+    pub fn get_mut(&mut self, id: ReplicaId) -> Option<&mut T> {
+        self.place(id).ok().map(|at| &mut self.0[at].1)
+    }
+
     /// Number of entries.
     pub(super) fn len(&self) -> usize {
         self.0.len()

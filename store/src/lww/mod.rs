@@ -191,9 +191,9 @@ impl Replica for Lww {
         }
     }
 
-    fn gauges(&self, into: &mut [u64]) {
-        into[0] = self.entries.len() as u64;
-        into[1] = self.entries.iter().filter(|(_, entry)| entry.delete).count() as u64;
+    fn gauges(&self, into: &mut Vec<u64>) {
+        into.push(self.entries.len() as u64);
+        into.push(self.entries.iter().filter(|(_, entry)| entry.delete).count() as u64);
     }
 }
 

@@ -1,12 +1,14 @@
-//! Calls that need other nodes: reads by several replicas, and calls for keys that this node does not hold.
+//! Calls that need other nodes, or time: reads by several replicas, calls for keys that this node does not hold, and
+//! reads in order that wait until the view has come far enough.
 
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 
 use crate::clock::{DotSet, ReplicaMap};
-use crate::contract::{NodeId, ReplicaId};
+use crate::contract::{CallId, Key, NodeId, ReplicaId};
 
+use super::frontier::Frontiers;
 use super::message::RequestId;
 use super::object::Object;
 
@@ -21,6 +23,8 @@ const REQUESTS_REMEMBERED: u64 = 4_096;
 #[derive(Clone, Debug, Default)]
 pub struct Calls {
     pending: IndexMap<RequestId, Pending, FxBuildHasher>,
+    /// Reads that wait for a view, in the order of their coming.
+    parked: Vec<InOrder>,
     /// Per receiver: write requests sent to it.
     sent: ReplicaMap<u64>,
     /// Per sender: write requests served.
@@ -29,20 +33,45 @@ pub struct Calls {
 
 /// A call that waits for other nodes.
 #[derive(Clone, Debug)]
-pub struct Pending {
+struct Pending {
     /// When it began, on the replica's clock.
-    pub since_ns: u64,
+    since_ns: u64,
     /// Replies still needed.
-    pub missing: u16,
+    missing: u16,
     /// Who has replied.
-    pub replied: SmallVec<[NodeId; 4]>,
-    /// For a read: what has been gathered, with its whole context.
-    pub gathered: Object,
+    replied: SmallVec<[NodeId; 4]>,
+    gathered: Gathered,
+}
+
+/// What a call gathers from other nodes.
+#[derive(Clone, Debug)]
+pub enum Gathered {
+    /// What a read at the eventual level returns, with its whole context.
+    Object(Object),
+    /// How far a read in order has to look.
+    InOrder(InOrder),
+}
+
+/// A read in an ordered view.
+#[derive(Clone, Debug)]
+pub struct InOrder {
+    /// The client's call.
+    pub call: CallId,
+    /// The key.
+    pub key: Key,
+    /// The view to look into.
+    pub view: usize,
+    /// How far it must have come.
+    pub seen: Frontiers,
+    /// The session takes along what it has seen.
+    pub moves: bool,
+    /// When the read began, on the replica's clock.
+    pub since_ns: u64,
 }
 
 impl Calls {
     /// Begins to wait; false when the call is already waiting.
-    pub fn begin(&mut self, id: RequestId, now_ns: u64, missing: u16, gathered: Object) -> bool {
+    pub fn begin(&mut self, id: RequestId, now_ns: u64, missing: u16, gathered: Gathered) -> bool {
         let pending = Pending { since_ns: now_ns, missing, replied: SmallVec::new(), gathered };
         match self.pending.entry(id) {
             indexmap::map::Entry::Occupied(_) => false,
@@ -55,7 +84,7 @@ impl Calls {
 
     /// Notes a reply of `from`. The call, for `gather` to work on, unless it is over or `from` has replied
     /// before; taken out when nothing is missing any more.
-    pub fn reply(&mut self, id: RequestId, from: NodeId, gather: impl FnOnce(&mut Object)) -> Option<Object> {
+    pub fn reply(&mut self, id: RequestId, from: NodeId, gather: impl FnOnce(&mut Gathered)) -> Option<Gathered> {
         let pending = self.pending.get_mut(&id)?;
         if pending.replied.contains(&from) {
             return None;
@@ -67,6 +96,21 @@ impl Calls {
             return None;
         }
         self.pending.swap_remove(&id).map(|pending| pending.gathered)
+    }
+
+    /// Lets a read wait for its view.
+    pub fn park(&mut self, read: InOrder) {
+        self.parked.push(read);
+    }
+
+    /// Takes out the waiting reads for which the view has come far enough, in the order of their coming.
+    pub fn ready(&mut self, frontiers: &Frontiers) -> Vec<InOrder> {
+        self.parked.extract_if(.., |read| frontiers.covers(&read.seen, read.view)).collect()
+    }
+
+    /// True when a read waits for its view.
+    pub fn has_parked(&self) -> bool {
+        !self.parked.is_empty()
     }
 
     /// The number of the next write request to `to`.
@@ -90,11 +134,13 @@ impl Calls {
 
     /// Forgets calls that nobody can be waiting for any more.
     pub fn expire(&mut self, now_ns: u64) {
-        self.pending.retain(|_, pending| now_ns.saturating_sub(pending.since_ns) < PENDING_NS_MAX);
+        let is_fresh = |since_ns: u64| now_ns.saturating_sub(since_ns) < PENDING_NS_MAX;
+        self.pending.retain(|_, pending| is_fresh(pending.since_ns));
+        self.parked.retain(|read| is_fresh(read.since_ns));
     }
 
     /// Number of calls under way.
     pub fn len(&self) -> usize {
-        self.pending.len()
+        self.pending.len() + self.parked.len()
     }
 }

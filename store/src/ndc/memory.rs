@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::clock::{NodeClock, ReplicaMap};
+use super::frontier::Frontiers;
+use crate::clock::{DotSet, NodeClock, ReplicaMap};
 use crate::contract::{Dot, Key, ReplicaId};
 
 /// The dot-key map (DKM): the key of each known dot that some peer may still miss. Anti-entropy finds the
@@ -125,13 +126,17 @@ struct Row {
 }
 
 impl Watermarks {
-    /// Takes in what `peer` said of itself.
-    pub fn learn_clock(&mut self, peer: ReplicaId, clock: &NodeClock) {
+    /// Takes in what `peer` said of itself: its clock and, when it keeps ordered views, how far they have come. Only
+    /// what all of its views reflect counts as held.
+    pub fn learn_clock(&mut self, peer: ReplicaId, clock: &NodeClock, frontiers: Option<&Frontiers>) {
+        let base = |(origin, known): (ReplicaId, &DotSet)| {
+            let counter = frontiers.map_or(known.base(), |frontiers| frontiers.frontier(origin, 0));
+            Dot { origin, counter }
+        };
         let row = self.0.entry(peer);
-        let sum = clock.iter().map(|(_, known)| known.base()).sum();
+        let sum = clock.iter().map(|known| base(known).counter).sum();
         if (sum, clock.len()) > (row.sum, row.bases.len()) {
-            let bases = clock.iter().map(|(origin, known)| Dot { origin, counter: known.base() });
-            *row = Row { sum, bases: bases.collect() };
+            *row = Row { sum, bases: clock.iter().map(base).collect() };
         }
     }
 

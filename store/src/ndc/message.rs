@@ -1,10 +1,13 @@
 //! What NDC replicas say to each other.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use crate::clock::NodeClock;
 use crate::contract::{Call, CallId, Dot, Key, Level, NodeId, ReplicaId, Tag, Value};
 
+use super::frontier::{Frontiers, VIEWS};
 use super::memory::Watermarks;
 use super::object::{Context, Object, Versions, wire_bytes};
 
@@ -21,6 +24,23 @@ pub struct Delta {
     pub delete: bool,
     /// What it has seen of the key, itself and earlier writes of its origin left out.
     pub context: Context,
+    /// For the views from the second on, as far as they carry the key: the counter of the origin's last write before
+    /// that the view carries, 0 for none. All 0 when no ordered view is kept.
+    pub before: [u64; VIEWS - 1],
+}
+
+impl Delta {
+    /// The counter of the origin's last write before this one that `view` carries.
+    pub fn predecessor(&self, view: usize) -> u64 {
+        // The first view carries all writes.
+        if view == 0 { self.dot.counter - 1 } else { self.before[view - 1] }
+    }
+
+    /// Size when sent.
+    pub fn wire_bytes(&self) -> u32 {
+        let before = 8 * self.before.iter().filter(|counter| **counter > 0).count() as u32;
+        wire_bytes(&[], &self.context).saturating_add(self.value.bytes).saturating_add(24 + before)
+    }
 }
 
 /// A request for what the sender misses.
@@ -32,6 +52,10 @@ pub struct Pull {
     pub round: u64,
     /// What the sender knows.
     pub clock: NodeClock,
+    /// How far its ordered views have come; nothing when it keeps none.
+    pub frontiers: Frontiers,
+    /// Writes that it knows and had no room for at its ordered views.
+    pub stubs: Vec<Dot>,
 }
 
 /// The answer to a [`Pull`], all of it from one moment of the sender.
@@ -45,7 +69,11 @@ pub struct Repair {
     pub clock: NodeClock,
     /// What the sender knew of others' knowledge.
     pub watermarks: Watermarks,
-    /// The objects with the dots that the asker missed.
+    /// How far the sender's ordered views had come; nothing when it keeps none.
+    pub frontiers: Frontiers,
+    /// Writes that the asker missed and that wait at the sender, too.
+    pub deltas: Vec<Arc<Delta>>,
+    /// The objects of the other writes that the asker missed.
     pub items: Vec<RepairItem>,
 }
 
@@ -56,8 +84,30 @@ pub struct RepairItem {
     pub key: Key,
     /// The writes to it that the asker did not know.
     pub dots: SmallVec<[Dot; 1]>,
-    /// The sender's stored object.
+    /// The sender's stored object, for the views that `eventual` and `same` name.
     pub object: Object,
+    /// The asker's eventual view needs the object.
+    pub eventual: bool,
+    /// The asker's ordered views that need it and see it so at the sender.
+    pub same: [bool; VIEWS],
+    /// What differs at the sender, for the other ordered views that need it.
+    pub apart: Vec<(usize, Object)>,
+}
+
+impl RepairItem {
+    /// The object as the sender sees it in `view`, if the asker needs it there.
+    pub fn object_of(&self, view: usize) -> Option<&Object> {
+        if self.same[view] {
+            return Some(&self.object);
+        }
+        self.apart.iter().find(|(apart, _)| *apart == view).map(|(_, object)| object)
+    }
+
+    fn wire_bytes(&self) -> u32 {
+        let object = if self.eventual || self.same.contains(&true) { self.object.wire_bytes() } else { 0 };
+        let apart = self.apart.iter().map(|(_, object)| object.wire_bytes().saturating_add(1));
+        apart.fold(object, u32::saturating_add).saturating_add(4 + 12 * self.dots.len() as u32)
+    }
 }
 
 /// A client's call, named so that all nodes understand it: the node that the client asked, and its number there.
@@ -79,6 +129,8 @@ pub enum Request {
         /// How many holders must contribute.
         quorum: u16,
     },
+    /// Say how far your ordered views have come.
+    Frontiers,
     /// Write to the key.
     Write {
         /// Number among the write requests from the sender to the receiver, from 1: a copy of a request must
@@ -103,6 +155,8 @@ pub enum Reply {
         /// What the replying node has seen of the key.
         context: Context,
     },
+    /// How far the ordered views have come.
+    Frontiers(Frontiers),
     /// Written.
     Wrote,
 }
@@ -144,19 +198,21 @@ impl Message {
     /// The outside of the message.
     pub fn tag(&self) -> Tag {
         let (kind, id, bytes) = match self {
-            Message::Update(delta) => {
-                let bytes = wire_bytes(&[], &delta.context).saturating_add(delta.value.bytes).saturating_add(24);
-                (0, delta.value.id, bytes)
+            Message::Update(delta) => (0, delta.value.id, delta.wire_bytes()),
+            Message::Pull(pull) => {
+                let ordered = pull.frontiers.wire_bytes() + 12 * pull.stubs.len() as u32;
+                (1, pull.round, 8 + pull.clock.wire_bytes() + ordered)
             }
-            Message::Pull(pull) => (1, pull.round, 8 + pull.clock.wire_bytes()),
             Message::Repair(repair) => {
-                let item = |item: &RepairItem| item.object.wire_bytes().saturating_add(4 + 12 * item.dots.len() as u32);
-                let clocks = 8 + repair.clock.wire_bytes() + repair.watermarks.wire_bytes();
-                (2, repair.round, repair.items.iter().map(item).fold(clocks, u32::saturating_add))
+                let deltas = repair.deltas.iter().map(|delta| delta.wire_bytes());
+                let brought = repair.items.iter().map(RepairItem::wire_bytes).chain(deltas);
+                let clocks = repair.clock.wire_bytes() + repair.watermarks.wire_bytes() + repair.frontiers.wire_bytes();
+                (2, repair.round, brought.fold(8 + clocks, u32::saturating_add))
             }
             Message::Request { id, request, .. } => {
                 let bytes = match &**request {
                     Request::Read { .. } => 4,
+                    Request::Frontiers => 0,
                     Request::Write { value, context, .. } => {
                         wire_bytes(&[], context).saturating_add(value.bytes).saturating_add(12)
                     }
@@ -166,6 +222,7 @@ impl Message {
             Message::Reply { id, reply } => {
                 let bytes = match &**reply {
                     Reply::Read { versions, context } => wire_bytes(versions, context),
+                    Reply::Frontiers(frontiers) => frontiers.wire_bytes(),
                     Reply::Wrote => 1,
                 };
                 (4, u64::from(id.call.0), bytes.saturating_add(4))
@@ -180,7 +237,7 @@ impl Message {
 }
 
 /// A call as a request to another node. `number` is for writes.
-pub fn as_request(call: &Call<'_, Context, ()>, number: u64) -> Request {
+pub fn as_request(call: &Call<'_, Context, Frontiers>, number: u64) -> Request {
     match call {
         Call::Read { level, quorum, .. } => Request::Read { level: *level, quorum: *quorum },
         Call::Write { value, delete, context, .. } => {

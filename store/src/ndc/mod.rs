@@ -11,15 +11,24 @@
 //! **Fault model.** Messages may be lost, duplicated, delayed without bound and re-ordered; links may be cut
 //! in one direction. A node that stops and comes back with its disk goes on where the disk stands.
 //!
-//! The folder: [`object`] is the algebra of versions and contexts; [`state`] what a replica knows and how
-//! that changes; `memory` its temporary memory; `message` what is sent; `calls` what waits for others; this
-//! file connects them with the contract.
+//! **Views.** Beside the eventual view a replica keeps four that show each origin's writes in order, for all writes
+//! or for urgent ones only. They share the eventual view's objects (see `ordered`).
+//!
+//! The folder: [`object`] is the algebra of versions and contexts; `eventual` the view of everything that has
+//! arrived; [`frontier`] how far ordered views have come, `waiting` what waits for its turn in them, `ordered` the
+//! views themselves; `state` puts the views together and does anti-entropy; `memory` is temporary memory; `message`
+//! what is sent; `calls` what waits for others; `defects` planted mistakes; this file connects them with the contract.
 
 mod calls;
+mod defects;
+mod eventual;
+pub mod frontier;
 mod memory;
 mod message;
 pub mod object;
-pub mod state;
+mod ordered;
+mod state;
+mod waiting;
 
 use crate::contract::{
     Call, CallId, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Observation, Overwrites, Refusal, Replica,
@@ -28,11 +37,13 @@ use crate::contract::{
 use crate::placement::Placement;
 use crate::pulling::Rounds;
 
-use calls::Calls;
+use calls::{Calls, Gathered, InOrder};
+use frontier::{Basis, Frontiers, view_of};
 use message::{Delta, KINDS, Pull, Repair, Reply, Request, RequestId, as_request};
 use object::{Context, Object, Side};
 use state::State;
 
+pub use defects::{Defect, Defects};
 pub use message::Message;
 
 /// What is the same for all NDC replicas of a run.
@@ -44,6 +55,22 @@ pub struct Config {
     pub anti_entropy_ns: Option<u64>,
     /// Distance of two clean-ups, in nanoseconds.
     pub strip_ns: u64,
+    /// Which views a replica keeps.
+    pub views: Views,
+    /// Room for writes that wait for their turn, in bytes per ordered view.
+    pub buffer_bytes: u64,
+    /// Planted mistakes.
+    pub defects: Defects,
+}
+
+/// Which views a replica keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Views {
+    /// The eventual view only.
+    Eventual,
+    /// The eventual and all ordered views. Every node must hold every key: one that misses an origin's writes to other
+    /// nodes' keys could not tell a gap from a write that is not for it.
+    All,
 }
 
 /// Timers of a replica.
@@ -83,7 +110,7 @@ impl Replica for Ndc {
     type Message = Message;
     type Timer = Timer;
     type Context = Context;
-    type Seen = ();
+    type Seen = Frontiers;
     type Record = Record;
 
     const MESSAGE_KINDS: &'static [&'static str] = KINDS;
@@ -95,16 +122,37 @@ impl Replica for Ndc {
         GaugeInfo { name: "dot-keys", meaning: "entries of the dot-key map", residue: true },
         GaugeInfo { name: "unstripped-keys", meaning: "keys waiting to be stripped", residue: true },
         GaugeInfo { name: "calls", meaning: "calls waiting for other nodes", residue: false },
+        GaugeInfo { name: "waiting", meaning: "writes waiting for their turn at an ordered view", residue: true },
+        GaugeInfo { name: "waiting-bytes", meaning: "room taken by them in the fullest view", residue: true },
+        GaugeInfo { name: "stubs", meaning: "waiting writes to be asked for again", residue: true },
+        GaugeInfo { name: "apart", meaning: "objects kept for one ordered view", residue: true },
     ];
-    const LEVELS: Levels = Levels::only(Level::Eventual);
+    const LEVELS: Levels = Levels::ALL;
     const OVERWRITES: Overwrites = Overwrites::Read;
 
+    fn levels(config: &Config) -> Levels {
+        match config.views {
+            Views::Eventual => Levels::only(Level::Eventual),
+            Views::All => Levels::ALL,
+        }
+    }
+
+    /// # Panics
+    /// When ordered views are to be kept and not every node holds every key.
     fn boot(config: &Config, log: &[Record], env: &mut Env<'_, Ndc>) -> Ndc {
+        assert!(
+            config.views == Views::Eventual || config.placement.is_full(),
+            "ordered views need every key everywhere"
+        );
         let peers = config.placement.neighbours(env.me.node);
         let mut ndc = Ndc {
             me: env.me,
             config: config.clone(),
-            state: State::new(env.me, config.placement.clone()),
+            state: State::new(
+                env.me,
+                config.placement.clone(),
+                (config.views == Views::All).then_some(config.buffer_bytes),
+            ),
             rounds: Rounds::new(peers),
             calls: Calls::default(),
         };
@@ -140,8 +188,7 @@ impl Replica for Ndc {
                     env.arm(Timer::AntiEntropy, every);
                 }
                 if let Some((round, peer)) = self.rounds.next(env.chance) {
-                    let pull = Pull { from: self.me, round, clock: self.state.clock().clone() };
-                    env.send(peer, Message::Pull(Box::new(pull)));
+                    env.send(peer, Message::Pull(Box::new(self.state.pull(round))));
                 }
             }
             Input::Timer(Timer::CleanUp) => {
@@ -168,14 +215,10 @@ impl Replica for Ndc {
     }
 
     fn visible(&self, level: Level, each: &mut dyn FnMut(Key, Version)) {
-        if level == Level::Eventual {
-            for (key, object) in self.state.objects() {
-                object.versions.iter().for_each(|version| each(key, *version));
-            }
-        }
+        self.state.visible(level, each);
     }
 
-    fn gauges(&self, into: &mut [u64]) {
+    fn gauges(&self, into: &mut Vec<u64>) {
         let mut counts = [0; 4];
         for (_, object) in self.state.objects() {
             counts[0] += 1;
@@ -183,10 +226,12 @@ impl Replica for Ndc {
             counts[2] += u64::from(object.versions.is_empty());
             counts[3] += object.context.len() as u64;
         }
-        into[..4].copy_from_slice(&counts);
-        into[4] = self.state.dot_keys() as u64;
-        into[5] = self.state.unstripped() as u64;
-        into[6] = self.calls.len() as u64;
+        into.extend(counts);
+        into.extend([self.state.dot_keys(), self.state.unstripped(), self.calls.len()].map(|count| count as u64));
+        if let Some(ordered) = self.state.ordered() {
+            let waiting = &ordered.waiting;
+            into.extend([waiting.len() as u64, waiting.bytes(), waiting.stubs() as u64, ordered.objects() as u64]);
+        }
     }
 
     fn assert_invariants(&self) {
@@ -199,6 +244,7 @@ impl Ndc {
     fn receive(&mut self, delta: &Delta, env: &mut Env<'_, Ndc>) {
         if self.state.receive(delta, &mut |observation| env.observe(observation)) {
             env.append(|| Record::Received(delta.clone()));
+            self.answer_ready(env);
         }
     }
 
@@ -212,10 +258,11 @@ impl Ndc {
             env.append(|| Record::Absorbed(Box::new(repair.clone())));
         }
         self.state.absorb(repair, &mut |observation| env.observe(observation));
+        self.answer_ready(env);
     }
 
     /// A client of this node calls.
-    fn call(&mut self, call_id: CallId, call: &Call<'_, Context, ()>, env: &mut Env<'_, Ndc>) {
+    fn call(&mut self, call_id: CallId, call: &Call<'_, Context, Frontiers>, env: &mut Env<'_, Ndc>) {
         let (Call::Read { key, .. } | Call::Write { key, .. }) = *call;
         let id = RequestId { node: self.me.node, call: call_id };
         let holders = self.state.placement().holders(key);
@@ -223,6 +270,11 @@ impl Ndc {
             && usize::from(*quorum) > holders.len()
         {
             return env.refuse(call_id, Refusal::Quorum);
+        }
+        if let Call::Read { level, quorum, seen, .. } = *call
+            && level != Level::Eventual
+        {
+            return self.read_in_order(id, key, level, quorum, seen, env);
         }
         if !holders.contains(&self.me.node) {
             // Always the same holder for the same key, so that a session meets its own writes.
@@ -232,59 +284,123 @@ impl Ndc {
                 self.calls.note_sent(to, number);
                 env.append(|| Record::Sent(to, number));
             }
-            self.calls.begin(id, env.now_ns, 1, Object::default());
+            self.calls.begin(id, env.now_ns, 1, Gathered::Object(Object::default()));
             return env.send(to, Message::Request { id, key, request: Box::new(as_request(call, number)) });
         }
         match call {
-            Call::Read { quorum, .. } => self.read(id, key, *quorum, env),
-            Call::Write { value, delete, context, .. } => {
-                self.write(id, self.state.delta(key, *value, *delete, (*context).clone()), env);
+            Call::Read { level, quorum, .. } => self.read(id, key, *level, *quorum, env),
+            Call::Write { value, delete, context, seen, .. } => {
+                let delta = self.state.delta(key, *value, *delete, (*context).clone());
+                self.write(id, delta, *seen, env);
             }
+        }
+    }
+
+    /// A client reads at an ordered level. The answer always comes from this replica's view, which only grows, so that
+    /// the session's reads stay in order: to answer for several replicas, or for a session that has been elsewhere, the
+    /// view first has to come as far as theirs.
+    fn read_in_order(
+        &mut self,
+        id: RequestId,
+        key: Key,
+        level: Level,
+        quorum: u16,
+        seen: Option<&Frontiers>,
+        env: &mut Env<'_, Ndc>,
+    ) {
+        let view = match view_of(level, key) {
+            Ok(Some(view)) if self.config.views == Views::All => view,
+            _ => return env.refuse(id.call, Refusal::Level),
+        };
+        if quorum > 1 && self.config.defects.has(Defect::NaiveQuorumRead) {
+            return self.read(id, key, level, quorum, env);
+        }
+        let moves = seen.is_some();
+        let seen = seen.cloned().unwrap_or_default();
+        let read = InOrder { call: id.call, key, view, seen, moves, since_ns: env.now_ns };
+        if quorum == 1 {
+            self.answer_in_order(read, env);
+        } else if self.calls.begin(id, env.now_ns, quorum - 1, Gathered::InOrder(read)) {
+            env.broadcast(Message::Request { id, key, request: Box::new(Request::Frontiers) });
+        }
+    }
+
+    /// Answers a read in order, now or when its view has come far enough.
+    fn answer_in_order(&mut self, read: InOrder, env: &mut Env<'_, Ndc>) {
+        let frontiers = self.state.frontiers();
+        if !frontiers.covers(&read.seen, read.view) {
+            return self.calls.park(read);
+        }
+        let Object { versions, context } = self.state.filled(read.key, Some(read.view));
+        let seen = read.moves.then(|| {
+            let mut seen = read.seen;
+            seen.raise_all(frontiers, read.view);
+            seen
+        });
+        env.answer_read(read.call, versions.iter().copied(), context, seen);
+    }
+
+    /// Answers the reads whose view has come far enough.
+    fn answer_ready(&mut self, env: &mut Env<'_, Ndc>) {
+        if self.calls.has_parked() {
+            let ready = self.calls.ready(self.state.frontiers());
+            ready.into_iter().for_each(|read| self.answer_in_order(read, env));
         }
     }
 
     /// Another node passes on a call of one of its clients, or asks for this replica's part of a quorum read.
     fn serve(&mut self, from: NodeId, id: RequestId, key: Key, request: &Request, env: &mut Env<'_, Ndc>) {
         match request {
-            Request::Read { quorum: 1, .. } => {
-                let object = self.state.filled(key);
+            Request::Read { level, quorum: 1 } => {
+                let Ok(view) = view_of(*level, key) else { return };
+                let object = self.state.filled(key, view);
                 let reply = Reply::Read { versions: object.versions, context: object.context };
                 env.send(from, Message::Reply { id, reply: Box::new(reply) });
             }
-            Request::Read { quorum, .. } => self.read(id, key, *quorum, env),
+            Request::Read { level, quorum } => self.read(id, key, *level, *quorum, env),
+            Request::Frontiers => {
+                let reply = Reply::Frontiers(self.state.frontiers().clone());
+                env.send(from, Message::Reply { id, reply: Box::new(reply) });
+            }
             Request::Write { number, value, delete, context } => {
                 if self.calls.note_served(from, *number) {
                     env.append(|| Record::Served(from, *number));
-                    self.write(id, self.state.delta(key, *value, *delete, context.clone()), env);
+                    self.write(id, self.state.delta(key, *value, *delete, context.clone()), None, env);
                 }
             }
         }
     }
 
     fn take_reply(&mut self, from: NodeId, id: RequestId, reply: &Reply, env: &mut Env<'_, Ndc>) {
-        let done = self.calls.reply(id, from, |gathered| {
-            if let Reply::Read { versions, context } = reply {
-                gathered.merge(None, Side { versions, context, dot: None, clock: None }, |_| ());
+        let done = self.calls.reply(id, from, |gathered| match (gathered, reply) {
+            (Gathered::Object(object), Reply::Read { versions, context }) => {
+                let side = Side { versions, context, dot: None, basis: Basis::Nothing };
+                object.merge(Basis::Nothing, side, |_| ());
             }
+            (Gathered::InOrder(read), Reply::Frontiers(frontiers)) => read.seen.raise_all(frontiers, read.view),
+            _ => {}
         });
-        if let Some(object) = done {
-            match reply {
-                Reply::Read { .. } => self.answer_read(id, object, env),
+        match done {
+            Some(Gathered::Object(object)) => match reply {
                 Reply::Wrote => env.answer_write(id.call, None),
-            }
+                _ => self.answer_read(id, object, env),
+            },
+            Some(Gathered::InOrder(read)) => self.answer_in_order(read, env),
+            None => {}
         }
     }
 
     /// This replica holds `key` and sees to it that `quorum` holders contribute to the read.
-    fn read(&mut self, id: RequestId, key: Key, quorum: u16, env: &mut Env<'_, Ndc>) {
-        let object = self.state.filled(key);
+    fn read(&mut self, id: RequestId, key: Key, level: Level, quorum: u16, env: &mut Env<'_, Ndc>) {
+        let Ok(view) = view_of(level, key) else { return };
+        let object = self.state.filled(key, view);
         if quorum == 1 {
             return self.answer_read(id, object, env);
         }
-        if self.calls.begin(id, env.now_ns, quorum - 1, object) {
+        if self.calls.begin(id, env.now_ns, quorum - 1, Gathered::Object(object)) {
             let me = self.me.node;
             let others = self.state.placement().holders(key).iter().copied().filter(|node| *node != me);
-            let request = Request::Read { level: Level::Eventual, quorum: 1 };
+            let request = Request::Read { level, quorum: 1 };
             env.multicast(others, Message::Request { id, key, request: Box::new(request) });
         }
     }
@@ -299,7 +415,7 @@ impl Ndc {
     }
 
     /// A write for a key that this replica holds gets its dot, is stored, sent on and answered.
-    fn write(&mut self, id: RequestId, delta: Delta, env: &mut Env<'_, Ndc>) {
+    fn write(&mut self, id: RequestId, delta: Delta, seen: Option<&Frontiers>, env: &mut Env<'_, Ndc>) {
         let me = self.me.node;
         env.observe(Observation::Wrote { call: id.call, dot: delta.dot });
         env.append(|| Record::Received(delta.clone()));
@@ -308,7 +424,13 @@ impl Ndc {
         let others = self.state.placement().holders(key).iter().copied().filter(|node| *node != me);
         env.multicast(others, Message::Update(delta));
         if id.node == me {
-            env.answer_write(id.call, None);
+            // Wherever the session goes, it will see its own write.
+            let seen = seen.filter(|_| self.config.views == Views::All).map(|seen| {
+                let (mut seen, reach) = (seen.clone(), self.state.frontiers().reach(self.me));
+                (0..).zip(reach).for_each(|(view, counter)| seen.raise(self.me, view, counter));
+                seen
+            });
+            env.answer_write(id.call, seen);
         } else {
             env.send(id.node, Message::Reply { id, reply: Box::new(Reply::Wrote) });
         }

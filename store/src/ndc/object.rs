@@ -10,7 +10,7 @@ use std::ops::Deref;
 
 use smallvec::SmallVec;
 
-use crate::clock::NodeClock;
+use super::frontier::Basis;
 use crate::contract::{Dot, ReplicaId, Value, Version};
 
 /// For one key: all of an origin's writes to it up to a counter have been seen.
@@ -51,10 +51,10 @@ impl Context {
         self.0.len()
     }
 
-    /// Drops what `clock` implies: entries up to its base. The sparse rest of the clock implies nothing, since
-    /// an entry also speaks for the counters below.
-    pub fn strip(&mut self, clock: &NodeClock) {
-        self.0.retain(|seen| seen.counter > clock.base(seen.origin));
+    /// Drops what `basis` implies. The sparse rest of a clock implies nothing, since an entry also speaks for the
+    /// counters below.
+    pub fn strip(&mut self, basis: Basis<'_>) {
+        self.0.retain(|seen| seen.counter > basis.base(seen.origin));
     }
 }
 
@@ -139,8 +139,8 @@ pub struct Side<'a> {
     pub context: &'a Context,
     /// A write that it has seen beside the context.
     pub dot: Option<Dot>,
-    /// The clock of the node where the object was stripped; absent when the context is whole.
-    pub clock: Option<&'a NodeClock>,
+    /// What was left out of the context where the object was stripped.
+    pub basis: Basis<'a>,
 }
 
 impl Side<'_> {
@@ -151,7 +151,7 @@ impl Side<'_> {
         self.context.covers(dot)
             || self.dot.is_some_and(covers)
             || shown_of(self.versions, dot.origin).is_some_and(covers)
-            || self.clock.is_some_and(|clock| clock.base(dot.origin) >= dot.counter)
+            || self.basis.base(dot.origin) >= dot.counter
     }
 }
 
@@ -176,12 +176,12 @@ impl Object {
         self.versions.is_empty() && self.context.is_empty()
     }
 
-    /// Merges `other` into this object, whose context is filled from `clock`: a version stays that both have,
+    /// Merges `other` into this object, whose context is filled from `basis`: a version stays that both have,
     /// or that one has and the other has not seen; what either has seen is seen.
     ///
     /// Commutative, associative and idempotent over whole objects.
-    pub fn merge(&mut self, clock: Option<&NodeClock>, other: Side<'_>, mut change: impl FnMut(Change)) {
-        let own = Side { versions: &self.versions, context: &self.context, dot: None, clock };
+    pub fn merge(&mut self, basis: Basis<'_>, other: Side<'_>, mut change: impl FnMut(Change)) {
+        let own = Side { versions: &self.versions, context: &self.context, dot: None, basis };
         let mut gone: SmallVec<[Dot; 4]> = SmallVec::new();
         let mut fresh: SmallVec<[Version; 4]> = SmallVec::new();
         // Both lists are in the order of the dots.
@@ -250,9 +250,9 @@ impl Object {
         self.versions.place(dot.origin).is_ok_and(|at| self.versions[at].dot.counter >= dot.counter)
     }
 
-    /// Drops context that `clock` or a version implies.
-    pub fn strip(&mut self, clock: &NodeClock) {
-        self.context.strip(clock);
+    /// Drops context that `basis` or a version implies.
+    pub fn strip(&mut self, basis: Basis<'_>) {
+        self.context.strip(basis);
         let Object { versions, context } = self;
         context.0.retain(|seen| shown_of(versions, seen.origin).is_none_or(|shown| shown.counter < seen.counter));
     }
@@ -269,14 +269,14 @@ impl Object {
         }
     }
 
-    /// Raises the context to the base of `clock` for each of `origins` and to every version: the inverse of
+    /// Raises the context to what `basis` implies of each of `origins` and to every version: the inverse of
     /// stripping.
-    pub fn fill(&mut self, clock: &NodeClock, origins: impl IntoIterator<Item = ReplicaId>) {
+    pub fn fill(&mut self, basis: Basis<'_>, origins: impl IntoIterator<Item = ReplicaId>) {
         for version in self.versions.iter() {
             self.context.raise(version.dot.origin, version.dot.counter);
         }
         for origin in origins {
-            let base = clock.base(origin);
+            let base = basis.base(origin);
             if base > self.context.counter(origin) {
                 self.context.raise(origin, base);
             }

@@ -1,80 +1,40 @@
 //! What a replica knows, and how that changes: writes, deltas, anti-entropy, clean-up. No messages leave from
 //! here, so that a replica that starts can play its log again through the same code.
 
+use std::sync::Arc;
+
 use crate::clock::NodeClock;
-use crate::contract::{Dot, Key, Level, Levels, Observation, ReplicaId, Value};
-use crate::key_table::KeyTable;
+use crate::contract::{Dot, Key, Level, Levels, Observation, ReplicaId, Value, Version};
 use crate::placement::Placement;
 
-use super::memory::{DotKeyMap, Watermarks};
+use super::eventual::{Eventual, eventual_and};
+use super::frontier::{Basis, Frontiers, VIEWS};
+use super::memory::Watermarks;
 use super::message::{Delta, Pull, Repair, RepairItem};
-use super::object::{Change, Context, Object, Side, version_of};
+use super::object::{Context, Object};
+use super::ordered::Ordered;
 
 /// A replica's knowledge. Everything but the watermarks, which are only a saving, follows from its log.
 #[derive(Clone, Debug)]
 pub struct State {
     me: ReplicaId,
     placement: Placement,
-    /// Every write whose record has arrived (NC).
-    clock: NodeClock,
-    /// Stripped objects by key (ST); no entry for an object without versions and context.
-    objects: KeyTable<Object>,
-    /// The keys of writes that some peer may miss (DKM).
-    dot_keys: DotKeyMap,
+    eventual: Eventual,
+    /// Absent when only the eventual view is kept.
+    ordered: Option<Ordered>,
     /// What peers are known to hold (WM).
     watermarks: Watermarks,
-    /// Keys whose object carries context, and perhaps some that no longer do (NSK, not stripped keys).
-    unstripped: KeyList,
-}
-
-/// Keys, each once, in the order of their coming.
-#[derive(Clone, Debug, Default)]
-struct KeyList {
-    keys: Vec<Key>,
-    /// By the key's number: the key is listed. Not a part of the object, which is one cache line as it is.
-    listed: Vec<bool>,
-}
-
-impl KeyList {
-    fn contains(&self, key: Key) -> bool {
-        self.listed.get(key.index() as usize).is_some_and(|listed| *listed)
-    }
-
-    fn insert(&mut self, key: Key) {
-        let index = key.index() as usize;
-        if index >= self.listed.len() {
-            self.listed.resize(index + 1, false);
-        }
-        if !std::mem::replace(&mut self.listed[index], true) {
-            self.keys.push(key);
-        }
-    }
-
-    /// Takes all keys out.
-    fn take(&mut self) -> Vec<Key> {
-        self.listed.fill(false);
-        std::mem::take(&mut self.keys)
-    }
-}
-
-/// Two states are equal when they know and show the same; the rest is memory that comes and goes.
-impl PartialEq for State {
-    fn eq(&self, other: &State) -> bool {
-        self.me == other.me && self.clock == other.clock && self.objects == other.objects
-    }
 }
 
 impl State {
-    /// A replica that knows nothing.
-    pub fn new(me: ReplicaId, placement: Placement) -> State {
+    /// A replica that knows nothing. `room_bytes` is how much may wait at each ordered view; absent: there are none.
+    pub fn new(me: ReplicaId, placement: Placement, room_bytes: Option<u64>) -> State {
         State {
             me,
             placement,
-            clock: NodeClock::default(),
-            objects: KeyTable::default(),
-            dot_keys: DotKeyMap::default(),
+            eventual: Eventual::default(),
+            ordered: room_bytes.map(Ordered::new),
             watermarks: Watermarks::default(),
-            unstripped: KeyList::default(),
         }
     }
 
@@ -83,82 +43,92 @@ impl State {
         &self.placement
     }
 
-    /// What is known.
-    pub fn clock(&self) -> &NodeClock {
-        &self.clock
-    }
-
-    /// The object of `key`, if one is stored.
-    pub fn object(&self, key: Key) -> Option<&Object> {
-        self.objects.get(key)
-    }
-
     /// The stored objects, in the order of the keys' numbers.
     pub fn objects(&self) -> impl Iterator<Item = (Key, &Object)> {
-        self.objects.iter()
+        self.eventual.objects.iter()
     }
 
     /// Number of entries of the dot-key map.
     pub fn dot_keys(&self) -> usize {
-        self.dot_keys.len()
+        self.eventual.dot_keys.len()
     }
 
     /// Number of keys waiting to be stripped.
     pub fn unstripped(&self) -> usize {
-        self.unstripped.keys.len()
+        self.eventual.unstripped.len()
     }
 
-    /// The object of `key` with its whole context, for a client or another node.
-    pub fn filled(&self, key: Key) -> Object {
-        let mut object = self.object(key).cloned().unwrap_or_default();
+    /// The ordered views, if any are kept.
+    pub fn ordered(&self) -> Option<&Ordered> {
+        self.ordered.as_ref()
+    }
+
+    /// How far the ordered views have come.
+    ///
+    /// # Panics
+    /// When none are kept: the host never asks for a level that is not served.
+    pub fn frontiers(&self) -> &Frontiers {
+        &self.ordered.as_ref().expect("ordered views are kept").frontiers
+    }
+
+    /// The object of `key` with its whole context, for a client or another node; in an ordered view or the eventual one.
+    pub fn filled(&self, key: Key, view: Option<usize>) -> Object {
+        let mut object = self.object(key, view).cloned().unwrap_or_default();
         // Only holders take in writes to the key.
-        let origins = self.clock.iter().map(|(origin, _)| origin);
-        object.fill(&self.clock, origins.filter(|origin| self.placement.holds(origin.node, key)));
+        let origins = self.eventual.clock.iter().map(|(origin, _)| origin);
+        object.fill(self.basis(view), origins.filter(|origin| self.placement.holds(origin.node, key)));
         object
+    }
+
+    fn object(&self, key: Key, view: Option<usize>) -> Option<&Object> {
+        let apart = view.and_then(|view| self.ordered.as_ref()?.apart(view, key));
+        apart.or_else(|| self.eventual.objects.get(key))
+    }
+
+    fn basis(&self, view: Option<usize>) -> Basis<'_> {
+        view.map_or(Basis::Clock(&self.eventual.clock), |view| Basis::View(self.frontiers(), view))
+    }
+
+    /// Every version that reads at `level` return.
+    pub fn visible(&self, level: Level, each: &mut dyn FnMut(Key, Version)) {
+        let view_of = |key| super::frontier::view_of(level, key);
+        for (key, object) in self.objects() {
+            let Ok(view) = view_of(key) else { continue };
+            let shown = view.and_then(|view| self.ordered.as_ref()?.apart(view, key)).unwrap_or(object);
+            shown.versions.iter().for_each(|version| each(key, *version));
+        }
+        // A view may still show what nothing is stored of otherwise, since it was deleted.
+        for view in (0..VIEWS).filter(|_| level != Level::Eventual) {
+            for (key, object) in self.ordered.iter().flat_map(|ordered| ordered.all_apart(view)) {
+                if view_of(key) == Ok(Some(view)) && self.eventual.objects.get(key).is_none() {
+                    object.versions.iter().for_each(|version| each(key, *version));
+                }
+            }
+        }
     }
 
     /// The next write of this replica, as it is to be replicated; [`State::receive`] makes it known here.
     pub fn delta(&self, key: Key, value: Value, delete: bool, context: Context) -> Delta {
-        let dot = Dot { origin: self.me, counter: self.clock.base(self.me) + 1 };
-        Delta { dot, key, value, delete, context }
+        let dot = Dot { origin: self.me, counter: self.eventual.clock.base(self.me) + 1 };
+        // A replica's own writes never wait, so the views' last writes are the last ones.
+        let reach = self.ordered.as_ref().map(|ordered| ordered.frontiers.reach(self.me)).unwrap_or_default();
+        let before = |view: usize| if view <= key.priority() as usize { reach[view] } else { 0 };
+        Delta { dot, key, value, delete, context, before: [before(1), before(2), before(3)] }
     }
 
-    /// Takes in one write, an own or another's; false for a second copy, which changes nothing.
+    /// Takes in one write, an own or another's; false when it changes nothing.
     pub fn receive(&mut self, delta: &Delta, observe: &mut impl FnMut(Observation)) -> bool {
-        let Delta { dot, key, .. } = *delta;
-        let version = version_of(dot, delta.value, delta.delete);
-        // The dot is added also when the stored object supersedes the write: it has arrived all the same.
-        let (object, base) = if delta.context.is_empty() {
-            // A blind merge does not ask the clock, which may have the dot already.
-            let Some(base) = self.clock.insert(dot) else { return false };
-            observe(Observation::Known(dot));
-            let object = self.objects.get_or_insert_with(key, Object::default);
-            object.merge_blind(dot, version, |change| observe(seen(change)));
-            (object, base)
-        } else {
-            if self.clock.contains(dot) {
-                return false;
-            }
-            observe(Observation::Known(dot));
-            let object = self.objects.get_or_insert_with(key, Object::default);
-            let side = Side { versions: version.as_slice(), context: &delta.context, dot: Some(dot), clock: None };
-            // The clock does not have the dot yet: if it had, the stored object would seem to have seen the write.
-            object.merge(Some(&self.clock), side, |change| observe(seen(change)));
-            (object, self.clock.insert(dot).expect("it was not known"))
+        let Some(ordered) = &mut self.ordered else {
+            return self.eventual.receive(delta, Levels::only(Level::Eventual), observe);
         };
-        if base < dot.counter && !object.implies(dot) {
-            object.context.raise(dot.origin, dot.counter);
-        }
-        self.dot_keys.push(dot, key);
-        if !object.context.is_empty() || object.versions.is_empty() {
-            self.store_stripped(key);
-        }
-        true
+        let news = take_in(&mut self.eventual, ordered, delta, observe);
+        ordered.make_room(delta.dot, observe);
+        news
     }
 
     /// See [`crate::Replica::warm`].
     pub fn warm(&self, delta: &Delta, depth: u8) {
-        if let Some(object) = self.object(delta.key) {
+        if let Some(object) = self.eventual.objects.get(delta.key) {
             match depth {
                 0 => {
                     std::hint::black_box(object.context.len());
@@ -168,92 +138,133 @@ impl State {
         }
     }
 
-    /// What the sender of `pull` misses.
+    /// The question for what this replica misses.
+    pub fn pull(&self, round: u64) -> Pull {
+        let stub = |ordered: &Ordered| {
+            let stubs = ordered.waiting.iter().filter(|(_, waiter)| waiter.delta.is_none());
+            stubs.map(|(dot, _)| dot).collect()
+        };
+        Pull {
+            from: self.me,
+            round,
+            clock: self.eventual.clock.clone(),
+            frontiers: self.ordered.as_ref().map(|ordered| ordered.frontiers.clone()).unwrap_or_default(),
+            stubs: self.ordered.as_ref().filter(|ordered| ordered.waiting.stubs() > 0).map(stub).unwrap_or_default(),
+        }
+    }
+
+    /// What the sender of `pull` misses: writes that wait here, too, as they are, and the objects of all others.
+    /// What the sender knows waits there or is reflected, but for the stubs that it names.
     pub fn answer(&mut self, pull: &Pull) -> Repair {
+        let Eventual { clock, dot_keys, .. } = &mut self.eventual;
+        let unknown = clock
+            .iter()
+            .flat_map(|(origin, _)| clock.missing_in(&pull.clock, origin).map(move |counter| Dot { origin, counter }));
+        let stubs = pull.stubs.iter().copied().filter(|dot| clock.contains(*dot));
         let mut missing: Vec<(Key, Dot)> = Vec::new();
-        for (origin, _) in self.clock.iter() {
-            for counter in self.clock.missing_in(&pull.clock, origin) {
-                let dot = Dot { origin, counter };
-                // No key: a write that is not for this node, or one that every holder has.
-                if let Some(key) = self.dot_keys.key(dot)
-                    && self.placement.holds(pull.from.node, key)
-                {
-                    missing.push((key, dot));
-                }
+        let mut deltas: Vec<Arc<Delta>> = Vec::new();
+        for dot in unknown.chain(stubs) {
+            let waiter = self.ordered.as_ref().and_then(|ordered| ordered.waiting.get(dot));
+            if let Some(delta) = waiter.and_then(|waiter| waiter.delta.as_ref()) {
+                deltas.push(delta.clone());
+            } else if let Some(key) = waiter.map(|waiter| waiter.key).or_else(|| dot_keys.key(dot))
+                && self.placement.holds(pull.from.node, key)
+            {
+                // No key: a write that is not for that node, or one that every holder has.
+                missing.push((key, dot));
             }
         }
         missing.sort_unstable();
-        let items = missing
-            .chunk_by(|a, b| a.0 == b.0)
-            .map(|group| RepairItem {
-                key: group[0].0,
-                dots: group.iter().map(|(_, dot)| *dot).collect(),
-                object: self.object(group[0].0).cloned().unwrap_or_default(),
-            })
-            .collect();
+        let items = missing.chunk_by(|a, b| a.0 == b.0).map(|group| self.item(group, pull)).collect();
+        let frontiers = self.ordered.as_ref().map(|ordered| &ordered.frontiers);
         let mut watermarks = self.watermarks.clone();
-        watermarks.learn_clock(self.me, &self.clock);
-        Repair { from: self.me, round: pull.round, clock: self.clock.clone(), watermarks, items }
+        watermarks.learn_clock(self.me, &self.eventual.clock, frontiers);
+        Repair {
+            from: self.me,
+            round: pull.round,
+            clock: self.eventual.clock.clone(),
+            watermarks,
+            frontiers: frontiers.cloned().unwrap_or_default(),
+            deltas,
+            items,
+        }
+    }
+
+    /// The object of a key of which the sender of `pull` misses these writes: once for all views that see it alike.
+    fn item(&self, missing: &[(Key, Dot)], pull: &Pull) -> RepairItem {
+        let key = missing[0].0;
+        let dots = missing.iter().map(|(_, dot)| *dot);
+        let stored = || self.eventual.objects.get(key).cloned().unwrap_or_default();
+        let mut item = RepairItem {
+            key,
+            dots: dots.clone().collect(),
+            object: Object::default(),
+            eventual: dots.clone().any(|dot| !pull.clock.contains(dot)),
+            same: [false; VIEWS],
+            apart: Vec::new(),
+        };
+        if let Some(ordered) = &self.ordered {
+            let is_ahead = |dot: Dot, view: usize| {
+                pull.frontiers.frontier(dot.origin, view) < dot.counter
+                    && dot.counter <= ordered.frontiers.frontier(dot.origin, view)
+            };
+            for view in (0..=key.priority() as usize).filter(|view| dots.clone().any(|dot| is_ahead(dot, *view))) {
+                match ordered.apart(view, key) {
+                    Some(object) => item.apart.push((view, object.clone())),
+                    None => item.same[view] = true,
+                }
+            }
+        }
+        if item.eventual || item.same.contains(&true) {
+            item.object = stored();
+        }
+        item
     }
 
     /// True when `repair` says something that is not known yet, watermarks aside.
     pub fn is_news(&self, repair: &Repair) -> bool {
-        !repair.items.is_empty() || repair.clock.base(repair.from) > self.clock.base(repair.from)
+        let is_ahead = |ordered: &Ordered| (0..VIEWS).any(|view| !ordered.frontiers.covers(&repair.frontiers, view));
+        !repair.items.is_empty()
+            || !repair.deltas.is_empty()
+            || repair.clock.base(repair.from) > self.eventual.clock.base(repair.from)
+            || self.ordered.as_ref().is_some_and(is_ahead)
     }
 
-    /// Takes in an answer to a pull, however late.
+    /// Takes in an answer to a pull, however late: all views in one step.
     pub fn absorb(&mut self, repair: &Repair, observe: &mut impl FnMut(Observation)) {
-        for item in &repair.items {
-            for dot in item.dots.iter().filter(|dot| !self.clock.contains(**dot)) {
-                observe(Observation::Known(*dot));
+        match &mut self.ordered {
+            None => {
+                let levels = Levels::only(Level::Eventual);
+                let items = repair.items.iter();
+                items.for_each(|item| self.eventual.absorb(item, &repair.clock, levels, observe));
+                // The sender has all of its own writes, so the gaps that are left are writes to keys not held here.
+                self.eventual.clock.raise(repair.from, repair.clock.base(repair.from));
             }
-            let side = Side {
-                versions: &item.object.versions,
-                context: &item.object.context,
-                dot: None,
-                // The sender's clock: what this replica knows says nothing about the sender's object.
-                clock: Some(&repair.clock),
-            };
-            let object = self.objects.get_or_insert_with(item.key, Object::default);
-            object.merge(Some(&self.clock), side, |change| observe(seen(change)));
-            // After the merge, and key by key: the base cannot pass a write to a key that is still to be merged.
-            for dot in &item.dots {
-                self.clock.insert(*dot);
-                self.dot_keys.insert(*dot, item.key);
-            }
+            Some(ordered) => follow(&mut self.eventual, ordered, repair, observe),
         }
-        // The sender has all of its own writes, so the gaps that are left are writes to keys not held here.
-        self.clock.raise(repair.from, repair.clock.base(repair.from));
         // What the sender's clock said about the objects stays with them where the own clock does not say it.
-        let ahead: Vec<ReplicaId> = repair
-            .clock
-            .iter()
-            .filter(|(origin, known)| known.base() > self.clock.base(*origin))
-            .map(|(origin, _)| origin)
-            .collect();
+        let own = &self.eventual.clock;
+        let ahead = repair.clock.iter().filter(|(origin, known)| known.base() > own.base(*origin));
+        let ahead: Vec<ReplicaId> = ahead.map(|(origin, _)| origin).collect();
         for item in &repair.items {
             let origins = ahead.iter().copied().filter(|origin| self.placement.holds(origin.node, item.key));
-            let object = self.objects.get_mut(item.key).expect("merged above");
-            object.fill(&repair.clock, origins);
-            self.store_stripped(item.key);
+            self.eventual.keep(item.key, &repair.clock, origins);
         }
         self.watermarks.learn(&repair.watermarks);
-        self.watermarks.learn_clock(repair.from, &repair.clock);
+        let frontiers = self.ordered.is_some().then_some(&repair.frontiers);
+        self.watermarks.learn_clock(repair.from, &repair.clock, frontiers);
     }
 
     /// Remembers what the sender of `pull` holds.
     pub fn note(&mut self, pull: &Pull) {
-        self.watermarks.learn_clock(pull.from, &pull.clock);
+        let frontiers = self.ordered.is_some().then_some(&pull.frontiers);
+        self.watermarks.learn_clock(pull.from, &pull.clock, frontiers);
     }
 
     /// Strips what has become implied, and forgets the keys of writes that every holder has.
     pub fn clean_up(&mut self, members: &[ReplicaId]) {
-        for key in self.unstripped.take() {
-            if self.objects.get(key).is_some() {
-                self.store_stripped(key);
-            }
-        }
-        let State { me, placement, dot_keys, watermarks, .. } = self;
+        self.eventual.strip();
+        let State { me, placement, eventual: Eventual { dot_keys, .. }, watermarks, .. } = self;
         let others = || members.iter().filter(|member| *member != me);
         let everywhere = |origin| others().map(|peer| watermarks.base(*peer, origin)).min().unwrap_or(u64::MAX);
         if placement.is_full() {
@@ -271,41 +282,121 @@ impl State {
         }
     }
 
-    /// Strips the object of `key` and keeps it only if something is left.
-    fn store_stripped(&mut self, key: Key) {
-        let object = self.objects.get_mut(key).expect("there is something to strip");
-        object.strip(&self.clock);
-        if object.is_empty() {
-            self.objects.remove(key);
-        } else if !object.context.is_empty() {
-            // An object without versions but with context stays: it stands for a delete that late writes meet.
-            self.unstripped.insert(key);
-        }
-    }
-
     /// See [`crate::Replica::assert_invariants`].
     pub fn assert_invariants(&self) {
-        let own = self.clock.iter().find(|(origin, _)| *origin == self.me);
+        let Eventual { clock, objects, unstripped, .. } = &self.eventual;
+        let own = clock.iter().find(|(origin, _)| *origin == self.me);
         assert!(own.is_none_or(|(_, known)| known.base() == known.max()), "{}: a gap in the own writes", self.me);
-        for (key, object) in self.objects.iter() {
+        for (key, object) in objects.iter() {
             assert!(!object.is_empty(), "{}: {key:?} stores nothing", self.me);
             assert!(self.placement.holds(self.me.node, key), "{}: {key:?} belongs to others", self.me);
             assert!(object.versions.is_sorted_by(|a, b| a.dot < b.dot), "{}: {key:?} out of order", self.me);
             assert!(
-                object.versions.iter().all(|version| self.clock.contains(version.dot)),
+                object.versions.iter().all(|version| clock.contains(version.dot)),
                 "{}: {key:?} shows a write that is not known",
                 self.me
             );
-            let listed = self.unstripped.contains(key);
+            let listed = unstripped.contains(key);
             assert!(object.context.is_empty() || listed, "{}: the context of {key:?} will never be stripped", self.me);
+        }
+        if let Some(ordered) = &self.ordered {
+            ordered.assert_invariants(self.me);
+            for (origin, known) in clock.iter() {
+                let mut reflected = NodeClock::default();
+                reflected.raise(origin, ordered.frontiers.frontier(origin, 0));
+                let waits = |counter| ordered.waiting.get(Dot { origin, counter }).is_some();
+                let mut beyond = clock.missing_in(&reflected, origin);
+                assert!(beyond.all(waits), "{}: a write of {origin} is neither reflected nor waits", self.me);
+                assert!(ordered.frontiers.frontier(origin, 0) <= known.base(), "{}: a view shows a gap", self.me);
+            }
         }
     }
 }
 
-/// What a change to an object means for readers.
-fn seen(change: Change) -> Observation {
-    match change {
-        Change::Shown(version) => Observation::Visible { levels: Levels::only(Level::Eventual), dot: version.dot },
-        Change::Hidden(dot) => Observation::Hidden { levels: Levels::only(Level::Eventual), dot },
+/// Takes in one write where ordered views are kept; false when it changes nothing. If it has to wait, it does so with
+/// its delta, for which room is still to be made.
+fn take_in(
+    eventual: &mut Eventual,
+    ordered: &mut Ordered,
+    delta: &Delta,
+    observe: &mut impl FnMut(Observation),
+) -> bool {
+    let Delta { dot, key, .. } = *delta;
+    if eventual.clock.contains(dot) {
+        // Known already; but it may be what a view waits for.
+        let is_stub = ordered.waiting.get(dot).is_some_and(|waiter| waiter.delta.is_none());
+        if is_stub {
+            ordered.waiting.insert(dot, key, Some(Arc::new(delta.clone())));
+            ordered.drain(dot.origin, observe);
+        }
+        return is_stub;
+    }
+    let priority = key.priority() as usize;
+    let turn = ordered.turn(delta);
+    // Where it has to wait, the object stays as it is.
+    (0..turn).for_each(|view| ordered.part(view, key, eventual.objects.get(key)));
+    let common = (turn..=priority).filter(|view| ordered.apart(*view, key).is_none());
+    eventual.receive(delta, eventual_and(common, priority), observe);
+    for view in turn..=priority {
+        ordered.apply(view, delta, observe);
+        ordered.advance(view, dot.origin, dot.counter);
+    }
+    if turn > 0 {
+        ordered.wait(dot, key, Some(Arc::new(delta.clone())));
+    }
+    if ordered.waiting.any_of(dot.origin) {
+        ordered.drain(dot.origin, observe);
+    }
+    true
+}
+
+/// Takes in an answer to a pull where ordered views are kept: merges what it brings, then moves the frontiers to
+/// where the sender's were, then gives what waits its turn.
+fn follow(eventual: &mut Eventual, ordered: &mut Ordered, repair: &Repair, observe: &mut impl FnMut(Observation)) {
+    for delta in &repair.deltas {
+        take_in(eventual, ordered, delta, observe);
+    }
+    let follows = ordered.can_follow(repair);
+    let followed = || (0..VIEWS).filter(|view| follows[*view]);
+    // What waits comes before the sender's objects: those may have seen it overwritten.
+    followed().for_each(|view| ordered.catch_up(view, &repair.frontiers, observe));
+    for item in &repair.items {
+        let key = item.key;
+        let priority = key.priority() as usize;
+        let are_passed = |dot: &Dot| repair.frontiers.frontier(dot.origin, 0) >= dot.counter;
+        let is_common = follows[0]
+            && item.eventual
+            && (0..=priority).all(|view| item.same[view] && ordered.apart(view, key).is_none())
+            && item.dots.iter().all(are_passed);
+        if is_common {
+            eventual.absorb(item, &repair.clock, eventual_and(0..=priority, priority), observe);
+            continue;
+        }
+        (0..=priority).for_each(|view| ordered.part(view, key, eventual.objects.get(key)));
+        let new = |dot: &&Dot| !eventual.clock.contains(**dot);
+        item.dots.iter().filter(new).for_each(|dot| ordered.wait(*dot, key, None));
+        if item.eventual {
+            eventual.absorb(item, &repair.clock, Levels::only(Level::Eventual), observe);
+        }
+        for view in followed() {
+            if let Some(object) = item.object_of(view) {
+                ordered.absorb(view, key, object, &repair.frontiers, observe);
+            }
+        }
+    }
+    // The narrowest view first: a write that the first one has passed is forgotten.
+    for view in (0..VIEWS).rev().filter(|view| follows[*view]) {
+        for (origin, reach) in repair.frontiers.iter() {
+            ordered.advance(view, origin, reach[view]);
+        }
+    }
+    for item in &repair.items {
+        (0..VIEWS).for_each(|view| ordered.unite(view, item.key));
+    }
+    for (origin, _) in repair.clock.iter() {
+        ordered.drain(origin, observe);
+    }
+    for delta in &repair.deltas {
+        ordered.make_room(delta.dot, observe);
     }
 }

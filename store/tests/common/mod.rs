@@ -467,7 +467,7 @@ fn visible<R: Replica>(replica: &R) -> Vec<(Version, Key)> {
 }
 
 fn gauges<R: Replica>(replica: &R) -> Vec<u64> {
-    let mut gauges = vec![0; R::GAUGES.len()];
+    let mut gauges = Vec::new();
     replica.gauges(&mut gauges);
     gauges
 }

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_store::ndc::object::Context;
-use kvsim_store::ndc::{Config, Message, Ndc, Timer};
+use kvsim_store::ndc::{Config, Defects, Message, Ndc, Timer, Views};
 use kvsim_store::placement::Placement;
 use kvsim_store::{CallId, Dot, Key, NodeId, Refusal, Replica, Stream, Value};
 
@@ -121,7 +121,14 @@ impl World {
     pub fn new(seed: u64, style: Style, loud: bool) -> World {
         let Style { nodes, copies, .. } = style;
         let placement = if copies == nodes { Placement::all(nodes) } else { Placement::ring(nodes, copies) };
-        let config = Config { placement, anti_entropy_ns: Some(1_000_000), strip_ns: 1_000_000 };
+        let config = Config {
+            placement,
+            anti_entropy_ns: Some(1_000_000),
+            strip_ns: 1_000_000,
+            views: Views::Eventual,
+            buffer_bytes: 0,
+            defects: Defects::NONE,
+        };
         let net = Net::new(seed, nodes, config, alike, loud);
         net.say(|| format!("{style:?}"));
         let sessions =

@@ -1,0 +1,239 @@
+//! The ordered views: what of the known writes readers may see in order.
+//!
+//! The views share the objects of the eventual view. A view has an object of its own for a key only while a known
+//! write to the key has not had its turn there: then the view shows less than the eventual one. So at rest, and for
+//! all keys that nothing waits for, five views cost no more than one.
+//!
+//! **The rule.** A write has its turn at a view when the view reflects its predecessor there, the last write of its
+//! origin before it that the view carries. A write that has its turn at a view has it at all views above, too: their
+//! predecessors are no later.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::eventual::seen;
+use super::frontier::{Basis, Frontiers, VIEWS, levels_of};
+use super::message::{Delta, Repair};
+use super::object::{Object, Side, version_of};
+use super::waiting::Waiting;
+use crate::contract::{Dot, Key, Levels, Observation, ReplicaId};
+
+/// The state of the ordered views.
+#[derive(Clone, Debug)]
+pub struct Ordered {
+    /// How far they have come.
+    pub frontiers: Frontiers,
+    /// Known writes that some view does not reflect yet: all known writes beyond the first view's frontier.
+    pub waiting: Waiting,
+    /// By view and key, where the view shows less than the eventual one.
+    apart: [BTreeMap<Key, Apart>; VIEWS],
+    /// Room for waiting writes, in bytes per view.
+    room_bytes: u64,
+}
+
+/// A key's object in one view.
+#[derive(Clone, Debug)]
+struct Apart {
+    object: Object,
+    /// Known writes to the key that the view does not reflect yet. With the last one the object has had its time.
+    waits: u32,
+}
+
+impl Ordered {
+    pub fn new(room_bytes: u64) -> Ordered {
+        Ordered { frontiers: Frontiers::default(), waiting: Waiting::default(), apart: Default::default(), room_bytes }
+    }
+
+    /// The object of `key` in `view` where it is not that of the eventual view.
+    pub fn apart(&self, view: usize, key: Key) -> Option<&Object> {
+        self.apart[view].get(&key).map(|apart| &apart.object)
+    }
+
+    /// All objects of `view` that are not those of the eventual view.
+    pub fn all_apart(&self, view: usize) -> impl Iterator<Item = (Key, &Object)> {
+        self.apart[view].iter().map(|(key, apart)| (*key, &apart.object))
+    }
+
+    /// Number of objects kept beside those of the eventual view.
+    pub fn objects(&self) -> usize {
+        self.apart.iter().map(BTreeMap::len).sum()
+    }
+
+    /// The first view at which it is the turn of `delta`; the number of views that carry it when there is none.
+    pub fn turn(&self, delta: &Delta) -> usize {
+        let carried = delta.key.priority() as usize + 1;
+        (0..carried).find(|view| self.is_turn(delta, *view)).unwrap_or(carried)
+    }
+
+    fn is_turn(&self, delta: &Delta, view: usize) -> bool {
+        delta.predecessor(view) <= self.frontiers.frontier(delta.dot.origin, view)
+    }
+
+    /// Gives `view` an object of its own for `key`, at first that of the eventual view.
+    pub fn part(&mut self, view: usize, key: Key, eventual: Option<&Object>) {
+        let common = || Apart { object: eventual.cloned().unwrap_or_default(), waits: 0 };
+        self.apart[view].entry(key).or_insert_with(common);
+    }
+
+    /// The views that carry `dot`, a write to `key`, and do not reflect it.
+    fn behind(&self, dot: Dot, key: Key) -> impl Iterator<Item = usize> + use<'_> {
+        (0..=key.priority() as usize).filter(move |view| self.frontiers.frontier(dot.origin, *view) < dot.counter)
+    }
+
+    /// Lets a write that is new to this replica wait where it is not reflected; these views have their own objects.
+    pub fn wait(&mut self, dot: Dot, key: Key, delta: Option<Arc<Delta>>) {
+        for view in 0..=key.priority() as usize {
+            if self.frontiers.frontier(dot.origin, view) < dot.counter {
+                self.apart[view].get_mut(&key).expect("parted before").waits += 1;
+            }
+        }
+        self.waiting.insert(dot, key, delta);
+    }
+
+    /// It is the turn of a write at `view`, which has its own object for the key.
+    pub fn apply(&mut self, view: usize, delta: &Delta, observe: &mut impl FnMut(Observation)) {
+        let Some(apart) = self.apart[view].get_mut(&delta.key) else { return };
+        let levels = levels_of(view, delta.key.priority() as usize);
+        merge_delta(&mut apart.object, Basis::View(&self.frontiers, view), delta, levels, observe);
+    }
+
+    /// `view` reflects all writes that it carries of `origin` up to `counter`, one of them.
+    pub fn advance(&mut self, view: usize, origin: ReplicaId, counter: u64) {
+        let from = self.frontiers.frontier(origin, view) + 1;
+        self.frontiers.raise(origin, view, counter);
+        let passed: Vec<(u64, Key)> =
+            self.waiting.range(origin, view, from..=counter).map(|(counter, waiter)| (counter, waiter.key)).collect();
+        for (counter, key) in passed {
+            self.waiting.pass(Dot { origin, counter }, view);
+            let apart = self.apart[view].get_mut(&key).expect("a write waits");
+            apart.waits -= 1;
+            apart.object.strip(Basis::View(&self.frontiers, view));
+            self.unite(view, key);
+        }
+    }
+
+    /// Drops the view's own object for `key` when no write to the key waits: it is that of the eventual view again.
+    pub fn unite(&mut self, view: usize, key: Key) {
+        if self.apart[view].get(&key).is_some_and(|apart| apart.waits == 0) {
+            self.apart[view].remove(&key);
+        }
+    }
+
+    /// Gives all waiting writes of `origin` their turn whose turn it is.
+    pub fn drain(&mut self, origin: ReplicaId, observe: &mut impl FnMut(Observation)) {
+        // A write leaves the log when the first view has passed it, so that one comes last.
+        for view in (0..VIEWS).rev() {
+            while let Some(delta) = self.next_turn(view, origin) {
+                self.apply(view, &delta, observe);
+                self.advance(view, origin, delta.dot.counter);
+            }
+        }
+    }
+
+    /// The waiting write of `origin` whose turn it is at `view`.
+    fn next_turn(&self, view: usize, origin: ReplicaId) -> Option<Arc<Delta>> {
+        let (_, waiter) = self.waiting.next(origin, view, self.frontiers.frontier(origin, view))?;
+        waiter.delta.clone().filter(|delta| self.is_turn(delta, view))
+    }
+
+    /// Lets a write that still waits take room, or drops its delta.
+    pub fn make_room(&mut self, dot: Dot, observe: &mut impl FnMut(Observation)) {
+        let Some(key) = self.waiting.get(dot).filter(|waiter| waiter.delta.is_some()).map(|waiter| waiter.key) else {
+            return;
+        };
+        let behind: Vec<usize> = self.behind(dot, key).collect();
+        if !self.waiting.make_room(dot, behind.iter().copied(), self.room_bytes) {
+            let levels = behind.into_iter().map(|view| levels_of(view, key.priority() as usize));
+            observe(Observation::Overflowed { levels: levels.fold(Levels::NONE, Levels::and), dot });
+        }
+    }
+
+    /// The views that can take over how far the sender of `repair` had come: all writes that it is ahead by are in
+    /// the answer or wait here with their delta. One without its delta may have come to wait after the question was
+    /// asked.
+    pub fn can_follow(&self, repair: &Repair) -> [bool; VIEWS] {
+        let mut follows = [true; VIEWS];
+        if self.waiting.stubs() == 0 {
+            return follows;
+        }
+        let brought = |dot: Dot, key: Key, view: usize| {
+            let item = repair.items.binary_search_by_key(&key, |item| item.key).ok().map(|at| &repair.items[at]);
+            item.is_some_and(|item| item.dots.contains(&dot) && item.object_of(view).is_some())
+        };
+        for view in (0..VIEWS).rev() {
+            let stubs = repair.frontiers.iter().flat_map(|(origin, _)| {
+                let ahead = self.frontiers.frontier(origin, view) + 1..=repair.frontiers.frontier(origin, view);
+                let waiters = self.waiting.range(origin, view, ahead);
+                let stubs = waiters.filter(|(_, waiter)| waiter.delta.is_none());
+                stubs.map(move |(counter, waiter)| (Dot { origin, counter }, waiter.key))
+            });
+            // A view never comes farther than the ones above.
+            let above = follows.get(view + 1).is_none_or(|follows| *follows);
+            follows[view] = above && stubs.into_iter().all(|(dot, key)| brought(dot, key, view));
+        }
+        follows
+    }
+
+    /// Applies what waits and is reflected by `view` of a replica whose frontiers these are, as a part of following it.
+    pub fn catch_up(&mut self, view: usize, theirs: &Frontiers, observe: &mut impl FnMut(Observation)) {
+        let Ordered { frontiers, waiting, apart, .. } = self;
+        for (origin, _) in theirs.iter() {
+            let ahead = frontiers.frontier(origin, view) + 1..=theirs.frontier(origin, view);
+            for delta in waiting.range(origin, view, ahead).filter_map(|(_, waiter)| waiter.delta.as_ref()) {
+                let object = &mut apart[view].get_mut(&delta.key).expect("a write waits").object;
+                let levels = levels_of(view, delta.key.priority() as usize);
+                merge_delta(object, Basis::View(frontiers, view), delta, levels, observe);
+            }
+        }
+    }
+
+    /// Merges another replica's object as its view sees it into the own object of `view`.
+    pub fn absorb(
+        &mut self,
+        view: usize,
+        key: Key,
+        theirs: &Object,
+        frontiers: &Frontiers,
+        observe: &mut impl FnMut(Observation),
+    ) {
+        let levels = levels_of(view, key.priority() as usize);
+        let object = &mut self.apart[view].get_mut(&key).expect("parted before").object;
+        let basis = Basis::View(frontiers, view);
+        let side = Side { versions: &theirs.versions, context: &theirs.context, dot: None, basis };
+        object.merge(Basis::View(&self.frontiers, view), side, |change| observe(seen(change, levels)));
+    }
+
+    /// See [`crate::Replica::assert_invariants`].
+    pub fn assert_invariants(&self, me: ReplicaId) {
+        let mut waits: [BTreeMap<Key, u32>; VIEWS] = Default::default();
+        for (dot, waiter) in self.waiting.iter() {
+            let mut behind = self.behind(dot, waiter.key).peekable();
+            assert_eq!(behind.peek(), Some(&0), "{me}: {dot} waits for nothing");
+            behind.for_each(|view| *waits[view].entry(waiter.key).or_default() += 1);
+        }
+        for (view, waits) in waits.iter().enumerate() {
+            let counted = self.apart[view].iter().map(|(key, apart)| (key, &apart.waits));
+            assert!(counted.eq(waits), "{me}: view {view} has objects of its own for no reason, or lacks some");
+            for (key, apart) in &self.apart[view] {
+                for version in apart.object.versions.iter() {
+                    let frontier = self.frontiers.frontier(version.dot.origin, view);
+                    assert!(version.dot.counter <= frontier, "{me}: {key:?} shows {} too early", version.dot);
+                }
+            }
+        }
+    }
+}
+
+/// Merges one write into the object of a view.
+fn merge_delta(
+    object: &mut Object,
+    basis: Basis<'_>,
+    delta: &Delta,
+    levels: Levels,
+    observe: &mut impl FnMut(Observation),
+) {
+    let version = version_of(delta.dot, delta.value, delta.delete);
+    let side =
+        Side { versions: version.as_slice(), context: &delta.context, dot: Some(delta.dot), basis: Basis::Nothing };
+    object.merge(basis, side, |change| observe(seen(change, levels)));
+}

@@ -1,0 +1,150 @@
+//! Writes that have arrived before their turn: per origin, in the order of their counters.
+//!
+//! A write waits at the views that miss an earlier write of its origin. What waits is the delta, never something
+//! merged. The room is limited in bytes, for each view by itself: bulk writes that wait for one another cannot push an
+//! urgent write out of the view that carries urgent writes only. A write for which no view has room is left as a
+//! stub, so that its gap is not forgotten, and asked for again by anti-entropy.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use super::frontier::VIEWS;
+use super::message::Delta;
+use crate::clock::ReplicaMap;
+use crate::contract::{Dot, Key, ReplicaId};
+
+/// A write that some view does not reflect yet.
+#[derive(Clone, Debug)]
+pub struct Waiter {
+    pub key: Key,
+    /// Absent in a stub.
+    pub delta: Option<Arc<Delta>>,
+    /// By view: bytes taken of its room.
+    taken: [u32; VIEWS],
+}
+
+/// All waiting writes of a replica.
+#[derive(Clone, Debug, Default)]
+pub struct Waiting {
+    /// By origin and priority, so that a view finds its next write without passing the less urgent ones.
+    origins: ReplicaMap<[BTreeMap<u64, Waiter>; VIEWS]>,
+    len: usize,
+    stubs: usize,
+    /// Bytes taken, by view.
+    taken: [u64; VIEWS],
+}
+
+impl Waiting {
+    /// Number of writes that wait, stubs included.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Number of stubs.
+    pub fn stubs(&self) -> usize {
+        self.stubs
+    }
+
+    /// Bytes taken of the fullest view's room.
+    pub fn bytes(&self) -> u64 {
+        self.taken.into_iter().max().unwrap_or(0)
+    }
+
+    /// True when a write of `origin` waits.
+    pub fn any_of(&self, origin: ReplicaId) -> bool {
+        self.origins.get(origin).is_some_and(|writes| writes.iter().any(|writes| !writes.is_empty()))
+    }
+
+    /// The waiting write `dot`.
+    pub fn get(&self, dot: Dot) -> Option<&Waiter> {
+        self.origins.get(dot.origin)?.iter().find_map(|writes| writes.get(&{ dot.counter }))
+    }
+
+    /// Lets `dot` wait, with its delta or as a stub; a stub that is there gets the delta.
+    pub fn insert(&mut self, dot: Dot, key: Key, delta: Option<Arc<Delta>>) {
+        let writes = &mut self.origins.entry(dot.origin)[key.priority() as usize];
+        let has_delta = delta.is_some();
+        match writes.entry(dot.counter) {
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                entry.insert(Waiter { key, delta, taken: [0; VIEWS] });
+                self.len += 1;
+                self.stubs += usize::from(!has_delta);
+            }
+            std::collections::btree_map::Entry::Occupied(mut entry) => {
+                if has_delta && entry.get().delta.is_none() {
+                    entry.get_mut().delta = delta;
+                    self.stubs -= 1;
+                }
+            }
+        }
+    }
+
+    /// The first write that `view` carries of `origin` beyond the counter `after`.
+    pub fn next(&self, origin: ReplicaId, view: usize, after: u64) -> Option<(u64, &Waiter)> {
+        let writes = self.origins.get(origin)?;
+        let firsts = writes[view..].iter().filter_map(|writes| writes.range(after + 1..).next());
+        firsts.min_by_key(|(counter, _)| **counter).map(|(counter, waiter)| (*counter, waiter))
+    }
+
+    /// The writes that `view` carries of `origin`, with counters in this range; those of one priority in order.
+    pub fn range(
+        &self,
+        origin: ReplicaId,
+        view: usize,
+        counters: RangeInclusive<u64>,
+    ) -> impl Iterator<Item = (u64, &Waiter)> {
+        let writes = self.origins.get(origin).filter(|_| !counters.is_empty()).into_iter();
+        let carried = writes.flat_map(move |writes| &writes[view..]);
+        carried.flat_map(move |writes| writes.range(counters.clone())).map(|(counter, waiter)| (*counter, waiter))
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (Dot, &Waiter)> {
+        self.origins.iter().flat_map(|(origin, writes)| {
+            let writes = writes.iter().flatten();
+            writes.map(move |(counter, waiter)| (Dot { origin, counter: *counter }, waiter))
+        })
+    }
+
+    /// `view` has passed the write: its room is free again. Nothing waits for a write any more that the first view, which
+    /// carries all writes, has passed.
+    pub fn pass(&mut self, dot: Dot, view: usize) {
+        for writes in self.origins.get_mut(dot.origin).into_iter().flatten() {
+            if let Some(waiter) = writes.get_mut(&{ dot.counter }) {
+                self.taken[view] -= u64::from(std::mem::take(&mut waiter.taken[view]));
+                if view == 0 {
+                    debug_assert_eq!(waiter.taken, [0; VIEWS], "the first view is the last to pass a write");
+                    self.stubs -= usize::from(waiter.delta.is_none());
+                    self.len -= 1;
+                    writes.remove(&{ dot.counter });
+                }
+                return;
+            }
+        }
+    }
+
+    /// Takes room for `dot` at those of `views` that have not taken any for it, as far as each has `limit` bytes. If
+    /// none has, the delta is dropped.
+    ///
+    /// Returns false when it was dropped.
+    pub fn make_room(&mut self, dot: Dot, views: impl Iterator<Item = usize>, limit: u64) -> bool {
+        let Waiting { origins, taken, stubs, .. } = self;
+        let found = origins.entry(dot.origin).iter_mut().find_map(|writes| writes.get_mut(&{ dot.counter }));
+        let Some(waiter) = found else { return true };
+        let Some(delta) = &waiter.delta else { return true };
+        let bytes = delta.wire_bytes();
+        for view in views {
+            if waiter.taken[view] == 0 && taken[view] + u64::from(bytes) <= limit {
+                taken[view] += u64::from(bytes);
+                waiter.taken[view] = bytes;
+            }
+        }
+        let kept = waiter.taken != [0; VIEWS];
+        if !kept {
+            waiter.delta = None;
+            *stubs += 1;
+        }
+        kept
+    }
+}
