@@ -337,7 +337,8 @@ fn take_in(
     (0..turn).for_each(|view| ordered.part(view, key, eventual.objects.get(key)));
     let common = (turn..=priority).filter(|view| ordered.apart(*view, key).is_none());
     eventual.receive(delta, eventual_and(common, priority), observe);
-    for view in turn..=priority {
+    // The narrowest view first: what a view has passed, all above it have.
+    for view in (turn..=priority).rev() {
         ordered.apply(view, delta, observe);
         ordered.advance(view, dot.origin, dot.counter);
     }
