@@ -91,6 +91,9 @@ impl State {
 
     /// Every version that reads at `level` return.
     pub fn visible(&self, level: Level, each: &mut dyn FnMut(Key, Version)) {
+        if level != Level::Eventual && self.ordered.is_none() {
+            return;
+        }
         let view_of = |key| super::frontier::view_of(level, key);
         for (key, object) in self.objects() {
             let Ok(view) = view_of(key) else { continue };
