@@ -125,8 +125,8 @@ fn at_rest(views: Views) -> (Cluster, i64) {
     for replica in &cluster.replicas {
         let mut gauges = Vec::new();
         replica.gauges(&mut gauges);
-        let residue = Ndc::GAUGES.iter().zip(&gauges).filter(|(info, count)| info.residue && **count > 0);
-        residue.for_each(|(info, count)| panic!("not at rest: {count} {}", info.meaning));
+        let mut residue = Ndc::GAUGES.iter().zip(&gauges).filter(|(info, count)| info.residue && **count > 0);
+        assert!(residue.next().is_none(), "not at rest: {gauges:?}");
     }
     (cluster, bytes)
 }
