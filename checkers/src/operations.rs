@@ -101,6 +101,10 @@ impl<'a> Operations<'a> {
                         operation.returned.push(write);
                     }
                 }
+                // Nobody has heard of it: the replica gives the name again.
+                What::Forgot { write, promised: false } if write.node == event.node => {
+                    all.by_write.remove(&write);
+                }
                 What::Answered { op } => all.end(op, Outcome::Answered(place)),
                 What::Refused { op } => all.end(op, Outcome::Refused(place)),
                 What::TimedOut { op } => all.end(op, Outcome::TimedOut(place)),

@@ -51,7 +51,7 @@ impl Replica for Hopeful {
     fn step(&mut self, input: Input<'_, Hopeful>, env: &mut Env<'_, Hopeful>) {
         match input {
             Input::Message { message, .. } => self.take(*message, env),
-            Input::Timer(()) => {}
+            Input::Timer(()) | Input::Members => {}
             Input::Call { id, call } => match call {
                 Call::Read { key, .. } => env.answer_read(id, self.newest.get(&key).copied(), (), None),
                 Call::Write { delete: true, .. } => env.refuse(id, Refusal::Level), // it cannot

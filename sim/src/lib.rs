@@ -5,6 +5,7 @@
 //! [`engine::Sink`]. This crate has no terminal and touches no files.
 
 pub mod engine;
+pub mod faults;
 pub mod lower;
 pub mod net;
 pub mod plan;

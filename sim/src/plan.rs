@@ -11,6 +11,7 @@ use kvsim_checkers::trace::{Action, Level, Node};
 use kvsim_store::{Key, Priority};
 use serde::{Deserialize, Serialize};
 
+use crate::faults::{self, LinkFault, NodeFault};
 use crate::net::{Delay, Ratio};
 
 /// A run with every decision made.
@@ -110,7 +111,7 @@ impl Plan {
         let node = |place: String, node: Node| {
             if node < self.replicas { Ok(()) } else { wrong(place, format!("there is no node n{node}")) }
         };
-        let link = |place: &str, link: &LinkPlan| match &link.delay {
+        let delay = |place: &str, delay: &Delay| match delay {
             Delay::Uniform { min, max } if min > max || *max == u64::MAX => {
                 wrong(place.into(), format!("delays from {min} to {max} ns are impossible"))
             }
@@ -120,9 +121,15 @@ impl Plan {
             Delay::Table(values) if values.is_empty() || !values.is_sorted() => {
                 wrong(place.into(), "a table of delays must be ascending and not empty".into())
             }
-            _ if link.bytes_per_s == Some(0) => wrong(place.into(), "a link needs some bandwidth".into()),
             _ => Ok(()),
         };
+        let link = |place: &str, link: &LinkPlan| match link.bytes_per_s {
+            Some(0) => wrong(place.into(), "a link needs some bandwidth".into()),
+            _ => delay(place, &link.delay),
+        };
+        if self.disk.sync_ns == Some(0) {
+            return wrong("disk.sync_ns".into(), "there must be some time between two syncs".into());
+        }
         link("net", &self.net)?;
         for (i, named) in self.links.iter().enumerate() {
             node(format!("links[{i}].from"), named.from)?;
@@ -168,6 +175,25 @@ impl Plan {
                     cuts.iter().flat_map(|cut| cut.from.iter().chain(&cut.to)).copied().collect()
                 }
                 FaultKind::Drop { from, to, .. } => from.iter().chain(to).copied().collect(),
+                FaultKind::Node { node, fault: NodeFault::Absent } if fault.from_ns == 0 => vec![*node],
+                FaultKind::Node { fault: NodeFault::Absent, .. } => {
+                    return wrong(place(), "a node that is absent is so from the beginning".into());
+                }
+                FaultKind::Node { node, fault: NodeFault::Clock { offset_ns, drift_ppm } } => {
+                    if offset_ns.unsigned_abs() > faults::OFFSET_NS_MAX {
+                        return wrong(place(), "a clock is at most 100 years wrong".into());
+                    }
+                    if drift_ppm.unsigned_abs() > faults::DRIFT_PPM_MAX {
+                        let most = faults::DRIFT_PPM_MAX;
+                        return wrong(place(), format!("a clock gains or loses at most {most} parts per million"));
+                    }
+                    vec![*node]
+                }
+                FaultKind::Node { node, .. } => vec![*node],
+                FaultKind::Links { from, to, fault } => {
+                    fault.delay().map_or(Ok(()), |by| delay(&place(), by))?;
+                    from.iter().chain(to).copied().collect()
+                }
             };
             nodes.into_iter().try_for_each(|named| node(place(), named))?;
         }
@@ -217,8 +243,12 @@ pub struct StoreParams {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DiskPlan {
-    /// From the append of a record until it is durable.
+    /// From the append of a record until it is written. Then it counts as durable.
     pub write_ns: u64,
+    /// Distance of the times at which all that is written is synced, so that it outlives a power failure too; absent
+    /// when each record is synced as it is written. With it, the disk promises more than it keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sync_ns: Option<u64>,
 }
 
 /// How a link behaves.
@@ -354,6 +384,29 @@ pub enum FaultKind {
         /// To these nodes; to all when empty.
         to: Vec<Node>,
     },
+    /// Something happens to a node.
+    Node {
+        /// Which.
+        node: Node,
+        /// What.
+        fault: NodeFault,
+    },
+    /// Something happens to the messages on some links.
+    Links {
+        /// Sent by these nodes; by all when empty.
+        from: Vec<Node>,
+        /// To these nodes; to all when empty.
+        to: Vec<Node>,
+        /// What.
+        fault: LinkFault,
+    },
+}
+
+impl FaultPlan {
+    /// True when the fault lasts at `at_ns`.
+    pub fn lasts(&self, at_ns: u64) -> bool {
+        (self.from_ns..self.until_ns).contains(&at_ns)
+    }
 }
 
 /// Links that are cut.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use kvsim_checkers::Verdict;
 use kvsim_checkers::trace::{Action, Level, Node};
 
+use crate::faults::{LinkFault, NodeFault};
 use crate::net::Ratio;
 use crate::plan::{DiskPlan, LinkOverride, LinkPlan, StoreParams};
 
@@ -224,6 +225,45 @@ pub enum FaultSpec {
         from: Option<Node>,
         /// To these nodes; to all when empty.
         to: Vec<Node>,
+    },
+    /// Something happens to nodes for a while.
+    Nodes {
+        /// When.
+        when: When,
+        /// To which nodes; when drawn at random, to one of them each time. Not empty.
+        nodes: Vec<Node>,
+        /// What.
+        fault: NodeFault,
+    },
+    /// Something happens to the messages on some links for a while.
+    Links {
+        /// When.
+        when: When,
+        /// Sent by these nodes; by all when empty.
+        from: Vec<Node>,
+        /// To these nodes; to all when empty.
+        to: Vec<Node>,
+        /// What.
+        fault: LinkFault,
+    },
+}
+
+/// When something goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum When {
+    /// At set times.
+    At {
+        /// The beginnings, in nanoseconds.
+        times_ns: Vec<u64>,
+        /// How long each time, in nanoseconds; until the end of the workload when absent.
+        for_ns: Option<u64>,
+    },
+    /// At random times, one after the other.
+    Random {
+        /// Mean time from the end of one to the beginning of the next, in nanoseconds (exponential).
+        every_ns: u64,
+        /// Mean length, in nanoseconds (exponential).
+        lasting_ns: u64,
     },
 }
 

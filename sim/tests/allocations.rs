@@ -123,7 +123,7 @@ impl Replica for Parrot {
 
     fn step(&mut self, input: Input<'_, Parrot>, env: &mut Env<'_, Parrot>) {
         match input {
-            Input::Message { .. } => {}
+            Input::Message { .. } | Input::Members => {}
             Input::Timer(()) => {
                 self.said += 1;
                 env.arm((), MS);

@@ -290,6 +290,9 @@ pub enum Input<'a, R: Replica> {
         /// The request.
         call: Call<'a, R::Context, R::Seen>,
     },
+    /// [`Env::members`] is another list than in the step before: a node has come, has gone for good, or has come back
+    /// as a new incarnation.
+    Members,
 }
 
 /// What the network needs to know about a message without looking inside.
@@ -380,7 +383,7 @@ pub enum Observation {
         /// The write's name.
         dot: Dot,
     },
-    /// The write's record has arrived, in whatever form and however late. Once per write.
+    /// The write's record has arrived, in whatever form and however late. Once per write and life of the replica.
     Known(Dot),
     /// Reads at `levels` return this write from now on.
     Visible {
@@ -447,9 +450,12 @@ impl<R: Replica> Outbox<R> {
 pub struct Env<'a, R: Replica> {
     /// Who the replica is.
     pub me: ReplicaId,
-    /// The current replica of every node, in the nodes' order, this one included.
+    /// The current replica of every node that belongs to the cluster, in the nodes' order, this one included. The host
+    /// is the membership service: a node that is to join later, or has left for good, is not in the list; one that is
+    /// down and will come back is, as the replica that it was.
     pub members: &'a [ReplicaId],
-    /// The replica's clock, in nanoseconds. Clocks of two replicas need not agree.
+    /// The replica's clock, in nanoseconds. Clocks of two replicas need not agree, may run fast or slow, and jump, also
+    /// backwards.
     pub now_ns: u64,
     /// The replica's own source of chance.
     pub chance: &'a mut Stream,
@@ -578,7 +584,8 @@ pub trait Replica: Sized {
     const OVERWRITES: Overwrites;
 
     /// The replica as it is when the node starts: `log` holds the durable records of this incarnation, oldest
-    /// first. Arms its first timers.
+    /// first. Arms its first timers, and announces what it knows and shows ([`Observation::Known`],
+    /// [`Observation::Visible`]), as what it announced before it went down counts no more.
     fn boot(config: &Self::Config, log: &[Self::Record], env: &mut Env<'_, Self>) -> Self;
 
     /// Takes one input and says through `env` what follows from it.

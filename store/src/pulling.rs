@@ -5,15 +5,23 @@ use crate::random::Stream;
 
 /// The peers of a replica in a random order, each asked once before one is asked again: after as many rounds
 /// as there are peers, every peer has been asked, which random picks would only make likely.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Rounds {
     peers: Vec<NodeId>,
+    /// Rounds begun.
     begun: u64,
+    /// Rounds begun before the present cycle.
+    before: u64,
 }
 
 impl Rounds {
     pub(crate) fn new(peers: Vec<NodeId>) -> Rounds {
-        Rounds { peers, begun: 0 }
+        Rounds { peers, begun: 0, before: 0 }
+    }
+
+    /// The same rounds, which go on with other peers; the numbers go on, too.
+    pub(crate) fn among(self, peers: Vec<NodeId>) -> Rounds {
+        Rounds { peers, begun: self.begun, before: self.begun }
     }
 
     /// The number of the next round and the peer to ask in it; nobody when there are no peers.
@@ -22,7 +30,7 @@ impl Rounds {
         if peers == 0 {
             return None;
         }
-        let place = self.begun % peers;
+        let place = (self.begun - self.before) % peers;
         if place == 0 {
             chance.shuffle(&mut self.peers);
         }

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::history::History;
-use super::shown::{Digest, Shown};
+use super::shown::{Digest, Life, Shown};
 use crate::operations::seconds;
 use crate::trace::{Level, Node, What};
 use crate::verdict::{Finding, StoryLine};
@@ -36,7 +36,7 @@ pub(super) struct Disagreement {
 #[derive(Default)]
 pub(super) struct Agreement {
     /// What each replica knows of each key.
-    known: FxHashMap<(Node, u32), Digest>,
+    known: FxHashMap<(Life, u32), Digest>,
     /// What whoever was first to know a set of writes of a key showed then.
     first: FxHashMap<(u32, Digest), (Digest, Moment)>,
     /// Keys with a disagreement: what follows from the first one is not worth telling.
@@ -47,13 +47,13 @@ pub(super) struct Agreement {
 }
 
 impl Agreement {
-    pub(super) fn knows(&mut self, history: &History<'_>, node: Node, write: u32) {
-        self.known.entry((node, history.write(write).key)).or_default().add(write);
+    pub(super) fn knows(&mut self, history: &History<'_>, life: Life, write: u32) {
+        self.known.entry((life, history.write(write).key)).or_default().add(write);
     }
 
     /// A step of `node` that concerned `key` has ended with the announcement at `place`.
     pub(super) fn step(&mut self, shown: &Shown, node: Node, key: u32, place: usize) {
-        let known = self.known.get(&(node, key)).copied().unwrap_or_default();
+        let known = self.known.get(&(shown.life(node), key)).copied().unwrap_or_default();
         let now = shown.digest(Level::Eventual, node, key);
         let second = Moment { node, place };
         let mut is_new = false;
@@ -123,6 +123,9 @@ fn sets(history: &History<'_>, key: u32, moment: Moment) -> (BTreeSet<u32>, BTre
     for (place, event) in history.recording.events[..=moment.place].iter().enumerate() {
         if event.node != moment.node {
             continue;
+        }
+        if let What::Down { .. } = event.what {
+            (known, shown) = (BTreeSet::new(), BTreeSet::new());
         }
         let (What::Known { write: id } | What::Visible { write: id, .. } | What::Hidden { write: id, .. }) = event.what
         else {

@@ -1,7 +1,7 @@
 //! CONV005, announced versus shown: what a replica announces about itself is what its reads return.
 //!
 //! Announcements are the store's own opinion; answered reads and the snapshot of the end are facts. A replica
-//! announces each write once as known, shows only what it knows (by the end of the step), hides only what it
+//! announces each write once in a life as known, shows only what it knows (by the end of the step), hides only what it
 //! shows, and names only writes that somebody asked for.
 
 use std::collections::BTreeSet;
@@ -51,8 +51,9 @@ pub(super) struct Announced {
     pub(super) comparisons: u64,
     slots: Vec<Slot>,
     held: FxHashMap<Slot, Digest>,
-    /// What was announced when a read began: a replica on a slow disk gives its answer later.
-    asked: FxHashMap<u32, Digest>,
+    /// What was announced when a replica got to see a read, and the number of that event: on a slow disk it gives its
+    /// answer later.
+    asked: FxHashMap<u32, (Digest, u64)>,
 }
 
 impl Announced {
@@ -71,7 +72,12 @@ impl Announced {
         else {
             match event.what {
                 What::Invoked { op, action: Action::Read, key, level, .. } => {
-                    self.asked.insert(op, shown.digest(level, event.node, key));
+                    self.asked.insert(op, (shown.digest(level, event.node, key), event.number));
+                }
+                What::Reached { op } => {
+                    if let (Some(asked), Some(read)) = (self.asked.get_mut(&op), history.operations.get(op)) {
+                        *asked = (shown.digest(read.level, read.node, read.key), event.number);
+                    }
                 }
                 What::Answered { op } => self.answered(history, place, event, op),
                 _ => {}
@@ -87,7 +93,7 @@ impl Announced {
                     self.breach(place, Kind::NamedAgain);
                 }
             }
-            What::Known { .. } if history.known_at(node, write) != Some(place) => {
+            What::Known { .. } if history.known_since(node, write, place) != Some(place) => {
                 self.breach(place, Kind::KnownAgain);
             }
             What::Visible { levels, .. } => {
@@ -118,9 +124,9 @@ impl Announced {
 
     /// A read that its own replica served at once is compared with what the replica had announced then.
     fn answered(&mut self, history: &History<'_>, place: usize, event: &Event, op: u32) {
-        let Some(announced) = self.asked.remove(&op) else { return };
+        let Some((announced, seen)) = self.asked.remove(&op) else { return };
         let Some(read) = history.operations.get(op) else { return };
-        if event.cause != history.event(read.invoked).number {
+        if event.cause != seen {
             return;
         }
         self.comparisons += 1;
@@ -134,7 +140,7 @@ impl Announced {
     /// A step of `node` has ended with the announcement at `last`.
     pub(super) fn step(&mut self, history: &History<'_>, node: Node, last: usize) {
         for (place, write) in self.fresh.drain(..) {
-            if history.known_at(node, write).is_none_or(|known| known > last) {
+            if history.known_since(node, write, last).is_none() {
                 self.breaches.push(Mismatch { place, kind: Kind::NotKnown });
             }
         }
@@ -201,7 +207,10 @@ impl Mismatch {
             _ => None,
         };
         let read: &Operation = read.expect("a read is told of by its answer");
-        let announced = announced(history, (read.level, read.node, read.key), read.invoked);
+        // Where the replica got to see it: there the answer comes from.
+        let seen = history.recording.events[..self.place].iter().rposition(|seen| seen.number == event.cause);
+        let seen = seen.unwrap_or(read.invoked);
+        let announced = announced(history, (read.level, read.node, read.key), seen);
         let returned = history.operations.values(&read.returned);
         let title = format!(
             "n{} returned {} = {returned}, but had announced to show {}",
@@ -211,7 +220,7 @@ impl Mismatch {
         );
         let different = difference(&read.returned, &announced);
         let mut story = vec![history.operations.describe(read)];
-        story.extend(announcements(history, read.node, read.invoked, |id| different.contains(&id)));
+        story.extend(announcements(history, read.node, seen, |id| different.contains(&id)));
         story.sort_by_key(|line| line.at_ns);
         Finding {
             code: CODE.to_owned(),
@@ -271,6 +280,7 @@ fn announced(history: &History<'_>, (level, node, key): Slot, end: usize) -> Vec
             What::Hidden { levels, write } if levels.contains(level) && event.node == node => {
                 shown.remove(&write);
             }
+            What::Down { .. } if event.node == node => shown.clear(),
             _ => {}
         }
     }

@@ -1,5 +1,7 @@
 //! A recording, put together by write: what every part of the checker looks things up in.
 
+use std::collections::BTreeSet;
+
 use rustc_hash::FxHashMap;
 
 use crate::operations::{Operation, Operations, listed, name};
@@ -20,13 +22,21 @@ pub(super) struct Write {
     pub(super) delete: bool,
     /// The read whose context the write handed back: the session's last answered one of the key.
     pub(super) context: Option<u32>,
+    /// Place where its node forgot it before anything of it had left: then nobody ever knew it, and its name is free.
+    pub(super) undone: Option<usize>,
+    /// The undone write that had the name before.
+    namesake: Option<u32>,
 }
 
-/// A replica gets to know a write: the first such event of the two.
+/// A replica gets to know a write: the first such event of the two in a life of the replica.
 pub(super) struct Known {
     pub(super) node: Node,
     pub(super) write: u32,
     pub(super) place: usize,
+    /// Place where that life of the replica ended; one past all others when it did not.
+    pub(super) until: usize,
+    /// The same in an earlier life, by its place in the list.
+    before: Option<u32>,
 }
 
 /// A version in the snapshot of the end.
@@ -44,7 +54,10 @@ pub(super) struct History<'a> {
     numbers: FxHashMap<WriteId, u32>,
     /// In the order of the events. A write that nobody had asked for yet is left out.
     pub(super) known: Vec<Known>,
-    known_at: FxHashMap<(Node, u32), usize>,
+    /// By node and write, the last of its entries in `known`.
+    last_known: FxHashMap<(Node, u32), u32>,
+    /// The nodes that are down at the end.
+    down: Vec<Node>,
     /// What reads at the eventual level would return at the end, by holder: sorted by key and node, without
     /// repetition. Nodes that are not to hold the key are left out.
     pub(super) held: Vec<Held>,
@@ -58,7 +71,8 @@ impl<'a> History<'a> {
             writes: Vec::new(),
             numbers: FxHashMap::default(),
             known: Vec::new(),
-            known_at: FxHashMap::default(),
+            last_known: FxHashMap::default(),
+            down: Vec::new(),
             held: Vec::new(),
         };
         history.collect_writes();
@@ -83,11 +97,13 @@ impl<'a> History<'a> {
                 }
                 What::Wrote { op, write: id } => {
                     let Some(operation) = self.operations.get(op) else { continue };
-                    // A name belongs to the write that had it first.
+                    // A name belongs to the write that had it first, unless that was undone.
                     let number = self.writes.len() as u32;
-                    if *self.numbers.entry(id).or_insert(number) != number {
+                    let namesake = self.numbers.get(&id).copied();
+                    if namesake.is_some_and(|other| self.write(other).undone.is_none()) {
                         continue;
                     }
+                    self.numbers.insert(id, number);
                     self.writes.push(Write {
                         id,
                         op,
@@ -97,7 +113,14 @@ impl<'a> History<'a> {
                         acknowledged: operation.answered().is_some(),
                         delete: operation.action == Action::Delete,
                         context: contexts.get(&op).copied(),
+                        undone: None,
+                        namesake,
                     });
+                }
+                What::Forgot { write: id, promised: false } if id.node == event.node => {
+                    if let Some(number) = self.numbers.get(&id) {
+                        self.writes[*number as usize].undone.get_or_insert(place);
+                    }
                 }
                 _ => {}
             }
@@ -105,14 +128,32 @@ impl<'a> History<'a> {
     }
 
     fn collect_knowledge(&mut self) {
+        // By node: what the replica got to know in its present life.
+        let mut present: Vec<Vec<u32>> = vec![Vec::new(); usize::from(self.header().nodes)];
+        let mut down = BTreeSet::new();
         for (place, event) in self.recording.events.iter().enumerate() {
-            let What::Known { write } = event.what else { continue };
-            let Some(write) = self.number(write, place) else { continue };
-            self.known_at.entry((event.node, write)).or_insert_with(|| {
-                self.known.push(Known { node: event.node, write, place });
-                place
-            });
+            let node = event.node;
+            match event.what {
+                What::Known { write } => {
+                    let Some(write) = self.number(write, place) else { continue };
+                    let before = self.last_known.get(&(node, write)).copied();
+                    if before.is_some_and(|before| self.known[before as usize].until == usize::MAX) {
+                        continue;
+                    }
+                    let entry = self.known.len() as u32;
+                    self.last_known.insert((node, write), entry);
+                    present[usize::from(node)].push(entry);
+                    self.known.push(Known { node, write, place, until: usize::MAX, before });
+                }
+                What::Down { .. } => {
+                    down.insert(node);
+                    present[usize::from(node)].drain(..).for_each(|entry| self.known[entry as usize].until = place);
+                }
+                What::Up { .. } => drop(down.remove(&node)),
+                _ => {}
+            }
         }
+        self.down = down.into_iter().collect();
     }
 
     fn collect_held(&mut self) {
@@ -137,7 +178,13 @@ impl<'a> History<'a> {
 
     /// The number of a write that somebody had asked for before `place`.
     pub(super) fn number(&self, id: WriteId, place: usize) -> Option<u32> {
-        self.numbers.get(&id).copied().filter(|number| self.write(*number).invoked < place)
+        let mut number = self.numbers.get(&id).copied()?;
+        while let Some(other) = self.write(number).namesake
+            && self.write(other).undone.is_some_and(|undone| place <= undone)
+        {
+            number = other;
+        }
+        Some(number).filter(|number| self.write(*number).invoked < place)
     }
 
     pub(super) fn write(&self, number: u32) -> &Write {
@@ -149,9 +196,35 @@ impl<'a> History<'a> {
         self.operations.get(op).expect("writes are collected from operations")
     }
 
-    /// The place where `node` got to know `write`.
+    /// The place where `node`, in the life that it lives at `place`, got to know `write`, if it has by then.
+    pub(super) fn known_since(&self, node: Node, write: u32, place: usize) -> Option<usize> {
+        let mut entry = self.last_known.get(&(node, write)).copied();
+        while let Some(known) = entry.map(|entry| &self.known[entry as usize]) {
+            if known.place <= place {
+                return (place < known.until).then_some(known.place);
+            }
+            entry = known.before;
+        }
+        None
+    }
+
+    /// The place where `node` got to know `write`, if it knows it at the end.
     pub(super) fn known_at(&self, node: Node, write: u32) -> Option<usize> {
-        self.known_at.get(&(node, write)).copied()
+        self.known_since(node, write, usize::MAX - 1)
+    }
+
+    /// The nodes that are to hold `key` and are up at the end.
+    pub(super) fn holders(&self, key: u32) -> Vec<Node> {
+        let mut holders = self.header().holders(key);
+        holders.retain(|node| !self.down.contains(node));
+        holders
+    }
+
+    /// How many nodes are to hold `key` and are up at the end.
+    pub(super) fn holder_count(&self, key: u32) -> usize {
+        let header = self.header();
+        let all = header.placement.get(key as usize).map_or(usize::from(header.nodes), Vec::len);
+        all - self.down.iter().filter(|node| header.holds(**node, key)).count()
     }
 
     /// The versions that `node` holds of `key` at the end.

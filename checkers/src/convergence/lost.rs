@@ -1,17 +1,17 @@
-//! CONV003, nothing lost: an acknowledged write that no other write had seen is held at the end.
+//! CONV003, nothing lost: an acknowledged write that no other write had seen is held at the end, unless every disk that
+//! it ever reached was lost.
 //!
 //! A holder that never got to know the write is a matter of CONV002. Lost is a write that a holder knows and
 //! nevertheless does not hold, or that no holder has at all.
 
 use super::history::{History, nodes, verb};
-use super::settled::holder_count;
 use crate::trace::{Node, What};
 use crate::verdict::{Finding, StoryLine};
 
 pub(super) const CODE: &str = "CONV003";
 
 /// The lost writes, in the order in which they were taken in.
-pub(super) fn breaches(history: &History<'_>, overwritten: &[bool], known: &[usize]) -> Vec<u32> {
+pub(super) fn breaches(history: &History<'_>, excused: &[bool], known: &[usize]) -> Vec<u32> {
     let mut held = vec![0; history.writes.len()];
     let mut held_and_known = held.clone();
     for version in &history.held {
@@ -22,7 +22,7 @@ pub(super) fn breaches(history: &History<'_>, overwritten: &[bool], known: &[usi
     let is_lost = |number: &usize| {
         let write = &history.writes[*number];
         let is_owed =
-            write.acknowledged && !write.delete && !overwritten[*number] && holder_count(history, write.key) > 0;
+            write.acknowledged && !write.delete && !excused[*number] && history.holder_count(write.key) > 0;
         is_owed && (held[*number] == 0 || known[*number] > held_and_known[*number])
     };
     (0..history.writes.len()).filter(is_lost).map(|number| number as u32).collect()
@@ -30,7 +30,7 @@ pub(super) fn breaches(history: &History<'_>, overwritten: &[bool], known: &[usi
 
 pub(super) fn tell(history: &History<'_>, number: u32) -> Finding {
     let write = history.write(number);
-    let holders = history.header().holders(write.key);
+    let holders = history.holders(write.key);
     let lacking: Vec<Node> = holders.into_iter().filter(|node| !history.is_held_by(*node, number)).collect();
     let title = format!(
         "the acknowledged write {} is lost: {} {} not hold it at the end, and no other write had seen it",

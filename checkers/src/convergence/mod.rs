@@ -14,6 +14,7 @@
 mod agreement;
 mod announced;
 mod dead;
+mod disks;
 mod history;
 mod journey;
 mod lost;
@@ -36,8 +37,10 @@ pub fn check(recording: &Recording) -> Report {
     let (agreement, announced) = replay::replay(&history);
     let is_settled = recording.header.settling_from_ns.is_some();
     let (settled, lost) = if is_settled {
-        let (overwritten, known) = (seen::overwritten(&history), settled::known_counts(&history));
-        (settled::breaches(&history, &overwritten, &known), lost::breaches(&history, &overwritten, &known))
+        let known = settled::known_counts(&history);
+        let mut excused = seen::overwritten(&history);
+        excused.iter_mut().zip(disks::gone(&history)).for_each(|(excused, gone)| *excused |= gone);
+        (settled::breaches(&history, &excused, &known), lost::breaches(&history, &excused, &known))
     } else {
         (Vec::new(), Vec::new())
     };

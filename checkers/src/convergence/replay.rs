@@ -28,10 +28,14 @@ pub(super) fn replay(history: &History<'_>) -> (Agreement, Announced) {
                 if is_eventual && history.header().holds(event.node, key) {
                     walk.keys.push(key);
                 }
-                if matches!(event.what, What::Known { .. }) && history.known_at(event.node, write) == Some(place) {
-                    walk.agreement.knows(history, event.node, write);
+                if matches!(event.what, What::Known { .. }) && history.known_since(event.node, write, place) == Some(place) {
+                    walk.agreement.knows(history, walk.shown.life(event.node), write);
                 }
             }
+        }
+        if let What::Down { .. } = event.what {
+            walk.end_step(history);
+            walk.shown.end_life(event.node);
         }
         walk.announced.event(history, &mut walk.shown, place, event);
     }

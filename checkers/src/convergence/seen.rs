@@ -20,26 +20,28 @@ pub(super) fn overwritten(history: &History<'_>) -> Vec<bool> {
     let mut overwritten = vec![false; history.writes.len()];
     match history.header().overwrites {
         Overwrites::Held => {
-            // The last write of each key that each node took in: it had seen all that the node knew before.
-            let mut last: FxHashMap<(Node, u32), usize> = FxHashMap::default();
-            for write in &history.writes {
-                last.insert((write.id.node, write.key), write.wrote);
+            // The writes of each key that each node took in: each had seen all that the node knew then.
+            let mut taken_in: FxHashMap<(Node, u32), Vec<usize>> = FxHashMap::default();
+            for write in history.writes.iter().filter(|write| write.undone.is_none()) {
+                taken_in.entry((write.id.node, write.key)).or_default().push(write.wrote);
             }
             for known in &history.known {
                 let write = history.write(known.write);
-                let later = last.get(&(known.node, write.key));
-                overwritten[known.write as usize] |=
-                    later.is_some_and(|later| *later > held_since(history, known.node, known.write));
+                let Some(places) = taken_in.get(&(known.node, write.key)) else { continue };
+                let since = held_since(history, known.node, known.write, known.place);
+                let later = places.get(places.partition_point(|place| *place <= since));
+                overwritten[known.write as usize] |= later.is_some_and(|later| *later < known.until);
             }
         }
         Overwrites::Read => {
             let mut last: FxHashMap<(u32, u32), u64> = FxHashMap::default();
-            for write in &history.writes {
+            for write in history.writes.iter().filter(|write| write.undone.is_none()) {
                 let counter = last.entry((write.id.origin(), write.key)).or_default();
                 *counter = write.id.counter.max(*counter);
             }
             for (number, write) in history.writes.iter().enumerate() {
-                overwritten[number] = last[&(write.id.origin(), write.key)] > write.id.counter;
+                let last = last.get(&(write.id.origin(), write.key));
+                overwritten[number] = last.is_some_and(|counter| *counter > write.id.counter);
             }
             by_readers(history, &mut overwritten);
         }
@@ -51,7 +53,7 @@ pub(super) fn overwritten(history: &History<'_>) -> Vec<bool> {
 fn by_readers(history: &History<'_>, overwritten: &mut [bool]) {
     // When each session last asked for a write of each key that a replica took in.
     let mut last_writes: FxHashMap<(u32, u32), usize> = FxHashMap::default();
-    for (number, write) in history.writes.iter().enumerate() {
+    for (number, write) in history.writes.iter().enumerate().filter(|(_, write)| write.undone.is_none()) {
         let invoked = last_writes.entry((history.operation(number as u32).session, write.key)).or_default();
         *invoked = write.invoked.max(*invoked);
     }
@@ -86,15 +88,15 @@ fn by_readers(history: &History<'_>, overwritten: &mut [bool]) {
     }
 }
 
-/// From when on `node`, which knows `write`, overwrites it with what it takes in: a replica may announce that it
-/// knows its own write before it names it.
-fn held_since(history: &History<'_>, node: Node, write: u32) -> usize {
-    let known = history.known_at(node, write).unwrap_or(usize::MAX);
+/// From when on `node`, which knows `write` at `place`, overwrites it with what it takes in: a replica may announce that
+/// it knows its own write before it names it.
+fn held_since(history: &History<'_>, node: Node, write: u32, place: usize) -> usize {
+    let known = history.known_since(node, write, place).unwrap_or(usize::MAX);
     let own = history.write(write);
     if own.id.node == node { known.max(own.wrote) } else { known }
 }
 
-/// What replicas know to be overwritten, strictly judged.
+/// What replicas know at the end to be overwritten, strictly judged.
 pub(super) struct Covers<'a, 'b> {
     history: &'b History<'a>,
     /// By node, key and origin: the first counter that nothing known covers, and the write that covers the one
@@ -122,7 +124,7 @@ impl<'a, 'b> Covers<'a, 'b> {
         let history = self.history;
         // Several writes may hand back the context of one read: it is unpacked once per node.
         let mut unpacked = FxHashSet::default();
-        for known in &history.known {
+        for known in history.known.iter().filter(|known| known.until == usize::MAX) {
             let write = history.write(known.write);
             self.cover(known.node, write.key, write.id.origin(), write.id.counter, known.write);
             let Some(read) = write.context.filter(|read| unpacked.insert((known.node, *read))) else { continue };
@@ -143,7 +145,7 @@ impl<'a, 'b> Covers<'a, 'b> {
 
     fn collect_held(&mut self) {
         let history = self.history;
-        for known in &history.known {
+        for known in history.known.iter().filter(|known| known.until == usize::MAX) {
             let write = history.write(known.write);
             let last = self.held.entry((known.node, write.key, write.id.node)).or_insert(known.write);
             if history.write(*last).wrote < write.wrote {
@@ -170,7 +172,8 @@ impl<'a, 'b> Covers<'a, 'b> {
             }
             Overwrites::Held => self.origins.get(&key)?.iter().find_map(|origin| {
                 let last = self.held.get(&(node, key, *origin)).copied()?;
-                (last != write && held_since(history, *origin, write) < history.write(last).wrote).then_some(last)
+                let wrote = history.write(last).wrote;
+                (last != write && held_since(history, *origin, write, wrote) < wrote).then_some(last)
             }),
         }
     }

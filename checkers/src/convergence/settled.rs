@@ -1,7 +1,8 @@
 //! CONV002, liveness: after the settling phase all holders of a key hold the same versions, and each knows every
 //! write that survived.
 //!
-//! A write survives when some holder still holds it, or when it was acknowledged and no other write had seen it.
+//! A write survives when some holder still holds it, or when it was acknowledged, no other write had seen it, and not
+//! every disk that it ever reached was lost. Only nodes that are up at the end count.
 
 use std::collections::BTreeSet;
 
@@ -20,39 +21,33 @@ pub(super) enum Difference {
     Versions(u32),
 }
 
-/// How many nodes are to hold `key`.
-pub(super) fn holder_count(history: &History<'_>, key: u32) -> usize {
-    let header = history.header();
-    header.placement.get(key as usize).map_or(usize::from(header.nodes), Vec::len)
-}
-
-/// By write, how many holders of its key know it.
+/// By write, how many holders of its key know it at the end.
 pub(super) fn known_counts(history: &History<'_>) -> Vec<usize> {
     let mut counts = vec![0; history.writes.len()];
-    for known in &history.known {
+    for known in history.known.iter().filter(|known| known.until == usize::MAX) {
         let key = history.write(known.write).key;
         counts[known.write as usize] += usize::from(history.header().holds(known.node, key));
     }
     counts
 }
 
-pub(super) fn breaches(history: &History<'_>, overwritten: &[bool], known: &[usize]) -> Vec<Difference> {
+pub(super) fn breaches(history: &History<'_>, excused: &[bool], known: &[usize]) -> Vec<Difference> {
     let mut survives: Vec<bool> =
-        history.writes.iter().zip(overwritten).map(|(write, over)| write.acknowledged && !over).collect();
+        history.writes.iter().zip(excused).map(|(write, excused)| write.acknowledged && !excused).collect();
     for held in &history.held {
         survives[held.write as usize] = true;
     }
     let mut breaches = Vec::new();
     let mut explained = BTreeSet::new();
     for (number, write) in history.writes.iter().enumerate() {
-        if survives[number] && known[number] < holder_count(history, write.key) {
+        if survives[number] && known[number] < history.holder_count(write.key) {
             breaches.push(Difference::Missing(number as u32));
             explained.insert(write.key);
         }
     }
     for held in history.held.chunk_by(|a, b| a.key == b.key) {
         let key = held[0].key;
-        if !explained.contains(&key) && !is_same(held, holder_count(history, key)) {
+        if !explained.contains(&key) && !is_same(held, history.holder_count(key)) {
             breaches.push(Difference::Versions(key));
         }
     }
@@ -81,7 +76,7 @@ impl Difference {
 
 fn missing(history: &History<'_>, number: u32) -> Finding {
     let write = history.write(number);
-    let holders = history.header().holders(write.key);
+    let holders = history.holders(write.key);
     let (knowing, missing): (Vec<Node>, Vec<Node>) =
         holders.iter().partition(|node| history.known_at(**node, number).is_some());
     let holding: Vec<Node> = holders.into_iter().filter(|node| history.is_held_by(*node, number)).collect();
@@ -110,7 +105,7 @@ fn missing(history: &History<'_>, number: u32) -> Finding {
 
 fn versions(history: &History<'_>, key: u32) -> Finding {
     let at_ns = history.header().end_ns;
-    let holders = history.header().holders(key);
+    let holders = history.holders(key);
     let sets: Vec<BTreeSet<u32>> =
         holders.iter().map(|node| history.held_by(*node, key).iter().map(|held| held.write).collect()).collect();
     let all: BTreeSet<u32> = sets.iter().flatten().copied().collect();

@@ -31,34 +31,53 @@ fn mixed(write: u32) -> u128 {
     half(0x6a09_e667_f3bc_c908) << 64 | half(0xbb67_ae85_84ca_a73b)
 }
 
+/// A node in one of its lives. What a replica knew and showed ends with its life: the next one begins with nothing.
+pub(super) type Life = u32;
+
 /// What each replica shows at each level.
 #[derive(Default)]
 pub(super) struct Shown {
-    members: FxHashSet<(Level, Node, u32)>,
-    digests: FxHashMap<(Level, Node, u32), Digest>,
+    members: FxHashSet<(Level, Life, u32)>,
+    digests: FxHashMap<(Level, Life, u32), Digest>,
+    /// The present lives of nodes that have been down. First lives have the numbers of their nodes.
+    lives: FxHashMap<Node, Life>,
+    ended: u32,
 }
 
 impl Shown {
+    /// The life that `node` lives now.
+    pub(super) fn life(&self, node: Node) -> Life {
+        self.lives.get(&node).copied().unwrap_or(Life::from(node))
+    }
+
+    /// The life of `node` ends.
+    pub(super) fn end_life(&mut self, node: Node) {
+        self.ended += 1;
+        self.lives.insert(node, Life::from(Node::MAX) + self.ended);
+    }
+
     /// False when it was shown already.
     pub(super) fn show(&mut self, history: &History<'_>, level: Level, node: Node, write: u32) -> bool {
-        let new = self.members.insert((level, node, write));
+        let life = self.life(node);
+        let new = self.members.insert((level, life, write));
         if new {
-            self.digests.entry((level, node, history.write(write).key)).or_default().add(write);
+            self.digests.entry((level, life, history.write(write).key)).or_default().add(write);
         }
         new
     }
 
     /// False when it was not shown.
     pub(super) fn hide(&mut self, history: &History<'_>, level: Level, node: Node, write: u32) -> bool {
-        let there = self.members.remove(&(level, node, write));
+        let life = self.life(node);
+        let there = self.members.remove(&(level, life, write));
         if there {
-            self.digests.entry((level, node, history.write(write).key)).or_default().remove(write);
+            self.digests.entry((level, life, history.write(write).key)).or_default().remove(write);
         }
         there
     }
 
     /// The fingerprint of what reads of `key` return at `node`.
     pub(super) fn digest(&self, level: Level, node: Node, key: u32) -> Digest {
-        self.digests.get(&(level, node, key)).copied().unwrap_or_default()
+        self.digests.get(&(level, self.life(node), key)).copied().unwrap_or_default()
     }
 }

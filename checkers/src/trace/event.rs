@@ -182,6 +182,18 @@ pub enum LostBy {
     Fault(u16),
 }
 
+/// What a node that goes down leaves on its disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Disk {
+    /// Everything that was durable.
+    Kept,
+    /// Less than was promised: [`What::Forgot`] says what is missing.
+    TailLost,
+    /// Nothing.
+    Lost,
+}
+
 /// One thing that happened, at one node, at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
@@ -343,6 +355,35 @@ pub enum What {
         /// Which.
         fault: u16,
     },
+    /// The node stops, or was never there: it handles nothing until it is up. With it goes all that its replica knew
+    /// and showed; what its disk has it announces anew when it is up.
+    Down {
+        /// What its disk keeps.
+        disk: Disk,
+    },
+    /// The node starts with what its disk has.
+    Up {
+        /// Which life of the node, from 1: another one than before when its disk was lost.
+        incarnation: u16,
+    },
+    /// The node's disk, which has just gone down with its node, does not have this write, which the replica knew. Said
+    /// by the host, not by the store, and only where the disk as a whole is not [lost](Disk::Lost).
+    Forgot {
+        /// The write.
+        write: WriteId,
+        /// Its record had been called durable: the disk broke its promise. Otherwise nothing that followed from the
+        /// write has left the node, and its name may be given again.
+        promised: bool,
+    },
+    /// The node stands still: what reaches it waits.
+    Paused,
+    /// The node goes on with what has waited.
+    Resumed,
+    /// The replica gets to see `op` only now: its node stood still or was behind with its work.
+    Reached {
+        /// The operation.
+        op: u32,
+    },
     /// The workload is over and the network is whole: the settling phase begins. The node means nothing.
     Settling,
     /// At the end, a read of `key` would return this version.
@@ -410,6 +451,12 @@ impl What {
             What::Lagging { level, origin, behind_ns } => {
                 [head(21, (*level as u64) << 16 | u64::from(*origin)), *behind_ns, 0]
             }
+            What::Down { disk } => [head(22, *disk as u64), 0, 0],
+            What::Up { incarnation } => [head(23, u64::from(*incarnation)), 0, 0],
+            What::Forgot { write: w, promised } => [head(24, u64::from(*promised)), write(w)[0], write(w)[1]],
+            What::Paused => [head(25, 0), 0, 0],
+            What::Resumed => [head(26, 0), 0, 0],
+            What::Reached { op } => [head(27, u64::from(*op)), 0, 0],
         }
     }
 }

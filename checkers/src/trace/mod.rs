@@ -6,7 +6,7 @@ mod hash;
 pub mod jsonl;
 mod valid;
 
-pub use event::{Action, Event, Level, Levels, LostBy, Node, What, WriteId};
+pub use event::{Action, Disk, Event, Level, Levels, LostBy, Node, What, WriteId};
 pub use hash::TraceHash;
 pub use valid::Invalid;
 

@@ -102,6 +102,20 @@ pub enum Invalid {
         /// What it asks for.
         action: Action,
     },
+    /// A node goes down when it is up, and up when it is down; a life is never an earlier one.
+    #[error("n{node} is {} already, or its lives are not in order", if *is_down { "down" } else { "up" })]
+    Life {
+        /// The node.
+        node: Node,
+        /// What it was before.
+        is_down: bool,
+    },
+    /// A node that is down does nothing.
+    #[error("n{node} is down and cannot do this")]
+    IsDown {
+        /// The node.
+        node: Node,
+    },
     /// An operation ends once.
     #[error("operation {op} has already ended")]
     Ended {
@@ -127,6 +141,14 @@ pub(super) struct Rules<'a> {
     number: u64,
     at_ns: u64,
     ops: FxHashMap<u32, Op>,
+    /// Nodes that are or were down, and in which life they last were up.
+    lives: FxHashMap<Node, Life>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Life {
+    is_down: bool,
+    incarnation: u16,
 }
 
 #[derive(Clone, Copy)]
@@ -156,7 +178,7 @@ impl<'a> Rules<'a> {
             Some(settling_from_ns) if settling_from_ns > header.end_ns => {
                 Err(Invalid::Settling { settling_from_ns, end_ns: header.end_ns })
             }
-            _ => Ok(Rules { header, number: 0, at_ns: 0, ops: FxHashMap::default() }),
+            _ => Ok(Rules { header, number: 0, at_ns: 0, ops: FxHashMap::default(), lives: FxHashMap::default() }),
         }
     }
 
@@ -174,9 +196,41 @@ impl<'a> Rules<'a> {
         if !matches!(event.what, What::FaultOn { .. } | What::FaultOff { .. } | What::Settling) {
             self.node(event.node)?;
         }
+        self.life(event.node, &event.what)?;
         self.what(&event.what)?;
         (self.number, self.at_ns) = (event.number, event.at_ns);
         Ok(())
+    }
+
+    /// Whether the node is up for what it does.
+    fn life(&mut self, node: Node, what: &What) -> Result<(), Invalid> {
+        match *what {
+            What::Down { .. } => {
+                let life = self.lives.entry(node).or_default();
+                if std::mem::replace(&mut life.is_down, true) { Err(Invalid::Life { node, is_down: true }) } else { Ok(()) }
+            }
+            What::Up { incarnation } => match self.lives.get_mut(&node) {
+                Some(life) if life.is_down && incarnation >= life.incarnation.max(1) => {
+                    *life = Life { is_down: false, incarnation };
+                    Ok(())
+                }
+                life => Err(Invalid::Life { node, is_down: life.is_some_and(|life| life.is_down) }),
+            },
+            What::Wrote { .. }
+            | What::Returned { .. }
+            | What::Sent { .. }
+            | What::Delivered { .. }
+            | What::TimerFired
+            | What::Known { .. }
+            | What::Visible { .. }
+            | What::Hidden { .. }
+            | What::Reached { .. }
+            | What::Holds { .. } => match self.lives.get(&node) {
+                Some(Life { is_down: true, .. }) => Err(Invalid::IsDown { node }),
+                _ => Ok(()),
+            },
+            _ => Ok(()),
+        }
     }
 
     fn what(&mut self, what: &What) -> Result<(), Invalid> {
@@ -224,6 +278,7 @@ impl<'a> Rules<'a> {
                 self.node(node)
             }
             What::Known { write }
+            | What::Forgot { write, .. }
             | What::Visible { write, .. }
             | What::Hidden { write, .. }
             | What::Overflowed { write, .. } => self.write(write),
@@ -234,6 +289,8 @@ impl<'a> Rules<'a> {
             }
             What::FaultOn { fault } | What::FaultOff { fault } => range("fault", fault, header.faults.len()),
             What::Gauge { gauge, .. } => range("gauge", gauge, header.gauges.len()),
+            What::Reached { op } => self.op(op).map(drop),
+            What::Down { .. } | What::Up { .. } | What::Paused | What::Resumed => Ok(()),
             What::TimerFired | What::Settling => Ok(()),
         }
     }

@@ -5,7 +5,7 @@ use kvsim_store::Stream;
 
 use super::Exponential;
 use crate::plan::{Cut, FaultKind, FaultPlan, Plan};
-use crate::scenario::{Fault, FaultSpec, RandomShape, Scenario, Shape};
+use crate::scenario::{Fault, FaultSpec, RandomShape, Scenario, Shape, When};
 
 /// All faults of the run, in the scenario's order; those drawn at random in the order of time.
 ///
@@ -20,25 +20,39 @@ pub fn timetable(scenario: &Scenario, seed: u64) -> Result<Vec<FaultPlan>, Strin
                 plans.push(partition(fault, fault.name.clone(), *at_ns, at_ns + for_ns, cuts));
             }
             FaultSpec::RandomPartitions { every_ns, lasting_ns, shapes } => {
-                let about = scenario.duration_ns / every_ns.saturating_add(*lasting_ns).max(1);
-                if about > Plan::FAULTS_MAX as u64 {
-                    let (name, most) = (&fault.name, Plan::FAULTS_MAX);
-                    return Err(format!(
-                        "{name}: about {about} partitions are planned; a run can have {most}: make them rarer or longer"
-                    ));
-                }
-                let mut chance = Stream::new(seed, "fault", number);
-                let (gap, length) = (Exponential::new(*every_ns), Exponential::new(*lasting_ns));
-                let mut now_ns = gap.draw(&mut chance);
-                let mut count = 0;
-                while now_ns < scenario.duration_ns {
-                    // At least a nanosecond, or a mean of 0 would never come to an end.
-                    let until_ns = now_ns.saturating_add(length.draw(&mut chance).max(1)).min(scenario.duration_ns);
+                random(scenario, seed, fault, number, (*every_ns, *lasting_ns), &mut plans, |chance| {
                     let kind = shapes[chance.below(shapes.len() as u64) as usize];
-                    let cuts = cuts(&drawn(kind, scenario.replicas, &mut chance), scenario.replicas);
-                    plans.push(partition(fault, format!("{}#{count}", fault.name), now_ns, until_ns, cuts));
-                    count += 1;
-                    now_ns = until_ns.saturating_add(gap.draw(&mut chance));
+                    FaultKind::Partition { cuts: cuts(&drawn(kind, scenario.replicas, chance), scenario.replicas) }
+                })?;
+            }
+            FaultSpec::Nodes { when: When::At { times_ns, for_ns }, nodes, fault: what } => {
+                let several = times_ns.len() * nodes.len() > 1;
+                for (count, (at_ns, node)) in
+                    times_ns.iter().flat_map(|at_ns| nodes.iter().map(move |node| (at_ns, node))).enumerate()
+                {
+                    let kind = FaultKind::Node { node: *node, fault: what.clone() };
+                    plans.push(timed(scenario, fault, several.then_some(count), *at_ns, *for_ns, kind));
+                }
+            }
+            FaultSpec::Nodes { when: When::Random { every_ns, lasting_ns }, nodes, fault: what } => {
+                random(scenario, seed, fault, number, (*every_ns, *lasting_ns), &mut plans, |chance| {
+                    let node = nodes[chance.below(nodes.len() as u64) as usize];
+                    FaultKind::Node { node, fault: what.clone() }
+                })?;
+            }
+            FaultSpec::Links { when, from, to, fault: what } => {
+                let kind = FaultKind::Links { from: from.clone(), to: to.clone(), fault: what.clone() };
+                match when {
+                    When::At { times_ns, for_ns } => {
+                        for (count, at_ns) in times_ns.iter().enumerate() {
+                            let count = (times_ns.len() > 1).then_some(count);
+                            plans.push(timed(scenario, fault, count, *at_ns, *for_ns, kind.clone()));
+                        }
+                    }
+                    When::Random { every_ns, lasting_ns } => {
+                        let kind = |_: &mut Stream| kind.clone();
+                        random(scenario, seed, fault, number, (*every_ns, *lasting_ns), &mut plans, kind)?;
+                    }
                 }
             }
             FaultSpec::Drop { kind, id, from, to } => plans.push(FaultPlan {
@@ -51,6 +65,53 @@ pub fn timetable(scenario: &Scenario, seed: u64) -> Result<Vec<FaultPlan>, Strin
         }
     }
     Ok(plans)
+}
+
+/// Faults at random times, one after the other, each with a kind of its own.
+fn random(
+    scenario: &Scenario,
+    seed: u64,
+    fault: &Fault,
+    number: u64,
+    (every_ns, lasting_ns): (u64, u64),
+    plans: &mut Vec<FaultPlan>,
+    mut kind: impl FnMut(&mut Stream) -> FaultKind,
+) -> Result<(), String> {
+    let about = scenario.duration_ns / every_ns.saturating_add(lasting_ns).max(1);
+    if about > Plan::FAULTS_MAX as u64 {
+        let (name, most) = (&fault.name, Plan::FAULTS_MAX);
+        return Err(format!(
+            "{name}: about {about} faults are planned; a run can have {most}: make them rarer or longer"
+        ));
+    }
+    let mut chance = Stream::new(seed, "fault", number);
+    let (gap, length) = (Exponential::new(every_ns), Exponential::new(lasting_ns));
+    let mut now_ns = gap.draw(&mut chance);
+    let mut count = 0;
+    while now_ns < scenario.duration_ns {
+        // At least a nanosecond, or a mean of 0 would never come to an end.
+        let until_ns = now_ns.saturating_add(length.draw(&mut chance).max(1)).min(scenario.duration_ns);
+        let kind = kind(&mut chance);
+        let (name, place) = (format!("{}#{count}", fault.name), fault.place.clone());
+        plans.push(FaultPlan { name, place, from_ns: now_ns, until_ns, kind });
+        count += 1;
+        now_ns = until_ns.saturating_add(gap.draw(&mut chance));
+    }
+    Ok(())
+}
+
+/// A fault at a set time, one of several when it has a number.
+fn timed(
+    scenario: &Scenario,
+    fault: &Fault,
+    count: Option<usize>,
+    at_ns: u64,
+    for_ns: Option<u64>,
+    kind: FaultKind,
+) -> FaultPlan {
+    let name = count.map_or_else(|| fault.name.clone(), |count| format!("{}#{count}", fault.name));
+    let until_ns = for_ns.map_or(scenario.duration_ns, |for_ns| at_ns + for_ns);
+    FaultPlan { name, place: fault.place.clone(), from_ns: at_ns, until_ns, kind }
 }
 
 fn partition(fault: &Fault, name: String, from_ns: u64, until_ns: u64, cuts: Vec<Cut>) -> FaultPlan {

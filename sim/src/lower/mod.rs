@@ -11,7 +11,7 @@ use kvsim_store::Stream;
 
 use crate::net::Delay;
 use crate::plan::{LinkPlan, Plan};
-use crate::scenario::{Scenario, Settle};
+use crate::scenario::{FaultSpec, Scenario, Settle};
 
 /// Makes the plan of `scenario` for `seed`. `made_by` is the program's name and version.
 ///
@@ -60,13 +60,20 @@ fn settle_ns(scenario: &Scenario) -> u64 {
             let slowest = |link: &LinkPlan| link.delay.almost_always_below_ns();
             let links = scenario.links.iter().map(|named| slowest(&named.link));
             let delay_ns = links.chain([slowest(&scenario.net)]).max().unwrap_or(0);
+            // What a fault delays arrives while the run settles; nothing has to wait for an answer to it.
+            let late = scenario.faults.iter().filter_map(|fault| match &fault.kind {
+                FaultSpec::Links { fault, .. } => fault.delay().map(|delay| delay.almost_always_below_ns()),
+                _ => None,
+            });
+            let late_ns = late.fold(0, u64::saturating_add);
             let cycle_ns = scenario
                 .store
                 .anti_entropy_ns
                 .map_or(0, |every_ns| every_ns.saturating_mul(u64::from(scenario.replicas.saturating_sub(1)) * 2));
             let passes_ns = cycle_ns.saturating_mul(3);
             let margin_ns = delay_ns.saturating_mul(10).saturating_add(scenario.store.strip_ns.saturating_mul(3));
-            passes_ns.saturating_add(margin_ns).saturating_add(scenario.disk.write_ns.saturating_mul(10))
+            let disk_ns = scenario.disk.write_ns.saturating_mul(10);
+            passes_ns.saturating_add(margin_ns).saturating_add(late_ns).saturating_add(disk_ns)
         }
     }
 }

@@ -96,18 +96,17 @@ impl Replica for Lww {
     const OVERWRITES: Overwrites = Overwrites::Held;
 
     fn boot(config: &Config, log: &[(Key, Entry)], env: &mut Env<'_, Lww>) -> Lww {
-        let others = env.members.iter().filter(|member| **member != env.me).map(|member| member.node);
         let mut lww = Lww {
             config: config.clone(),
             entries: KeyTable::default(),
             written: 0,
-            rounds: Rounds::new(others.collect()),
+            rounds: Rounds::new(others(env)),
         };
         for (key, entry) in log {
             if entry.stamp.origin == env.me {
                 lww.written = lww.written.max(entry.counter);
             }
-            lww.store(*key, *entry, &mut |_| ());
+            lww.store(*key, *entry, &mut |observation| env.observe(observation));
         }
         if let Some(every) = config.anti_entropy_ns {
             let first = env.chance.below(every.max(1));
@@ -137,6 +136,7 @@ impl Replica for Lww {
                     env.send(peer, Message::Pull { round, stamps });
                 }
             }
+            Input::Members => self.rounds = std::mem::take(&mut self.rounds).among(others(env)),
             Input::Call { id, call } => match call {
                 Call::Read { quorum: 2.., .. } => env.refuse(id, Refusal::Quorum),
                 Call::Read { key, .. } => {
@@ -195,6 +195,11 @@ impl Replica for Lww {
         into.push(self.entries.len() as u64);
         into.push(self.entries.iter().filter(|(_, entry)| entry.delete).count() as u64);
     }
+}
+
+/// The nodes of all other members.
+fn others(env: &Env<'_, Lww>) -> Vec<NodeId> {
+    env.members.iter().filter(|member| member.node != env.me.node).map(|member| member.node).collect()
 }
 
 /// What a read returns of an entry.

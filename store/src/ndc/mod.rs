@@ -158,8 +158,10 @@ impl Replica for Ndc {
         };
         for record in log {
             match record {
-                Record::Received(delta) => drop(ndc.state.receive(delta, &mut |_| ())),
-                Record::Absorbed(repair) => ndc.state.absorb(repair, &mut |_| ()),
+                Record::Received(delta) => {
+                    ndc.state.receive(delta, &mut |observation| env.observe(observation));
+                }
+                Record::Absorbed(repair) => ndc.state.absorb(repair, &mut |observation| env.observe(observation)),
                 Record::Sent(to, number) => ndc.calls.note_sent(*to, *number),
                 Record::Served(from, number) => drop(ndc.calls.note_served(*from, *number)),
             }
@@ -196,6 +198,7 @@ impl Replica for Ndc {
                 self.state.clean_up(env.members);
                 self.calls.expire(env.now_ns);
             }
+            Input::Members => {}
             Input::Call { id, call } => self.call(id, &call, env),
         }
     }

@@ -420,6 +420,7 @@ fn same<'a, R: Replica>(input: &Input<'a, R>) -> Input<'a, R> {
     match input {
         Input::Message { from, message } => Input::Message { from: *from, message },
         Input::Timer(timer) => Input::Timer(*timer),
+        Input::Members => Input::Members,
         Input::Call { id, call } => {
             let call = match *call {
                 Call::Read { key, level, quorum, seen } => Call::Read { key, level, quorum, seen },
