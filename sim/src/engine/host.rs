@@ -1,42 +1,76 @@
-//! A node: a replica with its timers, its disk and its chance.
-
-use std::collections::VecDeque;
+//! A node: a replica with its timers, its disk, its clock and its chance.
 
 use kvsim_checkers::trace::{self, What, WriteId};
-use kvsim_store::{Dot, Env, Level, Levels, NodeId, Observation, Outbox, Output, Replica, ReplicaId, Stream, Version};
+use kvsim_store::{Dot, Env, Level, Levels, Observation, Outbox, Replica, ReplicaId, Stream};
+
+use super::backlog::Backlog;
+use super::clock::Clock;
+use super::disk::Disk;
+use crate::plan::Plan;
 
 /// A node and what belongs to it.
 pub struct Host<R: Replica> {
     pub id: ReplicaId,
-    pub replica: R,
+    /// Nothing while the node is down.
+    pub replica: Option<R>,
     chance: Stream,
     /// The armed timers with the number of their arming.
     timers: Vec<(R::Timer, u32)>,
     armings: u32,
-    /// When everything appended so far is durable.
-    pub durable_ns: u64,
-    /// Outputs that wait for records before them, in order.
-    pub held: VecDeque<Held<R>>,
-}
-
-/// An output that waits until the records before it are durable.
-pub struct Held<R: Replica> {
-    pub ready_ns: u64,
-    pub cause: u64,
-    pub output: Output<R>,
-    pub targets: Vec<NodeId>,
-    pub versions: Vec<Version>,
-}
-
-impl<R: Replica> Held<R> {
-    pub fn new(ready_ns: u64, cause: u64, output: Output<R>, targets: &[NodeId], versions: &[Version]) -> Held<R> {
-        Held { ready_ns, cause, output, targets: targets.to_vec(), versions: versions.to_vec() }
-    }
+    pub disk: Disk<R>,
+    pub clock: Clock,
+    pub backlog: Backlog<R>,
+    /// The faults of this node that last, by number.
+    pub troubles: Vec<u16>,
+    /// Inputs cannot be handled as they come: the node is down, stands still, or is slow. Follows from the rest; on its
+    /// own, so that the usual case costs one look.
+    pub hindered: bool,
+    /// How often it has started.
+    boots: u64,
 }
 
 impl<R: Replica> Host<R> {
-    pub fn new(id: ReplicaId, replica: R, chance: Stream) -> Host<R> {
-        Host { id, replica, chance, timers: Vec::new(), armings: 0, durable_ns: 0, held: VecDeque::new() }
+    /// A node that has never started.
+    pub fn new(id: ReplicaId, plan: &Plan, keeps_log: bool) -> Host<R> {
+        Host {
+            id,
+            replica: None,
+            chance: Stream::new(plan.seed, "node", u64::from(id.node.0)),
+            timers: Vec::new(),
+            armings: 0,
+            disk: Disk::new(plan.disk.write_ns, plan.disk.sync_ns, keeps_log),
+            clock: Clock::default(),
+            backlog: Backlog::new(),
+            troubles: Vec::new(),
+            hindered: true,
+            boots: 0,
+        }
+    }
+
+    /// The replica starts with what the disk has.
+    pub fn boot(
+        &mut self,
+        config: &R::Config,
+        seed: u64,
+        members: &[ReplicaId],
+        now_ns: u64,
+        outbox: &mut Outbox<R>,
+    ) {
+        // Each life draws for itself.
+        self.chance = Stream::new(seed, "node", u64::from(self.id.node.0) | self.boots << 16);
+        self.boots += 1;
+        let log = self.disk.take_records();
+        let now_ns = self.clock.shows(now_ns);
+        let mut env = Env { me: self.id, members, now_ns, chance: &mut self.chance, outbox };
+        self.replica = Some(R::boot(config, &log, &mut env));
+        self.disk.put_back(log);
+    }
+
+    /// The process is gone, with everything but the disk and the backlog.
+    pub fn stop(&mut self) {
+        self.replica = None;
+        self.timers.clear();
+        self.backlog.turn = None;
     }
 
     /// The replica, and what it may use in a step.
@@ -46,7 +80,9 @@ impl<R: Replica> Host<R> {
         now_ns: u64,
         outbox: &'a mut Outbox<R>,
     ) -> (&'a mut R, Env<'a, R>) {
-        (&mut self.replica, Env { me: self.id, members, now_ns, chance: &mut self.chance, outbox })
+        let replica = self.replica.as_mut().expect("a node that is down takes no step");
+        let now_ns = self.clock.shows(now_ns);
+        (replica, Env { me: self.id, members, now_ns, chance: &mut self.chance, outbox })
     }
 
     /// Arms a timer, in place of an earlier arming; returns the number by which it fires.
@@ -67,12 +103,6 @@ impl<R: Replica> Host<R> {
     pub fn fire(&mut self, arming: u32) -> Option<R::Timer> {
         let at = self.timers.iter().position(|(_, armed)| *armed == arming)?;
         Some(self.timers.swap_remove(at).0)
-    }
-
-    /// The next output whose time has come.
-    pub fn next_ready(&mut self, now_ns: u64) -> Option<Held<R>> {
-        self.held.front().filter(|held| held.ready_ns <= now_ns)?;
-        self.held.pop_front()
     }
 }
 

@@ -4,7 +4,11 @@
 //! follows from the plan's seed. The loop allocates nothing per event once its buffers have grown: events and
 //! messages live in slots that are used again, and a multicast is one message.
 
+mod backlog;
+mod clock;
+mod disk;
 mod host;
+mod nodes;
 mod payloads;
 mod queue;
 mod sessions;
@@ -13,12 +17,15 @@ mod tracer;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use kvsim_checkers::trace::{FaultName, GaugeName, Header, Node, Overwrites, What};
-use kvsim_store::{Input, Key, Levels, NodeId, Outbox, Output, Replica, ReplicaId, Stream};
+use kvsim_store::{Input, Key, Levels, NodeId, Observation, Outbox, Output, Replica, ReplicaId};
 
 use crate::net::{Fate, Network};
+use crate::faults::NodeFault;
 use crate::plan::{FaultKind, Plan};
 
-use host::{Held, Host, level_out, levels_out, observed, write_id};
+use backlog::{Asked, Waiting};
+use disk::Held;
+use host::{Host, level_out, levels_out, observed, write_id};
 use payloads::Payloads;
 use sessions::Sessions;
 use tracer::Tracer;
@@ -106,8 +113,8 @@ pub fn header<R: Replica>(plan: &Plan, config: &R::Config) -> Header {
 /// # Errors
 /// When the store panics. A panic of the engine itself passes through.
 pub fn run<R: Replica>(plan: &Plan, config: &R::Config, sink: &mut dyn Sink) -> Result<Outcome, StorePanic> {
-    let mut engine = Engine::<R>::new(plan, R::levels(config), sink);
-    let result = catch_unwind(AssertUnwindSafe(|| engine.run(config)));
+    let mut engine = Engine::<R>::new(plan, config, sink);
+    let result = catch_unwind(AssertUnwindSafe(|| engine.run()));
     match result {
         Ok(()) => Ok(engine.outcome()),
         Err(panic) => match engine.in_store {
@@ -152,6 +159,11 @@ enum Due {
     Durable {
         node: Node,
     },
+    /// A slow node is done with an input, if it still works on the one with this number.
+    Work {
+        node: Node,
+        turn: u32,
+    },
     FaultOn {
         fault: u16,
     },
@@ -171,12 +183,15 @@ const WARM: std::ops::RangeInclusive<usize> = 4..=1024;
 
 struct Engine<'a, R: Replica> {
     plan: &'a Plan,
+    config: &'a R::Config,
     tracer: Tracer<'a>,
     queue: Queue<Due>,
     network: Network,
     payloads: Payloads<R::Message>,
     hosts: Vec<Host<R>>,
     members: Vec<ReplicaId>,
+    /// Some node crashes, so that logs are read.
+    keeps_log: bool,
     sessions: Sessions<R>,
     keys: Vec<Key>,
     levels: Levels,
@@ -188,21 +203,27 @@ struct Engine<'a, R: Replica> {
 }
 
 impl<'a, R: Replica> Engine<'a, R> {
-    fn new(plan: &'a Plan, levels: Levels, sink: &'a mut dyn Sink) -> Engine<'a, R> {
+    fn new(plan: &'a Plan, config: &'a R::Config, sink: &'a mut dyn Sink) -> Engine<'a, R> {
         let members: Vec<ReplicaId> = (0..plan.replicas).map(|node| ReplicaId::first(NodeId(node))).collect();
+        let some_node = |has: fn(&NodeFault) -> bool| {
+            plan.faults.iter().any(|fault| matches!(&fault.kind, FaultKind::Node { fault, .. } if has(fault)))
+        };
+        let keeps_log = some_node(|fault| matches!(fault, NodeFault::Crash { .. }));
+        let takes_time = some_node(|fault| matches!(fault, NodeFault::SlowDisk { .. } | NodeFault::FullDisk));
         Engine {
             plan,
+            config,
             tracer: Tracer::new(sink),
             queue: Queue::new(),
             network: Network::new(plan, R::MESSAGE_KINDS),
             payloads: Payloads::new(),
-            hosts: Vec::with_capacity(members.len()),
+            hosts: members.iter().map(|id| Host::new(*id, plan, keeps_log)).collect(),
             members,
+            keeps_log,
             sessions: Sessions::new(plan),
             keys: keys(plan),
-            levels,
-            // No crash can happen yet, so nobody reads a log: a disk is only a matter of time.
-            outbox: Outbox::new(plan.disk.write_ns > 0),
+            levels: R::levels(config),
+            outbox: Outbox::new(plan.disk.write_ns > 0 || keeps_log || takes_time),
             in_store: None,
             outcome: Outcome { complete: true, ..Outcome::default() },
         }
@@ -213,8 +234,8 @@ impl<'a, R: Replica> Engine<'a, R> {
         Outcome { trace_hash: hash.value(), events: hash.events(), end_ns: self.tracer.now_ns, ..self.outcome }
     }
 
-    fn run(&mut self, config: &R::Config) {
-        self.start(config);
+    fn run(&mut self) {
+        self.start();
         let end_ns = self.plan.end_ns();
         let mut taken = 0u32;
         let mut coming = Vec::with_capacity(ROOM);
@@ -246,9 +267,11 @@ impl<'a, R: Replica> Engine<'a, R> {
         }
         for depth in 0..2 {
             for due in coming {
-                if let Due::Delivery { to, payload } = due {
+                if let Due::Delivery { to, payload } = due
+                    && let Some(replica) = &self.hosts[usize::from(*to)].replica
+                {
                     self.in_store = Some(*to);
-                    self.hosts[usize::from(*to)].replica.warm(&self.payloads.get(*payload).message, depth);
+                    replica.warm(&self.payloads.get(*payload).message, depth);
                 }
             }
         }
@@ -256,31 +279,26 @@ impl<'a, R: Replica> Engine<'a, R> {
     }
 
     /// Boots the replicas and schedules what the plan fixes.
-    fn start(&mut self, config: &R::Config) {
-        for (number, fault) in (0..).zip(&self.plan.faults) {
-            if matches!(fault.kind, FaultKind::Partition { .. }) {
-                self.queue.push(fault.from_ns, Due::FaultOn { fault: number });
+    fn start(&mut self) {
+        let plan = self.plan;
+        for (number, fault) in (0..).zip(&plan.faults) {
+            match fault.kind {
+                FaultKind::Drop { .. } => continue,
+                FaultKind::Node { fault: NodeFault::Absent, .. } => self.switch(number, true),
+                _ => self.queue.push(fault.from_ns, Due::FaultOn { fault: number }),
+            }
+            // Who has left does not come back.
+            if !matches!(fault.kind, FaultKind::Node { fault: NodeFault::Left, .. }) {
                 self.queue.push(fault.until_ns, Due::FaultOff { fault: number });
             }
         }
-        if self.plan.settle_ns > 0 {
-            self.queue.push(self.plan.workload_end_ns, Due::Settling);
+        if plan.settle_ns > 0 {
+            self.queue.push(plan.workload_end_ns, Due::Settling);
         }
-        for index in 0..self.members.len() {
-            let mut chance = Stream::new(self.plan.seed, "node", index as u64);
-            let id = self.members[index];
-            self.in_store = Some(id.node.0);
-            let mut env = kvsim_store::Env {
-                me: id,
-                members: &self.members,
-                now_ns: 0,
-                chance: &mut chance,
-                outbox: &mut self.outbox,
-            };
-            let replica = R::boot(config, &[], &mut env);
-            self.in_store = None;
-            self.hosts.push(Host::new(id, replica, chance));
-            self.drain(id.node.0, 0);
+        for node in 0..plan.replicas {
+            if self.hosts[usize::from(node)].troubles.is_empty() {
+                self.boot(node, 0);
+            }
         }
         for session in 0..self.sessions.len() {
             self.schedule_next(session as u32);
@@ -289,13 +307,17 @@ impl<'a, R: Replica> Engine<'a, R> {
 
     fn happen(&mut self, due: Due) {
         match due {
-            Due::Delivery { to, payload } => self.deliver(to, payload),
-            Due::Timer { node, arming } => {
-                if let Some(timer) = self.hosts[usize::from(node)].fire(arming) {
-                    self.outcome.timers += 1;
-                    let cause = self.tracer.emit(node, 0, What::TimerFired);
-                    self.step(node, cause, Input::Timer(timer));
+            Due::Delivery { to, payload } => {
+                if self.hosts[usize::from(to)].hindered {
+                    return self.wait(to, Waiting::Delivery(payload));
                 }
+                self.deliver(to, payload);
+            }
+            Due::Timer { node, arming } => {
+                if self.hosts[usize::from(node)].hindered {
+                    return self.wait(node, Waiting::Timer(arming));
+                }
+                self.fire(node, arming);
             }
             Due::Operation { session } => self.invoke(session),
             Due::Timeout { op } => {
@@ -306,6 +328,7 @@ impl<'a, R: Replica> Engine<'a, R> {
                 }
             }
             Due::Durable { node } => self.release(node),
+            Due::Work { node, turn } => self.work(node, turn),
             Due::FaultOn { fault } => self.switch(fault, true),
             Due::FaultOff { fault } => self.switch(fault, false),
             Due::Settling => {
@@ -317,8 +340,20 @@ impl<'a, R: Replica> Engine<'a, R> {
     }
 
     fn switch(&mut self, fault: u16, begins: bool) {
-        self.network.switch(&self.plan.faults[usize::from(fault)].kind, begins);
-        self.tracer.emit(0, 0, if begins { What::FaultOn { fault } } else { What::FaultOff { fault } });
+        let kind = &self.plan.faults[usize::from(fault)].kind;
+        self.network.switch(fault, kind, begins);
+        let cause = self.tracer.emit(0, 0, if begins { What::FaultOn { fault } } else { What::FaultOff { fault } });
+        if let FaultKind::Node { node, fault: what } = kind {
+            self.trouble(*node, fault, what, begins, cause);
+        }
+    }
+
+    fn fire(&mut self, node: Node, arming: u32) {
+        if let Some(timer) = self.hosts[usize::from(node)].fire(arming) {
+            self.outcome.timers += 1;
+            let cause = self.tracer.emit(node, 0, What::TimerFired);
+            self.step(node, cause, Input::Timer(timer));
+        }
     }
 
     fn deliver(&mut self, to: Node, slot: u32) {
@@ -359,11 +394,17 @@ impl<'a, R: Replica> Engine<'a, R> {
             context,
         };
         let cause = self.tracer.emit(node, 0, what);
-        self.in_store = Some(node);
-        let (replica, mut env) = self.hosts[usize::from(node)].env(&self.members, self.tracer.now_ns, &mut self.outbox);
-        replica.step(Input::Call { id: kvsim_store::CallId(op.op), call }, &mut env);
-        self.in_store = None;
-        self.drain(node, cause);
+        let host = &mut self.hosts[usize::from(node)];
+        if host.hindered {
+            let asked = Asked::of(&call);
+            self.wait(node, Waiting::Call { op: op.op, asked, invoked: cause });
+        } else {
+            self.in_store = Some(node);
+            let (replica, mut env) = host.env(&self.members, self.tracer.now_ns, &mut self.outbox);
+            replica.step(Input::Call { id: kvsim_store::CallId(op.op), call }, &mut env);
+            self.in_store = None;
+            self.drain(node, cause);
+        }
         if self.sessions.waits_for(session, op.op) {
             self.queue.push(self.tracer.now_ns.saturating_add(plan.timeout_ns), Due::Timeout { op: op.op });
         }
@@ -380,6 +421,9 @@ impl<'a, R: Replica> Engine<'a, R> {
 
     /// Carries out what the step that ended has said.
     fn drain(&mut self, node: Node, cause: u64) {
+        if self.keeps_log {
+            self.note_known(node);
+        }
         for observation in self.outbox.observations.drain(..) {
             self.tracer.emit(node, cause, observed(observation));
         }
@@ -392,20 +436,17 @@ impl<'a, R: Replica> Engine<'a, R> {
             match output {
                 Output::Arm { timer, after_ns } => {
                     let arming = host.arm(timer);
-                    let at_ns = self.tracer.now_ns.saturating_add(after_ns);
+                    let at_ns = self.tracer.now_ns.saturating_add(host.clock.takes(after_ns));
                     self.queue.push(at_ns, Due::Timer { node, arming });
                 }
                 Output::Disarm(timer) => host.disarm(timer),
-                Output::Append(_) => {
-                    let durable_ns = self.tracer.now_ns.saturating_add(self.plan.disk.write_ns);
-                    host.durable_ns = host.durable_ns.max(durable_ns);
-                }
-                output if host.durable_ns > self.tracer.now_ns => {
-                    let ready_ns = host.durable_ns;
-                    if host.held.back().is_none_or(|held| held.ready_ns < ready_ns) {
+                Output::Append(record) => host.disk.append(record, self.tracer.now_ns),
+                output if host.disk.durable_ns > self.tracer.now_ns => {
+                    let (ready_ns, held) = (host.disk.durable_ns, &mut host.disk.held);
+                    if held.back().is_none_or(|held| held.ready_ns < ready_ns) {
                         self.queue.push(ready_ns, Due::Durable { node });
                     }
-                    host.held.push_back(Held::new(ready_ns, cause, output, &outbox.targets, &outbox.versions));
+                    held.push_back(Held::new(ready_ns, cause, output, &outbox.targets, &outbox.versions));
                 }
                 output => self.let_out(node, cause, output, &outbox.targets, &outbox.versions),
             }
@@ -414,9 +455,23 @@ impl<'a, R: Replica> Engine<'a, R> {
         self.outbox = outbox;
     }
 
+    /// What the disk has to have before the replica knows of these writes after a crash.
+    fn note_known(&mut self, node: Node) {
+        let appended = self.outbox.outputs.iter().filter(|output| matches!(output, Output::Append(_))).count();
+        let disk = &mut self.hosts[usize::from(node)].disk;
+        for observation in &self.outbox.observations {
+            if let Observation::Known(dot) = observation {
+                disk.note_known(*dot, appended);
+            }
+        }
+    }
+
     /// Lets out what waited for records that are durable now.
     fn release(&mut self, node: Node) {
-        while let Some(held) = self.hosts[usize::from(node)].next_ready(self.tracer.now_ns) {
+        if self.hosts[usize::from(node)].backlog.paused {
+            return;
+        }
+        while let Some(held) = self.hosts[usize::from(node)].disk.next_ready(self.tracer.now_ns) {
             self.let_out(node, held.cause, held.output, &held.targets, &held.versions);
         }
     }
@@ -481,8 +536,10 @@ impl<'a, R: Replica> Engine<'a, R> {
 
     fn assert_invariants(&mut self) {
         for host in &self.hosts {
-            self.in_store = Some(host.id.node.0);
-            host.replica.assert_invariants();
+            if let Some(replica) = &host.replica {
+                self.in_store = Some(host.id.node.0);
+                replica.assert_invariants();
+            }
         }
         self.in_store = None;
     }
@@ -494,10 +551,11 @@ impl<'a, R: Replica> Engine<'a, R> {
         let mut gauges = Vec::new();
         for index in 0..self.hosts.len() {
             let node = index as Node;
+            let Some(replica) = &self.hosts[index].replica else { continue };
             self.in_store = Some(node);
             for level in self.levels.iter() {
                 shown.clear();
-                self.hosts[index].replica.visible(level, &mut |key, version| shown.push((key.index(), version.dot)));
+                replica.visible(level, &mut |key, version| shown.push((key.index(), version.dot)));
                 shown.sort_unstable();
                 for (key, dot) in &shown {
                     let what = What::Holds { level: level_out(level), key: *key, write: write_id(*dot) };
@@ -505,7 +563,7 @@ impl<'a, R: Replica> Engine<'a, R> {
                 }
             }
             gauges.clear();
-            self.hosts[index].replica.gauges(&mut gauges);
+            replica.gauges(&mut gauges);
             for (gauge, value) in (0..).zip(&gauges) {
                 self.tracer.emit(node, 0, What::Gauge { gauge, value: *value });
             }

@@ -9,6 +9,7 @@ use kvsim_checkers::trace::LostBy;
 use kvsim_store::{GOLDEN, Stream, Tag, scatter};
 
 use super::Quantiles;
+use crate::faults::{LinkFault, concerns};
 use crate::plan::{FaultKind, LinkPlan, Plan};
 
 /// What becomes of a message.
@@ -25,6 +26,18 @@ pub enum Fate {
     },
 }
 
+/// What faults of links do to a message.
+#[derive(Clone, Copy, Default)]
+struct Disturbed {
+    lost: Option<u16>,
+    doubled: bool,
+    /// By how much the two copies are late.
+    later_ns: [u64; 2],
+}
+
+/// The draws that a message has room for in each fault, and before all faults.
+const DRAWS: u64 = 16;
+
 /// The state of all links.
 pub struct Network {
     nodes: usize,
@@ -38,9 +51,18 @@ pub struct Network {
     cuts: Vec<u16>,
     /// Messages that explicit drops name, with the fault that does.
     drops: Vec<(u8, u64, u16)>,
+    /// The faults of links that last now.
+    disturbances: Vec<Disturbance>,
     /// When the link has sent all that was given to it, by link; empty when no link has a limit.
     free_at_ns: Vec<u64>,
     healed: bool,
+}
+
+/// A fault of links, ready to draw from.
+struct Disturbance {
+    fault: u16,
+    /// Of what the fault delays; nothing when it delays nothing.
+    delay: Option<Quantiles>,
 }
 
 struct Link {
@@ -66,7 +88,7 @@ impl Network {
                 let kind = kinds.iter().position(|name| name == kind)?;
                 Some((kind as u8, *id, number))
             }
-            FaultKind::Partition { .. } => None,
+            _ => None,
         });
         let limited = links.iter().any(|link| link.plan.bytes_per_s.is_some());
         Network {
@@ -76,6 +98,7 @@ impl Network {
             which,
             cuts: vec![0; nodes * nodes],
             drops: drops.collect(),
+            disturbances: Vec::new(),
             free_at_ns: if limited { vec![0; nodes * nodes] } else { Vec::new() },
             healed: false,
         }
@@ -99,6 +122,13 @@ impl Network {
         if !self.healed && link.plan.loss.billionths() > 0 && link.plan.loss.picks(draw(0)) {
             return Fate::Lost(LostBy::Chance);
         }
+        let disturbed = match self.disturbances.is_empty() {
+            true => Disturbed::default(),
+            false => self.disturbed(plan, from, to, draw),
+        };
+        if let Some(fault) = disturbed.lost {
+            return Fate::Lost(LostBy::Fault(fault));
+        }
         let mut leaves_ns = now_ns;
         if let Some(bytes_per_s) = link.plan.bytes_per_s {
             let free_at_ns = &mut self.free_at_ns[place];
@@ -106,22 +136,73 @@ impl Network {
             leaves_ns = now_ns.max(*free_at_ns).saturating_add(u64::try_from(sending_ns).unwrap_or(u64::MAX));
             *free_at_ns = leaves_ns;
         }
-        let arrival = |random| leaves_ns.saturating_add(link.delay.draw(random));
-        let doubled = !self.healed && link.plan.duplicate.billionths() > 0 && link.plan.duplicate.picks(draw(2));
-        Fate::Arrives { at_ns: arrival(draw(1)), again_at_ns: doubled.then(|| arrival(draw(3))) }
+        let arrival =
+            |random, later_ns| leaves_ns.saturating_add(link.delay.draw(random)).saturating_add(later_ns);
+        let [later_ns, again_later_ns] = disturbed.later_ns;
+        let doubled = disturbed.doubled
+            || !self.healed && link.plan.duplicate.billionths() > 0 && link.plan.duplicate.picks(draw(2));
+        Fate::Arrives {
+            at_ns: arrival(draw(1), later_ns),
+            again_at_ns: doubled.then(|| arrival(draw(3), again_later_ns)),
+        }
     }
 
-    /// A fault begins (`+1`) or ends (`-1`).
-    pub fn switch(&mut self, fault: &FaultKind, begins: bool) {
-        if let FaultKind::Partition { cuts } = fault {
-            for cut in cuts {
-                for from in &cut.from {
-                    for to in &cut.to {
-                        let count = &mut self.cuts[usize::from(*from) * self.nodes + usize::from(*to)];
-                        *count = if begins { *count + 1 } else { *count - 1 };
+    /// What the faults that last now do to a message; each draws for itself, so that one more or less changes nothing
+    /// about the others.
+    #[cold]
+    fn disturbed(&self, plan: &Plan, from: u16, to: u16, draw: impl Fn(u64) -> u64) -> Disturbed {
+        let mut disturbed = Disturbed::default();
+        for Disturbance { fault, delay } in &self.disturbances {
+            let draw = |which: u64| draw(DRAWS * (u64::from(*fault) + 1) + which);
+            let FaultKind::Links { from: senders, to: receivers, fault: kind } = &plan.faults[usize::from(*fault)].kind
+            else {
+                continue;
+            };
+            if !concerns(senders, receivers, from, to) {
+                continue;
+            }
+            match kind {
+                LinkFault::Loss { share } if share.picks(draw(0)) => {
+                    disturbed.lost.get_or_insert(*fault);
+                }
+                LinkFault::Duplicates { share } => disturbed.doubled |= share.picks(draw(0)),
+                // Each copy is late or not on its own.
+                LinkFault::Slow { .. } | LinkFault::Late { .. } => {
+                    for (later_ns, which) in disturbed.later_ns.iter_mut().zip(0..) {
+                        let is_late = match kind {
+                            LinkFault::Late { share, .. } => share.picks(draw(which)),
+                            _ => true,
+                        };
+                        if let Some(delay) = delay.as_ref().filter(|_| is_late) {
+                            *later_ns = later_ns.saturating_add(delay.draw(draw(2 + which)));
+                        }
+                    }
+                }
+                LinkFault::Loss { .. } => {}
+            }
+        }
+        disturbed
+    }
+
+    /// A fault of the network begins or ends.
+    pub fn switch(&mut self, number: u16, fault: &FaultKind, begins: bool) {
+        match fault {
+            FaultKind::Partition { cuts } => {
+                for cut in cuts {
+                    for from in &cut.from {
+                        for to in &cut.to {
+                            let count = &mut self.cuts[usize::from(*from) * self.nodes + usize::from(*to)];
+                            *count = if begins { *count + 1 } else { *count - 1 };
+                        }
                     }
                 }
             }
+            FaultKind::Links { fault, .. } if begins => {
+                let delay = fault.delay().map(Quantiles::new);
+                self.disturbances.push(Disturbance { fault: number, delay });
+            }
+            FaultKind::Links { .. } => self.disturbances.retain(|other| other.fault != number),
+            FaultKind::Drop { .. } | FaultKind::Node { .. } => {}
         }
     }
 
@@ -130,6 +211,7 @@ impl Network {
         self.healed = true;
         self.cuts.fill(0);
         self.drops.clear();
+        self.disturbances.clear();
     }
 
     fn dropping_fault(&self, plan: &Plan, from: u16, to: u16, tag: Tag) -> Option<u16> {
@@ -138,7 +220,7 @@ impl Network {
             FaultKind::Drop { from: sender, to: receivers, .. } => {
                 sender.is_none_or(|sender| sender == from) && (receivers.is_empty() || receivers.contains(&to))
             }
-            FaultKind::Partition { .. } => false,
+            _ => false,
         })
     }
 }
@@ -147,10 +229,9 @@ impl Network {
 fn cutting_fault(plan: &Plan, now_ns: u64, from: u16, to: u16) -> u16 {
     let cuts_now = |fault: &crate::plan::FaultPlan| match &fault.kind {
         FaultKind::Partition { cuts } => {
-            (fault.from_ns..fault.until_ns).contains(&now_ns)
-                && cuts.iter().any(|cut| cut.from.contains(&from) && cut.to.contains(&to))
+            fault.lasts(now_ns) && cuts.iter().any(|cut| cut.from.contains(&from) && cut.to.contains(&to))
         }
-        FaultKind::Drop { .. } => false,
+        _ => false,
     };
     plan.faults.iter().position(cuts_now).expect("a link is cut by a fault") as u16
 }

@@ -29,11 +29,64 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "[[fault.random_partition]]  every = \"2s\"  lasting = \"500ms\"",
     ),
     ("drop", "all copies of one message are lost", "[[fault.drop]]  write = 2  to = [\"n2\"]"),
+    (
+        "crash",
+        "a node is down and starts again with what its disk has: disk = \"kept\", \"tail-lost\", \"torn\" or \"lost\"",
+        "[[fault.crash]]  node = \"n1\"  at = [\"1s\", \"4s\"]  for = \"500ms\"  disk = \"kept\"",
+    ),
+    (
+        "replace",
+        "a node is replaced by an empty one, a new incarnation",
+        "[[fault.replace]]  node = \"n1\"  at = \"3s\"  for = \"1s\"",
+    ),
+    ("join", "a node joins the cluster in the course of the run", "[[fault.join]]  node = \"n3\"  at = \"2s\""),
+    ("leave", "a node leaves the cluster for good", "[[fault.leave]]  node = \"n3\"  at = \"2s\""),
+    (
+        "pause",
+        "a node stands still and then goes on with what has waited",
+        "[[fault.pause]]  every = \"2s\"  lasting = \"300ms\"",
+    ),
+    (
+        "slow_node",
+        "a node takes time for each message, timer and call",
+        "[[fault.slow_node]]  node = \"n1\"  at = \"1s\"  for = \"2s\"  step = \"5ms\"",
+    ),
+    (
+        "slow_disk",
+        "a node's disk takes longer",
+        "[[fault.slow_disk]]  node = \"n1\"  at = \"1s\"  for = \"2s\"  write = \"50ms\"",
+    ),
+    (
+        "full_disk",
+        "a node's disk is full: what follows from a record waits until there is room",
+        "[[fault.full_disk]]  node = \"n1\"  at = \"1s\"  for = \"500ms\"",
+    ),
+    (
+        "clock",
+        "a node's clock is ahead, behind, fast or slow",
+        "[[fault.clock]]  node = \"n1\"  at = \"1s\"  for = \"3s\"  ahead = \"2s\"  fast = \"0.1%\"",
+    ),
+    (
+        "slow_link",
+        "messages on some links take longer",
+        "[[fault.slow_link]]  from = \"n0\"  at = \"1s\"  for = \"2s\"  delay = \"100ms..300ms\"",
+    ),
+    ("loss_burst", "more messages are lost", "[[fault.loss_burst]]  every = \"1s\"  lasting = \"200ms\"  loss = \"80%\""),
+    (
+        "duplicate_storm",
+        "more messages arrive twice",
+        "[[fault.duplicate_storm]]  at = \"1s\"  for = \"2s\"  duplicate = \"90%\"",
+    ),
+    (
+        "late",
+        "some messages arrive very late",
+        "[[fault.late]]  at = \"0s\"  for = \"3s\"  share = \"5%\"  delay = \"1s..5s\"",
+    ),
     ("loss", "messages are lost at random", "[net]  loss = \"5%\""),
     ("duplicates", "messages arrive twice at random", "[net]  duplicate = \"1%\""),
     ("delay", "messages take a random time and overtake each other", "[net]  delay = \"exponential(20ms)\""),
     ("bandwidth", "messages wait for each other", "[net]  bandwidth = \"1MB/s\""),
-    ("slow disk", "what depends on a record waits until it is durable", "[disk]  write = \"5ms\""),
+    ("disk", "what depends on a record waits until it is written; syncs come later", "[disk]  write = \"5ms\"  sync = \"50ms\""),
 ];
 
 /// Lists; returns the exit code.

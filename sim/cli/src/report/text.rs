@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use kvsim_checkers::operations::seconds;
-use kvsim_checkers::trace::{Event, Header, Level, Levels, LostBy, What};
+use kvsim_checkers::trace::{Disk, Event, Header, Level, Levels, LostBy, What};
 use kvsim_checkers::{Finding, Verdict};
 use kvsim_sim::plan::Plan;
 
@@ -165,6 +165,15 @@ pub fn event(header: &Header, event: &Event) -> String {
         }
         What::FaultOn { fault: number } => say(format_args!("{} begins", fault(number))),
         What::FaultOff { fault: number } => say(format_args!("{} ends", fault(number))),
+        What::Down { disk: Disk::Kept } => say(format_args!("n{node}  goes down; its disk is kept")),
+        What::Down { disk: Disk::TailLost } => say(format_args!("n{node}  goes down; its disk loses the last records")),
+        What::Down { disk: Disk::Lost } => say(format_args!("n{node}  is down, without a disk")),
+        What::Up { incarnation } => say(format_args!("n{node}  is up in its life {incarnation}")),
+        What::Forgot { write, promised: false } => say(format_args!("n{node}  had not yet written {write} to its disk")),
+        What::Forgot { write, promised: true } => say(format_args!("n{node}  lost {write} although its disk had it")),
+        What::Paused => say(format_args!("n{node}  stands still")),
+        What::Resumed => say(format_args!("n{node}  goes on")),
+        What::Reached { op } => say(format_args!("n{node}  takes up operation {op}")),
         What::Settling => say(format_args!("settling begins")),
         What::Holds { level, key: k, write } => {
             say(format_args!("n{node}  holds {write} of {} at {}", key(k), level.name()));

@@ -27,10 +27,11 @@ impl Validator<'_> {
             let kind = self.drop(at, written.as_ref());
             faults.extend(self.fault("drop", number, at.span, kind));
         }
+        self.troubles(file, &mut faults);
         faults
     }
 
-    fn fault(&self, kind: &str, number: usize, span: Option<Span>, spec: Option<FaultSpec>) -> Option<Fault> {
+    pub(super) fn fault(&self, kind: &str, number: usize, span: Option<Span>, spec: Option<FaultSpec>) -> Option<Fault> {
         let place = span.map(|span| self.sources.place(span)).unwrap_or_default();
         spec.map(|spec| Fault { name: format!("{kind}[{number}]"), place, kind: spec })
     }

@@ -16,6 +16,7 @@ mod structure;
 #[cfg(test)]
 mod tests;
 mod text;
+mod troubles;
 mod units;
 mod validate;
 

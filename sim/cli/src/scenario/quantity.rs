@@ -2,6 +2,7 @@
 //! [`super::units`] reads; here is what the schema says about them.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use schemars::JsonSchema;
 use serde::de::{self, SeqAccess, Visitor};
@@ -85,6 +86,10 @@ text!(
     AntiEntropy, "duration", format!("^(off|{DURATION})$"), ["100ms", "off"]
 );
 text!(
+    /// A duration or "always".
+    SyncText, "duration", format!("^(always|{DURATION})$"), ["100ms", "always"]
+);
+text!(
     /// A node: n and its number, from 0.
     NodeName, "node", r"^n(0|[1-9]\d*)$", ["n0"]
 );
@@ -115,31 +120,50 @@ pub enum Replication {
 pub struct Nodes(pub Vec<At<NodeName>>);
 
 impl<'de> Deserialize<'de> for Nodes {
-    // An untagged enum would lose the places of the names.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Nodes, D::Error> {
-        struct OneOrMany;
+        one_or_many(deserializer, "a node or a list of nodes").map(Nodes)
+    }
+}
 
-        impl<'de> Visitor<'de> for OneOrMany {
-            type Value = Nodes;
+/// Reads a text or a list of texts; an untagged enum would lose their places.
+fn one_or_many<'de, D, T>(deserializer: D, expected: &'static str) -> Result<Vec<At<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + for<'a> From<&'a str>,
+{
+    struct OneOrMany<T>(&'static str, PhantomData<T>);
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a node or a list of nodes")
-            }
+    impl<'de, T: Deserialize<'de> + for<'a> From<&'a str>> Visitor<'de> for OneOrMany<T> {
+        type Value = Vec<At<T>>;
 
-            fn visit_str<E: de::Error>(self, name: &str) -> Result<Nodes, E> {
-                Ok(Nodes(vec![At::by_default(name.into())]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut names: A) -> Result<Nodes, A::Error> {
-                let mut nodes = Vec::new();
-                while let Some(name) = names.next_element()? {
-                    nodes.push(name);
-                }
-                Ok(Nodes(nodes))
-            }
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
         }
 
-        deserializer.deserialize_any(OneOrMany)
+        fn visit_str<E: de::Error>(self, one: &str) -> Result<Vec<At<T>>, E> {
+            Ok(vec![At::by_default(one.into())])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut texts: A) -> Result<Vec<At<T>>, A::Error> {
+            let mut list = Vec::new();
+            while let Some(text) = texts.next_element()? {
+                list.push(text);
+            }
+            Ok(list)
+        }
+    }
+
+    deserializer.deserialize_any(OneOrMany(expected, PhantomData))
+}
+
+/// A time, or a list of times.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub struct Times(pub Vec<At<DurationText>>);
+
+impl<'de> Deserialize<'de> for Times {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Times, D::Error> {
+        one_or_many(deserializer, "a duration or a list of durations").map(Times)
     }
 }
 
@@ -183,4 +207,14 @@ either!(Nodes, {
     "pattern": r"^n(0|[1-9]\d*)$",
     "items": { "type": "string", "title": "node", "pattern": r"^n(0|[1-9]\d*)$", "examples": ["n0"] },
     "examples": ["n0", ["n1", "n2"]],
+});
+either!(Times, {
+    "title": "duration or a list of durations",
+    "description": "A duration such as \"3s\", or a list of durations such as [\"1s\", \"4s\"].",
+    "type": ["string", "array"],
+    "pattern": r"^\d+(\.\d+)?(ns|us|ms|s|min|h)$",
+    "items": {
+        "type": "string", "title": "duration", "pattern": r"^\d+(\.\d+)?(ns|us|ms|s|min|h)$", "examples": ["3s"]
+    },
+    "examples": ["3s", ["1s", "4s"]],
 });

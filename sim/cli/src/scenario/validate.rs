@@ -37,7 +37,7 @@ pub fn scenario(
     };
     let settle = validator.settle(file);
     let store = validator.store(&file.store);
-    let disk = DiskPlan { write_ns: validator.text(&file.disk.write, units::duration).unwrap_or(0) };
+    let disk = validator.disk(&file.disk);
     let net = validator.net(&file.net);
     let links = validator.links(&file.net, &net);
     let keys = validator.keys(file);
@@ -283,6 +283,19 @@ impl Validator<'_> {
             anti_entropy_ns: self.text(&store.anti_entropy, off_or_duration).flatten(),
             strip_ns: self.text(&store.strip, units::positive_duration).unwrap_or(1),
             replication,
+        }
+    }
+
+    fn disk(&mut self, disk: &raw::Disk) -> DiskPlan {
+        let always_or_duration = |text: &str| match text {
+            "always" => Ok(None),
+            text => units::positive_duration(text)
+                .map(Some)
+                .map_err(|wrong| Wrong { expected: format!("{}, or \"always\"", wrong.expected), ..wrong }),
+        };
+        DiskPlan {
+            write_ns: self.text(&disk.write, units::duration).unwrap_or(0),
+            sync_ns: self.text(&disk.sync, always_or_duration).flatten(),
         }
     }
 

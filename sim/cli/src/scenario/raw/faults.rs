@@ -1,8 +1,11 @@
 //! Faults in a scenario file.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::troubles::{
+    Clock, Crash, DuplicateStorm, FullDisk, Join, Late, Leave, LossBurst, Pause, Replace, SlowDisk, SlowLink, SlowNode,
+};
 use crate::scenario::quantity::{DurationText, NodeName, Nodes};
 use crate::scenario::source::At;
 
@@ -19,6 +22,60 @@ pub struct Faults {
     /// Messages that are lost.
     #[serde(default)]
     pub drop: Vec<At<Drop>>,
+    /// Nodes that are down for a while.
+    #[serde(default)]
+    pub crash: Vec<At<Crash>>,
+    /// Nodes that are replaced by empty ones: they are down for a while and come back without their disk.
+    #[serde(default)]
+    pub replace: Vec<At<Replace>>,
+    /// Nodes that join the cluster in the course of the run.
+    #[serde(default)]
+    pub join: Vec<At<Join>>,
+    /// Nodes that leave the cluster for good.
+    #[serde(default)]
+    pub leave: Vec<At<Leave>>,
+    /// Nodes that stand still for a while and then go on.
+    #[serde(default)]
+    pub pause: Vec<At<Pause>>,
+    /// Nodes that take time for whatever reaches them.
+    #[serde(default)]
+    pub slow_node: Vec<At<SlowNode>>,
+    /// Disks that take longer for a while.
+    #[serde(default)]
+    pub slow_disk: Vec<At<SlowDisk>>,
+    /// Disks that are full for a while.
+    #[serde(default)]
+    pub full_disk: Vec<At<FullDisk>>,
+    /// Clocks that are wrong for a while.
+    #[serde(default)]
+    pub clock: Vec<At<Clock>>,
+    /// Links on which messages take longer for a while.
+    #[serde(default)]
+    pub slow_link: Vec<At<SlowLink>>,
+    /// Times in which more messages are lost.
+    #[serde(default)]
+    pub loss_burst: Vec<At<LossBurst>>,
+    /// Times in which more messages arrive twice.
+    #[serde(default)]
+    pub duplicate_storm: Vec<At<DuplicateStorm>>,
+    /// Messages that arrive very late.
+    #[serde(default)]
+    pub late: Vec<At<Late>>,
+}
+
+/// What a node that crashes finds on its disk when it starts again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiskLossName {
+    /// Every record that was written: the process dies, the machine goes on.
+    #[default]
+    Kept,
+    /// Every record that was synced, see `disk.sync`: the power fails.
+    TailLost,
+    /// Every record that was synced but the last one, which is torn, so that the replica drops it.
+    Torn,
+    /// Nothing: the node comes back as a new incarnation.
+    Lost,
 }
 
 /// Links that are cut for a while: exactly one of `groups`, `isolate`, `one_way` and `bridge` says which, and

@@ -6,6 +6,7 @@
 
 mod clients;
 mod faults;
+mod troubles;
 
 use std::collections::BTreeMap;
 
@@ -13,10 +14,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use clients::{Clients, Script, ScriptedOp};
-pub use faults::{Drop, Faults, Partition, RandomPartition, ShapeName};
+pub use faults::{DiskLossName, Drop, Faults, Partition, RandomPartition, ShapeName};
+pub use troubles::{
+    Clock, Crash, DuplicateStorm, FullDisk, Join, Late, Leave, LossBurst, Pause, Replace, SlowDisk, SlowLink, SlowNode,
+    TimesOf,
+};
 
 use super::quantity::{
-    AntiEntropy, Bandwidth, Choice, DelayText, DurationText, Nodes, Percentage, Replication, Seed, SettleText,
+    AntiEntropy, Bandwidth, Choice, DelayText, DurationText, Nodes, Percentage, Replication, Seed, SettleText, SyncText,
 };
 use super::source::At;
 
@@ -108,13 +113,16 @@ impl Default for Store {
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Disk {
-    /// Time until a record that a replica appends is durable.
+    /// Time until a record that a replica appends is written. Then it counts as durable.
     pub write: At<DurationText>,
+    /// When what is written is synced: "always", or so often. With a time the disk promises more than it keeps: what
+    /// was written since the last sync is lost in a crash with disk = "tail-lost".
+    pub sync: At<SyncText>,
 }
 
 impl Default for Disk {
     fn default() -> Disk {
-        Disk { write: At::by_default("0ms".into()) }
+        Disk { write: At::by_default("0ms".into()), sync: At::by_default("always".into()) }
     }
 }
 

@@ -33,7 +33,7 @@ fn the_smallest_scenario_has_all_defaults() {
             strip_ns: 500_000_000,
             replication: None,
         },
-        disk: DiskPlan { write_ns: 0 },
+        disk: DiskPlan { write_ns: 0, sync_ns: None },
         net: LinkPlan {
             delay: Delay::Uniform { min: 1_000_000, max: 5_000_000 },
             loss: Ratio::ZERO,

@@ -1,0 +1,225 @@
+//! Nodes that go down, come up, stand still, are slow, and whose clocks and disks are not as they should be.
+//!
+//! Any number of faults may concern a node at once. It is down while one of them has it down: a node that is down
+//! cannot crash, so that the disk of the first crash counts. Otherwise the slowest step and the slowest disk count,
+//! and errors of the clock add up.
+
+use kvsim_checkers::trace::{Disk, LostBy, Node, What};
+use kvsim_store::{CallId, Input, NodeId, Replica};
+
+use super::backlog::Waiting;
+use super::clock::Error;
+use super::host::write_id;
+use super::{Due, Engine};
+use crate::faults::{DiskLoss, NodeFault};
+use crate::plan::{FaultKind, FaultPlan};
+
+impl<R: Replica> Engine<'_, R> {
+    /// A fault of `node` begins or ends, by the event with number `cause`.
+    pub(super) fn trouble(&mut self, node: Node, number: u16, fault: &NodeFault, begins: bool, cause: u64) {
+        let host = &mut self.hosts[usize::from(node)];
+        match begins {
+            true => host.troubles.push(number),
+            false => host.troubles.retain(|other| *other != number),
+        }
+        match fault {
+            NodeFault::Crash { .. } | NodeFault::Absent | NodeFault::Left if begins => self.go_down(node, fault, cause),
+            NodeFault::Crash { .. } | NodeFault::Absent | NodeFault::Left => {
+                if self.downing_fault(node).is_none() {
+                    self.come_up(node, cause);
+                }
+            }
+            NodeFault::Pause | NodeFault::Slow { .. } => self.change_pace(node, cause),
+            NodeFault::SlowDisk { .. } | NodeFault::FullDisk => self.change_disk(node),
+            NodeFault::Clock { .. } => self.change_clock(node),
+        }
+    }
+
+    /// The faults of `node` that last.
+    fn troubles(&self, node: Node) -> impl Iterator<Item = (u16, &FaultPlan, &NodeFault)> {
+        self.hosts[usize::from(node)].troubles.iter().filter_map(|number| {
+            let plan = &self.plan.faults[usize::from(*number)];
+            match &plan.kind {
+                FaultKind::Node { fault, .. } => Some((*number, plan, fault)),
+                _ => None,
+            }
+        })
+    }
+
+    /// The first fault that has `node` down.
+    fn downing_fault(&self, node: Node) -> Option<u16> {
+        let is_down = |fault: &NodeFault| {
+            matches!(fault, NodeFault::Crash { .. } | NodeFault::Absent | NodeFault::Left)
+        };
+        self.troubles(node).find(|(_, _, fault)| is_down(fault)).map(|(number, _, _)| number)
+    }
+
+    fn go_down(&mut self, node: Node, fault: &NodeFault, cause: u64) {
+        let now_ns = self.tracer.now_ns;
+        let loss = match fault {
+            NodeFault::Crash { disk } => *disk,
+            _ => DiskLoss::Lost,
+        };
+        let host = &mut self.hosts[usize::from(node)];
+        // A node that is absent has not been up before.
+        if host.replica.is_some() || (*fault == NodeFault::Absent && host.troubles.len() == 1) {
+            let disk = match loss {
+                DiskLoss::Kept => Disk::Kept,
+                DiskLoss::TailLost | DiskLoss::Torn => Disk::TailLost,
+                DiskLoss::Lost => Disk::Lost,
+            };
+            let down = self.tracer.emit(node, cause, What::Down { disk });
+            if host.replica.is_some() && loss == DiskLoss::Lost {
+                // The dots that it has issued are not known to it any more.
+                host.id.incarnation += 1;
+            }
+            for (dot, promised) in host.disk.crash(now_ns, loss) {
+                self.tracer.emit(node, down, What::Forgot { write: write_id(dot), promised });
+            }
+            host.stop();
+            host.hindered = true;
+            for waiting in std::mem::take(&mut host.backlog.waiting) {
+                self.wait(node, waiting);
+            }
+        }
+        if matches!(fault, NodeFault::Absent | NodeFault::Left) {
+            self.members.retain(|member| member.node != NodeId(node));
+            self.tell_members(node, cause);
+        }
+    }
+
+    fn come_up(&mut self, node: Node, cause: u64) {
+        let id = self.hosts[usize::from(node)].id;
+        let up = self.tracer.emit(node, cause, What::Up { incarnation: id.incarnation });
+        let is_news = !self.members.contains(&id);
+        if is_news {
+            self.members.retain(|member| member.node != id.node);
+            self.members.push(id);
+            self.members.sort_unstable();
+        }
+        self.boot(node, up);
+        if is_news {
+            self.tell_members(node, up);
+        }
+    }
+
+    /// The replica of `node` starts.
+    pub(super) fn boot(&mut self, node: Node, cause: u64) {
+        let host = &mut self.hosts[usize::from(node)];
+        self.in_store = Some(node);
+        host.boot(self.config, self.plan.seed, &self.members, self.tracer.now_ns, &mut self.outbox);
+        self.in_store = None;
+        host.hindered = host.backlog.hinders();
+        self.drain(node, cause);
+    }
+
+    /// All but `node`, which knows it, are told that the list of members has changed.
+    fn tell_members(&mut self, node: Node, cause: u64) {
+        for other in 0..self.hosts.len() as Node {
+            let host = &self.hosts[usize::from(other)];
+            if other == node || host.replica.is_none() {
+                continue;
+            }
+            if host.hindered {
+                self.wait(other, Waiting::Members(cause));
+            } else {
+                self.step(other, cause, Input::Members);
+            }
+        }
+    }
+
+    /// Something reaches a node that cannot take it up now.
+    #[cold]
+    pub(super) fn wait(&mut self, node: Node, what: Waiting<R>) {
+        if self.hosts[usize::from(node)].replica.is_some() {
+            self.hosts[usize::from(node)].backlog.waiting.push_back(what);
+            self.begin_work(node);
+        } else if let Waiting::Delivery(slot) = what {
+            let fault = self.downing_fault(node).expect("a node is down by a fault");
+            let payload = self.payloads.get(slot);
+            let (kind, id, from, sent) = (payload.tag.kind, payload.tag.id, payload.from.0, payload.sent);
+            self.tracer.emit(from, sent, What::Lost { kind, id, to: node, by: LostBy::Fault(fault) });
+            self.payloads.release(slot);
+        }
+    }
+
+    /// A slow node works on what waits.
+    fn begin_work(&mut self, node: Node) {
+        if let Some((at_ns, turn)) = self.hosts[usize::from(node)].backlog.begin(self.tracer.now_ns) {
+            self.queue.push(at_ns, Due::Work { node, turn });
+        }
+    }
+
+    pub(super) fn work(&mut self, node: Node, turn: u32) {
+        if let Some(waiting) = self.hosts[usize::from(node)].backlog.finish(turn) {
+            self.take_up(node, waiting);
+            self.begin_work(node);
+        }
+    }
+
+    /// What has waited is handled.
+    fn take_up(&mut self, node: Node, waiting: Waiting<R>) {
+        match waiting {
+            Waiting::Delivery(slot) => self.deliver(node, slot),
+            Waiting::Timer(arming) => self.fire(node, arming),
+            Waiting::Members(cause) => self.step(node, cause, Input::Members),
+            Waiting::Call { op, asked, invoked } => {
+                let cause = self.tracer.emit(node, invoked, What::Reached { op });
+                self.step(node, cause, Input::Call { id: CallId(op), call: asked.call() });
+            }
+        }
+    }
+
+    /// The node stands still, goes on, or becomes slower or faster.
+    fn change_pace(&mut self, node: Node, cause: u64) {
+        let paused = self.troubles(node).any(|(_, _, fault)| *fault == NodeFault::Pause);
+        let steps = self.troubles(node).map(|(_, _, fault)| match fault {
+            NodeFault::Slow { step_ns } => *step_ns,
+            _ => 0,
+        });
+        let step_ns = steps.max().unwrap_or(0);
+        let host = &mut self.hosts[usize::from(node)];
+        let was_paused = std::mem::replace(&mut host.backlog.paused, paused);
+        host.backlog.step_ns = step_ns;
+        // Work that was begun at another pace begins anew.
+        host.backlog.turn = None;
+        host.hindered = host.replica.is_none() || host.backlog.hinders();
+        if paused != was_paused {
+            self.tracer.emit(node, cause, if paused { What::Paused } else { What::Resumed });
+        }
+        if paused {
+            return;
+        }
+        self.release(node);
+        if step_ns > 0 {
+            return self.begin_work(node);
+        }
+        for waiting in std::mem::take(&mut self.hosts[usize::from(node)].backlog.waiting) {
+            self.take_up(node, waiting);
+        }
+    }
+
+    fn change_disk(&mut self, node: Node) {
+        let (mut write_ns, mut full_until_ns) = (self.plan.disk.write_ns, 0);
+        for (_, plan, fault) in self.troubles(node) {
+            match fault {
+                NodeFault::SlowDisk { write_ns: slow_ns } => write_ns = write_ns.max(*slow_ns),
+                NodeFault::FullDisk => full_until_ns = plan.until_ns.max(full_until_ns),
+                _ => {}
+            }
+        }
+        let disk = &mut self.hosts[usize::from(node)].disk;
+        (disk.write_ns, disk.full_until_ns) = (write_ns, full_until_ns);
+    }
+
+    fn change_clock(&mut self, node: Node) {
+        let errors = self.troubles(node).filter_map(|(_, plan, fault)| match fault {
+            NodeFault::Clock { offset_ns, drift_ppm } => {
+                Some(Error { since_ns: plan.from_ns, offset_ns: *offset_ns, drift_ppm: *drift_ppm })
+            }
+            _ => None,
+        });
+        let errors: Vec<Error> = errors.collect();
+        self.hosts[usize::from(node)].clock.set(errors.into_iter());
+    }
+}
