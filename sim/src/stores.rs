@@ -83,6 +83,7 @@ fn ndc_config(plan: &Plan) -> ndc::Config {
         strip_ns: plan.store.strip_ns,
         views: ndc::Views::Eventual,
         buffer_bytes: 16 << 20,
+        ack: 1,
         defects: ndc::Defects::NONE,
     }
 }

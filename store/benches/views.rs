@@ -54,13 +54,15 @@ impl Cluster {
             strip_ns: 1,
             views,
             buffer_bytes: 64 << 20,
+            ack: 1,
             defects: Defects::NONE,
         };
         let members: Vec<ReplicaId> = (0..NODES).map(|node| ReplicaId::first(NodeId(node))).collect();
         let (mut chance, mut outbox) = (Stream::new(1, "views", 0), Outbox::new(false));
         let mut replicas = Vec::new();
         for me in &members {
-            let mut env = Env { me: *me, members: &members, now_ns: 0, chance: &mut chance, outbox: &mut outbox };
+            let mut env =
+                Env { me: *me, members: &members, founding: true, now_ns: 0, chance: &mut chance, outbox: &mut outbox };
             replicas.push(Ndc::boot(&config, &[], &mut env));
         }
         outbox.clear();
@@ -69,7 +71,7 @@ impl Cluster {
 
     fn step(&mut self, node: NodeId, input: Input<'_, Ndc>) -> Vec<(NodeId, std::rc::Rc<Message>)> {
         let Cluster { replicas, members, chance, outbox, .. } = self;
-        let mut env = Env { me: members[node.index()], members, now_ns: 0, chance, outbox };
+        let mut env = Env { me: members[node.index()], members, founding: false, now_ns: 0, chance, outbox };
         replicas[node.index()].step(input, &mut env);
         let mut sent = Vec::new();
         for output in outbox.outputs.drain(..) {

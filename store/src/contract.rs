@@ -317,6 +317,8 @@ pub enum Refusal {
     Level,
     /// More replicas are asked for than hold the key.
     Quorum,
+    /// The replica has lost its disk, or is new, and has not got everything yet.
+    Recovering,
 }
 
 /// The end of a call.
@@ -454,6 +456,8 @@ pub struct Env<'a, R: Replica> {
     /// is the membership service: a node that is to join later, or has left for good, is not in the list; one that is
     /// down and will come back is, as the replica that it was.
     pub members: &'a [ReplicaId],
+    /// At the boot with which the cluster begins: there is nothing yet that the replica could have missed.
+    pub founding: bool,
     /// The replica's clock, in nanoseconds. Clocks of two replicas need not agree, may run fast or slow, and jump, also
     /// backwards.
     pub now_ns: u64,

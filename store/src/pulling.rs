@@ -15,8 +15,9 @@ pub(crate) struct Rounds {
 }
 
 impl Rounds {
-    pub(crate) fn new(peers: Vec<NodeId>) -> Rounds {
-        Rounds { peers, begun: 0, before: 0 }
+    /// The first round has the number after `begun`.
+    pub(crate) fn new(peers: Vec<NodeId>, begun: u64) -> Rounds {
+        Rounds { peers, begun, before: begun }
     }
 
     /// The same rounds, which go on with other peers; the numbers go on, too.
@@ -46,7 +47,7 @@ mod tests {
     #[test]
     fn every_peer_has_its_turn_in_every_cycle() {
         let mut chance = Stream::new(1, "test", 0);
-        let mut rounds = Rounds::new((1..6).map(NodeId).collect());
+        let mut rounds = Rounds::new((1..6).map(NodeId).collect(), 0);
         let mut orders = std::collections::BTreeSet::new();
         for cycle in 0..20u64 {
             let asked: Vec<NodeId> = (1..6)
@@ -62,6 +63,6 @@ mod tests {
             orders.insert(asked);
         }
         assert!(orders.len() > 10, "the order changes");
-        assert!(Rounds::new(Vec::new()).next(&mut chance).is_none());
+        assert!(Rounds::new(Vec::new(), 0).next(&mut chance).is_none());
     }
 }

@@ -17,11 +17,8 @@ pub(super) fn gone(history: &History<'_>) -> Vec<bool> {
         return gone;
     }
     let nodes = usize::from(history.header().nodes);
-    let mut disks = Disks {
-        copies: vec![0; history.writes.len()],
-        has: FxHashSet::default(),
-        lists: vec![Vec::new(); nodes],
-    };
+    let mut disks =
+        Disks { copies: vec![0; history.writes.len()], has: FxHashSet::default(), lists: vec![Vec::new(); nodes] };
     let mut is_down = vec![false; nodes];
     for (place, event) in events.iter().enumerate() {
         let node = event.node;

@@ -21,8 +21,7 @@ pub(super) fn breaches(history: &History<'_>, excused: &[bool], known: &[usize])
     }
     let is_lost = |number: &usize| {
         let write = &history.writes[*number];
-        let is_owed =
-            write.acknowledged && !write.delete && !excused[*number] && history.holder_count(write.key) > 0;
+        let is_owed = write.acknowledged && !write.delete && !excused[*number] && history.holder_count(write.key) > 0;
         is_owed && (held[*number] == 0 || known[*number] > held_and_known[*number])
     };
     (0..history.writes.len()).filter(is_lost).map(|number| number as u32).collect()

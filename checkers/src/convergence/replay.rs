@@ -28,7 +28,9 @@ pub(super) fn replay(history: &History<'_>) -> (Agreement, Announced) {
                 if is_eventual && history.header().holds(event.node, key) {
                     walk.keys.push(key);
                 }
-                if matches!(event.what, What::Known { .. }) && history.known_since(event.node, write, place) == Some(place) {
+                if matches!(event.what, What::Known { .. })
+                    && history.known_since(event.node, write, place) == Some(place)
+                {
                     walk.agreement.knows(history, walk.shown.life(event.node), write);
                 }
             }

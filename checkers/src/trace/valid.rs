@@ -207,7 +207,11 @@ impl<'a> Rules<'a> {
         match *what {
             What::Down { .. } => {
                 let life = self.lives.entry(node).or_default();
-                if std::mem::replace(&mut life.is_down, true) { Err(Invalid::Life { node, is_down: true }) } else { Ok(()) }
+                if std::mem::replace(&mut life.is_down, true) {
+                    Err(Invalid::Life { node, is_down: true })
+                } else {
+                    Ok(())
+                }
             }
             What::Up { incarnation } => match self.lives.get_mut(&node) {
                 Some(life) if life.is_down && incarnation >= life.incarnation.max(1) => {

@@ -48,20 +48,14 @@ impl<R: Replica> Host<R> {
     }
 
     /// The replica starts with what the disk has.
-    pub fn boot(
-        &mut self,
-        config: &R::Config,
-        seed: u64,
-        members: &[ReplicaId],
-        now_ns: u64,
-        outbox: &mut Outbox<R>,
-    ) {
+    pub fn boot(&mut self, config: &R::Config, seed: u64, members: &[ReplicaId], now_ns: u64, outbox: &mut Outbox<R>) {
         // Each life draws for itself.
         self.chance = Stream::new(seed, "node", u64::from(self.id.node.0) | self.boots << 16);
+        let founding = self.boots == 0 && now_ns == 0;
         self.boots += 1;
         let log = self.disk.take_records();
         let now_ns = self.clock.shows(now_ns);
-        let mut env = Env { me: self.id, members, now_ns, chance: &mut self.chance, outbox };
+        let mut env = Env { me: self.id, members, founding, now_ns, chance: &mut self.chance, outbox };
         self.replica = Some(R::boot(config, &log, &mut env));
         self.disk.put_back(log);
     }
@@ -82,7 +76,7 @@ impl<R: Replica> Host<R> {
     ) -> (&'a mut R, Env<'a, R>) {
         let replica = self.replica.as_mut().expect("a node that is down takes no step");
         let now_ns = self.clock.shows(now_ns);
-        (replica, Env { me: self.id, members, now_ns, chance: &mut self.chance, outbox })
+        (replica, Env { me: self.id, members, founding: false, now_ns, chance: &mut self.chance, outbox })
     }
 
     /// Arms a timer, in place of an earlier arming; returns the number by which it fires.

@@ -19,8 +19,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use kvsim_checkers::trace::{FaultName, GaugeName, Header, Node, Overwrites, What};
 use kvsim_store::{Input, Key, Levels, NodeId, Observation, Outbox, Output, Replica, ReplicaId};
 
-use crate::net::{Fate, Network};
 use crate::faults::NodeFault;
+use crate::net::{Fate, Network};
 use crate::plan::{FaultKind, Plan};
 
 use backlog::{Asked, Waiting};

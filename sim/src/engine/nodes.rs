@@ -48,9 +48,8 @@ impl<R: Replica> Engine<'_, R> {
 
     /// The first fault that has `node` down.
     fn downing_fault(&self, node: Node) -> Option<u16> {
-        let is_down = |fault: &NodeFault| {
-            matches!(fault, NodeFault::Crash { .. } | NodeFault::Absent | NodeFault::Left)
-        };
+        let is_down =
+            |fault: &NodeFault| matches!(fault, NodeFault::Crash { .. } | NodeFault::Absent | NodeFault::Left);
         self.troubles(node).find(|(_, _, fault)| is_down(fault)).map(|(number, _, _)| number)
     }
 

@@ -136,8 +136,7 @@ impl Network {
             leaves_ns = now_ns.max(*free_at_ns).saturating_add(u64::try_from(sending_ns).unwrap_or(u64::MAX));
             *free_at_ns = leaves_ns;
         }
-        let arrival =
-            |random, later_ns| leaves_ns.saturating_add(link.delay.draw(random)).saturating_add(later_ns);
+        let arrival = |random, later_ns| leaves_ns.saturating_add(link.delay.draw(random)).saturating_add(later_ns);
         let [later_ns, again_later_ns] = disturbed.later_ns;
         let doubled = disturbed.doubled
             || !self.healed && link.plan.duplicate.billionths() > 0 && link.plan.duplicate.picks(draw(2));

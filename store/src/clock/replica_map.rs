@@ -26,6 +26,16 @@ impl<T> ReplicaMap<T> {
         self.place(id).ok().map(|at| &mut self.0[at].1)
     }
 
+    /// True when there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Drops the entries of other replicas than those that `keep` says.
+    pub fn retain(&mut self, mut keep: impl FnMut(ReplicaId) -> bool) {
+        self.0.retain(|(id, _)| keep(*id));
+    }
+
     /// Number of entries.
     pub(super) fn len(&self) -> usize {
         self.0.len()

@@ -100,7 +100,7 @@ impl Replica for Lww {
             config: config.clone(),
             entries: KeyTable::default(),
             written: 0,
-            rounds: Rounds::new(others(env)),
+            rounds: Rounds::new(others(env), 0),
         };
         for (key, entry) in log {
             if entry.stamp.origin == env.me {

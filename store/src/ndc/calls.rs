@@ -1,6 +1,8 @@
 //! Calls that need other nodes, or time: reads by several replicas, calls for keys that this node does not hold, and
 //! reads in order that wait until the view has come far enough.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
@@ -25,6 +27,8 @@ pub struct Calls {
     pending: IndexMap<RequestId, Pending, FxBuildHasher>,
     /// Reads that wait for a view, in the order of their coming.
     parked: Vec<InOrder>,
+    /// By counter: own writes that too few replicas have on their disks to answer them.
+    unacknowledged: BTreeMap<u64, Unacknowledged>,
     /// Per receiver: write requests sent to it.
     sent: ReplicaMap<u64>,
     /// Per sender: write requests served.
@@ -50,6 +54,21 @@ pub enum Gathered {
     Object(Object),
     /// How far a read in order has to look.
     InOrder(InOrder),
+}
+
+/// A write that too few replicas have on their disks.
+#[derive(Clone, Debug)]
+pub struct Unacknowledged {
+    /// Whose call it is.
+    pub id: RequestId,
+    /// When it began, on the replica's clock.
+    pub since_ns: u64,
+    /// Replicas still needed.
+    pub missing: u16,
+    /// Who has it.
+    pub by: SmallVec<[NodeId; 4]>,
+    /// What a session that moves has seen.
+    pub seen: Option<Frontiers>,
 }
 
 /// A read in an ordered view.
@@ -98,6 +117,27 @@ impl Calls {
         self.pending.swap_remove(&id).map(|pending| pending.gathered)
     }
 
+    /// The own write `counter` waits for replicas to have it.
+    pub fn await_acks(&mut self, counter: u64, write: Unacknowledged) {
+        self.unacknowledged.insert(counter, write);
+    }
+
+    /// `from` has the own write `counter`. The call, when enough have.
+    pub fn acknowledged(&mut self, counter: u64, from: NodeId) -> Option<Unacknowledged> {
+        let write = self.unacknowledged.get_mut(&counter)?;
+        if write.by.contains(&from) {
+            return None;
+        }
+        write.by.push(from);
+        write.missing -= 1;
+        if write.missing == 0 { self.unacknowledged.remove(&counter) } else { None }
+    }
+
+    /// The waiting own writes for which `holds`.
+    pub fn unacknowledged(&self, holds: impl Fn(u64) -> bool) -> Vec<u64> {
+        self.unacknowledged.keys().copied().filter(|counter| holds(*counter)).collect()
+    }
+
     /// Lets a read wait for its view.
     pub fn park(&mut self, read: InOrder) {
         self.parked.push(read);
@@ -137,10 +177,11 @@ impl Calls {
         let is_fresh = |since_ns: u64| now_ns.saturating_sub(since_ns) < PENDING_NS_MAX;
         self.pending.retain(|_, pending| is_fresh(pending.since_ns));
         self.parked.retain(|read| is_fresh(read.since_ns));
+        self.unacknowledged.retain(|_, write| is_fresh(write.since_ns));
     }
 
     /// Number of calls under way.
     pub fn len(&self) -> usize {
-        self.pending.len() + self.parked.len()
+        self.pending.len() + self.parked.len() + self.unacknowledged.len()
     }
 }

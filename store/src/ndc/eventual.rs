@@ -5,7 +5,7 @@ use super::memory::DotKeyMap;
 use super::message::{Delta, RepairItem};
 use super::object::{Change, Object, Side, version_of};
 use crate::clock::NodeClock;
-use crate::contract::{Key, Level, Levels, Observation, ReplicaId};
+use crate::contract::{Dot, Key, Level, Levels, Observation, ReplicaId};
 use crate::key_table::KeyTable;
 
 /// Everything that a replica knows, and the keys of it that need attention.
@@ -114,6 +114,18 @@ impl Eventual {
         for dot in &item.dots {
             self.clock.insert(*dot);
             self.dot_keys.insert(*dot, item.key);
+        }
+    }
+
+    /// All that a replica with this clock has is here now.
+    pub fn absorb_clock(&mut self, clock: &NodeClock, observe: &mut impl FnMut(Observation)) {
+        for (origin, _) in clock.iter() {
+            let new: Vec<u64> = clock.missing_in(&self.clock, origin).collect();
+            for counter in new {
+                let dot = Dot { origin, counter };
+                observe(Observation::Known(dot));
+                self.clock.insert(dot);
+            }
         }
     }
 

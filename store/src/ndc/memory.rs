@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::dead::is_member;
 use super::frontier::Frontiers;
 use crate::clock::{DotSet, NodeClock, ReplicaMap};
 use crate::contract::{Dot, Key, ReplicaId};
@@ -147,6 +148,11 @@ impl Watermarks {
                 row.clone_from(theirs);
             }
         });
+    }
+
+    /// Forgets replicas that are members no more.
+    pub fn forget(&mut self, members: &[ReplicaId]) {
+        self.0.retain(|id| is_member(members, id));
     }
 
     /// `peer` holds all writes of `origin` up to this counter, as far as is known here.

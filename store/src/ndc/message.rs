@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use crate::clock::NodeClock;
 use crate::contract::{Call, CallId, Dot, Key, Level, NodeId, ReplicaId, Tag, Value};
 
+use super::dead::Report;
 use super::frontier::{Frontiers, VIEWS};
 use super::memory::Watermarks;
 use super::object::{Context, Object, Versions, wire_bytes};
@@ -56,6 +57,10 @@ pub struct Pull {
     pub frontiers: Frontiers,
     /// Writes that it knows and had no room for at its ordered views.
     pub stubs: Vec<Dot>,
+    /// The sender has lost its disk, or is new: it needs everything before it may serve clients.
+    pub recovers: bool,
+    /// What it knows of dead replicas.
+    pub report: Option<Box<Report>>,
 }
 
 /// The answer to a [`Pull`], all of it from one moment of the sender.
@@ -63,8 +68,14 @@ pub struct Pull {
 pub struct Repair {
     /// The sender, with its incarnation.
     pub from: ReplicaId,
+    /// Who asked for it.
+    pub to: ReplicaId,
     /// The round that asked for it.
     pub round: u64,
+    /// The answer has all objects: what it does not mention the sender has seen deleted.
+    pub full: bool,
+    /// What the sender knew of dead replicas.
+    pub report: Option<Box<Report>>,
     /// What the sender knew.
     pub clock: NodeClock,
     /// What the sender knew of others' knowledge.
@@ -166,6 +177,13 @@ pub enum Reply {
 pub enum Message {
     /// Replicates a write.
     Update(Delta),
+    /// The sender has this write on its disk.
+    Ack {
+        /// The write.
+        dot: Dot,
+        /// Its value's identity.
+        value: u64,
+    },
     /// Asks for what is missing.
     Pull(Box<Pull>),
     /// Sends what was missing.
@@ -189,7 +207,7 @@ pub enum Message {
 }
 
 /// Names of the kinds, see [`Message::tag`].
-pub const KINDS: &[&str] = &["update", "pull", "repair", "request", "reply"];
+pub const KINDS: &[&str] = &["update", "pull", "repair", "request", "reply", "ack"];
 
 /// Bytes of framing, kind and addresses.
 const HEADER: u32 = 16;
@@ -199,15 +217,18 @@ impl Message {
     pub fn tag(&self) -> Tag {
         let (kind, id, bytes) = match self {
             Message::Update(delta) => (0, delta.value.id, delta.wire_bytes()),
+            Message::Ack { value, .. } => (5, *value, 12),
             Message::Pull(pull) => {
                 let ordered = pull.frontiers.wire_bytes() + 12 * pull.stubs.len() as u32;
-                (1, pull.round, 8 + pull.clock.wire_bytes() + ordered)
+                let report = pull.report.as_ref().map_or(0, |report| report.wire_bytes());
+                (1, pull.round, 8 + pull.clock.wire_bytes() + ordered + report)
             }
             Message::Repair(repair) => {
                 let deltas = repair.deltas.iter().map(|delta| delta.wire_bytes());
                 let brought = repair.items.iter().map(RepairItem::wire_bytes).chain(deltas);
                 let clocks = repair.clock.wire_bytes() + repair.watermarks.wire_bytes() + repair.frontiers.wire_bytes();
-                (2, repair.round, brought.fold(8 + clocks, u32::saturating_add))
+                let report = repair.report.as_ref().map_or(0, |report| report.wire_bytes());
+                (2, repair.round, brought.fold(8 + clocks + report, u32::saturating_add))
             }
             Message::Request { id, request, .. } => {
                 let bytes = match &**request {

@@ -20,6 +20,7 @@
 //! what is sent; `calls` what waits for others; `defects` planted mistakes; this file connects them with the contract.
 
 mod calls;
+mod dead;
 mod defects;
 mod eventual;
 pub mod frontier;
@@ -27,17 +28,22 @@ mod memory;
 mod message;
 pub mod object;
 mod ordered;
+mod repair;
 mod state;
 mod waiting;
 
+use smallvec::SmallVec;
+
+use crate::clock::NodeClock;
 use crate::contract::{
-    Call, CallId, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Observation, Overwrites, Refusal, Replica,
+    Call, CallId, Dot, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Observation, Overwrites, Refusal, Replica,
     ReplicaId, Tag, Version,
 };
 use crate::placement::Placement;
 use crate::pulling::Rounds;
 
-use calls::{Calls, Gathered, InOrder};
+use calls::{Calls, Gathered, InOrder, Unacknowledged};
+use dead::is_member;
 use frontier::{Basis, Frontiers, view_of};
 use message::{Delta, KINDS, Pull, Repair, Reply, Request, RequestId, as_request};
 use object::{Context, Object, Side};
@@ -59,6 +65,8 @@ pub struct Config {
     pub views: Views,
     /// Room for writes that wait for their turn, in bytes per ordered view.
     pub buffer_bytes: u64,
+    /// Replicas that must have a write on their disks before it is answered, the asked one included.
+    pub ack: u16,
     /// Planted mistakes.
     pub defects: Defects,
 }
@@ -89,6 +97,13 @@ pub enum Record {
     Received(Delta),
     /// Anti-entropy has brought something new.
     Absorbed(Box<Repair>),
+    /// The replica starts, as one of those that the cluster begins with or not.
+    Booted {
+        /// There was nothing yet that it could miss.
+        founding: bool,
+    },
+    /// What is missing of a dead replica up to this write is given up.
+    GivenUp(ReplicaId, u64),
     /// A write request with this number goes to a node.
     Sent(NodeId, u64),
     /// A write request with this number came from a node.
@@ -144,7 +159,6 @@ impl Replica for Ndc {
             config.views == Views::Eventual || config.placement.is_full(),
             "ordered views need every key everywhere"
         );
-        let peers = config.placement.neighbours(env.me.node);
         let mut ndc = Ndc {
             me: env.me,
             config: config.clone(),
@@ -153,23 +167,27 @@ impl Replica for Ndc {
                 config.placement.clone(),
                 (config.views == Views::All).then_some(config.buffer_bytes),
             ),
-            rounds: Rounds::new(peers),
+            rounds: Rounds::new(Vec::new(), 0),
             calls: Calls::default(),
         };
+        let mut boots = 0;
         for record in log {
-            match record {
-                Record::Received(delta) => {
-                    ndc.state.receive(delta, &mut |observation| env.observe(observation));
-                }
-                Record::Absorbed(repair) => ndc.state.absorb(repair, &mut |observation| env.observe(observation)),
-                Record::Sent(to, number) => ndc.calls.note_sent(*to, *number),
-                Record::Served(from, number) => drop(ndc.calls.note_served(*from, *number)),
-            }
+            ndc.replay(record, &mut boots, env);
+        }
+        // Each boot has round numbers of its own, so that each of its messages has an identity of its own.
+        ndc.rounds = Rounds::new(ndc.peers(env.members), boots << 32);
+        let founding = env.founding || env.members.len() == 1 || !config.placement.is_full();
+        env.append(|| Record::Booted { founding });
+        if founding {
+            ndc.state.begin_to_serve();
         }
         // Replicas must not all act at the same moment for ever.
         if let Some(every) = config.anti_entropy_ns {
             let first = env.chance.below(every.max(1));
             env.arm(Timer::AntiEntropy, first);
+        }
+        if !ndc.state.serves() {
+            env.arm(Timer::AntiEntropy, 0);
         }
         let first = env.chance.below(config.strip_ns.max(1));
         env.arm(Timer::CleanUp, first);
@@ -178,19 +196,24 @@ impl Replica for Ndc {
 
     fn step(&mut self, input: Input<'_, Ndc>, env: &mut Env<'_, Ndc>) {
         match input {
+            Input::Message { message, .. } if !self.accepts(message, env.members) => {}
             Input::Message { from, message } => match message {
                 Message::Update(delta) => self.receive(delta, env),
+                Message::Ack { dot, .. } => self.acknowledged(*dot, from, env),
                 Message::Pull(pull) => self.answer_pull(pull, env),
                 Message::Repair(repair) => self.absorb(repair, env),
                 Message::Request { id, key, request } => self.serve(from, *id, *key, request, env),
                 Message::Reply { id, reply } => self.take_reply(from, *id, reply, env),
             },
             Input::Timer(Timer::AntiEntropy) => {
-                if let Some(every) = self.config.anti_entropy_ns {
+                // A replica that misses everything asks also where replicas do not ask otherwise.
+                let asks =
+                    self.config.anti_entropy_ns.or_else(|| (!self.state.serves()).then_some(self.config.strip_ns));
+                if let Some(every) = asks {
                     env.arm(Timer::AntiEntropy, every);
                 }
                 if let Some((round, peer)) = self.rounds.next(env.chance) {
-                    env.send(peer, Message::Pull(Box::new(self.state.pull(round))));
+                    env.send(peer, Message::Pull(Box::new(self.state.pull(round, env.members))));
                 }
             }
             Input::Timer(Timer::CleanUp) => {
@@ -198,7 +221,7 @@ impl Replica for Ndc {
                 self.state.clean_up(env.members);
                 self.calls.expire(env.now_ns);
             }
-            Input::Members => {}
+            Input::Members => self.rounds = std::mem::take(&mut self.rounds).among(self.peers(env.members)),
             Input::Call { id, call } => self.call(id, &call, env),
         }
     }
@@ -249,11 +272,79 @@ impl Ndc {
             env.append(|| Record::Received(delta.clone()));
             self.answer_ready(env);
         }
+        if self.config.ack > 1 {
+            // It leaves when the record is durable.
+            env.send(delta.dot.origin.node, Message::Ack { dot: delta.dot, value: delta.value.id });
+        }
+    }
+
+    /// The members to ask in anti-entropy.
+    fn peers(&self, members: &[ReplicaId]) -> Vec<NodeId> {
+        let mut peers = self.config.placement.neighbours(self.me.node);
+        peers.retain(|node| members.iter().any(|member| member.node == *node));
+        peers
+    }
+
+    /// False for what comes from a replica that is a member no more, or was made for the life before this one. What is
+    /// agreed about a dead replica would not hold if its messages still counted.
+    fn accepts(&self, message: &Message, members: &[ReplicaId]) -> bool {
+        match message {
+            Message::Update(delta) => is_member(members, delta.dot.origin),
+            Message::Ack { dot, .. } => dot.origin == self.me,
+            Message::Pull(pull) => is_member(members, pull.from),
+            Message::Repair(repair) => is_member(members, repair.from) && repair.to == self.me,
+            Message::Request { .. } | Message::Reply { .. } => true,
+        }
+    }
+
+    /// `from` has a write of this replica on its disk.
+    fn acknowledged(&mut self, dot: Dot, from: NodeId, env: &mut Env<'_, Ndc>) {
+        if let Some(call) = self.calls.acknowledged(dot.counter, from) {
+            self.answer_write(call.id, call.seen.as_ref(), env);
+        }
+    }
+
+    /// `from` has all of this replica's writes in `clock` on its disk.
+    fn acknowledged_all(&mut self, clock: &NodeClock, from: NodeId, env: &mut Env<'_, Ndc>) {
+        let me = self.me;
+        for counter in self.calls.unacknowledged(|counter| clock.contains(Dot { origin: me, counter })) {
+            self.acknowledged(Dot { origin: me, counter }, from, env);
+        }
+    }
+
+    /// What is missing of dead replicas is given up.
+    fn give_up(&mut self, dead: Vec<(ReplicaId, u64)>, env: &mut Env<'_, Ndc>) {
+        for (origin, last) in dead {
+            if self.state.give_up(origin, last, &mut |observation| env.observe(observation)) {
+                env.append(|| Record::GivenUp(origin, last));
+            }
+        }
+    }
+
+    /// A record of the log, at the start.
+    fn replay(&mut self, record: &Record, boots: &mut u64, env: &mut Env<'_, Ndc>) {
+        let observe = &mut |observation| env.observe(observation);
+        match record {
+            Record::Received(delta) => drop(self.state.receive(delta, observe)),
+            Record::Absorbed(repair) => self.state.absorb(repair, observe),
+            Record::GivenUp(origin, last) => drop(self.state.give_up(*origin, *last, observe)),
+            Record::Booted { founding } => {
+                *boots += 1;
+                if *founding {
+                    self.state.begin_to_serve();
+                }
+            }
+            Record::Sent(to, number) => self.calls.note_sent(*to, *number),
+            Record::Served(from, number) => drop(self.calls.note_served(*from, *number)),
+        }
     }
 
     fn answer_pull(&mut self, pull: &Pull, env: &mut Env<'_, Ndc>) {
-        self.state.note(pull);
-        env.send(pull.from.node, Message::Repair(Box::new(self.state.answer(pull))));
+        let dead = self.state.note(pull, env.members);
+        self.give_up(dead, env);
+        self.acknowledged_all(&pull.clock, pull.from.node, env);
+        self.answer_ready(env);
+        env.send(pull.from.node, Message::Repair(Box::new(self.state.answer(pull, env.members))));
     }
 
     fn absorb(&mut self, repair: &Repair, env: &mut Env<'_, Ndc>) {
@@ -261,12 +352,18 @@ impl Ndc {
             env.append(|| Record::Absorbed(Box::new(repair.clone())));
         }
         self.state.absorb(repair, &mut |observation| env.observe(observation));
+        let dead = self.state.note_answer(repair, env.members);
+        self.give_up(dead, env);
+        self.acknowledged_all(&repair.clock, repair.from.node, env);
         self.answer_ready(env);
     }
 
     /// A client of this node calls.
     fn call(&mut self, call_id: CallId, call: &Call<'_, Context, Frontiers>, env: &mut Env<'_, Ndc>) {
         let (Call::Read { key, .. } | Call::Write { key, .. }) = *call;
+        if !self.state.serves() {
+            return env.refuse(call_id, Refusal::Recovering);
+        }
         let id = RequestId { node: self.me.node, call: call_id };
         let holders = self.state.placement().holders(key);
         if let Call::Read { quorum, .. } = call
@@ -361,6 +458,7 @@ impl Ndc {
                 env.send(from, Message::Reply { id, reply: Box::new(reply) });
             }
             Request::Read { level, quorum } => self.read(id, key, *level, *quorum, env),
+            Request::Frontiers if !self.state.serves() => {}
             Request::Frontiers => {
                 let reply = Reply::Frontiers(self.state.frontiers().clone());
                 env.send(from, Message::Reply { id, reply: Box::new(reply) });
@@ -423,17 +521,28 @@ impl Ndc {
         env.observe(Observation::Wrote { call: id.call, dot: delta.dot });
         env.append(|| Record::Received(delta.clone()));
         self.state.receive(&delta, &mut |observation| env.observe(observation));
-        let key = delta.key;
+        let (key, counter) = (delta.key, delta.dot.counter);
         let others = self.state.placement().holders(key).iter().copied().filter(|node| *node != me);
         env.multicast(others, Message::Update(delta));
-        if id.node == me {
-            // Wherever the session goes, it will see its own write.
-            let seen = seen.filter(|_| self.config.views == Views::All).map(|seen| {
-                let (mut seen, reach) = (seen.clone(), self.state.frontiers().reach(self.me));
-                (0..).zip(reach).for_each(|(view, counter)| seen.raise(self.me, view, counter));
-                seen
-            });
-            env.answer_write(id.call, seen);
+        // Wherever the session goes, it will see its own write.
+        let seen = seen.filter(|_| self.config.views == Views::All).map(|seen| {
+            let (mut seen, reach) = (seen.clone(), self.state.frontiers().reach(self.me));
+            (0..).zip(reach).for_each(|(view, counter)| seen.raise(self.me, view, counter));
+            seen
+        });
+        if self.config.ack > 1 {
+            self.calls.await_acks(
+                counter,
+                Unacknowledged { id, since_ns: env.now_ns, missing: self.config.ack - 1, by: SmallVec::new(), seen },
+            );
+        } else {
+            self.answer_write(id, seen.as_ref(), env);
+        }
+    }
+
+    fn answer_write(&mut self, id: RequestId, seen: Option<&Frontiers>, env: &mut Env<'_, Ndc>) {
+        if id.node == self.me.node {
+            env.answer_write(id.call, seen.cloned());
         } else {
             env.send(id.node, Message::Reply { id, reply: Box::new(Reply::Wrote) });
         }

@@ -54,6 +54,11 @@ impl Ordered {
         self.apart[view].iter().map(|(key, apart)| (*key, &apart.object))
     }
 
+    /// The keys with an object of their own in some view.
+    pub fn keys_apart(&self) -> impl Iterator<Item = Key> {
+        self.apart.iter().flat_map(|apart| apart.keys().copied())
+    }
+
     /// Number of objects kept beside those of the eventual view.
     pub fn objects(&self) -> usize {
         self.apart.iter().map(BTreeMap::len).sum()
@@ -130,6 +135,25 @@ impl Ordered {
         }
     }
 
+    /// Nothing is missing of `origin`: all that waits has its turn, and nothing comes after the write `last`. False while
+    /// a delta is still to be asked for.
+    pub fn close(&mut self, origin: ReplicaId, last: u64, observe: &mut impl FnMut(Observation)) -> bool {
+        if self.waiting.range(origin, 0, 0..=last).any(|(_, waiter)| waiter.delta.is_none()) {
+            return false;
+        }
+        for view in (0..VIEWS).rev() {
+            let behind = |ordered: &Ordered| ordered.frontiers.frontier(origin, view);
+            while let Some(delta) =
+                self.waiting.next(origin, view, behind(self)).and_then(|(_, next)| next.delta.clone())
+            {
+                self.apply(view, &delta, observe);
+                self.advance(view, origin, delta.dot.counter);
+            }
+        }
+        self.advance(0, origin, last);
+        true
+    }
+
     /// The waiting write of `origin` whose turn it is at `view`.
     fn next_turn(&self, view: usize, origin: ReplicaId) -> Option<Arc<Delta>> {
         let (_, waiter) = self.waiting.next(origin, view, self.frontiers.frontier(origin, view))?;
@@ -153,7 +177,7 @@ impl Ordered {
     /// asked.
     pub fn can_follow(&self, repair: &Repair) -> [bool; VIEWS] {
         let mut follows = [true; VIEWS];
-        if self.waiting.stubs() == 0 {
+        if self.waiting.stubs() == 0 || repair.full {
             return follows;
         }
         let brought = |dot: Dot, key: Key, view: usize| {

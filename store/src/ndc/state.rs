@@ -7,23 +7,28 @@ use crate::clock::NodeClock;
 use crate::contract::{Dot, Key, Level, Levels, Observation, ReplicaId, Value, Version};
 use crate::placement::Placement;
 
+use super::dead::Dead;
 use super::eventual::{Eventual, eventual_and};
 use super::frontier::{Basis, Frontiers, VIEWS};
 use super::memory::Watermarks;
-use super::message::{Delta, Pull, Repair, RepairItem};
+use super::message::Delta;
 use super::object::{Context, Object};
 use super::ordered::Ordered;
 
 /// A replica's knowledge. Everything but the watermarks, which are only a saving, follows from its log.
 #[derive(Clone, Debug)]
 pub struct State {
-    me: ReplicaId,
-    placement: Placement,
-    eventual: Eventual,
+    pub(super) me: ReplicaId,
+    pub(super) placement: Placement,
+    pub(super) eventual: Eventual,
     /// Absent when only the eventual view is kept.
-    ordered: Option<Ordered>,
+    pub(super) ordered: Option<Ordered>,
     /// What peers are known to hold (WM).
-    watermarks: Watermarks,
+    pub(super) watermarks: Watermarks,
+    /// What is agreed about replicas that are no more.
+    pub(super) dead: Dead,
+    /// False until a replica that has lost its disk, or is new, has got everything from a peer.
+    pub(super) serves: bool,
 }
 
 impl State {
@@ -35,7 +40,29 @@ impl State {
             eventual: Eventual::default(),
             ordered: room_bytes.map(Ordered::new),
             watermarks: Watermarks::default(),
+            dead: Dead::default(),
+            serves: false,
         }
+    }
+
+    /// True when clients may be served.
+    pub fn serves(&self) -> bool {
+        self.serves
+    }
+
+    /// The replica may serve clients: there was never anything that it could miss.
+    pub fn begin_to_serve(&mut self) {
+        self.serves = true;
+    }
+
+    /// What is missing of a dead replica up to its write `last` is given up; false when that has to wait.
+    pub fn give_up(&mut self, origin: ReplicaId, last: u64, observe: &mut impl FnMut(Observation)) -> bool {
+        let can = self.ordered.as_mut().is_none_or(|ordered| ordered.close(origin, last, observe));
+        if can {
+            self.eventual.clock.raise(origin, last);
+            self.dead.give_up(origin, last);
+        }
+        can
     }
 
     /// Which nodes hold which keys.
@@ -141,132 +168,11 @@ impl State {
         }
     }
 
-    /// The question for what this replica misses.
-    pub fn pull(&self, round: u64) -> Pull {
-        let stub = |ordered: &Ordered| {
-            let stubs = ordered.waiting.iter().filter(|(_, waiter)| waiter.delta.is_none());
-            stubs.map(|(dot, _)| dot).collect()
-        };
-        Pull {
-            from: self.me,
-            round,
-            clock: self.eventual.clock.clone(),
-            frontiers: self.ordered.as_ref().map(|ordered| ordered.frontiers.clone()).unwrap_or_default(),
-            stubs: self.ordered.as_ref().filter(|ordered| ordered.waiting.stubs() > 0).map(stub).unwrap_or_default(),
-        }
-    }
-
-    /// What the sender of `pull` misses: writes that wait here, too, as they are, and the objects of all others.
-    /// What the sender knows waits there or is reflected, but for the stubs that it names.
-    pub fn answer(&mut self, pull: &Pull) -> Repair {
-        let Eventual { clock, dot_keys, .. } = &mut self.eventual;
-        let unknown = clock
-            .iter()
-            .flat_map(|(origin, _)| clock.missing_in(&pull.clock, origin).map(move |counter| Dot { origin, counter }));
-        let stubs = pull.stubs.iter().copied().filter(|dot| clock.contains(*dot));
-        let mut missing: Vec<(Key, Dot)> = Vec::new();
-        let mut deltas: Vec<Arc<Delta>> = Vec::new();
-        for dot in unknown.chain(stubs) {
-            let waiter = self.ordered.as_ref().and_then(|ordered| ordered.waiting.get(dot));
-            if let Some(delta) = waiter.and_then(|waiter| waiter.delta.as_ref()) {
-                deltas.push(delta.clone());
-            } else if let Some(key) = waiter.map(|waiter| waiter.key).or_else(|| dot_keys.key(dot))
-                && self.placement.holds(pull.from.node, key)
-            {
-                // No key: a write that is not for that node, or one that every holder has.
-                missing.push((key, dot));
-            }
-        }
-        missing.sort_unstable();
-        let items = missing.chunk_by(|a, b| a.0 == b.0).map(|group| self.item(group, pull)).collect();
-        let frontiers = self.ordered.as_ref().map(|ordered| &ordered.frontiers);
-        let mut watermarks = self.watermarks.clone();
-        watermarks.learn_clock(self.me, &self.eventual.clock, frontiers);
-        Repair {
-            from: self.me,
-            round: pull.round,
-            clock: self.eventual.clock.clone(),
-            watermarks,
-            frontiers: frontiers.cloned().unwrap_or_default(),
-            deltas,
-            items,
-        }
-    }
-
-    /// The object of a key of which the sender of `pull` misses these writes: once for all views that see it alike.
-    fn item(&self, missing: &[(Key, Dot)], pull: &Pull) -> RepairItem {
-        let key = missing[0].0;
-        let dots = missing.iter().map(|(_, dot)| *dot);
-        let stored = || self.eventual.objects.get(key).cloned().unwrap_or_default();
-        let mut item = RepairItem {
-            key,
-            dots: dots.clone().collect(),
-            object: Object::default(),
-            eventual: dots.clone().any(|dot| !pull.clock.contains(dot)),
-            same: [false; VIEWS],
-            apart: Vec::new(),
-        };
-        if let Some(ordered) = &self.ordered {
-            let is_ahead = |dot: Dot, view: usize| {
-                pull.frontiers.frontier(dot.origin, view) < dot.counter
-                    && dot.counter <= ordered.frontiers.frontier(dot.origin, view)
-            };
-            for view in (0..=key.priority() as usize).filter(|view| dots.clone().any(|dot| is_ahead(dot, *view))) {
-                match ordered.apart(view, key) {
-                    Some(object) => item.apart.push((view, object.clone())),
-                    None => item.same[view] = true,
-                }
-            }
-        }
-        if item.eventual || item.same.contains(&true) {
-            item.object = stored();
-        }
-        item
-    }
-
-    /// True when `repair` says something that is not known yet, watermarks aside.
-    pub fn is_news(&self, repair: &Repair) -> bool {
-        let is_ahead = |ordered: &Ordered| (0..VIEWS).any(|view| !ordered.frontiers.covers(&repair.frontiers, view));
-        !repair.items.is_empty()
-            || !repair.deltas.is_empty()
-            || repair.clock.base(repair.from) > self.eventual.clock.base(repair.from)
-            || self.ordered.as_ref().is_some_and(is_ahead)
-    }
-
-    /// Takes in an answer to a pull, however late: all views in one step.
-    pub fn absorb(&mut self, repair: &Repair, observe: &mut impl FnMut(Observation)) {
-        match &mut self.ordered {
-            None => {
-                let levels = Levels::only(Level::Eventual);
-                let items = repair.items.iter();
-                items.for_each(|item| self.eventual.absorb(item, &repair.clock, levels, observe));
-                // The sender has all of its own writes, so the gaps that are left are writes to keys not held here.
-                self.eventual.clock.raise(repair.from, repair.clock.base(repair.from));
-            }
-            Some(ordered) => follow(&mut self.eventual, ordered, repair, observe),
-        }
-        // What the sender's clock said about the objects stays with them where the own clock does not say it.
-        let own = &self.eventual.clock;
-        let ahead = repair.clock.iter().filter(|(origin, known)| known.base() > own.base(*origin));
-        let ahead: Vec<ReplicaId> = ahead.map(|(origin, _)| origin).collect();
-        for item in &repair.items {
-            let origins = ahead.iter().copied().filter(|origin| self.placement.holds(origin.node, item.key));
-            self.eventual.keep(item.key, &repair.clock, origins);
-        }
-        self.watermarks.learn(&repair.watermarks);
-        let frontiers = self.ordered.is_some().then_some(&repair.frontiers);
-        self.watermarks.learn_clock(repair.from, &repair.clock, frontiers);
-    }
-
-    /// Remembers what the sender of `pull` holds.
-    pub fn note(&mut self, pull: &Pull) {
-        let frontiers = self.ordered.is_some().then_some(&pull.frontiers);
-        self.watermarks.learn_clock(pull.from, &pull.clock, frontiers);
-    }
-
     /// Strips what has become implied, and forgets the keys of writes that every holder has.
     pub fn clean_up(&mut self, members: &[ReplicaId]) {
         self.eventual.strip();
+        self.watermarks.forget(members);
+        self.dead.forget_reports(members);
         let State { me, placement, eventual: Eventual { dot_keys, .. }, watermarks, .. } = self;
         let others = || members.iter().filter(|member| *member != me);
         let everywhere = |origin| others().map(|peer| watermarks.base(*peer, origin)).min().unwrap_or(u64::MAX);
@@ -318,7 +224,7 @@ impl State {
 
 /// Takes in one write where ordered views are kept; false when it changes nothing. If it has to wait, it does so with
 /// its delta, for which room is still to be made.
-fn take_in(
+pub(super) fn take_in(
     eventual: &mut Eventual,
     ordered: &mut Ordered,
     delta: &Delta,
@@ -352,55 +258,4 @@ fn take_in(
         ordered.drain(dot.origin, observe);
     }
     true
-}
-
-/// Takes in an answer to a pull where ordered views are kept: merges what it brings, then moves the frontiers to
-/// where the sender's were, then gives what waits its turn.
-fn follow(eventual: &mut Eventual, ordered: &mut Ordered, repair: &Repair, observe: &mut impl FnMut(Observation)) {
-    for delta in &repair.deltas {
-        take_in(eventual, ordered, delta, observe);
-    }
-    let follows = ordered.can_follow(repair);
-    let followed = || (0..VIEWS).filter(|view| follows[*view]);
-    // What waits comes before the sender's objects: those may have seen it overwritten.
-    followed().for_each(|view| ordered.catch_up(view, &repair.frontiers, observe));
-    for item in &repair.items {
-        let key = item.key;
-        let priority = key.priority() as usize;
-        let are_passed = |dot: &Dot| repair.frontiers.frontier(dot.origin, 0) >= dot.counter;
-        let is_common = follows[0]
-            && item.eventual
-            && (0..=priority).all(|view| item.same[view] && ordered.apart(view, key).is_none())
-            && item.dots.iter().all(are_passed);
-        if is_common {
-            eventual.absorb(item, &repair.clock, eventual_and(0..=priority, priority), observe);
-            continue;
-        }
-        (0..=priority).for_each(|view| ordered.part(view, key, eventual.objects.get(key)));
-        let new = |dot: &&Dot| !eventual.clock.contains(**dot);
-        item.dots.iter().filter(new).for_each(|dot| ordered.wait(*dot, key, None));
-        if item.eventual {
-            eventual.absorb(item, &repair.clock, Levels::only(Level::Eventual), observe);
-        }
-        for view in followed() {
-            if let Some(object) = item.object_of(view) {
-                ordered.absorb(view, key, object, &repair.frontiers, observe);
-            }
-        }
-    }
-    // The narrowest view first: a write that the first one has passed is forgotten.
-    for view in (0..VIEWS).rev().filter(|view| follows[*view]) {
-        for (origin, reach) in repair.frontiers.iter() {
-            ordered.advance(view, origin, reach[view]);
-        }
-    }
-    for item in &repair.items {
-        (0..VIEWS).for_each(|view| ordered.unite(view, item.key));
-    }
-    for (origin, _) in repair.clock.iter() {
-        ordered.drain(origin, observe);
-    }
-    for delta in &repair.deltas {
-        ordered.make_room(delta.dot, observe);
-    }
 }

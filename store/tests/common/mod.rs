@@ -131,6 +131,14 @@ pub struct Node<R: Replica> {
     twin: Option<Twin<R>>,
 }
 
+/// What a start has come to.
+struct Booted<R: Replica> {
+    replica: R,
+    armed: Vec<R::Timer>,
+    records: Vec<R::Record>,
+    observations: Vec<Observation>,
+}
+
 /// A second replica, started from the log of a running one, that is told the same from then on.
 struct Twin<R: Replica> {
     replica: R,
@@ -184,9 +192,10 @@ where
         };
         for node in 0..nodes {
             let mut chance = Stream::new(seed, "node", u64::from(node));
-            let (replica, armed) = net.boot(NodeId(node), &[], &mut chance);
+            let Booted { replica, armed, records, observations } = net.boot(NodeId(node), &[], true, &mut chance);
+            assert!(observations.is_empty(), "there is nothing to see yet");
             let (known, shown) = (BTreeMap::new(), BTreeSet::new());
-            net.nodes.push(Node { replica, log: Vec::new(), known, shown, chance, armed, twin: None });
+            net.nodes.push(Node { replica, log: records, known, shown, chance, armed, twin: None });
         }
         net
     }
@@ -198,18 +207,21 @@ where
         }
     }
 
-    fn boot(&self, node: NodeId, log: &[R::Record], chance: &mut Stream) -> (R, Vec<R::Timer>) {
+    fn boot(&self, node: NodeId, log: &[R::Record], founding: bool, chance: &mut Stream) -> Booted<R> {
         let mut outbox = Outbox::new(true);
         let now_ns = self.now_ns + self.clock_ahead_ns[node.index()];
         let me = self.members[node.index()];
-        let mut env = Env { me, members: &self.members, now_ns, chance, outbox: &mut outbox };
+        let mut env = Env { me, founding, members: &self.members, now_ns, chance, outbox: &mut outbox };
         let replica = R::boot(&self.config, log, &mut env);
-        assert!(outbox.observations.is_empty(), "a start from the log is nothing new");
-        let armed = outbox.outputs.iter().map(|output| match output {
-            Output::Arm { timer, .. } => *timer,
-            _ => panic!("a replica that starts only arms its timers"),
-        });
-        (replica, armed.collect())
+        let (mut armed, mut records) = (Vec::new(), Vec::new());
+        for output in outbox.outputs {
+            match output {
+                Output::Arm { timer, .. } => armed.push(timer),
+                Output::Append(record) => records.push(record),
+                _ => panic!("a replica that starts arms its timers and notes that it starts"),
+            }
+        }
+        Booted { replica, armed, records, observations: outbox.observations }
     }
 
     /// Hands one input to the replica of `node` and checks what must hold for any store.
@@ -218,13 +230,13 @@ where
         let now_ns = self.now_ns + self.clock_ahead_ns[node.index()];
         let mut outbox = Outbox::new(true);
         let Node { replica, chance, twin, .. } = &mut self.nodes[node.index()];
-        let mut env = Env { me, members: &self.members, now_ns, chance, outbox: &mut outbox };
+        let mut env = Env { me, founding: false, members: &self.members, now_ns, chance, outbox: &mut outbox };
         let again = same(&input);
         replica.step(input, &mut env);
         replica.assert_invariants();
         if let Some(Twin { replica, chance, first_call }) = twin {
             let mut twins = Outbox::new(true);
-            let mut env = Env { me, members: &self.members, now_ns, chance, outbox: &mut twins };
+            let mut env = Env { me, founding: false, members: &self.members, now_ns, chance, outbox: &mut twins };
             replica.step(again, &mut env);
             replica.assert_invariants();
             assert_eq!(twins.observations, outbox.observations, "{node}: its twin sees it differently");
@@ -368,20 +380,32 @@ where
     }
 
     /// A second replica of `node`, started from the log kept so far.
-    fn boot_from_log(&self, node: NodeId, chance: &mut Stream) -> (R, Vec<R::Timer>) {
+    fn boot_from_log(&self, node: NodeId, chance: &mut Stream) -> Booted<R> {
         let running = &self.nodes[node.index()];
-        let (replica, armed) = self.boot(node, &running.log, chance);
-        replica.assert_invariants();
-        assert_eq!(visible(&replica), visible(&running.replica), "{node} forgets or dreams up something");
-        (replica, armed)
+        let booted = self.boot(node, &running.log, false, chance);
+        booted.replica.assert_invariants();
+        assert_eq!(visible(&booted.replica), visible(&running.replica), "{node} forgets or dreams up something");
+        let (mut known, mut shown) = (BTreeSet::new(), BTreeSet::new());
+        for observation in &booted.observations {
+            match *observation {
+                Observation::Known(dot) => assert!(known.insert(dot), "{node} announces {dot} twice"),
+                Observation::Visible { levels, dot } if levels.contains(Level::Eventual) => drop(shown.insert(dot)),
+                Observation::Hidden { levels, dot } if levels.contains(Level::Eventual) => drop(shown.remove(&dot)),
+                _ => {}
+            }
+        }
+        assert_eq!(known, running.known.values().flatten().copied().collect(), "{node} announces other writes");
+        assert_eq!(shown, running.shown, "{node} announces other versions");
+        booted
     }
 
     /// The node crashes and comes back with its disk.
     pub fn restart(&mut self, node: NodeId) {
         self.say(|| format!("{node} restarts"));
         let mut chance = self.nodes[node.index()].chance.clone();
-        let (replica, armed) = self.boot_from_log(node, &mut chance);
+        let Booted { replica, armed, records, .. } = self.boot_from_log(node, &mut chance);
         let running = &mut self.nodes[node.index()];
+        running.log.extend(records);
         (running.replica, running.armed, running.chance, running.twin) = (replica, armed, chance, None);
     }
 
@@ -389,7 +413,7 @@ where
     pub fn add_twin(&mut self, node: NodeId) {
         self.say(|| format!("{node} gets a twin"));
         let mut chance = self.nodes[node.index()].chance.clone();
-        let (replica, _) = self.boot_from_log(node, &mut chance);
+        let Booted { replica, .. } = self.boot_from_log(node, &mut chance);
         let first_call = CallId(self.asked.len() as u32);
         self.nodes[node.index()].twin = Some(Twin { replica, chance, first_call });
     }

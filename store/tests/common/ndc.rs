@@ -127,6 +127,7 @@ impl World {
             strip_ns: 1_000_000,
             views: Views::Eventual,
             buffer_bytes: 0,
+            ack: 1,
             defects: Defects::NONE,
         };
         let net = Net::new(seed, nodes, config, alike, loud);

@@ -71,7 +71,11 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "messages on some links take longer",
         "[[fault.slow_link]]  from = \"n0\"  at = \"1s\"  for = \"2s\"  delay = \"100ms..300ms\"",
     ),
-    ("loss_burst", "more messages are lost", "[[fault.loss_burst]]  every = \"1s\"  lasting = \"200ms\"  loss = \"80%\""),
+    (
+        "loss_burst",
+        "more messages are lost",
+        "[[fault.loss_burst]]  every = \"1s\"  lasting = \"200ms\"  loss = \"80%\"",
+    ),
     (
         "duplicate_storm",
         "more messages arrive twice",
@@ -86,7 +90,11 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ("duplicates", "messages arrive twice at random", "[net]  duplicate = \"1%\""),
     ("delay", "messages take a random time and overtake each other", "[net]  delay = \"exponential(20ms)\""),
     ("bandwidth", "messages wait for each other", "[net]  bandwidth = \"1MB/s\""),
-    ("disk", "what depends on a record waits until it is written; syncs come later", "[disk]  write = \"5ms\"  sync = \"50ms\""),
+    (
+        "disk",
+        "what depends on a record waits until it is written; syncs come later",
+        "[disk]  write = \"5ms\"  sync = \"50ms\"",
+    ),
 ];
 
 /// Lists; returns the exit code.

@@ -169,7 +169,9 @@ pub fn event(header: &Header, event: &Event) -> String {
         What::Down { disk: Disk::TailLost } => say(format_args!("n{node}  goes down; its disk loses the last records")),
         What::Down { disk: Disk::Lost } => say(format_args!("n{node}  is down, without a disk")),
         What::Up { incarnation } => say(format_args!("n{node}  is up in its life {incarnation}")),
-        What::Forgot { write, promised: false } => say(format_args!("n{node}  had not yet written {write} to its disk")),
+        What::Forgot { write, promised: false } => {
+            say(format_args!("n{node}  had not yet written {write} to its disk"))
+        }
         What::Forgot { write, promised: true } => say(format_args!("n{node}  lost {write} although its disk had it")),
         What::Paused => say(format_args!("n{node}  stands still")),
         What::Resumed => say(format_args!("n{node}  goes on")),

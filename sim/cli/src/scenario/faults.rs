@@ -31,7 +31,13 @@ impl Validator<'_> {
         faults
     }
 
-    pub(super) fn fault(&self, kind: &str, number: usize, span: Option<Span>, spec: Option<FaultSpec>) -> Option<Fault> {
+    pub(super) fn fault(
+        &self,
+        kind: &str,
+        number: usize,
+        span: Option<Span>,
+        spec: Option<FaultSpec>,
+    ) -> Option<Fault> {
         let place = span.map(|span| self.sources.place(span)).unwrap_or_default();
         spec.map(|spec| Fault { name: format!("{kind}[{number}]"), place, kind: spec })
     }

@@ -169,7 +169,11 @@ impl Validator<'_> {
         if nodes.len() >= usize::from(self.replicas) {
             self.wrong(join.node.span, "all nodes join, and none was there before", "fewer nodes than `replicas`");
         }
-        Some(FaultSpec::Nodes { when: When::At { times_ns: vec![0], for_ns: Some(at_ns) }, nodes, fault: NodeFault::Absent })
+        Some(FaultSpec::Nodes {
+            when: When::At { times_ns: vec![0], for_ns: Some(at_ns) },
+            nodes,
+            fault: NodeFault::Absent,
+        })
     }
 
     fn leave(&mut self, leave: &raw::Leave) -> Option<FaultSpec> {

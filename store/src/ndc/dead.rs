@@ -1,0 +1,108 @@
+//! Replicas that are no more: a node that has come back without its disk, or has left for good.
+//!
+//! What such a replica has issued and nobody has heard of can never arrive, and would be a gap for ever. But it must not
+//! be given up too early, as long as somebody may still know it. So every member reports what it knows of each dead
+//! replica, together with the list of members that it goes by. When all members under one list have reported the same, no
+//! one can learn more: what they know only ever comes from each other, and messages of dead replicas are refused. Then
+//! the missing writes are *void*. Who learns that from another member may take it over: its own report was among those
+//! that agreed.
+
+use smallvec::SmallVec;
+
+use crate::clock::{DotSet, NodeClock, ReplicaMap};
+use crate::contract::ReplicaId;
+
+/// What a member knows of dead replicas.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The members that it goes by.
+    members: Vec<ReplicaId>,
+    /// Per dead replica: its known writes. One that is missing has none.
+    known: SmallVec<[(ReplicaId, DotSet); 1]>,
+    /// Per dead replica that all agreed about: its last known write.
+    void: SmallVec<[(ReplicaId, u64); 1]>,
+}
+
+impl Report {
+    fn of(&self, dead: ReplicaId) -> &DotSet {
+        static NONE: DotSet = DotSet::EMPTY;
+        self.known.iter().find(|(id, _)| *id == dead).map_or(&NONE, |(_, known)| known)
+    }
+
+    /// Size when sent.
+    pub fn wire_bytes(&self) -> u32 {
+        let known = self.known.iter().map(|(_, known)| 12 + 8 * known.words() as u32);
+        4 * self.members.len() as u32 + known.sum::<u32>() + 12 * self.void.len() as u32
+    }
+}
+
+/// What is agreed about dead replicas, and what members have reported.
+#[derive(Clone, Debug, Default)]
+pub struct Dead {
+    reports: ReplicaMap<Report>,
+    /// Per dead replica: all agree that nothing is missing up to its last known write, and nothing comes after it.
+    void: ReplicaMap<u64>,
+}
+
+impl Dead {
+    /// True when what is missing of `origin` was given up.
+    pub fn is_void(&self, origin: ReplicaId) -> bool {
+        self.void.get(origin).is_some()
+    }
+
+    /// What this replica has to report, if it knows of a dead one or somebody else does.
+    pub fn report(&self, members: &[ReplicaId], clock: &NodeClock) -> Option<Box<Report>> {
+        let dead = || clock.iter().filter(|(origin, _)| !is_member(members, *origin));
+        if self.reports.is_empty() && dead().next().is_none() {
+            return None;
+        }
+        let known = dead().filter(|(origin, _)| !self.is_void(*origin));
+        Some(Box::new(Report {
+            members: members.to_vec(),
+            known: known.map(|(origin, known)| (origin, known.clone())).collect(),
+            void: self.void.iter().map(|(origin, last)| (origin, *last)).collect(),
+        }))
+    }
+
+    /// Takes in what `from` has reported. Returns what is to be given up now: per dead replica its last known write.
+    pub fn learn(
+        &mut self,
+        me: ReplicaId,
+        members: &[ReplicaId],
+        clock: &NodeClock,
+        from: ReplicaId,
+        report: &Report,
+    ) -> Vec<(ReplicaId, u64)> {
+        *self.reports.entry(from) = report.clone();
+        let is_open = |origin: ReplicaId| !is_member(members, origin) && !self.is_void(origin);
+        let told = report.void.iter().copied().filter(|(origin, _)| is_open(*origin));
+        let dead = clock.iter().filter(|(origin, _)| is_open(*origin));
+        let agreed = dead.filter(|(origin, known)| {
+            members.iter().filter(|member| **member != me).all(|member| {
+                let report = self.reports.get(*member).filter(|report| report.members == members);
+                report.is_some_and(|report| report.of(*origin) == *known)
+            })
+        });
+        let agreed = agreed.map(|(origin, known)| (origin, known.max()));
+        let mut all: Vec<(ReplicaId, u64)> = agreed.chain(told).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// What is missing of `origin` up to `last` is given up.
+    pub fn give_up(&mut self, origin: ReplicaId, last: u64) {
+        *self.void.entry(origin) = last;
+    }
+
+    /// Forgets what replicas reported that are members no more.
+    pub fn forget_reports(&mut self, members: &[ReplicaId]) {
+        self.reports.retain(|id| is_member(members, id));
+    }
+}
+
+/// True when `id` is one of `members`, which are in the order of their nodes.
+pub fn is_member(members: &[ReplicaId], id: ReplicaId) -> bool {
+    // Mostly every node is a member.
+    members.get(id.node.index()) == Some(&id) || members.binary_search(&id).is_ok()
+}

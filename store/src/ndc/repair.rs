@@ -1,0 +1,266 @@
+//! Anti-entropy: asking for what is missing, answering, taking in the answer. One exchange serves all views.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::eventual::{Eventual, eventual_and};
+use super::frontier::VIEWS;
+use super::message::{Delta, Pull, Repair, RepairItem};
+use super::object::Object;
+use super::ordered::Ordered;
+use super::state::{State, take_in};
+use crate::contract::{Dot, Key, Level, Levels, Observation, ReplicaId};
+
+impl State {
+    /// The question for what this replica misses.
+    pub fn pull(&self, round: u64, members: &[ReplicaId]) -> Pull {
+        let stubs = |ordered: &Ordered| {
+            let stubs = ordered.waiting.iter().filter(|(_, waiter)| waiter.delta.is_none());
+            stubs.map(|(dot, _)| dot).collect()
+        };
+        Pull {
+            from: self.me,
+            round,
+            clock: self.eventual.clock.clone(),
+            frontiers: self.ordered.as_ref().map(|ordered| ordered.frontiers.clone()).unwrap_or_default(),
+            stubs: self.ordered.as_ref().filter(|ordered| ordered.waiting.stubs() > 0).map(stubs).unwrap_or_default(),
+            recovers: !self.serves,
+            report: self.dead.report(members, &self.eventual.clock),
+        }
+    }
+
+    /// Takes in what the sender of `pull` says of itself. Returns what is to be [given up](State::give_up).
+    pub fn note(&mut self, pull: &Pull, members: &[ReplicaId]) -> Vec<(ReplicaId, u64)> {
+        let frontiers = self.ordered.is_some().then_some(&pull.frontiers);
+        self.watermarks.learn_clock(pull.from, &pull.clock, frontiers);
+        let State { me, dead, eventual, .. } = self;
+        let learn = |report| dead.learn(*me, members, &eventual.clock, pull.from, report);
+        pull.report.as_deref().map(learn).unwrap_or_default()
+    }
+
+    /// As [`State::note`], for an answer that has been absorbed.
+    pub fn note_answer(&mut self, repair: &Repair, members: &[ReplicaId]) -> Vec<(ReplicaId, u64)> {
+        // One that misses everything cannot know yet what is void.
+        let State { me, dead, eventual, serves: true, .. } = self else { return Vec::new() };
+        let learn = |report| dead.learn(*me, members, &eventual.clock, repair.from, report);
+        repair.report.as_deref().map(learn).unwrap_or_default()
+    }
+
+    /// What the sender of `pull` misses: writes that wait here, too, as they are, and the objects of all others.
+    /// What the sender knows waits there or is reflected, but for the stubs that it names.
+    ///
+    /// A write that nobody was known to miss, and whose key is therefore forgotten, may be missed after all: by one that
+    /// has lost its disk, or is new. Then the answer has everything.
+    pub fn answer(&mut self, pull: &Pull, members: &[ReplicaId]) -> Repair {
+        let State { eventual: Eventual { clock, dot_keys, .. }, ordered, watermarks, .. } = self;
+        let mut full = pull.recovers;
+        let unknown = clock
+            .iter()
+            .flat_map(|(origin, _)| clock.missing_in(&pull.clock, origin).map(move |counter| Dot { origin, counter }));
+        let stubs = pull.stubs.iter().copied().filter(|dot| clock.contains(*dot));
+        let mut missing: Vec<(Key, Dot)> = Vec::new();
+        let mut deltas: Vec<Arc<Delta>> = Vec::new();
+        for dot in unknown.chain(stubs) {
+            let waiter = ordered.as_ref().and_then(|ordered| ordered.waiting.get(dot));
+            if let Some(delta) = waiter.and_then(|waiter| waiter.delta.as_ref()) {
+                deltas.push(delta.clone());
+            } else if let Some(key) = waiter.map(|waiter| waiter.key).or_else(|| dot_keys.key(dot)) {
+                if self.placement.holds(pull.from.node, key) {
+                    missing.push((key, dot));
+                }
+            } else {
+                // Void, or the question is old and the sender has the write by now.
+                let has_it = watermarks.base(pull.from, dot.origin) >= dot.counter || self.dead.is_void(dot.origin);
+                full |= self.placement.is_full() && !has_it;
+            }
+        }
+        full &= self.serves && self.placement.is_full();
+        missing.sort_unstable();
+        let items = match full {
+            true => self.all_items(&missing),
+            false => missing.chunk_by(|a, b| a.0 == b.0).map(|group| self.item(group, pull)).collect(),
+        };
+        if let (true, Some(ordered)) = (full, &self.ordered) {
+            deltas = ordered.waiting.iter().filter_map(|(_, waiter)| waiter.delta.clone()).collect();
+        }
+        let frontiers = self.ordered.as_ref().map(|ordered| &ordered.frontiers);
+        let mut watermarks = self.watermarks.clone();
+        watermarks.learn_clock(self.me, &self.eventual.clock, frontiers);
+        Repair {
+            from: self.me,
+            to: pull.from,
+            round: pull.round,
+            full,
+            report: self.dead.report(members, &self.eventual.clock),
+            clock: self.eventual.clock.clone(),
+            watermarks,
+            frontiers: frontiers.cloned().unwrap_or_default(),
+            deltas,
+            items,
+        }
+    }
+
+    /// The object of a key of which the sender of `pull` misses these writes: once for all views that see it alike.
+    fn item(&self, missing: &[(Key, Dot)], pull: &Pull) -> RepairItem {
+        let key = missing[0].0;
+        let dots = missing.iter().map(|(_, dot)| *dot);
+        let is_ahead = |dot: Dot, view: usize| {
+            let reaches = |ordered: &Ordered| dot.counter <= ordered.frontiers.frontier(dot.origin, view);
+            self.ordered.as_ref().is_some_and(reaches) && pull.frontiers.frontier(dot.origin, view) < dot.counter
+        };
+        let eventual = dots.clone().any(|dot| !pull.clock.contains(dot));
+        self.item_for(key, dots.clone(), eventual, |view| dots.clone().any(|dot| is_ahead(dot, view)))
+    }
+
+    fn item_for(
+        &self,
+        key: Key,
+        dots: impl Iterator<Item = Dot>,
+        eventual: bool,
+        needs: impl Fn(usize) -> bool,
+    ) -> RepairItem {
+        let (mut same, mut apart) = ([false; VIEWS], Vec::new());
+        if let Some(ordered) = &self.ordered {
+            for view in (0..=key.priority() as usize).filter(|view| needs(*view)) {
+                match ordered.apart(view, key) {
+                    Some(object) => apart.push((view, object.clone())),
+                    None => same[view] = true,
+                }
+            }
+        }
+        let is_used = eventual || same.contains(&true);
+        let object = self.eventual.objects.get(key).filter(|_| is_used).cloned().unwrap_or_default();
+        RepairItem { key, dots: dots.collect(), object, eventual, same, apart }
+    }
+
+    /// All keys for all views, with the missing writes whose keys are known.
+    fn all_items(&self, missing: &[(Key, Dot)]) -> Vec<RepairItem> {
+        let mut keys = self.keys();
+        keys.extend(missing.iter().map(|(key, _)| *key));
+        let item = |key: Key| {
+            let from = missing.partition_point(|(other, _)| *other < key);
+            let dots = missing[from..].iter().take_while(|(other, _)| *other == key).map(|(_, dot)| *dot);
+            self.item_for(key, dots, true, |_| true)
+        };
+        keys.into_iter().map(item).collect()
+    }
+
+    /// The keys of which something is stored in some view.
+    fn keys(&self) -> BTreeSet<Key> {
+        let apart = self.ordered.iter().flat_map(Ordered::keys_apart);
+        self.eventual.objects.iter().map(|(key, _)| key).chain(apart).collect()
+    }
+
+    /// True when `repair` says something that is not known yet, watermarks and reports aside.
+    pub fn is_news(&self, repair: &Repair) -> bool {
+        let is_ahead = |ordered: &Ordered| (0..VIEWS).any(|view| !ordered.frontiers.covers(&repair.frontiers, view));
+        !repair.items.is_empty()
+            || !repair.deltas.is_empty()
+            || repair.full
+            || repair.clock.base(repair.from) > self.eventual.clock.base(repair.from)
+            || self.ordered.as_ref().is_some_and(is_ahead)
+    }
+
+    /// Takes in an answer to a pull, however late: all views in one step.
+    pub fn absorb(&mut self, repair: &Repair, observe: &mut impl FnMut(Observation)) {
+        let unmentioned = if repair.full { self.unmentioned(repair) } else { Vec::new() };
+        let items = || repair.items.iter().chain(&unmentioned);
+        match &mut self.ordered {
+            None => {
+                let levels = Levels::only(Level::Eventual);
+                items().for_each(|item| self.eventual.absorb(item, &repair.clock, levels, observe));
+                if !repair.full {
+                    // The sender has all of its own writes: the gaps that are left are writes to keys not held here.
+                    self.eventual.clock.raise(repair.from, repair.clock.base(repair.from));
+                }
+            }
+            Some(ordered) => follow(&mut self.eventual, ordered, repair, &unmentioned, observe),
+        }
+        if repair.full {
+            self.eventual.absorb_clock(&repair.clock, observe);
+            self.serves = true;
+        }
+        // What the sender's clock said about the objects stays with them where the own clock does not say it.
+        let own = &self.eventual.clock;
+        let ahead = repair.clock.iter().filter(|(origin, known)| known.base() > own.base(*origin));
+        let ahead: Vec<ReplicaId> = ahead.map(|(origin, _)| origin).collect();
+        for item in items() {
+            let origins = ahead.iter().copied().filter(|origin| self.placement.holds(origin.node, item.key));
+            self.eventual.keep(item.key, &repair.clock, origins);
+        }
+        self.watermarks.learn(&repair.watermarks);
+        let frontiers = self.ordered.is_some().then_some(&repair.frontiers);
+        self.watermarks.learn_clock(repair.from, &repair.clock, frontiers);
+    }
+
+    /// The keys known here that an answer with everything does not mention: nothing is left of them at the sender.
+    fn unmentioned(&self, repair: &Repair) -> Vec<RepairItem> {
+        let is_mentioned = |key: &Key| repair.items.binary_search_by_key(key, |item| item.key).is_ok();
+        let nothing = |key| RepairItem {
+            key,
+            dots: Default::default(),
+            object: Object::default(),
+            eventual: true,
+            same: [true; VIEWS],
+            apart: Vec::new(),
+        };
+        self.keys().into_iter().filter(|key| !is_mentioned(key)).map(nothing).collect()
+    }
+}
+
+/// Takes in an answer to a pull where ordered views are kept: merges what it brings, then moves the frontiers to
+/// where the sender's were, then gives what waits its turn.
+fn follow(
+    eventual: &mut Eventual,
+    ordered: &mut Ordered,
+    repair: &Repair,
+    unmentioned: &[RepairItem],
+    observe: &mut impl FnMut(Observation),
+) {
+    for delta in &repair.deltas {
+        take_in(eventual, ordered, delta, observe);
+    }
+    let follows = ordered.can_follow(repair);
+    let followed = || (0..VIEWS).filter(|view| follows[*view]);
+    // What waits comes before the sender's objects: those may have seen it overwritten.
+    followed().for_each(|view| ordered.catch_up(view, &repair.frontiers, observe));
+    for item in repair.items.iter().chain(unmentioned) {
+        let key = item.key;
+        let priority = key.priority() as usize;
+        let are_passed = |dot: &Dot| repair.frontiers.frontier(dot.origin, 0) >= dot.counter;
+        let is_common = follows[0]
+            && item.eventual
+            && (0..=priority).all(|view| item.same[view] && ordered.apart(view, key).is_none())
+            && item.dots.iter().all(are_passed);
+        if is_common {
+            eventual.absorb(item, &repair.clock, eventual_and(0..=priority, priority), observe);
+            continue;
+        }
+        (0..=priority).for_each(|view| ordered.part(view, key, eventual.objects.get(key)));
+        let new = |dot: &&Dot| !eventual.clock.contains(**dot);
+        item.dots.iter().filter(new).for_each(|dot| ordered.wait(*dot, key, None));
+        if item.eventual {
+            eventual.absorb(item, &repair.clock, Levels::only(Level::Eventual), observe);
+        }
+        for view in followed() {
+            if let Some(object) = item.object_of(view) {
+                ordered.absorb(view, key, object, &repair.frontiers, observe);
+            }
+        }
+    }
+    // The narrowest view first: a write that the first one has passed is forgotten.
+    for view in (0..VIEWS).rev().filter(|view| follows[*view]) {
+        for (origin, reach) in repair.frontiers.iter() {
+            ordered.advance(view, origin, reach[view]);
+        }
+    }
+    for item in repair.items.iter().chain(unmentioned) {
+        (0..VIEWS).for_each(|view| ordered.unite(view, item.key));
+    }
+    for (origin, _) in repair.clock.iter() {
+        ordered.drain(origin, observe);
+    }
+    for delta in &repair.deltas {
+        ordered.make_room(delta.dot, observe);
+    }
+}
