@@ -125,6 +125,7 @@ fn scenario(loss_percent: u64) -> Scenario {
             name: "app".into(),
             sessions: 3,
             at: Vec::new(),
+            moves_ns: None,
             pace: Pace::Think { mean_ns: second / 50 },
             mix: Mix { read: 1, write: 1, delete: 0 },
             value_bytes: (8, 8),

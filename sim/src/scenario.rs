@@ -108,6 +108,9 @@ pub struct ClientGroup {
     pub sessions: u32,
     /// The nodes they are attached to, in turn; all when empty.
     pub at: Vec<Node>,
+    /// How long a session stays at a node on average (exponential), in nanoseconds, before it turns to another one
+    /// of these; absent: for ever.
+    pub moves_ns: Option<u64>,
     /// When they act.
     pub pace: Pace,
     /// Relative frequency of reads, writes and deletes; not all 0.
@@ -181,6 +184,8 @@ pub struct ScriptOp {
     pub key: String,
     /// The value of a write; chosen when absent.
     pub value: Option<u64>,
+    /// The node that it is asked of; absent: the session's.
+    pub node: Option<Node>,
 }
 
 /// Something that goes wrong.

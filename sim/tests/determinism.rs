@@ -42,3 +42,16 @@ fn hashes_are_the_same_in_every_build_and_every_year() {
     scenario.store.name = "lww".into();
     assert_eq!(hash(&plan(&scenario, 1)), 0xd8a4_53b1_d01c_1085, "lww");
 }
+
+#[test]
+fn sessions_that_move_ask_for_the_same_at_the_same_time() {
+    let mut scenario = rough();
+    let stay = plan(&scenario, 1);
+    scenario.clients[0].moves_ns = Some(300 * MS);
+    let mut moving = plan(&scenario, 1);
+    assert!(moving.sessions.iter().all(|session| session.moves()));
+    let (_, recording) = record(&moving);
+    recording.validate().expect("the engine records what is valid");
+    moving.sessions.iter_mut().flat_map(|session| &mut session.ops).for_each(|op| op.node = None);
+    assert_eq!(moving, stay);
+}

@@ -32,7 +32,12 @@ pub fn sessions(scenario: &Scenario, seed: u64) -> Result<(Vec<String>, Vec<Sess
                 };
                 writer += u32::from(writing(&group));
                 let ops = operations(scenario, group, &gaps, &popularity, own, &mut chance, &mut numbers);
-                sessions.push(generated(scenario, group, member, ops));
+                let mut session = generated(scenario, group, member, ops);
+                if let Some(stay_ns) = group.moves_ns {
+                    let chance = Stream::new(seed, "moves", sessions.len() as u64);
+                    travel(&mut session, &places(scenario, group), stay_ns, chance);
+                }
+                sessions.push(session);
             }
         }
     }
@@ -50,7 +55,7 @@ pub fn sessions(scenario: &Scenario, seed: u64) -> Result<(Vec<String>, Vec<Sess
             };
             let bytes = if op.action == Action::Write { 8 } else { 0 };
             ops.push(OpPlan {
-                node: None,
+                node: op.node.filter(|node| *node != session.node),
                 op: numbers.next_op(),
                 wait_ns: op.at_ns,
                 action: op.action,
@@ -109,12 +114,10 @@ fn check_size(scenario: &Scenario) -> Result<(), String> {
 }
 
 fn generated(scenario: &Scenario, group: &ClientGroup, member: u32, ops: Vec<OpPlan>) -> SessionPlan {
-    let places = if group.at.is_empty() { u32::from(scenario.replicas) } else { group.at.len() as u32 };
-    let turn = (member % places) as u16;
-    let node: Node = group.at.get(usize::from(turn)).copied().unwrap_or(turn);
+    let places = places(scenario, group);
     SessionPlan {
         name: format!("{}-{member}", group.name),
-        node,
+        node: places[member as usize % places.len()],
         level: group.level,
         quorum: group.quorum,
         context: group.context,
@@ -124,6 +127,30 @@ fn generated(scenario: &Scenario, group: &ClientGroup, member: u32, ops: Vec<OpP
             Pace::Think { .. } => plan::Pace::Closed,
         },
         ops,
+    }
+}
+
+/// The nodes that the sessions of a group may be attached to.
+fn places(scenario: &Scenario, group: &ClientGroup) -> Vec<Node> {
+    if group.at.is_empty() { (0..scenario.replicas).collect() } else { group.at.clone() }
+}
+
+/// Spreads a session's operations over `places`, which are at least two: it begins at its node and turns to one of
+/// the others with the first operation after each stay. In a closed loop a stay is counted in time to think, as how
+/// long answers take is not known yet.
+fn travel(session: &mut SessionPlan, places: &[Node], stay_ns: u64, mut chance: Stream) {
+    let stays = Exponential::new(stay_ns);
+    let mut at = places.iter().position(|node| *node == session.node).expect("a session starts at one of its places");
+    let mut leaves_ns = stays.draw(&mut chance);
+    let mut now_ns = 0;
+    for op in &mut session.ops {
+        now_ns = if session.pace == plan::Pace::Open { op.wait_ns } else { now_ns + op.wait_ns };
+        if now_ns >= leaves_ns {
+            let other = chance.below(places.len() as u64 - 1) as usize;
+            at = if other < at { other } else { other + 1 };
+            leaves_ns = now_ns.saturating_add(stays.draw(&mut chance));
+        }
+        op.node = (places[at] != session.node).then_some(places[at]);
     }
 }
 
@@ -279,6 +306,41 @@ mod tests {
         let ratio = |percent: u64| Ratio::from_billionths(percent * 10_000_000).unwrap();
         let hot = shares(KeyChoice::Hot { keys: ratio(20), operations: ratio(90) });
         assert!((44_300..45_700).contains(&hot[1]) && (1_100..1_400).contains(&hot[2]), "{hot:?}");
+    }
+
+    #[test]
+    fn a_session_that_moves_visits_all_its_places() {
+        for (pace, waits) in [(plan::Pace::Open, 1_000_000), (plan::Pace::Closed, 0)] {
+            // An operation every millisecond, stays of 5 ms on average: a move every 5.5 ms.
+            let op = |number: u32| OpPlan {
+                op: number,
+                wait_ns: 1_000_000 + u64::from(number) * waits,
+                node: None,
+                action: Action::Read,
+                key: 0,
+                value: 0,
+                bytes: 0,
+            };
+            let mut session = SessionPlan {
+                name: "walker".into(),
+                node: 4,
+                level: kvsim_checkers::trace::Level::Eventual,
+                quorum: 1,
+                context: true,
+                timeout_ns: 1,
+                pace,
+                ops: (0..10_000).map(op).collect(),
+            };
+            travel(&mut session, &[7, 4, 2], 5_000_000, Stream::new(1, "moves", 0));
+            let nodes: Vec<Node> = session.ops.iter().map(|op| op.node.unwrap_or(session.node)).collect();
+            let moves = nodes.windows(2).filter(|pair| pair[0] != pair[1]).count();
+            assert!((1_700..1_950).contains(&moves), "{moves} moves");
+            for place in [7, 4, 2] {
+                let share = nodes.iter().filter(|node| **node == place).count();
+                assert!((3_000..3_700).contains(&share), "{share} of 10000 operations at n{place}");
+            }
+            assert!(session.moves() && session.ops.iter().all(|op| op.node != Some(session.node)));
+        }
     }
 
     #[test]

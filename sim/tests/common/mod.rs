@@ -45,6 +45,7 @@ pub fn rough() -> Scenario {
             name: "app".into(),
             sessions: 8,
             at: Vec::new(),
+            moves_ns: None,
             pace: Pace::Think { mean_ns: 50 * MS },
             mix: Mix { read: 3, write: 4, delete: 1 },
             value_bytes: (16, 16),

@@ -31,21 +31,30 @@ impl Validator<'_> {
         groups.into_iter().map(|(name, group)| self.group(name, group)).collect()
     }
 
-    fn group(&mut self, name: &At<String>, at: &At<Clients>) -> ClientGroup {
-        let group = &at.value;
+    fn group(&mut self, name: &At<String>, table: &At<Clients>) -> ClientGroup {
+        let group = &table.value;
         self.session_name(name, "client group");
         let mix = &group.mix.value;
         if mix.read == 0 && mix.write == 0 && mix.delete == 0 {
             self.wrong(group.mix.span, "the mix has no operations", "at least one of read, write and delete above 0");
         }
+        let at = group.at.as_ref().map(|nodes| self.nodes(nodes)).unwrap_or_default();
+        let moves_ns = self.given(&group.moves, units::positive_duration);
+        let places = if at.is_empty() { usize::from(self.replicas) } else { at.len() };
+        if let Some(moves) = &group.moves
+            && places < 2
+        {
+            self.wrong(moves.span, "there is no other node to move to", "at least two nodes in `at`, or no `moves`");
+        }
         ClientGroup {
             name: name.value.clone(),
             sessions: group.sessions.value,
-            at: group.at.as_ref().map(|nodes| self.nodes(nodes)).unwrap_or_default(),
+            at,
+            moves_ns,
             pace: self.pace(group),
             mix: Mix { read: mix.read, write: mix.write, delete: mix.delete },
             value_bytes: self.text(&group.value, units::size_range).unwrap_or((0, 0)),
-            level: self.level(&group.level, name.span.or(at.span)),
+            level: self.level(&group.level, name.span.or(table.span)),
             quorum: self.quorum(&group.quorum),
             context: group.context,
             timeout_ns: self.text(&group.timeout, units::positive_duration).unwrap_or(1),
@@ -172,6 +181,7 @@ impl Validator<'_> {
                 self.check::<()>(value.span, Err(Wrong { help, ..wrong }));
             }
         }
-        Some(ScriptOp { at_ns: at_ns?, action, key: key.value.clone(), value: value.map(|value| value.value) })
+        let node = op.node.as_ref().and_then(|node| self.node(node.value.as_ref(), node.span));
+        Some(ScriptOp { at_ns: at_ns?, action, key: key.value.clone(), value: value.map(|value| value.value), node })
     }
 }

@@ -132,7 +132,11 @@ impl Validator<'_> {
     }
 
     /// Reads a string that has a form, if there is one.
-    fn given<T: AsRef<str>, U>(&mut self, at: &Option<At<T>>, read: impl Fn(&str) -> Result<U, Wrong>) -> Option<U> {
+    pub fn given<T: AsRef<str>, U>(
+        &mut self,
+        at: &Option<At<T>>,
+        read: impl Fn(&str) -> Result<U, Wrong>,
+    ) -> Option<U> {
         at.as_ref().and_then(|at| self.text(at, read))
     }
 

@@ -18,6 +18,10 @@ pub struct Clients {
     /// The nodes that they are attached to, in turn; all nodes when left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<At<Nodes>>,
+    /// How long a session stays at one of these nodes, on average, before it turns to another one; it carries along
+    /// what it has seen. For ever when left out. A closed loop counts the time that it waits between operations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moves: Option<At<DurationText>>,
     /// Open loop: how many operations each session begins per time, at random times, however long answers
     /// take. Give either this or `think`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,6 +50,7 @@ impl Default for Clients {
         Clients {
             sessions: At::by_default(1),
             at: None,
+            moves: None,
             rate: None,
             think: None,
             mix: At::by_default(MixTable { read: 1, write: 1, delete: 0 }),
@@ -143,4 +148,8 @@ pub struct ScriptedOp {
     /// The number that a write writes, different for each write of the file; chosen when left out.
     #[schemars(range(min = 1, max = 9_223_372_036_854_775_807u64))]
     pub value: Option<At<u64>>,
+    /// The node that is asked, when that is not the session's: the session moves there for this operation, and carries
+    /// along what it has seen.
+    #[schemars(example = &"n1")]
+    pub node: Option<At<NodeName>>,
 }

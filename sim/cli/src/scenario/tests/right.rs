@@ -46,6 +46,7 @@ fn the_smallest_scenario_has_all_defaults() {
             name: "all".to_owned(),
             sessions: 1,
             at: vec![],
+            moves_ns: None,
             pace: Pace::Think { mean_ns: 10_000_000 },
             mix: Mix { read: 1, write: 1, delete: 0 },
             value_bytes: (16, 16),
