@@ -11,10 +11,12 @@
 //! - [`convergence`]: replicas agree, nothing is lost, nothing comes back;
 //! - [`history`]: operations alone, from recordings or from elsewhere, for black-box checkers;
 //! - [`pram`]: sessions see each writer's writes in the order in which they were issued;
+//! - [`again`]: a second run, for what one recording cannot show;
 //! - [`metadata`]: at rest a store leaves nothing over that it promised to clean up.
 //!
 //! [`CHECKERS`] lists all checkers.
 
+pub mod again;
 pub mod convergence;
 pub mod history;
 pub mod metadata;
@@ -23,9 +25,10 @@ pub mod pram;
 pub mod trace;
 pub mod verdict;
 
+pub use again::{Again, Never, Variation};
 pub use verdict::{Finding, Report, Verdict};
 
-use trace::Recording;
+use trace::{Header, Recording};
 
 /// What there is to say about a checker before it runs.
 #[derive(Clone, Copy, Debug)]
@@ -36,11 +39,11 @@ pub struct CheckerInfo {
     pub summary: &'static str,
     /// The kinds of breach that it tells apart.
     pub codes: &'static [CodeInfo],
-    /// It runs when nobody asks for it: what it judges every store promises, or the checker itself sees whether the
-    /// store does. The others judge what a store promises only to some sessions, and run when they are named.
-    pub by_default: bool,
+    /// Whether it runs on such a recording when nobody asks for it: what it judges the store promises. The others
+    /// judge what is promised only to some sessions, and run when they are named.
+    pub by_default: fn(&Header) -> bool,
     /// Judges a [valid](Recording::validate) recording.
-    pub check: fn(&Recording) -> Report,
+    pub check: fn(&Recording, &dyn Again) -> Report,
 }
 
 /// A kind of breach.
@@ -70,15 +73,15 @@ pub const CHECKERS: &[CheckerInfo] = &[
             CodeInfo { code: "CONV004", meaning: "a version is back although a write that had seen it is known" },
             CodeInfo { code: "CONV005", meaning: "what a replica announces about itself is not what its reads return" },
         ],
-        by_default: true,
-        check: convergence::check,
+        by_default: |_| true,
+        check: |recording, _| convergence::check(recording),
     },
     CheckerInfo {
         name: metadata::NAME,
         summary: "at rest a store leaves nothing over that it promised to clean up",
         codes: &[CodeInfo { code: metadata::RESIDUE, meaning: "a number that should be 0 at rest is not" }],
-        by_default: true,
-        check: metadata::check,
+        by_default: |_| true,
+        check: |recording, _| metadata::check(recording),
     },
     CheckerInfo {
         name: pram::Order::Pram.name(),
@@ -87,8 +90,8 @@ pub const CHECKERS: &[CheckerInfo] = &[
             CodeInfo { code: pram::Order::Pram.out_of_order(), meaning: OUT_OF_ORDER },
             CodeInfo { code: pram::Order::Pram.unwritten(), meaning: UNWRITTEN },
         ],
-        by_default: false,
-        check: pram::check,
+        by_default: |_| false,
+        check: |recording, _| pram::check(recording),
     },
     CheckerInfo {
         name: pram::Order::Priority.name(),
@@ -97,8 +100,8 @@ pub const CHECKERS: &[CheckerInfo] = &[
             CodeInfo { code: pram::Order::Priority.out_of_order(), meaning: OUT_OF_ORDER },
             CodeInfo { code: pram::Order::Priority.unwritten(), meaning: UNWRITTEN },
         ],
-        by_default: false,
-        check: pram::check_priority,
+        by_default: |_| false,
+        check: |recording, _| pram::check_priority(recording),
     },
 ];
 
@@ -108,6 +111,7 @@ const UNWRITTEN: &str = "a read returned a value that nobody wrote to its key, o
 
 /// The reports of all checkers that run [by default](CheckerInfo::by_default) about a
 /// [valid](Recording::validate) recording, in the order of [`CHECKERS`].
-pub fn check_all(recording: &Recording) -> Vec<Report> {
-    CHECKERS.iter().filter(|checker| checker.by_default).map(|checker| (checker.check)(recording)).collect()
+pub fn check_all(recording: &Recording, again: &dyn Again) -> Vec<Report> {
+    let promised = CHECKERS.iter().filter(|checker| (checker.by_default)(&recording.header));
+    promised.map(|checker| (checker.check)(recording, again)).collect()
 }

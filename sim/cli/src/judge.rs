@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use kvsim_checkers::operations::seconds;
-use kvsim_checkers::trace::Recording;
+use kvsim_checkers::trace::{Header, Recording};
 use kvsim_checkers::verdict::StoryLine;
-use kvsim_checkers::{CHECKERS, CheckerInfo, Finding, Report, Verdict, metadata};
+use kvsim_checkers::{CHECKERS, CheckerInfo, Finding, Never, Report, Verdict, metadata};
 use kvsim_sim::engine::{Outcome, StorePanic};
 use kvsim_sim::plan::Plan;
 use kvsim_sim::stores::StoreEntry;
@@ -59,15 +59,16 @@ pub fn run(store: &StoreEntry, plan: &Plan, keep: Keep, until_ns: u64) -> Judged
     let recording = Recording { header: (store.header)(plan), events: recorder.events };
     let (outcome, reports) = match result {
         Ok(outcome) if outcome.complete && until_ns >= plan.end_ns() => {
-            let reports = applicable(store, plan).map(|checker| match keep {
+            let reports = applicable(store, plan, &recording.header).map(|checker| match keep {
                 Keep::Nothing => unknown(checker.name, "the run was not recorded (--trace off)".into()),
-                Keep::Judged | Keep::Everything => (checker.check)(&recording),
+                Keep::Judged | Keep::Everything => (checker.check)(&recording, &Never),
             });
             (outcome, reports.collect())
         }
         Ok(outcome) => {
             let why = format!("the run was stopped at {}", seconds(outcome.end_ns));
-            (outcome, applicable(store, plan).map(|checker| unknown(checker.name, why.clone())).collect())
+            let reports = applicable(store, plan, &recording.header);
+            (outcome, reports.map(|checker| unknown(checker.name, why.clone())).collect())
         }
         Err(panic) => (panic.until, vec![panicked(&panic)]),
     };
@@ -75,8 +76,9 @@ pub fn run(store: &StoreEntry, plan: &Plan, keep: Keep, until_ns: u64) -> Judged
 }
 
 /// The checkers of what the store promises, and those that the scenario names.
-fn applicable(store: &StoreEntry, plan: &Plan) -> impl Iterator<Item = &'static CheckerInfo> {
-    let promised = |checker: &CheckerInfo| checker.by_default && (checker.name != metadata::NAME || store.cleans_up);
+fn applicable(store: &StoreEntry, plan: &Plan, header: &Header) -> impl Iterator<Item = &'static CheckerInfo> {
+    let promised =
+        |checker: &CheckerInfo| (checker.by_default)(header) && (checker.name != metadata::NAME || store.cleans_up);
     CHECKERS.iter().filter(move |checker| promised(checker) || plan.expect.contains_key(checker.name))
 }
 
