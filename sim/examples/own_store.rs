@@ -111,7 +111,7 @@ fn scenario(loss_percent: u64) -> Scenario {
         replicas: 3,
         duration_ns: 2 * second,
         settle: Settle::For(second),
-        store: StoreParams { name: "hopeful".into(), anti_entropy_ns: None, strip_ns: second, replication: None },
+        store: StoreParams { name: "hopeful".into(), anti_entropy_ns: None, ..StoreParams::default() },
         disk: DiskPlan::default(),
         net: LinkPlan {
             delay: Delay::Constant(second / 200),

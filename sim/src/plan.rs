@@ -105,6 +105,9 @@ impl Plan {
         if self.store.replication.is_some_and(|copies| copies == 0 || copies > self.replicas) {
             return wrong("store.replication".into(), format!("expected 1 to {}", self.replicas));
         }
+        if self.store.views == Views::All && self.store.replication.is_some_and(|copies| copies < self.replicas) {
+            return wrong("store.views".into(), "ordered levels need every key on every node (no replication)".into());
+        }
         if self.keys.len() >= Key::LIMIT as usize {
             return wrong("keys".into(), format!("at most {}", Key::LIMIT));
         }
@@ -139,6 +142,9 @@ impl Plan {
         let mut numbers = BTreeSet::new();
         for (i, session) in self.sessions.iter().enumerate() {
             node(format!("sessions[{i}].node"), session.node)?;
+            if session.level != Level::Eventual && self.store.views == Views::Eventual {
+                return wrong(format!("sessions[{i}].level"), "an ordered level needs store.views = all".into());
+            }
             if session.quorum == 0 {
                 return wrong(format!("sessions[{i}].quorum"), "a read needs at least one replica".into());
             }
@@ -237,6 +243,52 @@ pub struct StoreParams {
     pub strip_ns: u64,
     /// Nodes per key, chosen by a consistent-hash ring; absent: all nodes hold all keys.
     pub replication: Option<u16>,
+    /// The levels that replicas keep views for (NDC only).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub views: Views,
+    /// Room for writes that wait for their turn, in bytes per level and replica (NDC only).
+    #[serde(default = "buffer_bytes_default", skip_serializing_if = "is_buffer_bytes_default")]
+    pub buffer_bytes: u64,
+    /// Distance of two heartbeats of a replica; absent: none (NDC only).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeat_ns: Option<u64>,
+    /// Names of the planted defects that are switched on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub defects: Vec<String>,
+}
+
+impl Default for StoreParams {
+    fn default() -> StoreParams {
+        StoreParams {
+            name: "ndc".into(),
+            anti_entropy_ns: Some(100_000_000),
+            strip_ns: 500_000_000,
+            replication: None,
+            views: Views::Eventual,
+            buffer_bytes: buffer_bytes_default(),
+            heartbeat_ns: None,
+            defects: Vec::new(),
+        }
+    }
+}
+
+fn buffer_bytes_default() -> u64 {
+    16 << 20
+}
+
+fn is_buffer_bytes_default(bytes: &u64) -> bool {
+    *bytes == buffer_bytes_default()
+}
+
+/// The levels that replicas keep views for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Views {
+    /// Eventual alone.
+    #[default]
+    Eventual,
+    /// All of the store's levels.
+    All,
 }
 
 /// A node's disk.
@@ -332,19 +384,15 @@ pub struct OpPlan {
     /// Index of the key.
     pub key: u32,
     /// Identity of the value or delete, unique in the plan; 0 for a read.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub value: u64,
     /// Size of the value.
-    #[serde(default, skip_serializing_if = "is_zero_u32")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub bytes: u32,
 }
 
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
-fn is_zero_u32(number: &u32) -> bool {
-    *number == 0
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// A fault with its time.

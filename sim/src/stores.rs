@@ -6,7 +6,7 @@ use kvsim_store::placement::Placement;
 use kvsim_store::{Levels, Replica, lww, ndc};
 
 use crate::engine::{self, Outcome, Sink, StorePanic};
-use crate::plan::Plan;
+use crate::plan::{Plan, PlanError};
 
 /// A store that scenarios can name.
 pub struct StoreEntry {
@@ -16,6 +16,8 @@ pub struct StoreEntry {
     pub summary: &'static str,
     /// The settings of a scenario's `[store]` table that it understands, beside its name.
     pub settings: &'static [&'static str],
+    /// The defects that can be planted in it, to see whether they are found.
+    pub defects: &'static [DefectInfo],
     /// The levels at which it can be read.
     pub levels: Levels,
     /// True when reads may ask several replicas.
@@ -30,12 +32,37 @@ pub struct StoreEntry {
     pub run: fn(&Plan, &mut dyn Sink) -> Result<Outcome, StorePanic>,
 }
 
+/// A defect that can be planted in a store.
+pub struct DefectInfo {
+    /// Its name.
+    pub name: &'static str,
+    /// What is wrong with a store that has it, in a sentence.
+    pub meaning: &'static str,
+}
+
+impl StoreEntry {
+    /// Checks what [`Plan::validate`] cannot: whether the store knows what the plan asks of it.
+    ///
+    /// # Errors
+    /// The first problem.
+    pub fn validate(&self, plan: &Plan) -> Result<(), PlanError> {
+        match plan.store.defects.iter().find(|name| self.defects.iter().all(|known| known.name != **name)) {
+            Some(name) => {
+                let problem = format!("store {} has no planted defect {name}", self.name);
+                Err(PlanError { place: "store.defects".into(), problem })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 /// Every store, the default first.
 pub const STORES: &[StoreEntry] = &[
     StoreEntry {
         name: "ndc",
         summary: "node-wide dot-based clocks (DottedDB): siblings, deletes without tombstones, anti-entropy by clocks",
         settings: &["anti_entropy", "strip", "replication"],
+        defects: &[],
         levels: ndc::Ndc::LEVELS,
         quorum_reads: true,
         cleans_up: cleans_up::<ndc::Ndc>(),
@@ -47,6 +74,7 @@ pub const STORES: &[StoreEntry] = &[
         name: "lww",
         summary: "last writer wins: one version per key by time stamp, tombstones, anti-entropy by comparing all keys",
         settings: &["anti_entropy"],
+        defects: &[],
         levels: lww::Lww::LEVELS,
         quorum_reads: false,
         cleans_up: cleans_up::<lww::Lww>(),

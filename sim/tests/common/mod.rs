@@ -26,12 +26,7 @@ pub fn rough() -> Scenario {
         replicas: 4,
         duration_ns: 3_000 * MS,
         settle: Settle::Auto,
-        store: StoreParams {
-            name: "ndc".into(),
-            anti_entropy_ns: Some(100 * MS),
-            strip_ns: 200 * MS,
-            replication: None,
-        },
+        store: StoreParams { strip_ns: 200 * MS, ..StoreParams::default() },
         disk: DiskPlan::default(),
         net: LinkPlan {
             delay: Delay::Exponential { mean: 20 * MS },

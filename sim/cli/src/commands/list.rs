@@ -105,11 +105,14 @@ pub fn list(args: &List) -> Result<u8, Failure> {
             .map(|store| Entry {
                 name: store.name,
                 summary: store.summary,
-                details: vec![
+                details: [
                     format!("levels: {}", store.levels.iter().map(|level| level.name()).collect::<Vec<_>>().join(", ")),
                     format!("settings: {}", store.settings.join(", ")),
                     format!("messages: {}", store.message_kinds.join(", ")),
-                ],
+                ]
+                .into_iter()
+                .chain(store.defects.iter().map(|defect| format!("defect {}: {}", defect.name, defect.meaning)))
+                .collect(),
             })
             .collect(),
         Listed::Faults => FAULTS

@@ -35,6 +35,7 @@ pub fn replay(args: &Replay) -> Result<u8, Failure> {
         let path = stored.path.display();
         Failure::Usage(format!("{path}: there is no store {name} (see kvsim list stores)"))
     })?;
+    store.validate(&stored.plan).map_err(|error| Failure::Usage(format!("{}: {error}", stored.path.display())))?;
     super::stop_gently();
     match args.until {
         Some(until_ns) => replay_until(args, &stored, store, until_ns),

@@ -2,7 +2,7 @@
 //!
 //! Five steps, each in a module of its own: `text` makes TOML of bytes, `overrides` puts the values of `--set` arguments into the parsed
 //! text, `structure` finds unknown, missing and mistyped fields, `raw` is the shape that is left, and
-//! `validate` gives the values their meaning (with `clients` and `faults` for the larger parts). Mistakes of
+//! `validate` gives the values their meaning (with `store`, `clients` and `faults` for the larger parts). Mistakes of
 //! one step are reported together. No input makes the reader panic.
 
 mod clients;
@@ -12,6 +12,7 @@ mod overrides;
 mod quantity;
 mod raw;
 mod source;
+mod store;
 mod structure;
 #[cfg(test)]
 mod tests;
@@ -54,8 +55,10 @@ pub struct StoreNames {
     pub message_kinds: Vec<&'static str>,
     /// The levels at which it can be read, as scenarios write them.
     pub levels: Vec<&'static str>,
-    /// The settings it understands, of `anti_entropy`, `strip` and `replication`.
+    /// The settings it understands, of those that `[store]` has beside `name`.
     pub settings: Vec<&'static str>,
+    /// The defects that can be planted in it.
+    pub defects: Vec<&'static str>,
 }
 
 /// Reads the scenario at `path`; see [`read`].

@@ -55,6 +55,10 @@ text!(
     SizeText, "size", format!(r"^{SIZE}( *\.\. *{SIZE})?$"), ["16B", "16B..1kB"]
 );
 text!(
+    /// A number of bytes with a unit (B, kB, MB, GB in powers of 1000, KiB, MiB, GiB in powers of 1024).
+    BytesText, "size", format!("^{SIZE}$"), ["64KiB", "16MiB"]
+);
+text!(
     /// Bytes per second with a unit (B, kB, MB, GB in powers of 1000, KiB, MiB, GiB in powers of 1024), or
     /// "unlimited".
     Bandwidth, "bandwidth", format!("^(unlimited|{SIZE}/s)$"), ["10MB/s", "unlimited"]
@@ -83,7 +87,7 @@ text!(
 );
 text!(
     /// A duration or "off".
-    AntiEntropy, "duration", format!("^(off|{DURATION})$"), ["100ms", "off"]
+    DurationOrOff, "duration", format!("^(off|{DURATION})$"), ["100ms", "off"]
 );
 text!(
     /// A duration or "always".

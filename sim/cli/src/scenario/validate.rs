@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use kvsim_checkers::Verdict;
 use kvsim_checkers::trace::{Level, Node};
 use kvsim_sim::net::{Delay, Ratio};
-use kvsim_sim::plan::{DiskPlan, LinkOverride, LinkPlan, StoreParams};
+use kvsim_sim::plan::{DiskPlan, LinkOverride, LinkPlan};
 use kvsim_sim::scenario::{Keys, Scenario, Settle, Writers};
 use serde::Deserialize as _;
 
 use super::diagnostic::{Diagnostic, Diagnostics, listed, nearest, printable, shown};
-use super::quantity::{Nodes, Replication, Seed};
+use super::quantity::{Nodes, Seed};
 use super::raw::{self, ExpectedVerdict, ScenarioFile, WritersText};
 use super::source::{At, Sources, Span};
 use super::units::{self, Wrong};
@@ -26,8 +26,16 @@ pub fn scenario(
     let replicas = file.replicas.value;
     let store = names.stores.iter().find(|store| store.name == file.store.name.value);
     // Where a value is wrong, a stand-in that causes no further complaints takes its place.
-    let mut validator =
-        Validator { sources, names, store, replicas, holders: replicas, duration_ns: u64::MAX, found: Vec::new() };
+    let mut validator = Validator {
+        sources,
+        names,
+        store,
+        replicas,
+        holders: replicas,
+        ordered: None,
+        duration_ns: u64::MAX,
+        found: Vec::new(),
+    };
     if let Some(duration_ns) = validator.text(&file.duration, units::positive_duration) {
         validator.duration_ns = duration_ns;
     }
@@ -36,13 +44,14 @@ pub fn scenario(
         Seed::Text(text) => validator.check(file.seed.span, units::seed(text)).unwrap_or(1),
     };
     let settle = validator.settle(file);
-    let store = validator.store(&file.store);
+    let mut store = validator.store(&file.store);
     let disk = validator.disk(&file.disk);
     let net = validator.net(&file.net);
     let links = validator.links(&file.net, &net);
     let keys = validator.keys(file);
     let clients = validator.clients(file);
     let script = validator.script(file);
+    store.views = validator.views(&file.store, &store);
     let faults = validator.faults(file);
     let expect = validator.expect(&file.expect);
     if clients.is_empty() && script.iter().all(|session| session.ops.is_empty()) && validator.found.is_empty() {
@@ -81,6 +90,8 @@ pub(super) struct Validator<'a> {
     pub replicas: u16,
     /// On how many nodes each key is kept.
     pub holders: u16,
+    /// The first session that reads at an ordered level, and which.
+    pub ordered: Option<(Level, Option<Span>)>,
     pub duration_ns: u64,
     pub found: Vec<Diagnostic>,
 }
@@ -200,7 +211,12 @@ impl Validator<'_> {
         match (self.store, known) {
             // The unknown store is complained about elsewhere.
             (None, known) => known.unwrap_or(Level::Eventual),
-            (Some(store), Ok(level)) if store.levels.contains(&name) => level,
+            (Some(store), Ok(level)) if store.levels.contains(&name) => {
+                if level != Level::Eventual {
+                    self.ordered.get_or_insert((level, span));
+                }
+                level
+            }
             (Some(store), _) => {
                 self.wrong_name(span, &format!("store {} has no level", store.name), name, &store.levels);
                 Level::Eventual
@@ -233,61 +249,6 @@ impl Validator<'_> {
             }),
         };
         self.text(&file.settle, read).unwrap_or(Settle::Auto)
-    }
-
-    fn store(&mut self, store: &raw::Store) -> StoreParams {
-        match self.store {
-            None => {
-                let known: Vec<&str> = self.names.stores.iter().map(|store| store.name).collect();
-                self.wrong_name(store.name.span, "there is no store", &store.name.value, &known);
-            }
-            Some(known) => {
-                let given = [
-                    ("anti_entropy", store.anti_entropy.span),
-                    ("strip", store.strip.span),
-                    ("replication", store.replication.span),
-                ];
-                let by_argument = |span: Option<Span>| span.is_some_and(|span| self.sources.is_argument(span));
-                let chosen = by_argument(store.name.span);
-                let meant = given.map(|(name, span)| (name, span, span.is_some() && (!chosen || by_argument(span))));
-                for (name, span, meant) in meant {
-                    if meant && !known.settings.contains(&name) {
-                        let message = format!("store {} has no setting `{name}`", known.name);
-                        let expected = listed(known.settings.iter().copied(), "or");
-                        self.wrong(span, message, expected);
-                    }
-                }
-            }
-        }
-        let off_or_duration = |text: &str| match text {
-            "off" => Ok(None),
-            text => units::positive_duration(text)
-                .map(Some)
-                .map_err(|wrong| Wrong { expected: format!("{}, or \"off\"", wrong.expected), ..wrong }),
-        };
-        let replication = match &store.replication.value {
-            Replication::Text(text) if text == "all" => None,
-            Replication::Text(text) => {
-                let wrong = format!("`{}` is not a number of nodes", shown(text));
-                self.wrong(store.replication.span, wrong, format!("\"all\", or 1 to {}", self.replicas));
-                None
-            }
-            Replication::Number(nodes) if *nodes > self.replicas => {
-                let wrong = format!("a replication of {nodes} is more than there are replicas");
-                self.wrong(store.replication.span, wrong, format!("at most {}", self.replicas));
-                None
-            }
-            Replication::Number(nodes) => Some(*nodes),
-        };
-        if let Some(nodes) = replication {
-            self.holders = nodes;
-        }
-        StoreParams {
-            name: store.name.value.clone(),
-            anti_entropy_ns: self.text(&store.anti_entropy, off_or_duration).flatten(),
-            strip_ns: self.text(&store.strip, units::positive_duration).unwrap_or(1),
-            replication,
-        }
     }
 
     fn disk(&mut self, disk: &raw::Disk) -> DiskPlan {

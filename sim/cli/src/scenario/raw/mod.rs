@@ -21,7 +21,8 @@ pub use troubles::{
 };
 
 use super::quantity::{
-    AntiEntropy, Bandwidth, Choice, DelayText, DurationText, Nodes, Percentage, Replication, Seed, SettleText, SyncText,
+    Bandwidth, BytesText, Choice, DelayText, DurationOrOff, DurationText, Nodes, Percentage, Replication, Seed,
+    SettleText, SyncText,
 };
 use super::source::At;
 
@@ -90,12 +91,23 @@ pub struct Store {
     pub name: At<String>,
     /// Time between two anti-entropy rounds of a replica, in which it compares notes with another one; "off"
     /// for none.
-    pub anti_entropy: At<AntiEntropy>,
+    pub anti_entropy: At<DurationOrOff>,
     /// Time between two clean-ups of causal contexts.
     pub strip: At<DurationText>,
     /// On how many nodes each key is kept: "all", or a number, for which a consistent-hash ring chooses the
     /// nodes.
     pub replication: At<Replication>,
+    /// For which levels replicas keep what a read at that level sees: "eventual" alone, or "all". When left out,
+    /// "all" if a session reads at an ordered level or there are heartbeats, otherwise "eventual".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub views: Option<At<ViewsText>>,
+    /// How many bytes of writes a replica lets wait for their turn, per level. What does not fit is asked for again.
+    pub buffer: At<BytesText>,
+    /// Time between two writes by which each replica shows the others that it is alive, to a key of its own, so that
+    /// a level that falls behind is noticed; "off" for none.
+    pub heartbeat: At<DurationOrOff>,
+    /// Planted defects that are switched on; `kvsim list stores` shows which a store has.
+    pub defects: At<Vec<At<String>>>,
 }
 
 impl Default for Store {
@@ -105,8 +117,22 @@ impl Default for Store {
             anti_entropy: At::by_default("100ms".into()),
             strip: At::by_default("500ms".into()),
             replication: At::by_default(Replication::Text("all".to_owned())),
+            views: None,
+            buffer: At::by_default("16MiB".into()),
+            heartbeat: At::by_default("off".into()),
+            defects: At::by_default(Vec::new()),
         }
     }
+}
+
+/// For which levels replicas keep what a read at that level sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ViewsText {
+    /// For the eventual level.
+    Eventual,
+    /// For all levels of the store.
+    All,
 }
 
 /// Every node's disk.

@@ -20,10 +20,17 @@ fn names() -> Names {
     let ndc = StoreNames {
         name: "ndc",
         message_kinds: vec!["update", "pull"],
-        levels: vec!["eventual"],
-        settings: vec!["anti_entropy", "strip", "replication"],
+        levels: vec!["eventual", "fifo"],
+        settings: vec!["anti_entropy", "strip", "replication", "views", "buffer", "heartbeat", "defects"],
+        defects: vec!["naive-quorum-read", "forgetful"],
     };
-    let lww = StoreNames { name: "lww", settings: vec!["anti_entropy", "replication"], ..ndc.clone() };
+    let lww = StoreNames {
+        name: "lww",
+        levels: vec!["eventual"],
+        settings: vec!["anti_entropy", "replication"],
+        defects: vec![],
+        ..ndc.clone()
+    };
     Names { stores: vec![ndc, lww], checkers: vec!["convergence", "read-your-writes"] }
 }
 

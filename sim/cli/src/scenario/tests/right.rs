@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use expect_test::expect_file;
 use kvsim_checkers::trace::Level;
 use kvsim_sim::net::{Delay, Ratio};
-use kvsim_sim::plan::{DiskPlan, LinkPlan, StoreParams};
+use kvsim_sim::plan::{DiskPlan, LinkPlan, StoreParams, Views};
 use kvsim_sim::scenario::{ClientGroup, KeyChoice, Keys, Mix, Pace, Scenario, Settle, Writers};
 use serde_json::Value as Json;
 
@@ -27,12 +27,7 @@ fn the_smallest_scenario_has_all_defaults() {
         replicas: 3,
         duration_ns: 10_000_000_000,
         settle: Settle::Auto,
-        store: StoreParams {
-            name: "ndc".to_owned(),
-            anti_entropy_ns: Some(100_000_000),
-            strip_ns: 500_000_000,
-            replication: None,
-        },
+        store: StoreParams::default(),
         disk: DiskPlan { write_ns: 0, sync_ns: None },
         net: LinkPlan {
             delay: Delay::Uniform { min: 1_000_000, max: 5_000_000 },
@@ -68,6 +63,8 @@ fn overrides_change_values() {
     assert_eq!(set(&["net.loss=7.5%"]).net.loss, Ratio::from_billionths(75_000_000).unwrap());
     assert_eq!(set(&["replicas=7"]).replicas, 7);
     assert_eq!(set(&["store.anti_entropy=off"]).store.anti_entropy_ns, None);
+    let ring = ["store.replication=3", "store.views=eventual", "store.heartbeat=off"];
+    assert_eq!(set(&ring).store.replication, Some(3));
     assert_eq!(set(&["clients.panel.rate=20/s"]).clients[0].pace, Pace::Rate { every_ns: 50_000_000 });
     assert_eq!(set(&["clients.panel.at=n3"]).clients[0].at, [3]);
     assert_eq!(set(&["clients.panel.at=[\"n3\", \"n4\"]"]).clients[0].at, [3, 4]);
@@ -83,6 +80,22 @@ fn overrides_change_values() {
     assert_eq!(moved.faults[0].place, set(&[]).faults[0].place, "a fault stays where it is written");
     let added = read_text(SMALLEST, &["disk.write=2ms"]).unwrap();
     assert_eq!(added.disk.write_ns, 2_000_000, "a table that the file leaves out is added");
+}
+
+#[test]
+fn replicas_keep_all_views_where_somebody_needs_them() {
+    let views = |arguments: &[&str]| read_text(SMALLEST, arguments).unwrap().store.views;
+    assert_eq!(views(&[]), Views::Eventual);
+    assert_eq!(views(&["clients.all.level=fifo"]), Views::All);
+    assert_eq!(views(&["store.heartbeat=1s"]), Views::All);
+    assert_eq!(views(&["store.views=all"]), Views::All);
+    assert_eq!(views(&["store.name=lww"]), Views::Eventual);
+    let full = read_text(FULL, &["store.name=lww"]).unwrap().store;
+    assert_eq!(
+        (full.views, full.heartbeat_ns, full.defects),
+        (Views::Eventual, None, vec![]),
+        "lww has no such settings"
+    );
 }
 
 #[test]

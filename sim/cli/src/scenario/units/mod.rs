@@ -228,7 +228,12 @@ pub fn share(text: &str) -> Result<Ratio, Wrong> {
     Ratio::from_billionths(billionths).ok_or_else(|| SHARE.malformed(text))
 }
 
-/// A number of bytes: `16B`, `1kB`.
+/// A number of bytes: `64KiB`, `16MiB`.
+pub fn bytes(text: &str) -> Result<u64, Wrong> {
+    SIZE.read(text)
+}
+
+/// The size of a value in bytes: `16B`, `1kB`.
 pub fn size(text: &str) -> Result<u32, Wrong> {
     let bytes = SIZE.read(text)?;
     u32::try_from(bytes).map_err(|_| Wrong::new(format!("`{}` is more than 4 GiB", shown(text)), "less than \"4GiB\""))
