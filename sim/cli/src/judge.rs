@@ -5,15 +5,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use kvsim_checkers::operations::seconds;
-use kvsim_checkers::trace::{Header, Recording};
+use kvsim_checkers::trace::{Event, Header, Recording};
 use kvsim_checkers::verdict::StoryLine;
-use kvsim_checkers::{CHECKERS, CheckerInfo, Finding, Never, Report, Verdict, metadata};
-use kvsim_sim::engine::{Outcome, StorePanic};
+use kvsim_checkers::{Again, CHECKERS, CheckerInfo, Finding, Report, Variation, Verdict, metadata};
+use kvsim_sim::engine::{Outcome, Sink, StorePanic};
 use kvsim_sim::plan::Plan;
 use kvsim_sim::stores::StoreEntry;
 
 use crate::progress::Progress;
-use crate::recorder::{Counts, INTERRUPTED, Keep, Mark, Recorder};
+use crate::recorder::{Counts, INTERRUPTED, Keep, Mark, Recorder, is_judged};
 
 /// A run and what the checkers say of it.
 pub struct Judged {
@@ -61,7 +61,7 @@ pub fn run(store: &StoreEntry, plan: &Plan, keep: Keep, until_ns: u64) -> Judged
         Ok(outcome) if outcome.complete && until_ns >= plan.end_ns() => {
             let reports = applicable(store, plan, &recording.header).map(|checker| match keep {
                 Keep::Nothing => unknown(checker.name, "the run was not recorded (--trace off)".into()),
-                Keep::Judged | Keep::Everything => (checker.check)(&recording, &Never),
+                Keep::Judged | Keep::Everything => (checker.check)(&recording, &Varied { store, plan }),
             });
             (outcome, reports.collect())
         }
@@ -73,6 +73,43 @@ pub fn run(store: &StoreEntry, plan: &Plan, keep: Keep, until_ns: u64) -> Judged
         Err(panic) => (panic.until, vec![panicked(&panic)]),
     };
     Judged { outcome, counts: recorder.counts, reports, recording, marks: recorder.marks, real, interrupted }
+}
+
+/// The run that was recorded, for a checker that needs to see what becomes of it when other messages are lost.
+struct Varied<'a> {
+    store: &'a StoreEntry,
+    plan: &'a Plan,
+}
+
+impl Again for Varied<'_> {
+    fn again(&self, variation: Variation) -> Option<Recording> {
+        let plan = self.plan.with_other_fates_below(variation.below)?;
+        let progress = Progress::new(&plan.scenario, plan.end_ns());
+        let mut sink = VariedEvents { events: Vec::new(), now_ns: 0, progress };
+        let outcome = (self.store.run)(&plan, &mut sink).ok()?;
+        outcome.complete.then(|| Recording { header: (self.store.header)(&plan), events: sink.events })
+    }
+}
+
+/// Keeps what is judged, and no marks: nobody compares or replays such a run.
+struct VariedEvents {
+    events: Vec<Event>,
+    now_ns: u64,
+    progress: Progress,
+}
+
+impl Sink for VariedEvents {
+    fn event(&mut self, event: &Event) {
+        self.now_ns = event.at_ns;
+        if is_judged(&event.what) {
+            self.events.push(*event);
+        }
+    }
+
+    fn keep_going(&self) -> bool {
+        self.progress.reached(self.now_ns);
+        !INTERRUPTED.load(Ordering::Relaxed)
+    }
 }
 
 /// The checkers of what the store promises, and those that the scenario names.

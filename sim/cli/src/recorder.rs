@@ -74,6 +74,14 @@ impl Mark {
     }
 }
 
+/// False for what only explains, see [`Keep::Judged`].
+pub fn is_judged(what: &What) -> bool {
+    !matches!(
+        what,
+        What::Sent { .. } | What::Lost { .. } | What::Duplicated { .. } | What::Delivered { .. } | What::TimerFired
+    )
+}
+
 /// Takes the events of a run.
 pub struct Recorder {
     keep: Keep,
@@ -139,13 +147,9 @@ impl Sink for Recorder {
             self.hash.event(event);
             self.marks.push(Mark { at_ns: event.at_ns, hash: self.hash.value() as u32 });
         }
-        let judged = !matches!(
-            event.what,
-            What::Sent { .. } | What::Lost { .. } | What::Duplicated { .. } | What::Delivered { .. } | What::TimerFired
-        );
         match self.keep {
             Keep::Nothing => {}
-            Keep::Judged if !judged => {}
+            Keep::Judged if !is_judged(&event.what) => {}
             Keep::Judged | Keep::Everything => self.events.push(*event),
         }
     }

@@ -43,6 +43,7 @@ pub fn lower(scenario: &Scenario, seed: u64, made_by: &str) -> Result<Plan, Stri
         sessions,
         faults: faults::timetable(scenario, seed)?,
         expect: scenario.expect.clone(),
+        other_fates_below: None,
     })
 }
 

@@ -8,7 +8,7 @@
 use kvsim_checkers::trace::LostBy;
 use kvsim_store::{GOLDEN, Stream, Tag, scatter};
 
-use super::Quantiles;
+use super::{Quantiles, Ratio};
 use crate::faults::{LinkFault, concerns};
 use crate::plan::{FaultKind, LinkPlan, Plan};
 
@@ -38,11 +38,19 @@ struct Disturbed {
 /// The draws that a message has room for in each fault, and before all faults.
 const DRAWS: u64 = 16;
 
+/// Where a message is to meet another fate, this share is lost at least: on a network that loses nothing and is always
+/// equally fast there would be no other fate. For the same reason drops that name such a message do not count.
+const OTHER_LOSS: Ratio = Ratio(500_000_000);
+
 /// The state of all links.
 pub struct Network {
     nodes: usize,
     /// From ChaCha8, so that the seeds 1, 2, 3 share nothing.
     keys: [u64; 2],
+    /// In their place for messages that are to meet other fates.
+    other_keys: [u64; 2],
+    /// Those are the ones that replicate a write of a priority below this one: none when it is 0.
+    other_below: u8,
     /// Different behaviours; the first is that of all links that are not named.
     links: Vec<Link>,
     /// Which behaviour, by link; empty when all are alike.
@@ -74,7 +82,10 @@ impl Network {
     /// The network of `plan`; `kinds` are the store's names for its messages.
     pub fn new(plan: &Plan, kinds: &[&str]) -> Network {
         let nodes = usize::from(plan.replicas);
-        let mut chance = Stream::new(plan.seed, "net", 0);
+        let keys = |which| {
+            let mut chance = Stream::new(plan.seed, "net", which);
+            [chance.bits(), chance.bits()]
+        };
         let link = |plan: &LinkPlan| Link { delay: Quantiles::new(&plan.delay), plan: plan.clone() };
         let mut links = vec![link(&plan.net)];
         let mut which = Vec::new();
@@ -93,7 +104,9 @@ impl Network {
         let limited = links.iter().any(|link| link.plan.bytes_per_s.is_some());
         Network {
             nodes,
-            keys: [chance.bits(), chance.bits()],
+            keys: keys(0),
+            other_keys: keys(1),
+            other_below: plan.other_fates_below.unwrap_or(0),
             links,
             which,
             cuts: vec![0; nodes * nodes],
@@ -110,16 +123,20 @@ impl Network {
         if self.cuts[place] > 0 {
             return Fate::Lost(LostBy::Fault(cutting_fault(plan, now_ns, from, to)));
         }
+        let other = tag.carries.is_some_and(|priority| (priority as u8) < self.other_below);
         if !self.drops.is_empty()
+            && !other
             && let Some(fault) = self.dropping_fault(plan, from, to, tag)
         {
             return Fate::Lost(LostBy::Fault(fault));
         }
         let link = &self.links[self.which.get(place).map_or(0, |which| usize::from(*which))];
         let name = u64::from(tag.kind) << 32 | u64::from(from) << 16 | u64::from(to);
-        let identity = scatter(scatter(self.keys[0] ^ name) ^ self.keys[1] ^ tag.id);
+        let keys = if other { &self.other_keys } else { &self.keys };
+        let identity = scatter(scatter(keys[0] ^ name) ^ keys[1] ^ tag.id);
         let draw = |which: u64| scatter(identity.wrapping_add(which.wrapping_mul(GOLDEN)));
-        if !self.healed && link.plan.loss.billionths() > 0 && link.plan.loss.picks(draw(0)) {
+        let loss = if other { link.plan.loss.max(OTHER_LOSS) } else { link.plan.loss };
+        if !self.healed && loss.billionths() > 0 && loss.picks(draw(0)) {
             return Fate::Lost(LostBy::Chance);
         }
         let disturbed = match self.disturbances.is_empty() {

@@ -4,15 +4,19 @@
 //! A plan is plain data. It is what a run folder stores, what `replay` executes again, and what a shrinking
 //! search makes smaller.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod valid;
+
+use std::collections::BTreeMap;
 
 use kvsim_checkers::Verdict;
 use kvsim_checkers::trace::{Action, Level, Node};
-use kvsim_store::{Key, Priority};
+use kvsim_store::Priority;
 use serde::{Deserialize, Serialize};
 
-use crate::faults::{self, LinkFault, NodeFault};
+use crate::faults::{DiskLoss, LinkFault, NodeFault};
 use crate::net::{Delay, Ratio};
+
+pub use valid::PlanError;
 
 /// A run with every decision made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,6 +55,10 @@ pub struct Plan {
     pub faults: Vec<FaultPlan>,
     /// Verdicts expected other than *holds*, by checker.
     pub expect: BTreeMap<String, Verdict>,
+    /// In a second run, see [`Plan::with_other_fates_below`]: messages that replicate a write of a priority below this
+    /// one (1 to 3) meet other fates than in the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_fates_below: Option<u8>,
 }
 
 impl Plan {
@@ -60,6 +68,27 @@ impl Plan {
     /// When the run ends.
     pub fn end_ns(&self) -> u64 {
         self.workload_end_ns + self.settle_ns
+    }
+
+    /// The same run, but that messages which replicate a write of a priority below `priority` meet other fates: what
+    /// happens to the others must not depend on that. Nothing where it may, through no fault of the store: messages
+    /// that share a bandwidth or a slow node wait for each other, and so do outputs behind the records of a slow disk.
+    pub fn with_other_fates_below(&self, priority: u8) -> Option<Plan> {
+        let limited = |link: &LinkPlan| link.bytes_per_s.is_some();
+        // What one message costs the next one, and a disk that forgets whatever came last.
+        let couples = |fault: &FaultPlan| match &fault.kind {
+            FaultKind::Node { fault, .. } => matches!(
+                fault,
+                NodeFault::Slow { .. }
+                    | NodeFault::SlowDisk { .. }
+                    | NodeFault::FullDisk
+                    | NodeFault::Crash { disk: DiskLoss::Torn }
+            ),
+            FaultKind::Partition { .. } | FaultKind::Drop { .. } | FaultKind::Links { .. } => false,
+        };
+        let coupled = limited(&self.net) || self.links.iter().any(|named| limited(&named.link));
+        let apart = !coupled && self.disk.write_ns == 0 && !self.faults.iter().any(couples);
+        apart.then(|| Plan { other_fates_below: Some(priority), ..self.clone() })
     }
 }
 
@@ -72,148 +101,6 @@ pub fn priority_of(name: &str) -> Priority {
         [b'P' | b'p', b'3', ..] => Priority::P3,
         _ => Priority::P0,
     }
-}
-
-/// What is wrong with a plan that was edited by hand, or made by another version.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {problem}")]
-pub struct PlanError {
-    /// Which part, for instance `sessions[3].ops[7]`.
-    pub place: String,
-    /// What is wrong with it, and what was expected.
-    pub problem: String,
-}
-
-impl Plan {
-    /// Checks what the types do not say, so that the engine need not: every number refers to something, and
-    /// no time or table is impossible. Whether the store exists is the registry's business.
-    ///
-    /// # Errors
-    /// The first problem.
-    pub fn validate(&self) -> Result<(), PlanError> {
-        let wrong = |place: String, problem: String| Err(PlanError { place, problem });
-        if self.schema != Plan::SCHEMA {
-            let expected = Plan::SCHEMA;
-            return wrong("schema".into(), format!("version {} is not supported, only {expected}", self.schema));
-        }
-        if self.replicas == 0 {
-            return wrong("replicas".into(), "there must be at least one".into());
-        }
-        if self.workload_end_ns.checked_add(self.settle_ns).is_none_or(|end_ns| end_ns > Plan::END_NS_MAX) {
-            return wrong("settle_ns".into(), "the run ends more than 100 years after it began".into());
-        }
-        if self.store.replication.is_some_and(|copies| copies == 0 || copies > self.replicas) {
-            return wrong("store.replication".into(), format!("expected 1 to {}", self.replicas));
-        }
-        if self.store.views == Views::All && self.store.replication.is_some_and(|copies| copies < self.replicas) {
-            return wrong("store.views".into(), "ordered levels need every key on every node (no replication)".into());
-        }
-        if self.keys.len() >= Key::LIMIT as usize {
-            return wrong("keys".into(), format!("at most {}", Key::LIMIT));
-        }
-        let node = |place: String, node: Node| {
-            if node < self.replicas { Ok(()) } else { wrong(place, format!("there is no node n{node}")) }
-        };
-        let delay = |place: &str, delay: &Delay| match delay {
-            Delay::Uniform { min, max } if min > max || *max == u64::MAX => {
-                wrong(place.into(), format!("delays from {min} to {max} ns are impossible"))
-            }
-            Delay::LogNormal { median, p99 } if *median == 0 || p99 < median => {
-                wrong(place.into(), format!("a median of {median} ns with a p99 of {p99} ns is impossible"))
-            }
-            Delay::Table(values) if values.is_empty() || !values.is_sorted() => {
-                wrong(place.into(), "a table of delays must be ascending and not empty".into())
-            }
-            _ => Ok(()),
-        };
-        let link = |place: &str, link: &LinkPlan| match link.bytes_per_s {
-            Some(0) => wrong(place.into(), "a link needs some bandwidth".into()),
-            _ => delay(place, &link.delay),
-        };
-        if self.disk.sync_ns == Some(0) {
-            return wrong("disk.sync_ns".into(), "there must be some time between two syncs".into());
-        }
-        link("net", &self.net)?;
-        for (i, named) in self.links.iter().enumerate() {
-            node(format!("links[{i}].from"), named.from)?;
-            node(format!("links[{i}].to"), named.to)?;
-            link(&format!("links[{i}]"), &named.link)?;
-        }
-        let mut numbers = BTreeSet::new();
-        for (i, session) in self.sessions.iter().enumerate() {
-            node(format!("sessions[{i}].node"), session.node)?;
-            if session.level != Level::Eventual && self.store.views == Views::Eventual {
-                return wrong(format!("sessions[{i}].level"), "an ordered level needs store.views = all".into());
-            }
-            if session.quorum == 0 {
-                return wrong(format!("sessions[{i}].quorum"), "a read needs at least one replica".into());
-            }
-            for (j, op) in session.ops.iter().enumerate() {
-                let place = || format!("sessions[{i}].ops[{j}]");
-                if !numbers.insert(op.op) {
-                    return wrong(place(), format!("there are two operations with number {}", op.op));
-                }
-                if op.op >= Plan::OP_LIMIT {
-                    return wrong(place(), format!("operation numbers are below {}", Plan::OP_LIMIT));
-                }
-                if let Some(at) = op.node {
-                    node(format!("{}.node", place()), at)?;
-                }
-                if op.key as usize >= self.keys.len() {
-                    return wrong(place(), format!("there is no key {}", op.key));
-                }
-                let timed = j > 0 && session.pace == Pace::Open;
-                if timed && op.wait_ns < session.ops[j - 1].wait_ns {
-                    return wrong(place(), "falls due before the operation in front of it".into());
-                }
-            }
-        }
-        if self.faults.len() > Plan::FAULTS_MAX {
-            return wrong("faults".into(), format!("{} are too many, at most {}", self.faults.len(), Plan::FAULTS_MAX));
-        }
-        for (i, fault) in self.faults.iter().enumerate() {
-            let place = || format!("faults[{i}]");
-            if fault.from_ns > fault.until_ns || fault.until_ns > self.workload_end_ns {
-                return wrong(place(), "a fault ends after it begins, and not after the workload".into());
-            }
-            let nodes: Vec<Node> = match &fault.kind {
-                FaultKind::Partition { cuts } => {
-                    cuts.iter().flat_map(|cut| cut.from.iter().chain(&cut.to)).copied().collect()
-                }
-                FaultKind::Drop { from, to, .. } => from.iter().chain(to).copied().collect(),
-                FaultKind::Node { node, fault: NodeFault::Absent } if fault.from_ns == 0 => vec![*node],
-                FaultKind::Node { fault: NodeFault::Absent, .. } => {
-                    return wrong(place(), "a node that is absent is so from the beginning".into());
-                }
-                FaultKind::Node { node, fault: NodeFault::Clock { offset_ns, drift_ppm } } => {
-                    if offset_ns.unsigned_abs() > faults::OFFSET_NS_MAX {
-                        return wrong(place(), "a clock is at most 100 years wrong".into());
-                    }
-                    if drift_ppm.unsigned_abs() > faults::DRIFT_PPM_MAX {
-                        let most = faults::DRIFT_PPM_MAX;
-                        return wrong(place(), format!("a clock gains or loses at most {most} parts per million"));
-                    }
-                    vec![*node]
-                }
-                FaultKind::Node { node, .. } => vec![*node],
-                FaultKind::Links { from, to, fault } => {
-                    fault.delay().map_or(Ok(()), |by| delay(&place(), by))?;
-                    from.iter().chain(to).copied().collect()
-                }
-            };
-            nodes.into_iter().try_for_each(|named| node(place(), named))?;
-        }
-        Ok(())
-    }
-
-    /// A run is shorter than 100 years of virtual time.
-    pub const END_NS_MAX: u64 = 100 * 366 * 24 * 3_600 * 1_000_000_000;
-
-    /// A run has at most so many faults: events name them by numbers of 16 bits.
-    pub const FAULTS_MAX: usize = 1 << 15;
-
-    /// Operation numbers are below this.
-    pub const OP_LIMIT: u32 = 100_000_000;
 }
 
 /// A seed in JSON is a string in hexadecimal: other programs' numbers lose the low bits of a `u64`.

@@ -1,0 +1,107 @@
+//! A second run in which messages of lower priority meet other fates.
+
+mod common;
+
+use common::*;
+use kvsim_checkers::trace::{Action, Event, Level, Recording, What};
+use kvsim_sim::net::{Delay, Ratio};
+use kvsim_sim::plan::Plan;
+use kvsim_sim::scenario::*;
+
+/// What became of every message: of those that replicate a write of a priority below `below`, and of all others.
+fn fates(plan: &Plan, recording: &Recording, below: u8) -> [Vec<(u64, u16, What)>; 2] {
+    let mut priorities = std::collections::BTreeMap::new();
+    for op in plan.sessions.iter().flat_map(|session| &session.ops) {
+        priorities.insert(op.value, kvsim_sim::plan::priority_of(&plan.keys[op.key as usize]) as u8);
+    }
+    let update = recording.header.kinds.iter().position(|kind| kind == "update").expect("a kind") as u8;
+    let low = |event: &&Event| match event.what {
+        What::Lost { kind, id, .. } | What::Delivered { kind, id, .. } | What::Duplicated { kind, id, .. } => {
+            kind == update && priorities[&id] < below
+        }
+        _ => false,
+    };
+    let message =
+        |event: &&Event| matches!(event.what, What::Lost { .. } | What::Delivered { .. } | What::Duplicated { .. });
+    let (low, others): (Vec<&Event>, Vec<&Event>) = recording.events.iter().filter(message).partition(low);
+    [low, others].map(|events| events.into_iter().map(|event| (event.at_ns, event.node, event.what)).collect())
+}
+
+#[test]
+fn messages_of_lower_priority_meet_other_fates_and_all_others_the_same() {
+    let mut scenario = rough();
+    scenario.keys.priorities = [1, 1, 1, 1];
+    scenario.keys.count = 40; // so that there are some of each
+    for seed in 0..10 {
+        for below in 1..=3 {
+            let base = plan(&scenario, seed);
+            let varied = base.with_other_fates_below(below).expect("nothing couples the messages");
+            varied.validate().expect("valid");
+            let [low, others] = fates(&base, &record(&base).1, below);
+            let [other_low, same] = fates(&base, &record(&varied).1, below);
+            assert!(low != other_low && !low.is_empty(), "seed {seed}, below {below}");
+            assert!(others == same && !others.is_empty(), "seed {seed}, below {below}");
+        }
+    }
+}
+
+/// Alice writes a log line and an alarm; neither reaches n1 by itself.
+fn dropped(seed: u64) -> Plan {
+    let write = |key: &str, value| ScriptOp {
+        at_ns: value * MS,
+        action: Action::Write,
+        key: key.into(),
+        value: Some(value),
+        node: None,
+    };
+    let drop = |id| Fault {
+        name: format!("drop[{id}]"),
+        place: String::new(),
+        kind: FaultSpec::Drop { kind: "update".into(), id, from: None, to: vec![1] },
+    };
+    let mut scenario = rough();
+    scenario.clients.clear();
+    scenario.net.delay = Delay::Constant(MS);
+    scenario.net.loss = Ratio::ZERO;
+    scenario.net.duplicate = Ratio::ZERO;
+    scenario.faults = vec![drop(1), drop(2)];
+    scenario.script = vec![ScriptSession {
+        name: "alice".into(),
+        node: 0,
+        level: Level::Eventual,
+        quorum: 1,
+        context: true,
+        timeout_ns: MS,
+        ops: vec![write("P0log", 1), write("P3alarm", 2)],
+    }];
+    plan(&scenario, seed)
+}
+
+#[test]
+fn a_drop_of_lower_priority_is_part_of_the_fate_that_differs() {
+    let arrives = |plan: &Plan, id| {
+        let (_, recording) = record(plan);
+        recording.events.iter().any(|event| {
+            event.node == 1 && matches!(event.what, What::Delivered { kind: 0, id: other, .. } if other == id)
+        })
+    };
+    let mut arrived = 0;
+    for seed in 0..40 {
+        let base = dropped(seed);
+        let varied = base.with_other_fates_below(1).expect("nothing couples the messages");
+        assert!(!arrives(&base, 1) && !arrives(&base, 2) && !arrives(&varied, 2));
+        arrived += u32::from(arrives(&varied, 1));
+    }
+    assert!((10..30).contains(&arrived), "about every other one arrives: {arrived} of 40");
+}
+
+#[test]
+fn there_is_no_second_run_where_messages_wait_for_each_other() {
+    let mut scenario = rough();
+    assert!(plan(&scenario, 1).with_other_fates_below(1).is_some());
+    scenario.net.bytes_per_s = Some(1 << 20);
+    assert!(plan(&scenario, 1).with_other_fates_below(1).is_none());
+    scenario.net.bytes_per_s = None;
+    scenario.disk.write_ns = MS;
+    assert!(plan(&scenario, 1).with_other_fates_below(1).is_none());
+}
