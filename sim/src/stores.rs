@@ -6,7 +6,7 @@ use kvsim_store::placement::Placement;
 use kvsim_store::{Levels, Replica, lww, ndc};
 
 use crate::engine::{self, Outcome, Sink, StorePanic};
-use crate::plan::{Plan, PlanError};
+use crate::plan::{Plan, PlanError, Views};
 
 /// A store that scenarios can name.
 pub struct StoreEntry {
@@ -17,7 +17,7 @@ pub struct StoreEntry {
     /// The settings of a scenario's `[store]` table that it understands, beside its name.
     pub settings: &'static [&'static str],
     /// The defects that can be planted in it, to see whether they are found.
-    pub defects: &'static [DefectInfo],
+    pub defects: fn() -> Vec<DefectInfo>,
     /// The levels at which it can be read.
     pub levels: Levels,
     /// True when reads may ask several replicas.
@@ -46,7 +46,8 @@ impl StoreEntry {
     /// # Errors
     /// The first problem.
     pub fn validate(&self, plan: &Plan) -> Result<(), PlanError> {
-        match plan.store.defects.iter().find(|name| self.defects.iter().all(|known| known.name != **name)) {
+        let known = (self.defects)();
+        match plan.store.defects.iter().find(|name| known.iter().all(|known| known.name != **name)) {
             Some(name) => {
                 let problem = format!("store {} has no planted defect {name}", self.name);
                 Err(PlanError { place: "store.defects".into(), problem })
@@ -61,8 +62,8 @@ pub const STORES: &[StoreEntry] = &[
     StoreEntry {
         name: "ndc",
         summary: "node-wide dot-based clocks (DottedDB): siblings, deletes without tombstones, anti-entropy by clocks",
-        settings: &["anti_entropy", "strip", "replication"],
-        defects: &[],
+        settings: &["anti_entropy", "strip", "replication", "views", "buffer", "heartbeat", "defects"],
+        defects: || ndc::Defect::ALL.map(|one| DefectInfo { name: one.name(), meaning: one.sentence() }).into(),
         levels: ndc::Ndc::LEVELS,
         quorum_reads: true,
         cleans_up: cleans_up::<ndc::Ndc>(),
@@ -74,7 +75,7 @@ pub const STORES: &[StoreEntry] = &[
         name: "lww",
         summary: "last writer wins: one version per key by time stamp, tombstones, anti-entropy by comparing all keys",
         settings: &["anti_entropy"],
-        defects: &[],
+        defects: Vec::new,
         levels: lww::Lww::LEVELS,
         quorum_reads: false,
         cleans_up: cleans_up::<lww::Lww>(),
@@ -102,6 +103,7 @@ const fn cleans_up<R: Replica>() -> bool {
 }
 
 fn ndc_config(plan: &Plan) -> ndc::Config {
+    let is_planted = |name| plan.store.defects.iter().any(|planted| planted == name);
     ndc::Config {
         placement: match plan.store.replication {
             None => Placement::all(plan.replicas),
@@ -109,10 +111,13 @@ fn ndc_config(plan: &Plan) -> ndc::Config {
         },
         anti_entropy_ns: plan.store.anti_entropy_ns,
         strip_ns: plan.store.strip_ns,
-        views: ndc::Views::Eventual,
-        buffer_bytes: 16 << 20,
+        views: match plan.store.views {
+            Views::Eventual => ndc::Views::Eventual,
+            Views::All => ndc::Views::All,
+        },
+        buffer_bytes: plan.store.buffer_bytes,
         ack: 1,
-        defects: ndc::Defects::NONE,
+        defects: ndc::Defect::ALL.into_iter().filter(|defect| is_planted(defect.name())).collect(),
     }
 }
 

@@ -111,7 +111,7 @@ pub fn list(args: &List) -> Result<u8, Failure> {
                     format!("messages: {}", store.message_kinds.join(", ")),
                 ]
                 .into_iter()
-                .chain(store.defects.iter().map(|defect| format!("defect {}: {}", defect.name, defect.meaning)))
+                .chain((store.defects)().iter().map(|defect| format!("defect {}: {}", defect.name, defect.meaning)))
                 .collect(),
             })
             .collect(),

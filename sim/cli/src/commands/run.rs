@@ -65,7 +65,7 @@ pub fn names() -> Names {
         message_kinds: store.message_kinds.to_vec(),
         levels: store.levels.iter().map(|level| level.name()).collect(),
         settings: store.settings.to_vec(),
-        defects: store.defects.iter().map(|defect| defect.name).collect(),
+        defects: (store.defects)().iter().map(|defect| defect.name).collect(),
     };
     Names {
         stores: STORES.iter().map(store).collect(),
