@@ -3,10 +3,10 @@
 
 use kvsim_checkers::trace::Header;
 use kvsim_store::placement::Placement;
-use kvsim_store::{Levels, Replica, lww, ndc};
+use kvsim_store::{Key, Levels, Replica, lww, ndc};
 
 use crate::engine::{self, Outcome, Sink, StorePanic};
-use crate::plan::{Plan, PlanError, Views};
+use crate::plan::{Plan, PlanError, Views, priority_of};
 
 /// A store that scenarios can name.
 pub struct StoreEntry {
@@ -117,6 +117,10 @@ fn ndc_config(plan: &Plan) -> ndc::Config {
         },
         buffer_bytes: plan.store.buffer_bytes,
         ack: 1,
+        heartbeats: plan.heartbeats().map(|(every_ns, keys)| {
+            let keys = keys.map(|key| Key::new(key, priority_of(&plan.keys[key as usize])));
+            ndc::Heartbeats { every_ns, keys: keys.collect() }
+        }),
         defects: ndc::Defect::ALL.into_iter().filter(|defect| is_planted(defect.name())).collect(),
     }
 }

@@ -12,6 +12,7 @@ use kvsim_sim::engine::{Outcome, Sink, StorePanic};
 use kvsim_sim::plan::Plan;
 use kvsim_sim::stores::StoreEntry;
 
+use crate::notes::Notes;
 use crate::progress::Progress;
 use crate::recorder::{Counts, INTERRUPTED, Keep, Mark, Recorder, is_judged};
 
@@ -21,6 +22,8 @@ pub struct Judged {
     pub outcome: Outcome,
     /// How often things happened.
     pub counts: Counts,
+    /// What replicas said about themselves.
+    pub notes: Notes,
     /// One per checker.
     pub reports: Vec<Report>,
     /// What was kept of it.
@@ -72,7 +75,16 @@ pub fn run(store: &StoreEntry, plan: &Plan, keep: Keep, until_ns: u64) -> Judged
         }
         Err(panic) => (panic.until, vec![panicked(&panic)]),
     };
-    Judged { outcome, counts: recorder.counts, reports, recording, marks: recorder.marks, real, interrupted }
+    Judged {
+        outcome,
+        counts: recorder.counts,
+        notes: recorder.notes,
+        reports,
+        recording,
+        marks: recorder.marks,
+        real,
+        interrupted,
+    }
 }
 
 /// The run that was recorded, for a checker that needs to see what becomes of it when other messages are lost.

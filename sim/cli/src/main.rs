@@ -7,6 +7,7 @@ mod commands;
 mod exit;
 mod folder;
 mod judge;
+mod notes;
 mod progress;
 mod recorder;
 mod report;

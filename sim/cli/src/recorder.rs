@@ -6,6 +6,7 @@ use kvsim_checkers::trace::{Event, TraceHash, What};
 use kvsim_sim::engine::Sink;
 use serde::Serialize;
 
+use crate::notes::Notes;
 use crate::progress::Progress;
 
 /// Set when somebody wants the program to stop.
@@ -91,6 +92,8 @@ pub struct Recorder {
     pub events: Vec<Event>,
     /// What was counted.
     pub counts: Counts,
+    /// What replicas said about themselves.
+    pub notes: Notes,
     /// One per event, for finding the first difference of two runs; only of the first
     /// [`Recorder::MARKS_MAX`] events.
     pub marks: Vec<Mark>,
@@ -111,6 +114,7 @@ impl Recorder {
             until_ns,
             events: Vec::new(),
             counts: Counts::default(),
+            notes: Notes::default(),
             marks: Vec::new(),
             hash: TraceHash::default(),
             progress,
@@ -143,6 +147,7 @@ impl Sink for Recorder {
             return;
         }
         self.count(&event.what);
+        self.notes.take(event.node, &event.what);
         if self.marks.len() < Recorder::MARKS_MAX {
             self.hash.event(event);
             self.marks.push(Mark { at_ns: event.at_ns, hash: self.hash.value() as u32 });

@@ -5,7 +5,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{Ended, end, folder, kvsim, top};
+use common::{Ended, end, file, folder, kvsim, top};
 
 /// Replication without anti-entropy, and verdicts that say that this should do.
 fn fails(folder: &Path, more: &[&str]) -> Ended {
@@ -88,4 +88,42 @@ fn a_verdict_that_was_expected_to_be_violated_and_holds_is_a_failure() {
         .arg(folder.path()));
     let text = ended.expect(1).stdout;
     assert!(text.contains("holds     convergence (expected: violated)"), "{text}");
+}
+
+/// Bulk writes wait behind a lost one, and nobody closes the gap while the workload lasts.
+const BEHIND: &str = r#"
+replicas = 3
+duration = "2s"
+settle = "20s"
+[store]
+anti_entropy = "5s"
+heartbeat = "100ms"
+buffer = "1kB"
+[clients.app]
+at = "n0"
+rate = "50/s"
+mix = { write = 1 }
+value = "100B"
+[[fault.drop]]
+write = 10
+to = "n1"
+"#;
+
+#[test]
+fn a_view_that_lags_and_a_buffer_without_room_are_told() {
+    let folder = folder();
+    let scenario = file(folder.path(), "behind.toml", BEHIND);
+    let out = folder.path().join("out");
+    let summary = common::summary(&scenario, &out, &[]);
+    let [lag] = summary["lagging"].as_array().unwrap().as_slice() else { panic!("{}", summary["lagging"]) };
+    assert_eq!((&lag["node"], &lag["origin"], &lag["level"]), (&1.into(), &0.into(), &"fifo".into()));
+    assert!(lag["times"].as_u64().unwrap() > 10 && lag["longest_seconds"].as_f64().unwrap() > 1.0, "{lag}");
+    let [overflow] = summary["overflowed"].as_array().unwrap().as_slice() else { panic!("{}", summary["overflowed"]) };
+    assert_eq!(overflow["node"], 1);
+    let text = end(kvsim().args(["run", &scenario, "--out"]).arg(&out)).expect(0).stdout;
+    for part in ["lag         fifo at n1 behind n0 for ", "buffers     no room for "] {
+        assert!(text.contains(part), "no {part:?} in:\n{text}");
+    }
+    let ample = common::summary(&scenario, &out, &["--set", "store.buffer=1MB", "--set", "store.anti_entropy=50ms"]);
+    assert!(ample["lagging"].is_null() && ample["overflowed"].is_null());
 }

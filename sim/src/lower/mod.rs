@@ -5,6 +5,7 @@
 //! fault changes no client.
 
 mod faults;
+mod heartbeats;
 mod workload;
 
 use kvsim_store::Stream;

@@ -3,20 +3,20 @@
 use kvsim_checkers::trace::{Action, Node};
 use kvsim_store::Stream;
 
-use super::Exponential;
+use super::{Exponential, heartbeats};
 use crate::net::power;
 use crate::plan::{self, OpPlan, Plan, SessionPlan};
 use crate::scenario::{ClientGroup, KeyChoice, Keys, Pace, Scenario, Writers};
 
 /// The names of all keys, and all sessions with their operations.
 pub fn sessions(scenario: &Scenario, seed: u64) -> Result<(Vec<String>, Vec<SessionPlan>), String> {
+    check_size(scenario)?;
     let mut keys = Vec::new();
     let mut sessions = Vec::new();
     let scripted = scenario.script.iter().flat_map(|session| &session.ops).filter_map(|op| op.value);
     let mut numbers = Numbers { op: 0, value: scripted.max().unwrap_or(0) };
     if !scenario.clients.is_empty() {
         keys = key_names(&scenario.keys, seed);
-        check_size(scenario)?;
         let popularity = Popularity::new(&scenario.keys);
         let writing = |group: &&ClientGroup| group.mix.write + group.mix.delete > 0;
         let writers: u32 = scenario.clients.iter().filter(writing).map(|group| group.sessions).sum();
@@ -75,22 +75,23 @@ pub fn sessions(scenario: &Scenario, seed: u64) -> Result<(Vec<String>, Vec<Sess
             ops,
         });
     }
+    sessions.extend(heartbeats::sessions(scenario, seed, &mut keys, &mut numbers));
     Ok((keys, sessions))
 }
 
 /// Numbers for operations and values, unique in the plan.
-struct Numbers {
+pub struct Numbers {
     op: u32,
     value: u64,
 }
 
 impl Numbers {
-    fn next_op(&mut self) -> u32 {
+    pub fn next_op(&mut self) -> u32 {
         self.op += 1;
         self.op - 1
     }
 
-    fn next_value(&mut self) -> u64 {
+    pub fn next_value(&mut self) -> u64 {
         self.value += 1;
         self.value
     }
@@ -106,6 +107,8 @@ fn check_size(scenario: &Scenario) -> Result<(), String> {
             (scenario.duration_ns / every_ns.max(1)).saturating_mul(u64::from(group.sessions))
         })
         .fold(0, u64::saturating_add);
+    let beats = scenario.store.heartbeat_ns.map_or(0, |every_ns| scenario.duration_ns / every_ns.max(1));
+    let operations = operations.saturating_add(beats.saturating_mul(u64::from(scenario.replicas)));
     if operations >= u64::from(Plan::OP_LIMIT) / 2 {
         let most = Plan::OP_LIMIT / 2;
         return Err(format!("about {operations} operations are planned; a run can have {most}: shorten it or slow it"));

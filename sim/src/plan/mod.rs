@@ -70,6 +70,17 @@ impl Plan {
         self.workload_end_ns + self.settle_ns
     }
 
+    /// The keys of the nodes' heartbeats, in the nodes' order: the last ones, where the store is to watch for them.
+    pub fn heartbeats(&self) -> Option<(u64, std::ops::Range<u32>)> {
+        let keys = self.keys.len() as u32;
+        self.store.heartbeat_ns.map(|every_ns| (every_ns, keys - u32::from(self.replicas)..keys))
+    }
+
+    /// The name of a node's heartbeat: of its key, and of the session that writes it.
+    pub fn heartbeat_name(node: Node) -> String {
+        format!("heartbeat-n{node}")
+    }
+
     /// The same run, but that messages which replicate a write of a priority below `priority` meet other fates: what
     /// happens to the others must not depend on that. Nothing where it may, through no fault of the store: messages
     /// that share a bandwidth or a slow node wait for each other, and so do outputs behind the records of a slow disk.
@@ -136,7 +147,7 @@ pub struct StoreParams {
     /// Room for writes that wait for their turn, in bytes per level and replica (NDC only).
     #[serde(default = "buffer_bytes_default", skip_serializing_if = "is_buffer_bytes_default")]
     pub buffer_bytes: u64,
-    /// Distance of two heartbeats of a replica; absent: none (NDC only).
+    /// Distance of two heartbeats of a replica, see [`Plan::heartbeats`]; absent: none (NDC only).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeat_ns: Option<u64>,
     /// Names of the planted defects that are switched on.

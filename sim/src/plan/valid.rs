@@ -43,14 +43,19 @@ impl Plan {
         if self.store.views == Views::All && self.store.replication.is_some_and(|copies| copies < self.replicas) {
             return wrong("store.views".into(), "ordered levels need every key on every node (no replication)".into());
         }
-        if self.store.views == Views::All && self.store.replication.is_some_and(|copies| copies < self.replicas) {
-            return wrong("store.views".into(), "ordered levels need every key on every node (no replication)".into());
-        }
         if self.other_fates_below.is_some_and(|priority| !(1..=3).contains(&priority)) {
             return wrong("other_fates_below".into(), "expected 1 to 3".into());
         }
         if self.keys.len() >= Key::LIMIT as usize {
             return wrong("keys".into(), format!("at most {}", Key::LIMIT));
+        }
+        if self.store.heartbeat_ns.is_some() {
+            let beats = (0..self.replicas).map(Plan::heartbeat_name);
+            let first = self.keys.len().checked_sub(usize::from(self.replicas));
+            if !first.is_some_and(|first| beats.eq(self.keys[first..].iter().cloned())) {
+                let last = Plan::heartbeat_name(self.replicas - 1);
+                return wrong("keys".into(), format!("with heartbeats, the last ones are heartbeat-n0 to {last}"));
+            }
         }
         let node = |place: String, node: Node| {
             if node < self.replicas { Ok(()) } else { wrong(place, format!("there is no node n{node}")) }

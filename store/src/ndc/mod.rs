@@ -17,13 +17,15 @@
 //! The folder: [`object`] is the algebra of versions and contexts; `eventual` the view of everything that has
 //! arrived; [`frontier`] how far ordered views have come, `waiting` what waits for its turn in them, `ordered` the
 //! views themselves; `state` puts the views together and does anti-entropy; `memory` is temporary memory; `message`
-//! what is sent; `calls` what waits for others; `defects` planted mistakes; this file connects them with the contract.
+//! what is sent; `calls` what waits for others; `lag` whether views fall behind; `defects` planted mistakes; this file
+//! connects them with the contract.
 
 mod calls;
 mod dead;
 mod defects;
 mod eventual;
 pub mod frontier;
+mod lag;
 mod memory;
 mod message;
 pub mod object;
@@ -45,11 +47,13 @@ use crate::pulling::Rounds;
 use calls::{Calls, Gathered, InOrder, Unacknowledged};
 use dead::is_member;
 use frontier::{Basis, Frontiers, view_of};
+use lag::Lag;
 use message::{Delta, KINDS, Pull, Repair, Reply, Request, RequestId, as_request};
 use object::{Context, Object, Side};
 use state::State;
 
 pub use defects::{Defect, Defects};
+pub use lag::Heartbeats;
 pub use message::Message;
 
 /// What is the same for all NDC replicas of a run.
@@ -67,6 +71,8 @@ pub struct Config {
     pub buffer_bytes: u64,
     /// Replicas that must have a write on their disks before it is answered, the asked one included.
     pub ack: u16,
+    /// The heartbeats by which replicas notice that their ordered views fall behind; absent: none.
+    pub heartbeats: Option<Heartbeats>,
     /// Planted mistakes.
     pub defects: Defects,
 }
@@ -118,6 +124,8 @@ pub struct Ndc {
     state: State,
     rounds: Rounds,
     calls: Calls,
+    /// Absent without heartbeats or without ordered views.
+    lag: Option<Lag>,
 }
 
 impl Replica for Ndc {
@@ -169,6 +177,7 @@ impl Replica for Ndc {
             ),
             rounds: Rounds::new(Vec::new(), 0),
             calls: Calls::default(),
+            lag: config.heartbeats.clone().filter(|_| config.views == Views::All).map(Lag::new),
         };
         let mut boots = 0;
         for record in log {
@@ -220,6 +229,7 @@ impl Replica for Ndc {
                 env.arm(Timer::CleanUp, self.config.strip_ns);
                 self.state.clean_up(env.members);
                 self.calls.expire(env.now_ns);
+                self.look_for_lag(env);
             }
             Input::Members => self.rounds = std::mem::take(&mut self.rounds).among(self.peers(env.members)),
             Input::Call { id, call } => self.call(id, &call, env),
@@ -271,10 +281,22 @@ impl Ndc {
         if self.state.receive(delta, &mut |observation| env.observe(observation)) {
             env.append(|| Record::Received(delta.clone()));
             self.answer_ready(env);
+            if let Some(lag) = &mut self.lag
+                && let Some(peer) = lag.peer(delta.key)
+            {
+                lag.look(peer..peer + 1, self.me, &self.state, env.now_ns, &mut |lagging| env.observe(lagging));
+            }
         }
         if self.config.ack > 1 {
             // It leaves when the record is durable.
             env.send(delta.dot.origin.node, Message::Ack { dot: delta.dot, value: delta.value.id });
+        }
+    }
+
+    /// Looks whether ordered views lag behind, as far as heartbeats tell.
+    fn look_for_lag(&mut self, env: &mut Env<'_, Ndc>) {
+        if let Some(lag) = &mut self.lag {
+            lag.look(lag.peers(), self.me, &self.state, env.now_ns, &mut |lagging| env.observe(lagging));
         }
     }
 
@@ -356,6 +378,7 @@ impl Ndc {
         self.give_up(dead, env);
         self.acknowledged_all(&repair.clock, repair.from.node, env);
         self.answer_ready(env);
+        self.look_for_lag(env);
     }
 
     /// A client of this node calls.

@@ -75,6 +75,12 @@ impl State {
         self.eventual.objects.iter()
     }
 
+    /// The newest write to `key` that readers at the eventual level see.
+    pub fn newest(&self, key: Key) -> Option<Dot> {
+        let versions = self.eventual.objects.get(key)?.versions.iter();
+        versions.map(|version| version.dot).max()
+    }
+
     /// Number of entries of the dot-key map.
     pub fn dot_keys(&self) -> usize {
         self.eventual.dot_keys.len()

@@ -128,6 +128,7 @@ impl World {
             views: Views::Eventual,
             buffer_bytes: 0,
             ack: 1,
+            heartbeats: None,
             defects: Defects::NONE,
         };
         let net = Net::new(seed, nodes, config, alike, loud);

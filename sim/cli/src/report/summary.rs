@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::exit;
 use crate::judge::Judged;
+use crate::notes::{Lag, Overflow};
 use crate::recorder::Counts;
 
 /// What a run came to. New fields may be added; a change to one of these changes `schema`.
@@ -33,6 +34,12 @@ pub struct Summary {
     pub replicas: u16,
     /// Operations and messages.
     pub counts: Counts,
+    /// Levels that fell behind, the longest first; absent when none did, or without heartbeats.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lagging: Vec<Lag>,
+    /// Replicas that had no room for waiting writes, the most frequent first; absent when there was room.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub overflowed: Vec<Overflow>,
     /// One per checker.
     pub verdicts: Vec<Judgement>,
     /// True when somebody stopped the run.
@@ -86,6 +93,8 @@ impl Summary {
             virtual_seconds: judged.outcome.end_ns as f64 / 1e9,
             replicas: plan.replicas,
             counts: judged.counts,
+            lagging: judged.notes.lags(),
+            overflowed: judged.notes.overflows(),
             verdicts: judged.reports.iter().map(judgement).collect(),
             interrupted: judged.interrupted,
             run_dir: run_dir.display().to_string(),

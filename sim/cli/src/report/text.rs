@@ -10,6 +10,7 @@ use kvsim_sim::plan::Plan;
 
 use super::{Judgement, Summary};
 use crate::exit::{GREEN, PLAIN, RED, YELLOW};
+use crate::notes::{Lag, Overflow};
 use crate::scenario::printable;
 
 /// The whole report of a run.
@@ -45,9 +46,33 @@ fn write_report(out: &mut String, plan: &Plan, summary: &Summary, real: Duration
     writeln!(out)?;
     writeln!(out, "  operations  {operations}: {answered} answered, {timed_out} timed out, {refused} refused")?;
     writeln!(out, "  messages    {messages}: {lost} lost, {duplicated} duplicated")?;
+    write_notes(out, summary)?;
     writeln!(out, "  trace hash  {}  over {events} events, {end} virtual, {real:.2} s real", summary.trace_hash)?;
     writeln!(out, "  run folder  {}", printable(&summary.run_dir))?;
     writeln!(out, "  once more   kvsim replay {}", quoted(&summary.run_dir))
+}
+
+/// What replicas said about themselves: the worst, and how much more there is.
+fn write_notes(out: &mut String, summary: &Summary) -> fmt::Result {
+    const SHOWN: usize = 3;
+    let Summary { lagging, overflowed, .. } = summary;
+    let mut lines = |name: &str, said: Vec<String>| -> fmt::Result {
+        for (place, line) in said.iter().take(SHOWN).enumerate() {
+            writeln!(out, "  {:<10}  {line}", if place == 0 { name } else { "" })?;
+        }
+        match said.len().checked_sub(SHOWN) {
+            None | Some(0) => Ok(()),
+            Some(more) => writeln!(out, "  {:<10}  {more} more in summary.json", ""),
+        }
+    };
+    let lag = |lag: &Lag| {
+        let Lag { node, origin, level, times, longest_seconds } = lag;
+        let (level, times) = (level.name(), grouped(*times));
+        format!("{level} at n{node} behind n{origin} for {longest_seconds:.3} s, noticed {times} times")
+    };
+    lines("lag", lagging.iter().map(lag).collect())?;
+    let overflow = |Overflow { node, times }: &Overflow| format!("no room for {} writes at n{node}", grouped(*times));
+    lines("buffers", overflowed.iter().map(overflow).collect())
 }
 
 fn write_verdict(out: &mut String, judgement: &Judgement) -> fmt::Result {

@@ -90,6 +90,14 @@ impl Validator<'_> {
         }
     }
 
+    /// With heartbeats, names such as `heartbeat-n0` belong to the store.
+    fn not_a_heartbeat(&mut self, name: &At<String>) {
+        if self.beats && name.value.starts_with("heartbeat-n") {
+            let message = format!("`{}` belongs to the heartbeats of `store.heartbeat`", shown(&name.value));
+            self.wrong(name.span, message, "another name");
+        }
+    }
+
     /// The scripted sessions, in the order of the file, each with its operations in the order of time.
     pub(super) fn script(&mut self, file: &ScenarioFile) -> Vec<ScriptSession> {
         let script = &file.script;
@@ -102,6 +110,7 @@ impl Validator<'_> {
             let session = &at.value;
             self.session_name(name, "session");
             self.not_of_a_group(name, &groups);
+            self.not_a_heartbeat(name);
             sessions.push(ScriptSession {
                 name: name.value.clone(),
                 node: self.node(session.at.value.as_ref(), session.at.span).unwrap_or(0),
@@ -171,6 +180,7 @@ impl Validator<'_> {
         if key.value.is_empty() || key.value.chars().any(char::is_control) {
             self.wrong(key.span, "this is not a key's name", "at least one character and no control characters");
         }
+        self.not_a_heartbeat(key);
         let value = op.value.as_ref();
         if let Some(value) = value {
             if action != Action::Write {

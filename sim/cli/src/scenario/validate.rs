@@ -34,6 +34,7 @@ pub fn scenario(
         holders: replicas,
         ordered: None,
         duration_ns: u64::MAX,
+        beats: false,
         found: Vec::new(),
     };
     if let Some(duration_ns) = validator.text(&file.duration, units::positive_duration) {
@@ -45,6 +46,7 @@ pub fn scenario(
     };
     let settle = validator.settle(file);
     let mut store = validator.store(&file.store);
+    validator.beats = store.heartbeat_ns.is_some();
     let disk = validator.disk(&file.disk);
     let net = validator.net(&file.net);
     let links = validator.links(&file.net, &net);
@@ -93,6 +95,8 @@ pub(super) struct Validator<'a> {
     /// The first session that reads at an ordered level, and which.
     pub ordered: Option<(Level, Option<Span>)>,
     pub duration_ns: u64,
+    /// There are heartbeats.
+    pub beats: bool,
     pub found: Vec<Diagnostic>,
 }
 

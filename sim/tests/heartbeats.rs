@@ -1,0 +1,95 @@
+//! Heartbeats: replicas notice that an ordered view falls behind, and say for how long.
+
+mod common;
+
+use common::*;
+use kvsim_checkers::trace::{Action, Level, Node, What};
+use kvsim_sim::net::{Delay, Ratio};
+use kvsim_sim::plan::{Plan, Views};
+use kvsim_sim::scenario::*;
+
+const BEAT_NS: u64 = 100 * MS;
+
+/// Alice's first write at n0 does not reach n1, at 500 ms.
+fn gap() -> Scenario {
+    let mut scenario = rough();
+    scenario.replicas = 3;
+    scenario.clients.clear();
+    scenario.net.delay = Delay::Constant(MS);
+    scenario.net.loss = Ratio::ZERO;
+    scenario.net.duplicate = Ratio::ZERO;
+    scenario.store.views = Views::All;
+    scenario.store.heartbeat_ns = Some(BEAT_NS);
+    scenario.store.anti_entropy_ns = None;
+    scenario.settle = Settle::Off;
+    scenario.faults = vec![Fault {
+        name: "drop[0]".into(),
+        place: String::new(),
+        kind: FaultSpec::Drop { kind: "update".into(), id: 1, from: None, to: vec![1] },
+    }];
+    scenario.script = vec![ScriptSession {
+        name: "alice".into(),
+        node: 0,
+        level: Level::Eventual,
+        quorum: 1,
+        context: true,
+        timeout_ns: MS,
+        ops: vec![ScriptOp { at_ns: 500 * MS, action: Action::Write, key: "x".into(), value: Some(1), node: None }],
+    }];
+    scenario
+}
+
+/// When who reported to be how long behind whom.
+fn lags(plan: &Plan) -> Vec<(u64, Node, Node, u64)> {
+    let (_, recording) = record(plan);
+    recording.validate().expect("the engine records what is valid");
+    let lag = |event: &kvsim_checkers::trace::Event| match event.what {
+        What::Lagging { level: Level::Fifo, origin, behind_ns } => Some((event.at_ns, event.node, origin, behind_ns)),
+        _ => None,
+    };
+    recording.events.iter().filter_map(lag).collect()
+}
+
+#[test]
+fn a_gap_that_nobody_closes_is_reported_as_long_as_it_lasts() {
+    for seed in 0..10 {
+        let plan = plan(&gap(), seed);
+        let beats = plan.sessions.iter().find(|session| session.name == "heartbeat-n0").expect("a session");
+        let first_ns = beats.ops.iter().map(|op| op.wait_ns).find(|at_ns| *at_ns >= 500 * MS).expect("a beat") + MS;
+        let lags = lags(&plan);
+        // Until the end, once per heartbeat at most; the replica looks when a heartbeat of n0 arrives.
+        assert!((22..=24).contains(&lags.len()), "{lags:?}");
+        assert!(lags.windows(2).all(|pair| pair[1].0 - pair[0].0 >= BEAT_NS));
+        for (at_ns, node, origin, behind_ns) in lags {
+            assert_eq!((node, origin), (1, 0));
+            assert_eq!(behind_ns, at_ns - first_ns, "since the first heartbeat after the gap arrived");
+            assert!(behind_ns > BEAT_NS);
+        }
+    }
+}
+
+#[test]
+fn a_gap_that_is_closed_in_time_is_no_lag() {
+    let mut scenario = gap();
+    scenario.store.anti_entropy_ns = Some(20 * MS);
+    for seed in 0..10 {
+        assert_eq!(lags(&plan(&scenario, seed)), []);
+    }
+}
+
+#[test]
+fn heartbeats_change_no_other_operation() {
+    let mut scenario = rough();
+    scenario.store.views = Views::All;
+    let without = plan(&scenario, 3);
+    scenario.store.heartbeat_ns = Some(BEAT_NS);
+    let mut with = plan(&scenario, 3);
+    assert_eq!(with.heartbeats(), Some((BEAT_NS, 10..14)));
+    assert_eq!(with.keys[10..], ["heartbeat-n0", "heartbeat-n1", "heartbeat-n2", "heartbeat-n3"]);
+    assert!(with.sessions[8..].iter().all(|session| session.ops.len() == 30), "one in 100 ms for 3 s");
+    with.keys.truncate(10);
+    assert!(with.validate().is_err(), "the store would look elsewhere");
+    with.sessions.truncate(8);
+    with.store.heartbeat_ns = None;
+    assert_eq!(with, without);
+}
