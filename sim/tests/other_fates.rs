@@ -2,15 +2,17 @@
 
 mod common;
 
+use std::collections::BTreeMap;
+
 use common::*;
-use kvsim_checkers::trace::{Action, Event, Level, Recording, What};
+use kvsim_checkers::trace::{Action, Event, Level, Recording, What, WriteId};
 use kvsim_sim::net::{Delay, Ratio};
-use kvsim_sim::plan::Plan;
+use kvsim_sim::plan::{Plan, Views};
 use kvsim_sim::scenario::*;
 
 /// What became of every message: of those that replicate a write of a priority below `below`, and of all others.
 fn fates(plan: &Plan, recording: &Recording, below: u8) -> [Vec<(u64, u16, What)>; 2] {
-    let mut priorities = std::collections::BTreeMap::new();
+    let mut priorities = BTreeMap::new();
     for op in plan.sessions.iter().flat_map(|session| &session.ops) {
         priorities.insert(op.value, kvsim_sim::plan::priority_of(&plan.keys[op.key as usize]) as u8);
     }
@@ -41,6 +43,41 @@ fn messages_of_lower_priority_meet_other_fates_and_all_others_the_same() {
             let [other_low, same] = fates(&base, &record(&varied).1, below);
             assert!(low != other_low && !low.is_empty(), "seed {seed}, below {below}");
             assert!(others == same && !others.is_empty(), "seed {seed}, below {below}");
+        }
+    }
+}
+
+/// When readers at `level` begin (1) and cease (-1) to see which write.
+fn shown(plan: &Plan, level: Level) -> Vec<((u64, u16, WriteId), i32)> {
+    let (_, recording) = record(plan);
+    let mut changes = BTreeMap::new();
+    for event in &recording.events {
+        let (levels, write, change) = match event.what {
+            What::Visible { levels, write } => (levels, write, 1),
+            What::Hidden { levels, write } => (levels, write, -1),
+            _ => continue,
+        };
+        if levels.contains(level) {
+            *changes.entry((event.at_ns, event.node, write)).or_default() += change;
+        }
+    }
+    // No reader sees what comes and goes within a step.
+    changes.into_iter().filter(|(_, change)| *change != 0).collect()
+}
+
+#[test]
+fn narrow_views_of_ndc_do_not_notice() {
+    let mut scenario = rough();
+    scenario.keys.priorities = [1, 1, 1, 1];
+    scenario.keys.count = 40;
+    scenario.store.views = Views::All;
+    for seed in 0..4 {
+        let base = plan(&scenario, seed);
+        for (below, level) in [(1, Level::FifoP1), (2, Level::FifoP2), (3, Level::FifoP3)] {
+            let varied = base.with_other_fates_below(below).expect("nothing couples the messages");
+            let (expected, shown_then) = (shown(&base, level), shown(&varied, level));
+            assert!(expected == shown_then && !expected.is_empty(), "seed {seed}, {}", level.name());
+            assert!(shown(&base, Level::Fifo) != shown(&varied, Level::Fifo), "seed {seed}: what carries all notices");
         }
     }
 }

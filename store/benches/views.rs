@@ -55,6 +55,7 @@ impl Cluster {
             views,
             buffer_bytes: 64 << 20,
             ack: 1,
+            heartbeats: None,
             defects: Defects::NONE,
         };
         let members: Vec<ReplicaId> = (0..NODES).map(|node| ReplicaId::first(NodeId(node))).collect();

@@ -167,3 +167,31 @@ pub fn keep_panics_quiet() {
 pub fn last_panic() -> String {
     LAST_PANIC.lock().map(|last| last.clone()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use kvsim_sim::lower::lower;
+
+    use super::*;
+
+    #[test]
+    fn a_checker_gets_a_second_run_where_one_can_be_had() {
+        let text = "replicas = 3\nduration = \"1s\"\n[keys]\npriorities = { P0 = 1, P3 = 1 }\n[clients.all]\nlevel = \"fifo\"\n";
+        let plan = |set: &[String]| {
+            let names = crate::commands::names();
+            let scenario = crate::scenario::read(Path::new("test.toml"), text.as_bytes(), set, &names).unwrap();
+            lower(&scenario, 1, "test").unwrap()
+        };
+        let store = kvsim_sim::stores::find("ndc").unwrap();
+        let usual = plan(&[]);
+        let first = run(store, &usual, Keep::Judged, u64::MAX).recording;
+        let again = |plan: &Plan| Varied { store, plan }.again(Variation { below: 3 });
+        let second = again(&usual).expect("a second run");
+        assert_eq!(second.header, first.header);
+        assert_ne!(second.events, first.events);
+        assert_eq!(again(&usual), Some(second), "and always the same");
+        assert_eq!(again(&plan(&["net.bandwidth=1MB/s".to_owned()])), None);
+    }
+}

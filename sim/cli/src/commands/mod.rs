@@ -8,6 +8,8 @@ mod run;
 pub use generate::{completions, man, schema};
 pub use list::list;
 pub use replay::replay;
+#[cfg(test)]
+pub use run::names;
 pub use run::run;
 
 use std::io::Write as _;
