@@ -77,8 +77,10 @@ impl Lag {
                 peer.unseen.pop_front();
             }
             let Some((oldest, since_ns)) = peer.unseen.front() else { continue };
-            let behind_ns = now_ns - since_ns;
-            let is_due = peer.reported_ns.is_none_or(|reported_ns| now_ns - reported_ns >= every_ns);
+            // The clock may have been set back.
+            let since = |then_ns: u64| now_ns.saturating_sub(then_ns);
+            let behind_ns = since(*since_ns);
+            let is_due = peer.reported_ns.is_none_or(|reported_ns| since(reported_ns) >= every_ns);
             if behind_ns > every_ns && is_due {
                 peer.reported_ns = Some(now_ns);
                 observe(Observation::Lagging { level: Level::Fifo, origin: oldest.origin, behind_ns });
