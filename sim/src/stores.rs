@@ -38,6 +38,8 @@ pub struct DefectInfo {
     pub name: &'static str,
     /// What is wrong with a store that has it, in a sentence.
     pub meaning: &'static str,
+    /// The checkers that should notice it.
+    pub noticed_by: &'static str,
 }
 
 impl StoreEntry {
@@ -63,7 +65,14 @@ pub const STORES: &[StoreEntry] = &[
         name: "ndc",
         summary: "node-wide dot-based clocks (DottedDB): siblings, deletes without tombstones, anti-entropy by clocks",
         settings: &["anti_entropy", "strip", "replication", "views", "buffer", "heartbeat", "defects"],
-        defects: || ndc::Defect::ALL.map(|one| DefectInfo { name: one.name(), meaning: one.sentence() }).into(),
+        defects: || {
+            let info = |one: &ndc::Defect| DefectInfo {
+                name: one.name(),
+                meaning: one.sentence(),
+                noticed_by: one.noticed_by(),
+            };
+            ndc::Defect::ALL.iter().map(info).collect()
+        },
         levels: ndc::Ndc::LEVELS,
         quorum_reads: true,
         cleans_up: cleans_up::<ndc::Ndc>(),
@@ -121,7 +130,7 @@ fn ndc_config(plan: &Plan) -> ndc::Config {
             let keys = keys.map(|key| Key::new(key, priority_of(&plan.keys[key as usize])));
             ndc::Heartbeats { every_ns, keys: keys.collect() }
         }),
-        defects: ndc::Defect::ALL.into_iter().filter(|defect| is_planted(defect.name())).collect(),
+        defects: ndc::Defect::ALL.iter().copied().filter(|defect| is_planted(defect.name())).collect(),
     }
 }
 

@@ -90,6 +90,12 @@ impl Dead {
         all
     }
 
+    /// All dead replicas that nothing is agreed about, see [`super::Defect::EarlyVoid`].
+    pub fn all_open(&self, members: &[ReplicaId], clock: &NodeClock) -> Vec<(ReplicaId, u64)> {
+        let open = clock.iter().filter(|(origin, _)| !is_member(members, *origin) && !self.is_void(*origin));
+        open.map(|(origin, known)| (origin, known.max())).collect()
+    }
+
     /// What is missing of `origin` up to `last` is given up.
     pub fn give_up(&mut self, origin: ReplicaId, last: u64) {
         *self.void.entry(origin) = last;

@@ -1,33 +1,95 @@
-//! Mistakes that can be planted into the store, to see whether somebody notices. All are off unless a scenario names
-//! them.
+//! Mistakes that can be planted into the store, to see whether somebody notices. Each has happened to somebody: to
+//! Loopy, DottedDB, VerneMQ, or in a model. All are off unless a scenario names them, and one that is off costs a test of
+//! a bit.
 
-/// A mistake that can be switched on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Defect {
-    /// A read by several replicas at an ordered level merges what each of them shows.
-    NaiveQuorumRead,
-}
-
-impl Defect {
-    /// Every defect.
-    pub const ALL: [Defect; 1] = [Defect::NaiveQuorumRead];
-
-    /// As scenarios write it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Defect::NaiveQuorumRead => "naive-quorum-read",
+macro_rules! defects {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, noticed by $checkers:literal;)+) => {
+        /// A mistake that can be switched on.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Defect {
+            $($(#[doc = $doc])+ $variant,)+
         }
-    }
 
-    /// What it breaks, in one line.
-    pub fn sentence(self) -> &'static str {
-        match self {
-            Defect::NaiveQuorumRead => {
-                "a quorum read at an ordered level merges the views of replicas that have come differently far, so the \
-                 session's next read may fall behind it"
+        impl Defect {
+            /// Every defect.
+            pub const ALL: &'static [Defect] = &[$(Defect::$variant),+];
+
+            /// As scenarios write it.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Defect::$variant => $name,)+
+                }
+            }
+
+            /// What it breaks.
+            pub fn sentence(self) -> &'static str {
+                match self {
+                    $(Defect::$variant => concat!($($doc),+).trim_ascii(),)+
+                }
+            }
+
+            /// The checkers that should notice it.
+            pub fn noticed_by(self) -> &'static str {
+                match self {
+                    $(Defect::$variant => $checkers,)+
+                }
             }
         }
-    }
+    };
+}
+
+defects! {
+    /// A write is replicated as the object that it was merged into, so it replaces siblings that its writer has not seen.
+    ReplicateMergedObject = "replicate-merged-object", noticed by "convergence";
+    /// A peer's whole clock is taken over with its own writes only, so what it knows of others is claimed and not held.
+    TrustPeerClock = "trust-peer-clock", noticed by "convergence";
+    /// An object without versions is dropped with its context, so a late write to a deleted key comes back.
+    DropEmptyContext = "drop-empty-context", noticed by "convergence";
+    /// A delete is applied before its turn in ordered views, so they lose what comes after something missing.
+    EarlyDelete = "early-delete", noticed by "fifo-visibility, priority";
+    /// A write that leaves no version is taken to have had its turn, so the view moves over a gap.
+    VacuousTurn = "vacuous-turn", noticed by "fifo-visibility, priority";
+    /// A client has one causal context for all keys, so its write destroys versions that it has not seen.
+    SharedContext = "shared-context", noticed by "convergence";
+    /// The counter of writes is not on the disk, so names of writes are used again after a crash.
+    ReuseDots = "reuse-dots", noticed by "convergence";
+    /// The last writes per view are not on the disk, so after a restart narrow views skip gaps.
+    VolatilePredecessors = "volatile-predecessors", noticed by "fifo-visibility, priority";
+    /// A replica that has lost its disk takes over a clock without the objects, so it claims all and holds nothing.
+    NoFullTransfer = "no-full-transfer", noticed by "convergence";
+    /// A write that is superseded when it arrives is not noted, so its gap stays and holds up all later writes.
+    ForgetSupersededDot = "forget-superseded-dot", noticed by "priority";
+    /// Of several waiting writes of one replica to one key only the last is kept, so the view waits for what was here.
+    JoinWaiting = "join-waiting", noticed by "priority";
+    /// All views share one limit of waiting writes, counted, not measured, so bulk writes push out urgent ones.
+    CountedBuffer = "counted-buffer", noticed by "priority";
+    /// Ordered views are repaired from the peer's eventual objects, so they show writes from behind a gap.
+    RepairFromEventual = "repair-from-eventual", noticed by "fifo-visibility, priority";
+    /// Frontiers move before the objects of the same answer are merged, so these seem to be old and are dropped.
+    FrontierFirst = "frontier-first", noticed by "fifo-visibility, convergence";
+    /// Answers made for the life before a lost disk are taken, so what they leave out as known is missing for good.
+    AbsorbLateAnswers = "absorb-late-answers", noticed by "convergence";
+    /// A write is answered and sent before it is on the disk, so a crash takes back what others have seen.
+    EarlyAcknowledgement = "early-acknowledgement", noticed by "convergence";
+    /// Objects of others are filled from the own clock, so siblings that the peer has not seen are lost.
+    FillFromOwnClock = "fill-from-own-clock", noticed by "convergence";
+    /// Contexts are stripped up to the last known write, over gaps, so deleted values come back.
+    StripBeyondBase = "strip-beyond-base", noticed by "convergence";
+    /// Urgent writes wait for less urgent ones before them: a priority inversion.
+    LowPredecessors = "low-predecessors", noticed by "priority";
+    /// Predecessors are those of a more urgent view, so less urgent writes come out of order.
+    HighPredecessors = "high-predecessors", noticed by "fifo-visibility, priority";
+    /// What a node's earlier life was known to hold counts for the new one, so keys are forgotten that it misses.
+    OldWatermarks = "old-watermarks", noticed by "convergence";
+    /// What is missing of a dead replica is given up without asking, so somebody who has it is not asked.
+    EarlyVoid = "early-void", noticed by "convergence";
+    /// Messages of dead replicas still count, so a write that was given up arrives after all, at some.
+    AcceptDead = "accept-dead", noticed by "convergence";
+    /// A replica serves clients before it has got everything again, so they read old or no values.
+    ServeWhileRecovering = "serve-while-recovering", noticed by "pram, fifo-visibility";
+    /// A quorum read at an ordered level merges the views of replicas that have come differently far, so the session's
+    /// next read may fall behind it.
+    NaiveQuorumRead = "naive-quorum-read", noticed by "fifo-visibility, pram";
 }
 
 /// The defects that are on.

@@ -17,10 +17,11 @@
 //! The folder: [`object`] is the algebra of versions and contexts; `eventual` the view of everything that has
 //! arrived; [`frontier`] how far ordered views have come, `waiting` what waits for its turn in them, `ordered` the
 //! views themselves; `state` puts the views together and does anti-entropy; `memory` is temporary memory; `message`
-//! what is sent; `calls` what waits for others; `lag` whether views fall behind; `defects` planted mistakes; this file
+//! what is sent; `clients` serves them, `calls` is what waits for others; `lag` whether views fall behind; `defects` planted mistakes; this file
 //! connects them with the contract.
 
 mod calls;
+mod clients;
 mod dead;
 mod defects;
 mod eventual;
@@ -34,22 +35,19 @@ mod repair;
 mod state;
 mod waiting;
 
-use smallvec::SmallVec;
-
 use crate::clock::NodeClock;
 use crate::contract::{
-    Call, CallId, Dot, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Observation, Overwrites, Refusal, Replica,
-    ReplicaId, Tag, Version,
+    Dot, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Overwrites, Replica, ReplicaId, Tag, Version,
 };
 use crate::placement::Placement;
 use crate::pulling::Rounds;
 
-use calls::{Calls, Gathered, InOrder, Unacknowledged};
+use calls::Calls;
 use dead::is_member;
-use frontier::{Basis, Frontiers, view_of};
+use frontier::Frontiers;
 use lag::Lag;
-use message::{Delta, KINDS, Pull, Repair, Reply, Request, RequestId, as_request};
-use object::{Context, Object, Side};
+use message::{Delta, KINDS, Pull, Repair};
+use object::Context;
 use state::State;
 
 pub use defects::{Defect, Defects};
@@ -174,6 +172,7 @@ impl Replica for Ndc {
                 env.me,
                 config.placement.clone(),
                 (config.views == Views::All).then_some(config.buffer_bytes),
+                config.defects,
             ),
             rounds: Rounds::new(Vec::new(), 0),
             calls: Calls::default(),
@@ -187,8 +186,11 @@ impl Replica for Ndc {
         ndc.rounds = Rounds::new(ndc.peers(env.members), boots << 32);
         let founding = env.founding || env.members.len() == 1 || !config.placement.is_full();
         env.append(|| Record::Booted { founding });
-        if founding {
+        if founding || config.defects.has(Defect::ServeWhileRecovering) {
             ndc.state.begin_to_serve();
+        }
+        if boots > 0 {
+            ndc.state.forget_what_was_written(config.defects);
         }
         // Replicas must not all act at the same moment for ever.
         if let Some(every) = config.anti_entropy_ns {
@@ -311,9 +313,11 @@ impl Ndc {
     /// agreed about a dead replica would not hold if its messages still counted.
     fn accepts(&self, message: &Message, members: &[ReplicaId]) -> bool {
         match message {
+            Message::Update(_) | Message::Pull(_) if self.config.defects.has(Defect::AcceptDead) => true,
             Message::Update(delta) => is_member(members, delta.dot.origin),
             Message::Ack { dot, .. } => dot.origin == self.me,
             Message::Pull(pull) => is_member(members, pull.from),
+            Message::Repair(_) if self.config.defects.has(Defect::AbsorbLateAnswers) => true,
             Message::Repair(repair) => is_member(members, repair.from) && repair.to == self.me,
             Message::Request { .. } | Message::Reply { .. } => true,
         }
@@ -379,195 +383,5 @@ impl Ndc {
         self.acknowledged_all(&repair.clock, repair.from.node, env);
         self.answer_ready(env);
         self.look_for_lag(env);
-    }
-
-    /// A client of this node calls.
-    fn call(&mut self, call_id: CallId, call: &Call<'_, Context, Frontiers>, env: &mut Env<'_, Ndc>) {
-        let (Call::Read { key, .. } | Call::Write { key, .. }) = *call;
-        if !self.state.serves() {
-            return env.refuse(call_id, Refusal::Recovering);
-        }
-        let id = RequestId { node: self.me.node, call: call_id };
-        let holders = self.state.placement().holders(key);
-        if let Call::Read { quorum, .. } = call
-            && usize::from(*quorum) > holders.len()
-        {
-            return env.refuse(call_id, Refusal::Quorum);
-        }
-        if let Call::Read { level, quorum, seen, .. } = *call
-            && level != Level::Eventual
-        {
-            return self.read_in_order(id, key, level, quorum, seen, env);
-        }
-        if !holders.contains(&self.me.node) {
-            // Always the same holder for the same key, so that a session meets its own writes.
-            let to = holders[self.me.node.index() % holders.len()];
-            let number = self.calls.next_number(to);
-            if matches!(call, Call::Write { .. }) {
-                self.calls.note_sent(to, number);
-                env.append(|| Record::Sent(to, number));
-            }
-            self.calls.begin(id, env.now_ns, 1, Gathered::Object(Object::default()));
-            return env.send(to, Message::Request { id, key, request: Box::new(as_request(call, number)) });
-        }
-        match call {
-            Call::Read { level, quorum, .. } => self.read(id, key, *level, *quorum, env),
-            Call::Write { value, delete, context, seen, .. } => {
-                let delta = self.state.delta(key, *value, *delete, (*context).clone());
-                self.write(id, delta, *seen, env);
-            }
-        }
-    }
-
-    /// A client reads at an ordered level. The answer always comes from this replica's view, which only grows, so that
-    /// the session's reads stay in order: to answer for several replicas, or for a session that has been elsewhere, the
-    /// view first has to come as far as theirs.
-    fn read_in_order(
-        &mut self,
-        id: RequestId,
-        key: Key,
-        level: Level,
-        quorum: u16,
-        seen: Option<&Frontiers>,
-        env: &mut Env<'_, Ndc>,
-    ) {
-        let view = match view_of(level, key) {
-            Ok(Some(view)) if self.config.views == Views::All => view,
-            _ => return env.refuse(id.call, Refusal::Level),
-        };
-        if quorum > 1 && self.config.defects.has(Defect::NaiveQuorumRead) {
-            return self.read(id, key, level, quorum, env);
-        }
-        let moves = seen.is_some();
-        let seen = seen.cloned().unwrap_or_default();
-        let read = InOrder { call: id.call, key, view, seen, moves, since_ns: env.now_ns };
-        if quorum == 1 {
-            self.answer_in_order(read, env);
-        } else if self.calls.begin(id, env.now_ns, quorum - 1, Gathered::InOrder(read)) {
-            env.broadcast(Message::Request { id, key, request: Box::new(Request::Frontiers) });
-        }
-    }
-
-    /// Answers a read in order, now or when its view has come far enough.
-    fn answer_in_order(&mut self, read: InOrder, env: &mut Env<'_, Ndc>) {
-        let frontiers = self.state.frontiers();
-        if !frontiers.covers(&read.seen, read.view) {
-            return self.calls.park(read);
-        }
-        let Object { versions, context } = self.state.filled(read.key, Some(read.view));
-        let seen = read.moves.then(|| {
-            let mut seen = read.seen;
-            seen.raise_all(frontiers, read.view);
-            seen
-        });
-        env.answer_read(read.call, versions.iter().copied(), context, seen);
-    }
-
-    /// Answers the reads whose view has come far enough.
-    fn answer_ready(&mut self, env: &mut Env<'_, Ndc>) {
-        if self.calls.has_parked() {
-            let ready = self.calls.ready(self.state.frontiers());
-            ready.into_iter().for_each(|read| self.answer_in_order(read, env));
-        }
-    }
-
-    /// Another node passes on a call of one of its clients, or asks for this replica's part of a quorum read.
-    fn serve(&mut self, from: NodeId, id: RequestId, key: Key, request: &Request, env: &mut Env<'_, Ndc>) {
-        match request {
-            Request::Read { level, quorum: 1 } => {
-                let Ok(view) = view_of(*level, key) else { return };
-                let object = self.state.filled(key, view);
-                let reply = Reply::Read { versions: object.versions, context: object.context };
-                env.send(from, Message::Reply { id, reply: Box::new(reply) });
-            }
-            Request::Read { level, quorum } => self.read(id, key, *level, *quorum, env),
-            Request::Frontiers if !self.state.serves() => {}
-            Request::Frontiers => {
-                let reply = Reply::Frontiers(self.state.frontiers().clone());
-                env.send(from, Message::Reply { id, reply: Box::new(reply) });
-            }
-            Request::Write { number, value, delete, context } => {
-                if self.calls.note_served(from, *number) {
-                    env.append(|| Record::Served(from, *number));
-                    self.write(id, self.state.delta(key, *value, *delete, context.clone()), None, env);
-                }
-            }
-        }
-    }
-
-    fn take_reply(&mut self, from: NodeId, id: RequestId, reply: &Reply, env: &mut Env<'_, Ndc>) {
-        let done = self.calls.reply(id, from, |gathered| match (gathered, reply) {
-            (Gathered::Object(object), Reply::Read { versions, context }) => {
-                let side = Side { versions, context, dot: None, basis: Basis::Nothing };
-                object.merge(Basis::Nothing, side, |_| ());
-            }
-            (Gathered::InOrder(read), Reply::Frontiers(frontiers)) => read.seen.raise_all(frontiers, read.view),
-            _ => {}
-        });
-        match done {
-            Some(Gathered::Object(object)) => match reply {
-                Reply::Wrote => env.answer_write(id.call, None),
-                _ => self.answer_read(id, object, env),
-            },
-            Some(Gathered::InOrder(read)) => self.answer_in_order(read, env),
-            None => {}
-        }
-    }
-
-    /// This replica holds `key` and sees to it that `quorum` holders contribute to the read.
-    fn read(&mut self, id: RequestId, key: Key, level: Level, quorum: u16, env: &mut Env<'_, Ndc>) {
-        let Ok(view) = view_of(level, key) else { return };
-        let object = self.state.filled(key, view);
-        if quorum == 1 {
-            return self.answer_read(id, object, env);
-        }
-        if self.calls.begin(id, env.now_ns, quorum - 1, Gathered::Object(object)) {
-            let me = self.me.node;
-            let others = self.state.placement().holders(key).iter().copied().filter(|node| *node != me);
-            let request = Request::Read { level, quorum: 1 };
-            env.multicast(others, Message::Request { id, key, request: Box::new(request) });
-        }
-    }
-
-    fn answer_read(&mut self, id: RequestId, object: Object, env: &mut Env<'_, Ndc>) {
-        let Object { versions, context } = object;
-        if id.node == self.me.node {
-            env.answer_read(id.call, versions.iter().copied(), context, None);
-        } else {
-            env.send(id.node, Message::Reply { id, reply: Box::new(Reply::Read { versions, context }) });
-        }
-    }
-
-    /// A write for a key that this replica holds gets its dot, is stored, sent on and answered.
-    fn write(&mut self, id: RequestId, delta: Delta, seen: Option<&Frontiers>, env: &mut Env<'_, Ndc>) {
-        let me = self.me.node;
-        env.observe(Observation::Wrote { call: id.call, dot: delta.dot });
-        env.append(|| Record::Received(delta.clone()));
-        self.state.receive(&delta, &mut |observation| env.observe(observation));
-        let (key, counter) = (delta.key, delta.dot.counter);
-        let others = self.state.placement().holders(key).iter().copied().filter(|node| *node != me);
-        env.multicast(others, Message::Update(delta));
-        // Wherever the session goes, it will see its own write.
-        let seen = seen.filter(|_| self.config.views == Views::All).map(|seen| {
-            let (mut seen, reach) = (seen.clone(), self.state.frontiers().reach(self.me));
-            (0..).zip(reach).for_each(|(view, counter)| seen.raise(self.me, view, counter));
-            seen
-        });
-        if self.config.ack > 1 {
-            self.calls.await_acks(
-                counter,
-                Unacknowledged { id, since_ns: env.now_ns, missing: self.config.ack - 1, by: SmallVec::new(), seen },
-            );
-        } else {
-            self.answer_write(id, seen.as_ref(), env);
-        }
-    }
-
-    fn answer_write(&mut self, id: RequestId, seen: Option<&Frontiers>, env: &mut Env<'_, Ndc>) {
-        if id.node == self.me.node {
-            env.answer_write(id.call, seen.cloned());
-        } else {
-            env.send(id.node, Message::Reply { id, reply: Box::new(Reply::Wrote) });
-        }
     }
 }

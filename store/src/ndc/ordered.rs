@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::defects::{Defect, Defects};
 use super::eventual::seen;
 use super::frontier::{Basis, Frontiers, VIEWS, levels_of};
 use super::message::{Delta, Repair};
@@ -29,6 +30,7 @@ pub struct Ordered {
     apart: [BTreeMap<Key, Apart>; VIEWS],
     /// Room for waiting writes, in bytes per view.
     room_bytes: u64,
+    pub defects: Defects,
 }
 
 /// A key's object in one view.
@@ -40,8 +42,9 @@ struct Apart {
 }
 
 impl Ordered {
-    pub fn new(room_bytes: u64) -> Ordered {
-        Ordered { frontiers: Frontiers::default(), waiting: Waiting::default(), apart: Default::default(), room_bytes }
+    pub fn new(room_bytes: u64, defects: Defects) -> Ordered {
+        let (frontiers, waiting) = (Frontiers::default(), Waiting::default());
+        Ordered { frontiers, waiting, apart: Default::default(), room_bytes, defects }
     }
 
     /// The object of `key` in `view` where it is not that of the eventual view.
@@ -92,7 +95,9 @@ impl Ordered {
                 self.apart[view].get_mut(&key).expect("parted before").waits += 1;
             }
         }
-        self.waiting.insert(dot, key, delta);
+        if self.frontiers.frontier(dot.origin, 0) < dot.counter {
+            self.waiting.insert(dot, key, delta);
+        }
     }
 
     /// It is the turn of a write at `view`, which has its own object for the key.
@@ -166,6 +171,12 @@ impl Ordered {
             return;
         };
         let behind: Vec<usize> = self.behind(dot, key).collect();
+        if self.defects.has(Defect::CountedBuffer) {
+            // As if each took 256 bytes, of one room for all.
+            return if self.waiting.len() as u64 > self.room_bytes / 256 {
+                self.waiting.forget(dot)
+            };
+        }
         if !self.waiting.make_room(dot, behind.iter().copied(), self.room_bytes) {
             let levels = behind.into_iter().map(|view| levels_of(view, key.priority() as usize));
             observe(Observation::Overflowed { levels: levels.fold(Levels::NONE, Levels::and), dot });

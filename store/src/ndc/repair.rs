@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::defects::Defect;
 use super::eventual::{Eventual, eventual_and};
 use super::frontier::VIEWS;
 use super::message::{Delta, Pull, Repair, RepairItem};
@@ -34,6 +35,9 @@ impl State {
         let frontiers = self.ordered.is_some().then_some(&pull.frontiers);
         self.watermarks.learn_clock(pull.from, &pull.clock, frontiers);
         let State { me, dead, eventual, .. } = self;
+        if self.defects.has(Defect::EarlyVoid) {
+            return dead.all_open(members, &eventual.clock);
+        }
         let learn = |report| dead.learn(*me, members, &eventual.clock, pull.from, report);
         pull.report.as_deref().map(learn).unwrap_or_default()
     }
@@ -60,7 +64,8 @@ impl State {
         let stubs = pull.stubs.iter().copied().filter(|dot| clock.contains(*dot));
         let mut missing: Vec<(Key, Dot)> = Vec::new();
         let mut deltas: Vec<Arc<Delta>> = Vec::new();
-        for dot in unknown.chain(stubs) {
+        let (me, own_only) = (self.me, self.defects.has(Defect::TrustPeerClock));
+        for dot in unknown.chain(stubs).filter(|dot| !own_only || dot.origin == me) {
             let waiter = ordered.as_ref().and_then(|ordered| ordered.waiting.get(dot));
             if let Some(delta) = waiter.and_then(|waiter| waiter.delta.as_ref()) {
                 deltas.push(delta.clone());
@@ -76,7 +81,7 @@ impl State {
         }
         full &= self.serves && self.placement.is_full();
         missing.sort_unstable();
-        let items = match full {
+        let items = match full && !self.defects.has(Defect::NoFullTransfer) {
             true => self.all_items(&missing),
             false => missing.chunk_by(|a, b| a.0 == b.0).map(|group| self.item(group, pull)).collect(),
         };
@@ -122,7 +127,7 @@ impl State {
         let (mut same, mut apart) = ([false; VIEWS], Vec::new());
         if let Some(ordered) = &self.ordered {
             for view in (0..=key.priority() as usize).filter(|view| needs(*view)) {
-                match ordered.apart(view, key) {
+                match ordered.apart(view, key).filter(|_| !self.defects.has(Defect::RepairFromEventual)) {
                     Some(object) => apart.push((view, object.clone())),
                     None => same[view] = true,
                 }
@@ -176,6 +181,9 @@ impl State {
             }
             Some(ordered) => follow(&mut self.eventual, ordered, repair, &unmentioned, observe),
         }
+        if self.defects.has(Defect::TrustPeerClock) {
+            repair.clock.iter().for_each(|(origin, known)| self.eventual.clock.raise(origin, known.base()));
+        }
         if repair.full {
             self.eventual.absorb_clock(&repair.clock, observe);
             self.serves = true;
@@ -224,6 +232,17 @@ fn follow(
     let followed = || (0..VIEWS).filter(|view| follows[*view]);
     // What waits comes before the sender's objects: those may have seen it overwritten.
     followed().for_each(|view| ordered.catch_up(view, &repair.frontiers, observe));
+    let move_frontiers = |ordered: &mut Ordered| {
+        // The narrowest view first: a write that the first one has passed is forgotten.
+        for view in (0..VIEWS).rev().filter(|view| follows[*view]) {
+            for (origin, reach) in repair.frontiers.iter() {
+                ordered.advance(view, origin, reach[view]);
+            }
+        }
+    };
+    if ordered.defects.has(Defect::FrontierFirst) {
+        move_frontiers(ordered);
+    }
     for item in repair.items.iter().chain(unmentioned) {
         let key = item.key;
         let priority = key.priority() as usize;
@@ -248,12 +267,7 @@ fn follow(
             }
         }
     }
-    // The narrowest view first: a write that the first one has passed is forgotten.
-    for view in (0..VIEWS).rev().filter(|view| follows[*view]) {
-        for (origin, reach) in repair.frontiers.iter() {
-            ordered.advance(view, origin, reach[view]);
-        }
-    }
+    move_frontiers(ordered);
     for item in repair.items.iter().chain(unmentioned) {
         (0..VIEWS).for_each(|view| ordered.unite(view, item.key));
     }

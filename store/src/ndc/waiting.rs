@@ -124,6 +124,29 @@ impl Waiting {
         }
     }
 
+    /// Drops the delta of a write, see [`super::Defect::CountedBuffer`].
+    pub fn forget(&mut self, dot: Dot) {
+        let waiter = self.origins.entry(dot.origin).iter_mut().find_map(|writes| writes.get_mut(&{ dot.counter }));
+        if let Some(waiter) = waiter
+            && waiter.delta.take().is_some()
+        {
+            for (taken, own) in self.taken.iter_mut().zip(&mut waiter.taken) {
+                *taken -= u64::from(std::mem::take(own));
+            }
+            self.stubs += 1;
+        }
+    }
+
+    /// Drops the deltas of earlier writes to the key, see [`super::Defect::JoinWaiting`].
+    pub fn join(&mut self, dot: Dot, key: Key) {
+        let earlier: Vec<u64> = self
+            .range(dot.origin, key.priority() as usize, 0..=dot.counter - 1)
+            .filter(|(_, waiter)| waiter.key == key)
+            .map(|(counter, _)| counter)
+            .collect();
+        earlier.into_iter().for_each(|counter| self.forget(Dot { counter, ..dot }));
+    }
+
     /// Takes room for `dot` at those of `views` that have not taken any for it, as far as each has `limit` bytes. If
     /// none has, the delta is dropped.
     ///
