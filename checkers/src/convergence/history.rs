@@ -160,7 +160,8 @@ impl<'a> History<'a> {
         for (place, event) in self.recording.events.iter().enumerate() {
             let What::Holds { level: Level::Eventual, key, write } = event.what else { continue };
             let Some(write) = self.number(write, place) else { continue };
-            if self.write(write).key == key && self.header().holds(event.node, key) {
+            let is_holder = self.header().holds(event.node, key) && !self.down.contains(&event.node);
+            if self.write(write).key == key && is_holder {
                 self.held.push(Held { key, node: event.node, write, place });
             }
         }

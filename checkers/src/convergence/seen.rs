@@ -12,7 +12,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::history::History;
+use super::history::{History, Known};
 use crate::trace::{Action, Node, Overwrites};
 
 /// For each write, whether another write had seen it, generously judged.
@@ -96,6 +96,11 @@ fn held_since(history: &History<'_>, node: Node, write: u32, place: usize) -> us
     if own.id.node == node { known.max(own.wrote) } else { known }
 }
 
+/// What replicas know at the end. Of an undone write nothing does.
+fn known_at_end<'b>(history: &'b History<'_>) -> impl Iterator<Item = &'b Known> {
+    history.known.iter().filter(|known| known.until == usize::MAX && history.write(known.write).undone.is_none())
+}
+
 /// What replicas know at the end to be overwritten, strictly judged.
 pub(super) struct Covers<'a, 'b> {
     history: &'b History<'a>,
@@ -124,7 +129,7 @@ impl<'a, 'b> Covers<'a, 'b> {
         let history = self.history;
         // Several writes may hand back the context of one read: it is unpacked once per node.
         let mut unpacked = FxHashSet::default();
-        for known in history.known.iter().filter(|known| known.until == usize::MAX) {
+        for known in known_at_end(history) {
             let write = history.write(known.write);
             self.cover(known.node, write.key, write.id.origin(), write.id.counter, known.write);
             let Some(read) = write.context.filter(|read| unpacked.insert((known.node, *read))) else { continue };
@@ -145,7 +150,7 @@ impl<'a, 'b> Covers<'a, 'b> {
 
     fn collect_held(&mut self) {
         let history = self.history;
-        for known in history.known.iter().filter(|known| known.until == usize::MAX) {
+        for known in known_at_end(history) {
             let write = history.write(known.write);
             let last = self.held.entry((known.node, write.key, write.id.node)).or_insert(known.write);
             if history.write(*last).wrote < write.wrote {

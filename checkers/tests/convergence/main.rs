@@ -105,6 +105,13 @@ fn reads_that_hide_something_are_found() {
     assert!(!codes.contains_key("CONV001") && !codes.contains_key("CONV002"), "{codes:?}");
 }
 
+#[test]
+fn what_a_disk_has_may_not_be_forgotten() {
+    let codes = with_defect(Defect::ForgetsDisk);
+    assert!(codes["CONV002"] > 200, "{codes:?}");
+    assert!(!codes.contains_key("CONV001") && !codes.contains_key("CONV005"), "{codes:?}");
+}
+
 fn spoiled(seeds: std::ops::Range<u64>) {
     let mut codes: BTreeMap<String, usize> = BTreeMap::new();
     let mut judged = 0;
