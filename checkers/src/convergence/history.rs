@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::operations::{Operation, Operations, listed, name};
 use crate::trace::{Action, Event, Header, Level, Node, Recording, What, WriteId};
@@ -85,6 +85,7 @@ impl<'a> History<'a> {
     fn collect_writes(&mut self) {
         let mut last_reads: FxHashMap<(u32, u32), u32> = FxHashMap::default();
         let mut contexts: FxHashMap<u32, u32> = FxHashMap::default();
+        let mut heard_of: FxHashSet<WriteId> = FxHashSet::default();
         for (place, event) in self.recording.events.iter().enumerate() {
             match event.what {
                 What::Invoked { op, session, action: Action::Write | Action::Delete, key, context: true, .. } => {
@@ -117,9 +118,15 @@ impl<'a> History<'a> {
                         namesake,
                     });
                 }
-                What::Forgot { write: id, promised: false } if id.node == event.node => {
-                    if let Some(number) = self.numbers.get(&id) {
-                        self.writes[*number as usize].undone.get_or_insert(place);
+                What::Known { write } if write.node != event.node => {
+                    heard_of.insert(write);
+                }
+                What::Forgot { write: id, promised: false } if id.node == event.node && !heard_of.contains(&id) => {
+                    let Some(number) = self.numbers.get(&id) else { continue };
+                    let write = &mut self.writes[*number as usize];
+                    let answered = self.operations.get(write.op).and_then(Operation::answered);
+                    if answered.is_none_or(|answered| answered > place) {
+                        write.undone.get_or_insert(place);
                     }
                 }
                 _ => {}

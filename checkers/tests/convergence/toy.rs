@@ -117,7 +117,7 @@ pub fn run(seed: u64, defect: Option<Defect>, settles: bool) -> Recording {
         node: 0,
         cause: 0,
     };
-    let crashes = defect == Some(Defect::ForgetsDisk) || toy.chance.one_in(2);
+    let crashes = defect == Some(Defect::ForgetsDisk) || toy.chance.one_in(3);
     for op in 0..4 + toy.chance.below(6) as u32 {
         if crashes && toy.chance.one_in(3) {
             toy.crash_or_start();
@@ -498,6 +498,17 @@ impl Replica {
     fn visible(&self, key: u32) -> BTreeSet<WriteId> {
         self.shown.iter().filter(|write| self.received[write].key == key).copied().collect()
     }
+}
+
+/// True when a replica has forgotten a write and then names another one so.
+pub fn gives_names_again(recording: &Recording) -> bool {
+    recording.events.iter().enumerate().any(|(place, event)| match event.what {
+        What::Forgot { write: forgotten, promised: false } => {
+            let names = |event: &Event| matches!(event.what, What::Wrote { write, .. } if write == forgotten);
+            recording.events[place..].iter().any(names)
+        }
+        _ => false,
+    })
 }
 
 /// Spoils one or two events of a recording at random; it may end up as no recording at all.

@@ -78,7 +78,13 @@ fn with_own_names(recording: &Recording) -> Recording {
         let (from, count) =
             since.iter().rev().find(|(other, ..)| *other == id).map_or((0, 0), |(_, from, count)| (*from, *count));
         let names_it = |event: &Event| matches!(event.what, What::Wrote { write, .. } if write == id);
-        if !recording.events[from..place].iter().any(names_it) {
+        let Some(name) = recording.events[from..place].iter().find(|event| names_it(event)) else { continue };
+        let has_told = recording.events[..place].iter().any(|event| match (event.what, name.what) {
+            (What::Answered { op }, What::Wrote { op: of, .. }) => op == of,
+            (What::Known { write }, _) => write == id && event.node != id.node,
+            _ => false,
+        });
+        if has_told {
             continue;
         }
         // Without another write of that name, later events still mean this one.
@@ -194,7 +200,11 @@ impl Twin<'_> {
             for (place, event) in self.events().filter(|(_, event)| event.node == node) {
                 match event.what {
                     What::Known { write } if write == id && self.get(writes, id, place).is_some() => has = true,
-                    What::Forgot { write, .. } if write == id && self.get(writes, id, place).is_some() => has = false,
+                    What::Forgot { write, promised } if write == id => {
+                        let Some(write) = self.get(writes, id, place) else { continue };
+                        let is_early = self.answered(write.op).is_some_and(|answered| answered < place);
+                        has &= !promised && node == id.node && is_early;
+                    }
                     What::Down { disk: Disk::Lost } => has = false,
                     _ => {}
                 }
@@ -377,7 +387,8 @@ impl Twin<'_> {
         if self.0.header.overwrites == Overwrites::Held {
             return self.seen_where_held(writes, first, then);
         }
-        let covers = |id: WriteId| id.origin() == first.id.origin() && given(first.id) <= given(id);
+        let covers =
+            |id: WriteId| id == first.id || id.origin() == first.id.origin() && given(first.id) < given(id);
         if covers(then.id) {
             return true;
         }
@@ -506,8 +517,12 @@ impl Twin<'_> {
             let mut ops = vec![write.op];
             match event.what {
                 What::Wrote { op, .. } => {
+                    let undone = |name: WriteId| {
+                        let forgets = What::Forgot { write: name, promised: false };
+                        is_undone(name) && self.0.events[..place].iter().any(|event| event.what == forgets)
+                    };
                     let is_second = self.0.events[..place].iter().any(|other| match other.what {
-                        What::Wrote { op: of, write } => of == op || write == id,
+                        What::Wrote { op: of, write } => write == id || (of == op && !undone(write)),
                         _ => false,
                     });
                     breaches += usize::from(is_second);
