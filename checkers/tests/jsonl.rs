@@ -2,7 +2,7 @@
 
 use kvsim_checkers::trace::jsonl::{ReadError, read, write_event, write_header};
 use kvsim_checkers::trace::{
-    Action, Event, FaultName, GaugeName, Header, Invalid, Level, Levels, LostBy, Overwrites, Recording, What, WriteId,
+    Action, Disk, Event, FaultName, GaugeName, Header, Invalid, Level, Levels, LostBy, Overwrites, Recording, What, WriteId,
 };
 use proptest::prelude::*;
 
@@ -90,6 +90,11 @@ fn any_what() -> impl Strategy<Value = What> {
         any_write().prop_map(|write| What::Known { write }),
         (level(), any_write()).prop_map(|(level, write)| What::Visible { levels: Levels::only(level), write }),
         (level(), any_write()).prop_map(|(level, write)| What::Hidden { levels: Levels::only(level), write }),
+        prop_oneof![Just(Disk::Kept), Just(Disk::TailLost), Just(Disk::Lost)].prop_map(|disk| What::Down { disk }),
+        small(2).prop_map(|incarnation| What::Up { incarnation }),
+        (any_write(), any::<bool>()).prop_map(|(write, promised)| What::Forgot { write, promised }),
+        prop_oneof![Just(What::Paused), Just(What::Resumed)],
+        small(5).prop_map(|op| What::Reached { op: op.into() }),
         small(1).prop_map(|fault| What::FaultOn { fault }),
         small(1).prop_map(|fault| What::FaultOff { fault }),
         Just(What::Settling),

@@ -17,6 +17,8 @@ pub(super) struct Write {
     pub(super) invoked: usize,
     /// Place of the event that named it.
     pub(super) wrote: usize,
+    /// How often its node had been down before: what a replica knows grows within such a life only.
+    pub(super) life: u32,
     pub(super) acknowledged: bool,
     /// Reads never return a delete.
     pub(super) delete: bool,
@@ -85,6 +87,7 @@ impl<'a> History<'a> {
     fn collect_writes(&mut self) {
         let mut last_reads: FxHashMap<(u32, u32), u32> = FxHashMap::default();
         let mut contexts: FxHashMap<u32, u32> = FxHashMap::default();
+        let mut lives = vec![0; usize::from(self.header().nodes)];
         let mut heard_of: FxHashSet<WriteId> = FxHashSet::default();
         for (place, event) in self.recording.events.iter().enumerate() {
             match event.what {
@@ -111,6 +114,7 @@ impl<'a> History<'a> {
                         key: operation.key,
                         invoked: operation.invoked,
                         wrote: place,
+                        life: lives[usize::from(id.node)],
                         acknowledged: operation.answered().is_some(),
                         delete: operation.action == Action::Delete,
                         context: contexts.get(&op).copied(),
@@ -118,6 +122,7 @@ impl<'a> History<'a> {
                         namesake,
                     });
                 }
+                What::Down { .. } => lives[usize::from(event.node)] += 1,
                 What::Known { write } if write.node != event.node => {
                     heard_of.insert(write);
                 }

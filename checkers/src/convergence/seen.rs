@@ -107,11 +107,11 @@ pub(super) struct Covers<'a, 'b> {
     /// By node, key and origin: the first counter that nothing known covers, and the write that covers the one
     /// before. Only for stores that overwrite what was read.
     read: FxHashMap<(Node, u32, u32), (u64, u32)>,
-    /// By node, key and the node that took the write in: the last write that is known. Only for stores that
-    /// overwrite what is held.
-    held: FxHashMap<(Node, u32, Node), u32>,
-    /// The nodes that took in writes of each key, in order.
-    origins: FxHashMap<u32, Vec<Node>>,
+    /// By node, key and the node that took the write in, in one of its lives: the last write that is known. Only for
+    /// stores that overwrite what is held.
+    held: FxHashMap<(Node, u32, (Node, u32)), u32>,
+    /// The nodes in their lives that took in writes of each key, in order.
+    origins: FxHashMap<u32, Vec<(Node, u32)>>,
 }
 
 impl<'a, 'b> Covers<'a, 'b> {
@@ -152,15 +152,17 @@ impl<'a, 'b> Covers<'a, 'b> {
         let history = self.history;
         for known in known_at_end(history) {
             let write = history.write(known.write);
-            let last = self.held.entry((known.node, write.key, write.id.node)).or_insert(known.write);
+            let origin = (write.id.node, write.life);
+            let last = self.held.entry((known.node, write.key, origin)).or_insert(known.write);
             if history.write(*last).wrote < write.wrote {
                 *last = known.write;
             }
         }
         for write in &history.writes {
             let origins = self.origins.entry(write.key).or_default();
-            if let Err(place) = origins.binary_search(&write.id.node) {
-                origins.insert(place, write.id.node);
+            let origin = (write.id.node, write.life);
+            if let Err(place) = origins.binary_search(&origin) {
+                origins.insert(place, origin);
             }
         }
     }
@@ -178,7 +180,7 @@ impl<'a, 'b> Covers<'a, 'b> {
             Overwrites::Held => self.origins.get(&key)?.iter().find_map(|origin| {
                 let last = self.held.get(&(node, key, *origin)).copied()?;
                 let wrote = history.write(last).wrote;
-                (last != write && held_since(history, *origin, write, wrote) < wrote).then_some(last)
+                (last != write && held_since(history, origin.0, write, wrote) < wrote).then_some(last)
             }),
         }
     }

@@ -365,6 +365,7 @@ impl Toy {
     fn crash(&mut self, node: Node) {
         (self.node, self.cause) = (node, 0);
         let disk = [Disk::Kept, Disk::Kept, Disk::TailLost, Disk::Lost][self.chance.below(4)];
+        let own = self.replicas[usize::from(node)].own.clone();
         let unsaid = if disk != Disk::Lost && self.chance.one_in(2) { self.unsaid_write(node) } else { None };
         (self.node, self.cause) = (node, 0);
         self.cause = self.push(What::Down { disk });
@@ -372,10 +373,10 @@ impl Toy {
         let replica = &mut self.replicas[usize::from(node)];
         replica.is_down = true;
         replica.shown.clear();
-        if let Some((id, key)) = unsaid {
+        if let Some(id) = unsaid {
             forgotten.push((id, false));
             replica.counter -= 1;
-            replica.own.get_mut(&key).expect("its own write").remove(&id);
+            replica.own = own;
         }
         match disk {
             Disk::Kept => {}
@@ -394,8 +395,8 @@ impl Toy {
         }
     }
 
-    /// A write that is taken in and neither sent on nor answered; its name and key.
-    fn unsaid_write(&mut self, node: Node) -> Option<(WriteId, u32)> {
+    /// A write that is taken in and neither sent on nor answered.
+    fn unsaid_write(&mut self, node: Node) -> Option<WriteId> {
         let header = &self.recording.header;
         let (key, op) = (self.chance.below(header.keys.len()) as u32, 1_000 + self.recording.events.len() as u32);
         if !header.holds(node, key) {
@@ -410,7 +411,7 @@ impl Toy {
         self.write(op, session, key, node, false, context);
         self.pending.truncate(under_way);
         let replica = &self.replicas[usize::from(node)];
-        Some((WriteId { node, incarnation: 1 + replica.lost_disks, counter: replica.counter }, key))
+        Some(WriteId { node, incarnation: 1 + replica.lost_disks, counter: replica.counter })
     }
 
     /// A node that is down starts, announces what it has, and is sent what others have.
