@@ -244,6 +244,7 @@ fn a_wrong_event_is_refused_with_its_line() {
             r#"{"n":2,"at":5,"node":0,"holds":{"level":"eventual","key":2,"write":[0,1,1]}}"#,
             "line 3: there is no key 2: the header knows 2, counted from 0",
         ),
+        (r#"{"n":2,"at":5,"node":0,"up":{"incarnation":1}}"#, "line 3: n0 is up already, or its lives"),
         (&good.replace("\"n\":1", "\"n\":2"), "line 3: operation 1 is invoked a second time"),
         (
             &good.replace("\"n\":1", "\"n\":2").replace("\"op\":1,\"session\":0", "\"op\":2,\"session\":2"),
@@ -254,6 +255,9 @@ fn a_wrong_event_is_refused_with_its_line() {
         let error = error_of(&format!("{good}\n{line}\n")).to_string();
         assert!(error.starts_with(expected), "{line}\n{error}");
     }
+    let down = r#"{"n":2,"at":5,"node":0,"down":{"disk":"kept"}}"#;
+    let fires = r#"{"n":3,"at":5,"node":0,"timer-fired":null}"#;
+    assert_eq!(error_of(&format!("{good}\n{down}\n{fires}\n")).to_string(), "line 4: n0 is down and cannot do this");
     let ended = r#"{"n":2,"at":5,"node":0,"answered":{"op":1}}"#;
     let again = ended.replace("\"n\":2", "\"n\":3");
     assert_eq!(error_of(&format!("{good}\n{ended}\n{again}\n")).to_string(), "line 4: operation 1 has already ended");
