@@ -2,7 +2,8 @@
 
 use kvsim_checkers::trace::jsonl::{ReadError, read, write_event, write_header};
 use kvsim_checkers::trace::{
-    Action, Disk, Event, FaultName, GaugeName, Header, Invalid, Level, Levels, LostBy, Overwrites, Recording, What, WriteId,
+    Action, Disk, Event, FaultName, GaugeName, Header, Invalid, Level, Levels, LostBy, Overwrites, Recording, What,
+    WriteId,
 };
 use proptest::prelude::*;
 

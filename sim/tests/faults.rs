@@ -169,8 +169,10 @@ fn nodes_join_and_leave() {
 fn each_lost_disk_is_a_new_incarnation() {
     let mut scenario = lww();
     let when = When::At { times_ns: vec![500 * MS, 1_500 * MS], for_ns: Some(200 * MS) };
-    scenario.faults =
-        vec![fault(FaultSpec::Nodes { when, nodes: vec![2], fault: crash(DiskLoss::Lost) }), once(&[2], 2_500, 9, crash(DiskLoss::Kept))];
+    scenario.faults = vec![
+        fault(FaultSpec::Nodes { when, nodes: vec![2], fault: crash(DiskLoss::Lost) }),
+        once(&[2], 2_500, 9, crash(DiskLoss::Kept)),
+    ];
     let (recording, _) = reports(&scenario, 1);
     let lives = recording.events.iter().filter_map(|event| match event.what {
         What::Up { incarnation } => Some(incarnation),
@@ -208,7 +210,10 @@ fn a_paused_node_takes_up_what_waited_in_order() {
     let (paused, resumed) = (at(What::Paused), at(What::Resumed));
     let of_node = || recording.events.iter().filter(|event| event.node == 1);
     let acts = |event: &&Event| {
-        !matches!(event.what, What::Invoked { .. } | What::TimedOut { .. } | What::Lost { .. } | What::Duplicated { .. })
+        !matches!(
+            event.what,
+            What::Invoked { .. } | What::TimedOut { .. } | What::Lost { .. } | What::Duplicated { .. }
+        )
     };
     assert_eq!(of_node().filter(acts).filter(|event| (paused + 1..resumed).contains(&event.number)).count(), 0);
     let flushed: Vec<&Event> = of_node().filter(|event| event.number > resumed && event.at_ns == 1_500 * MS).collect();

@@ -181,9 +181,9 @@ impl Twin<'_> {
     }
 
     fn is_up_at_end(&self, node: Node) -> bool {
-        let last = self.events().filter(|(_, event)| {
-            event.node == node && matches!(event.what, What::Down { .. } | What::Up { .. })
-        });
+        let last = self
+            .events()
+            .filter(|(_, event)| event.node == node && matches!(event.what, What::Down { .. } | What::Up { .. }));
         last.last().is_none_or(|(_, event)| matches!(event.what, What::Up { .. }))
     }
 
@@ -269,10 +269,8 @@ impl Twin<'_> {
                     continue;
                 }
                 let last = *places.last().expect("steps are not empty");
-                let known_now = |write: &&Write| {
-                    write.request.key == key
-                        && self.known_in(&writes, node, write.id, last).is_some()
-                };
+                let known_now =
+                    |write: &&Write| write.request.key == key && self.known_in(&writes, node, write.id, last).is_some();
                 let known = writes.iter().filter(known_now).map(|write| write.id).collect();
                 let shown = self.shown(&writes, Level::Eventual, node, key, last);
                 if let Some((_, before)) = moments.iter().find(|moment| moment.0 == known && moment.1 != shown) {
@@ -387,8 +385,7 @@ impl Twin<'_> {
         if self.0.header.overwrites == Overwrites::Held {
             return self.seen_where_held(writes, first, then);
         }
-        let covers =
-            |id: WriteId| id == first.id || id.origin() == first.id.origin() && given(first.id) < given(id);
+        let covers = |id: WriteId| id == first.id || id.origin() == first.id.origin() && given(first.id) < given(id);
         if covers(then.id) {
             return true;
         }
