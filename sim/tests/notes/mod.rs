@@ -72,7 +72,7 @@ impl Replica for Notes {
                 env.arm((), 100 * MS);
                 self.rounds += 1;
                 // Bit 63 tells rounds from values.
-                let id = 1 << 63 | env.now_ns << 10 | self.rounds % 1_024;
+                let id = 1 << 63 | env.now_ns << 10 | (self.rounds % 1_024);
                 env.broadcast((id, self.notes.iter().map(|(key, note)| (*key, *note)).collect()));
             }
             Input::Members => {}
