@@ -101,10 +101,8 @@ impl<'a> Operations<'a> {
                         operation.returned.push(write);
                     }
                 }
-                // Nobody has heard of it: the replica gives the name again.
-                What::Forgot { write, promised: false } if write.node == event.node => {
-                    all.by_write.remove(&write);
-                }
+                // Nobody has heard of it: the replica gives the name again, and takes the request in again if it comes again.
+                What::Forgot { write, promised: false } if write.node == event.node => all.undo(write),
                 What::Answered { op } => all.end(op, Outcome::Answered(place)),
                 What::Refused { op } => all.end(op, Outcome::Refused(place)),
                 What::TimedOut { op } => all.end(op, Outcome::TimedOut(place)),
@@ -116,6 +114,15 @@ impl<'a> Operations<'a> {
 
     fn get_mut(&mut self, number: u32) -> Option<&mut Operation> {
         self.by_number.get(&number).map(|index| &mut self.list[*index])
+    }
+
+    fn undo(&mut self, write: WriteId) {
+        if let Some(index) = self.by_write.get(&write).copied()
+            && self.list[index].answered().is_none()
+        {
+            self.by_write.remove(&write);
+            self.list[index].write = None;
+        }
     }
 
     fn end(&mut self, number: u32, outcome: Outcome) {

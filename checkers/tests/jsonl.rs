@@ -2,7 +2,8 @@
 
 use kvsim_checkers::trace::jsonl::{ReadError, read, write_event, write_header};
 use kvsim_checkers::trace::{
-    Action, Event, FaultName, GaugeName, Header, Invalid, Level, Levels, LostBy, Overwrites, Recording, What, WriteId,
+    Action, Disk, Event, FaultName, GaugeName, Header, Invalid, Level, Levels, LostBy, Overwrites, Recording, What,
+    WriteId,
 };
 use proptest::prelude::*;
 
@@ -90,6 +91,11 @@ fn any_what() -> impl Strategy<Value = What> {
         any_write().prop_map(|write| What::Known { write }),
         (level(), any_write()).prop_map(|(level, write)| What::Visible { levels: Levels::only(level), write }),
         (level(), any_write()).prop_map(|(level, write)| What::Hidden { levels: Levels::only(level), write }),
+        prop_oneof![Just(Disk::Kept), Just(Disk::TailLost), Just(Disk::Lost)].prop_map(|disk| What::Down { disk }),
+        small(2).prop_map(|incarnation| What::Up { incarnation }),
+        (any_write(), any::<bool>()).prop_map(|(write, promised)| What::Forgot { write, promised }),
+        prop_oneof![Just(What::Paused), Just(What::Resumed)],
+        small(5).prop_map(|op| What::Reached { op: op.into() }),
         small(1).prop_map(|fault| What::FaultOn { fault }),
         small(1).prop_map(|fault| What::FaultOff { fault }),
         Just(What::Settling),
@@ -239,6 +245,7 @@ fn a_wrong_event_is_refused_with_its_line() {
             r#"{"n":2,"at":5,"node":0,"holds":{"level":"eventual","key":2,"write":[0,1,1]}}"#,
             "line 3: there is no key 2: the header knows 2, counted from 0",
         ),
+        (r#"{"n":2,"at":5,"node":0,"up":{"incarnation":1}}"#, "line 3: n0 is up already, or its lives"),
         (&good.replace("\"n\":1", "\"n\":2"), "line 3: operation 1 is invoked a second time"),
         (
             &good.replace("\"n\":1", "\"n\":2").replace("\"op\":1,\"session\":0", "\"op\":2,\"session\":2"),
@@ -249,6 +256,9 @@ fn a_wrong_event_is_refused_with_its_line() {
         let error = error_of(&format!("{good}\n{line}\n")).to_string();
         assert!(error.starts_with(expected), "{line}\n{error}");
     }
+    let down = r#"{"n":2,"at":5,"node":0,"down":{"disk":"kept"}}"#;
+    let fires = r#"{"n":3,"at":5,"node":0,"timer-fired":null}"#;
+    assert_eq!(error_of(&format!("{good}\n{down}\n{fires}\n")).to_string(), "line 4: n0 is down and cannot do this");
     let ended = r#"{"n":2,"at":5,"node":0,"answered":{"op":1}}"#;
     let again = ended.replace("\"n\":2", "\"n\":3");
     assert_eq!(error_of(&format!("{good}\n{ended}\n{again}\n")).to_string(), "line 4: operation 1 has already ended");

@@ -54,6 +54,8 @@ pub(super) struct Announced {
     /// What was announced when a replica got to see a read, and the number of that event: on a slow disk it gives its
     /// answer later.
     asked: FxHashMap<u32, (Digest, u64)>,
+    /// The write of each operation so far.
+    named: FxHashMap<u32, u32>,
 }
 
 impl Announced {
@@ -88,9 +90,12 @@ impl Announced {
         let node = event.node;
         match event.what {
             What::Wrote { op, .. } => {
-                let named = history.operations.get(op).and_then(|operation| operation.write);
-                if named != Some(id) || history.write(write).wrote != place {
+                let before = self.named.get(&op).map(|before| history.write(*before).undone);
+                let is_named = before.is_some_and(|undone| undone.is_none_or(|undone| undone > place));
+                if is_named || history.write(write).wrote != place {
                     self.breach(place, Kind::NamedAgain);
+                } else {
+                    self.named.insert(op, write);
                 }
             }
             What::Known { .. } if history.known_since(node, write, place) != Some(place) => {

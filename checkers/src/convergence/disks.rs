@@ -28,8 +28,11 @@ pub(super) fn gone(history: &History<'_>) -> Vec<bool> {
                     disks.add(node, write);
                 }
             }
-            What::Forgot { write, .. } => {
-                if let Some(write) = history.number(write, place) {
+            What::Forgot { write: id, promised } => {
+                let Some(write) = history.number(id, place) else { continue };
+                // Whoever acknowledges a write before his own disk has it is not excused by that.
+                let answered = history.operation(write).answered();
+                if promised || id.node != node || answered.is_none_or(|answered| answered > place) {
                     disks.remove(node, write);
                 }
             }

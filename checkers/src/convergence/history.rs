@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::operations::{Operation, Operations, listed, name};
 use crate::trace::{Action, Event, Header, Level, Node, Recording, What, WriteId};
@@ -17,6 +17,8 @@ pub(super) struct Write {
     pub(super) invoked: usize,
     /// Place of the event that named it.
     pub(super) wrote: usize,
+    /// How often its node had been down before: what a replica knows grows within such a life only.
+    pub(super) life: u32,
     pub(super) acknowledged: bool,
     /// Reads never return a delete.
     pub(super) delete: bool,
@@ -85,6 +87,8 @@ impl<'a> History<'a> {
     fn collect_writes(&mut self) {
         let mut last_reads: FxHashMap<(u32, u32), u32> = FxHashMap::default();
         let mut contexts: FxHashMap<u32, u32> = FxHashMap::default();
+        let mut lives = vec![0; usize::from(self.header().nodes)];
+        let mut heard_of: FxHashSet<WriteId> = FxHashSet::default();
         for (place, event) in self.recording.events.iter().enumerate() {
             match event.what {
                 What::Invoked { op, session, action: Action::Write | Action::Delete, key, context: true, .. } => {
@@ -110,6 +114,7 @@ impl<'a> History<'a> {
                         key: operation.key,
                         invoked: operation.invoked,
                         wrote: place,
+                        life: lives[usize::from(id.node)],
                         acknowledged: operation.answered().is_some(),
                         delete: operation.action == Action::Delete,
                         context: contexts.get(&op).copied(),
@@ -117,9 +122,16 @@ impl<'a> History<'a> {
                         namesake,
                     });
                 }
-                What::Forgot { write: id, promised: false } if id.node == event.node => {
-                    if let Some(number) = self.numbers.get(&id) {
-                        self.writes[*number as usize].undone.get_or_insert(place);
+                What::Down { .. } => lives[usize::from(event.node)] += 1,
+                What::Known { write } if write.node != event.node => {
+                    heard_of.insert(write);
+                }
+                What::Forgot { write: id, promised: false } if id.node == event.node && !heard_of.contains(&id) => {
+                    let Some(number) = self.numbers.get(&id) else { continue };
+                    let write = &mut self.writes[*number as usize];
+                    let answered = self.operations.get(write.op).and_then(Operation::answered);
+                    if answered.is_none_or(|answered| answered > place) {
+                        write.undone.get_or_insert(place);
                     }
                 }
                 _ => {}
@@ -160,7 +172,8 @@ impl<'a> History<'a> {
         for (place, event) in self.recording.events.iter().enumerate() {
             let What::Holds { level: Level::Eventual, key, write } = event.what else { continue };
             let Some(write) = self.number(write, place) else { continue };
-            if self.write(write).key == key && self.header().holds(event.node, key) {
+            let is_holder = self.header().holds(event.node, key) && !self.down.contains(&event.node);
+            if self.write(write).key == key && is_holder {
                 self.held.push(Held { key, node: event.node, write, place });
             }
         }

@@ -53,7 +53,7 @@ pub fn check(recording: &Recording) -> Report {
     list.part(dead::CODE, &dead, |breach| breach.tell(&history));
     list.part(announced::CODE, &announced.breaches, |breach| breach.tell(&history));
 
-    let acknowledged = history.writes.iter().filter(|write| write.acknowledged).count();
+    let acknowledged = history.writes.iter().filter(|write| write.acknowledged && write.undone.is_none()).count();
     let comparisons =
         format!("{} states and {} reads and snapshots compared", agreement.comparisons, announced.comparisons);
     let (verdict, note) = if !list.findings.is_empty() {

@@ -12,7 +12,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::history::History;
+use super::history::{History, Known};
 use crate::trace::{Action, Node, Overwrites};
 
 /// For each write, whether another write had seen it, generously judged.
@@ -96,17 +96,22 @@ fn held_since(history: &History<'_>, node: Node, write: u32, place: usize) -> us
     if own.id.node == node { known.max(own.wrote) } else { known }
 }
 
+/// What replicas know at the end. Of an undone write nothing does.
+fn known_at_end<'b>(history: &'b History<'_>) -> impl Iterator<Item = &'b Known> {
+    history.known.iter().filter(|known| known.until == usize::MAX && history.write(known.write).undone.is_none())
+}
+
 /// What replicas know at the end to be overwritten, strictly judged.
 pub(super) struct Covers<'a, 'b> {
     history: &'b History<'a>,
     /// By node, key and origin: the first counter that nothing known covers, and the write that covers the one
     /// before. Only for stores that overwrite what was read.
     read: FxHashMap<(Node, u32, u32), (u64, u32)>,
-    /// By node, key and the node that took the write in: the last write that is known. Only for stores that
-    /// overwrite what is held.
-    held: FxHashMap<(Node, u32, Node), u32>,
-    /// The nodes that took in writes of each key, in order.
-    origins: FxHashMap<u32, Vec<Node>>,
+    /// By node, key and the node that took the write in, in one of its lives: the last write that is known. Only for
+    /// stores that overwrite what is held.
+    held: FxHashMap<(Node, u32, (Node, u32)), u32>,
+    /// The nodes in their lives that took in writes of each key, in order.
+    origins: FxHashMap<u32, Vec<(Node, u32)>>,
 }
 
 impl<'a, 'b> Covers<'a, 'b> {
@@ -124,7 +129,7 @@ impl<'a, 'b> Covers<'a, 'b> {
         let history = self.history;
         // Several writes may hand back the context of one read: it is unpacked once per node.
         let mut unpacked = FxHashSet::default();
-        for known in history.known.iter().filter(|known| known.until == usize::MAX) {
+        for known in known_at_end(history) {
             let write = history.write(known.write);
             self.cover(known.node, write.key, write.id.origin(), write.id.counter, known.write);
             let Some(read) = write.context.filter(|read| unpacked.insert((known.node, *read))) else { continue };
@@ -145,17 +150,19 @@ impl<'a, 'b> Covers<'a, 'b> {
 
     fn collect_held(&mut self) {
         let history = self.history;
-        for known in history.known.iter().filter(|known| known.until == usize::MAX) {
+        for known in known_at_end(history) {
             let write = history.write(known.write);
-            let last = self.held.entry((known.node, write.key, write.id.node)).or_insert(known.write);
+            let origin = (write.id.node, write.life);
+            let last = self.held.entry((known.node, write.key, origin)).or_insert(known.write);
             if history.write(*last).wrote < write.wrote {
                 *last = known.write;
             }
         }
         for write in &history.writes {
             let origins = self.origins.entry(write.key).or_default();
-            if let Err(place) = origins.binary_search(&write.id.node) {
-                origins.insert(place, write.id.node);
+            let origin = (write.id.node, write.life);
+            if let Err(place) = origins.binary_search(&origin) {
+                origins.insert(place, origin);
             }
         }
     }
@@ -173,7 +180,7 @@ impl<'a, 'b> Covers<'a, 'b> {
             Overwrites::Held => self.origins.get(&key)?.iter().find_map(|origin| {
                 let last = self.held.get(&(node, key, *origin)).copied()?;
                 let wrote = history.write(last).wrote;
-                (last != write && held_since(history, *origin, write, wrote) < wrote).then_some(last)
+                (last != write && held_since(history, origin.0, write, wrote) < wrote).then_some(last)
             }),
         }
     }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_checkers::trace::{
-    Action, Event, FaultName, Header, Level, Levels, LostBy, Node, Overwrites, Recording, What, WriteId,
+    Action, Disk, Event, FaultName, Header, Level, Levels, LostBy, Node, Overwrites, Recording, What, WriteId,
 };
 
 /// A source of chance: SplitMix64.
@@ -39,6 +39,8 @@ pub enum Defect {
     DropsWriteHere,
     /// Reads return less than is announced.
     ReadsLess,
+    /// A replica that starts again forgets something that its disk has.
+    ForgetsDisk,
 }
 
 #[derive(Clone)]
@@ -50,6 +52,9 @@ struct Known {
 
 #[derive(Clone, Default)]
 struct Replica {
+    is_down: bool,
+    /// Lives before the present one.
+    lost_disks: u16,
     counter: u64,
     /// By key, for the context of later writes of this origin.
     own: BTreeMap<u32, BTreeSet<WriteId>>,
@@ -112,7 +117,11 @@ pub fn run(seed: u64, defect: Option<Defect>, settles: bool) -> Recording {
         node: 0,
         cause: 0,
     };
+    let crashes = defect == Some(Defect::ForgetsDisk) || toy.chance.one_in(3);
     for op in 0..4 + toy.chance.below(6) as u32 {
+        if crashes && toy.chance.one_in(3) {
+            toy.crash_or_start();
+        }
         toy.operation(op);
         while toy.chance.one_in(2) && !toy.pending.is_empty() {
             toy.deliver();
@@ -121,6 +130,17 @@ pub fn run(seed: u64, defect: Option<Defect>, settles: bool) -> Recording {
     if settles {
         (toy.node, toy.cause) = (0, 0);
         toy.recording.header.settling_from_ns = Some(toy.push(What::Settling) * 1_000);
+        for node in 0..nodes {
+            if !toy.chance.one_in(4) {
+                toy.start(node);
+            }
+        }
+        while !toy.pending.is_empty() {
+            toy.deliver();
+        }
+        if crashes && defect != Some(Defect::LosesUpdate) {
+            toy.exchange();
+        }
         while !toy.pending.is_empty() {
             toy.deliver();
         }
@@ -150,6 +170,15 @@ impl Toy {
         (self.node, self.cause) = (node, 0);
         let invoked = self.push(What::Invoked { op, session, action, key, value, level: Level::Eventual, context });
         self.cause = invoked;
+        let is_there = |node: &Node| !self.replicas[usize::from(*node)].is_down;
+        if !is_there(&node) || !self.recording.header.holders(key).iter().any(is_there) {
+            self.push(What::TimedOut { op });
+            return;
+        }
+        if self.chance.one_in(5) {
+            self.cause = self.push(What::Reached { op });
+        }
+        let invoked = self.cause;
         if self.chance.one_in(12) {
             self.push(What::Refused { op });
             return;
@@ -178,7 +207,8 @@ impl Toy {
     }
 
     fn server(&mut self, node: Node, key: u32) -> Node {
-        let holders = self.recording.header.holders(key);
+        let mut holders = self.recording.header.holders(key);
+        holders.retain(|node| !self.replicas[usize::from(*node)].is_down);
         if holders.contains(&node) { node } else { holders[self.chance.below(holders.len())] }
     }
 
@@ -194,7 +224,8 @@ impl Toy {
             for other in self.recording.header.holders(key) {
                 returned.extend(self.replicas[usize::from(other)].visible(key));
             }
-            let all: Vec<&Known> = self.replicas.iter().flat_map(|replica| replica.received.values()).collect();
+            let up = self.replicas.iter().filter(|replica| !replica.is_down);
+            let all: Vec<&Known> = up.flat_map(|replica| replica.received.values()).collect();
             returned.retain(|write| !all.iter().any(|known| known.seen.contains(write)));
         }
         if self.defect == Some(Defect::ReadsLess) && self.chance.one_in(2) {
@@ -216,7 +247,7 @@ impl Toy {
         self.node = node;
         let replica = &mut self.replicas[usize::from(node)];
         replica.counter += 1;
-        let id = WriteId { node, incarnation: 1, counter: replica.counter };
+        let id = WriteId { node, incarnation: 1 + replica.lost_disks, counter: replica.counter };
         let mut seen = BTreeSet::new();
         match self.recording.header.overwrites {
             Overwrites::Read => {
@@ -267,6 +298,9 @@ impl Toy {
     fn deliver(&mut self) {
         let chosen = self.chance.below(self.pending.len());
         let (id, known, node, sent) = self.pending.swap_remove(chosen);
+        if self.replicas[usize::from(node)].is_down {
+            return;
+        }
         (self.node, self.cause) = (node, sent);
         let value = match self.recording.events[sent as usize - 1].what {
             What::Sent { id, .. } => id,
@@ -322,6 +356,108 @@ impl Toy {
         said
     }
 
+    fn crash_or_start(&mut self) {
+        let node = self.chance.below(self.replicas.len()) as Node;
+        if self.replicas[usize::from(node)].is_down { self.start(node) } else { self.crash(node) }
+    }
+
+    /// A node goes down. What it just took in may have left no trace; its disk may be lost, or have lied.
+    fn crash(&mut self, node: Node) {
+        (self.node, self.cause) = (node, 0);
+        let disk = [Disk::Kept, Disk::Kept, Disk::TailLost, Disk::Lost][self.chance.below(4)];
+        let own = self.replicas[usize::from(node)].own.clone();
+        let unsaid = if disk != Disk::Lost && self.chance.one_in(2) { self.unsaid_write(node) } else { None };
+        (self.node, self.cause) = (node, 0);
+        self.cause = self.push(What::Down { disk });
+        let mut forgotten = Vec::new();
+        let replica = &mut self.replicas[usize::from(node)];
+        replica.is_down = true;
+        replica.shown.clear();
+        if let Some(id) = unsaid {
+            forgotten.push((id, false));
+            replica.counter -= 1;
+            replica.own = own;
+        }
+        match disk {
+            Disk::Kept => {}
+            Disk::TailLost => {
+                let last = replica.announced.iter().rev().copied().filter(|id| id.node != node).take(2);
+                forgotten.extend(last.map(|id| (id, true)).collect::<Vec<_>>());
+            }
+            Disk::Lost => {
+                *replica = Replica { is_down: true, lost_disks: replica.lost_disks + 1, ..Replica::default() };
+            }
+        }
+        for (id, promised) in forgotten {
+            self.push(What::Forgot { write: id, promised });
+            let replica = &mut self.replicas[usize::from(node)];
+            replica.received.remove(&id);
+        }
+    }
+
+    /// A write that is taken in and neither sent on nor answered.
+    fn unsaid_write(&mut self, node: Node) -> Option<WriteId> {
+        let header = &self.recording.header;
+        let (key, op) = (self.chance.below(header.keys.len()) as u32, 1_000 + self.recording.events.len() as u32);
+        if !header.holds(node, key) {
+            return None;
+        }
+        let session = self.chance.below(header.sessions.len()) as u32;
+        let (action, value) = (Action::Write, u64::from(op));
+        let context = self.chance.one_in(2);
+        let level = Level::Eventual;
+        self.cause = self.push(What::Invoked { op, session, action, key, value, level, context });
+        let under_way = self.pending.len();
+        self.write(op, session, key, node, false, context);
+        self.pending.truncate(under_way);
+        let replica = &self.replicas[usize::from(node)];
+        Some(WriteId { node, incarnation: 1 + replica.lost_disks, counter: replica.counter })
+    }
+
+    /// A node that is down starts, announces what it has, and is sent what others have.
+    fn start(&mut self, node: Node) {
+        if !self.replicas[usize::from(node)].is_down {
+            return;
+        }
+        (self.node, self.cause) = (node, 0);
+        let incarnation = 1 + self.replicas[usize::from(node)].lost_disks;
+        self.cause = self.push(What::Up { incarnation });
+        if self.defect == Some(Defect::ForgetsDisk) {
+            let replica = &mut self.replicas[usize::from(node)];
+            replica.received.pop_first();
+        }
+        let knows_seen = self.knows_seen;
+        let replica = &mut self.replicas[usize::from(node)];
+        replica.is_down = false;
+        replica.shown.clear();
+        replica.announced = replica.received.keys().copied().collect();
+        if knows_seen {
+            replica.announced.extend(replica.received.values().flat_map(|known| &known.seen).copied());
+        }
+        let mut said: Vec<What> = replica.announced.iter().map(|write| What::Known { write: *write }).collect();
+        said.extend(self.refresh(node));
+        said.into_iter().for_each(|what| {
+            self.push(what);
+        });
+    }
+
+    /// Every node that is up is sent what others have. A forgetful store keeps it to itself.
+    fn exchange(&mut self) {
+        let nodes = 0..self.replicas.len();
+        for (from, to) in nodes.clone().flat_map(|from| nodes.clone().map(move |to| (from, to))) {
+            if from == to || self.replicas[from].is_down || self.defect == Some(Defect::ForgetsDisk) {
+                continue;
+            }
+            for (id, known) in self.replicas[from].received.clone() {
+                if self.recording.header.holds(to as Node, known.key) {
+                    (self.node, self.cause) = (from as Node, 0);
+                    let sent = self.push(What::Sent { kind: 0, id: 0, bytes: 8, copies: 1 });
+                    self.pending.push((id, known, to as Node, sent));
+                }
+            }
+        }
+    }
+
     /// The defects that drop what was just acknowledged.
     fn drop_something(&mut self) {
         let everywhere = match self.defect {
@@ -333,6 +469,9 @@ impl Toy {
         let Some(write) = shown.last().copied().filter(|_| self.dropped.is_empty()) else { return };
         self.dropped.insert(((!everywhere).then_some(self.node), write));
         for node in 0..self.recording.header.nodes {
+            if self.replicas[usize::from(node)].is_down {
+                continue;
+            }
             (self.node, self.cause) = (node, self.recording.events.len() as u64);
             let said = self.refresh(node);
             said.into_iter().for_each(|what| {
@@ -345,6 +484,9 @@ impl Toy {
         self.cause = 0;
         for node in 0..self.recording.header.nodes {
             self.node = node;
+            if self.replicas[usize::from(node)].is_down {
+                continue;
+            }
             for write in self.replicas[usize::from(node)].shown.clone() {
                 let key = self.replicas[usize::from(node)].received[&write].key;
                 self.push(What::Holds { level: Level::Eventual, key, write });
@@ -357,6 +499,17 @@ impl Replica {
     fn visible(&self, key: u32) -> BTreeSet<WriteId> {
         self.shown.iter().filter(|write| self.received[write].key == key).copied().collect()
     }
+}
+
+/// True when a replica has forgotten a write and then names another one so.
+pub fn gives_names_again(recording: &Recording) -> bool {
+    recording.events.iter().enumerate().any(|(place, event)| match event.what {
+        What::Forgot { write: forgotten, promised: false } => {
+            let names = |event: &Event| matches!(event.what, What::Wrote { write, .. } if write == forgotten);
+            recording.events[place..].iter().any(names)
+        }
+        _ => false,
+    })
 }
 
 /// Spoils one or two events of a recording at random; it may end up as no recording at all.

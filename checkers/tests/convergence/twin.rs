@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use kvsim_checkers::trace::{Action, Event, Level, Node, Overwrites, Recording, What, WriteId};
+use kvsim_checkers::trace::{Action, Disk, Event, Level, Node, Overwrites, Recording, What, WriteId};
 
 /// What the checker should report.
 #[derive(Debug)]
@@ -42,6 +42,7 @@ struct Read {
 
 /// All findings in the checker's order.
 pub fn judge(recording: &Recording) -> Vec<Expected> {
+    let recording = &with_own_names(recording);
     let twin = Twin(recording);
     let mut all = twin.agreement();
     if recording.header.settling_from_ns.is_some() {
@@ -51,6 +52,60 @@ pub fn judge(recording: &Recording) -> Vec<Expected> {
     all.extend(twin.dead());
     all.extend(twin.announced());
     all
+}
+
+/// Counters of undone writes have a mark above this bit, so that no two writes share a name rightly.
+const MARK: u32 = 40;
+
+fn is_undone(id: WriteId) -> bool {
+    id.counter >> MARK > 0
+}
+
+/// The counter that the replica gave.
+fn given(id: WriteId) -> u64 {
+    id.counter & ((1 << MARK) - 1)
+}
+
+/// The recording with a name of its own for every write whose node forgot it before anybody heard of it.
+fn with_own_names(recording: &Recording) -> Recording {
+    let mut named = recording.clone();
+    let undoings = recording.events.iter().enumerate().filter_map(|(place, event)| match event.what {
+        What::Forgot { write, promised: false } if write.node == event.node => Some((place, write)),
+        _ => None,
+    });
+    let mut since: Vec<(WriteId, usize, u64)> = Vec::new();
+    for (place, id) in undoings {
+        let (from, count) =
+            since.iter().rev().find(|(other, ..)| *other == id).map_or((0, 0), |(_, from, count)| (*from, *count));
+        let names_it = |event: &Event| matches!(event.what, What::Wrote { write, .. } if write == id);
+        let Some(name) = recording.events[from..place].iter().find(|event| names_it(event)) else { continue };
+        let has_told = recording.events[..place].iter().any(|event| match (event.what, name.what) {
+            (What::Answered { op }, What::Wrote { op: of, .. }) => op == of,
+            (What::Known { write }, _) => write == id && event.node != id.node,
+            _ => false,
+        });
+        if has_told {
+            continue;
+        }
+        // Without another write of that name, later events still mean this one.
+        let is_given_again = recording.events[place..].iter().any(names_it);
+        let until = if is_given_again { place + 1 } else { recording.events.len() };
+        for event in &mut named.events[from..until] {
+            if let What::Wrote { write, .. }
+            | What::Returned { write, .. }
+            | What::Known { write }
+            | What::Visible { write, .. }
+            | What::Hidden { write, .. }
+            | What::Forgot { write, .. }
+            | What::Holds { write, .. } = &mut event.what
+                && *write == id
+            {
+                write.counter |= (count + 1) << MARK;
+            }
+        }
+        since.push((id, place + 1, count + 1));
+    }
+    named
 }
 
 impl Twin<'_> {
@@ -109,11 +164,57 @@ impl Twin<'_> {
         writes.iter().find(|write| write.id == id && write.request.invoked < place)
     }
 
-    fn known_at(&self, writes: &[Write], node: Node, id: WriteId) -> Option<usize> {
-        let known = self.events().find(|(place, event)| {
+    /// Where `node` got to know the write in the life that it lives at `at`.
+    fn known_in(&self, writes: &[Write], node: Node, id: WriteId, at: usize) -> Option<usize> {
+        let is_down = |event: &Event| event.node == node && matches!(event.what, What::Down { .. });
+        let past = &self.0.events[..self.0.events.len().min(at + 1)];
+        let born = past.iter().rposition(is_down).map_or(0, |down| down + 1);
+        (born..past.len()).find(|place| {
+            let event = &past[*place];
             event.node == node && event.what == What::Known { write: id } && self.get(writes, id, *place).is_some()
-        });
-        known.map(|(place, _)| place)
+        })
+    }
+
+    /// Where `node` got to know the write, if it knows it at the end.
+    fn known_at(&self, writes: &[Write], node: Node, id: WriteId) -> Option<usize> {
+        self.known_in(writes, node, id, self.0.events.len())
+    }
+
+    fn is_up_at_end(&self, node: Node) -> bool {
+        let last = self
+            .events()
+            .filter(|(_, event)| event.node == node && matches!(event.what, What::Down { .. } | What::Up { .. }));
+        last.last().is_none_or(|(_, event)| matches!(event.what, What::Up { .. }))
+    }
+
+    /// The holders that are up at the end.
+    fn holders(&self, key: u32) -> Vec<Node> {
+        self.0.header.holders(key).into_iter().filter(|node| self.is_up_at_end(*node)).collect()
+    }
+
+    /// Somebody knew the write, and no disk has it at the end.
+    fn is_gone(&self, writes: &[Write], id: WriteId) -> bool {
+        let mut was_known = false;
+        let has = |node: Node| {
+            let mut has = false;
+            for (place, event) in self.events().filter(|(_, event)| event.node == node) {
+                match event.what {
+                    What::Known { write } if write == id && self.get(writes, id, place).is_some() => has = true,
+                    What::Forgot { write, promised } if write == id => {
+                        let Some(write) = self.get(writes, id, place) else { continue };
+                        let is_early = self.answered(write.op).is_some_and(|answered| answered < place);
+                        has &= !promised && node == id.node && is_early;
+                    }
+                    What::Down { disk: Disk::Lost } => has = false,
+                    _ => {}
+                }
+            }
+            has && self.is_up_at_end(node)
+        };
+        for (place, event) in self.events() {
+            was_known |= event.what == What::Known { write: id } && self.get(writes, id, place).is_some();
+        }
+        was_known && !(0..self.0.header.nodes).any(has)
     }
 
     /// What `node` shows of `key` after the event at `last`.
@@ -128,6 +229,7 @@ impl Twin<'_> {
                 What::Hidden { levels, write } if levels.contains(level) && is_asked(write) => {
                     set.remove(&write);
                 }
+                What::Down { .. } => set.clear(),
                 _ => {}
             }
         }
@@ -137,10 +239,15 @@ impl Twin<'_> {
     /// The steps: node, places of the first and last announcement.
     fn steps(&self) -> Vec<(Node, Vec<usize>)> {
         let mut steps: Vec<(Node, u64, Vec<usize>)> = Vec::new();
+        let mut is_over = true;
         for (place, event) in self.events() {
+            is_over |= matches!(event.what, What::Down { .. });
             if announcement(&event.what).is_some() {
+                let is_first = std::mem::take(&mut is_over);
                 match steps.last_mut() {
-                    Some((node, cause, places)) if (*node, *cause) == (event.node, event.cause) => places.push(place),
+                    Some((node, cause, places)) if !is_first && (*node, *cause) == (event.node, event.cause) => {
+                        places.push(place);
+                    }
                     _ => steps.push((event.node, event.cause, vec![place])),
                 }
             }
@@ -162,10 +269,8 @@ impl Twin<'_> {
                     continue;
                 }
                 let last = *places.last().expect("steps are not empty");
-                let known_now = |write: &&Write| {
-                    write.request.key == key
-                        && self.known_at(&writes, node, write.id).is_some_and(|place| place <= last)
-                };
+                let known_now =
+                    |write: &&Write| write.request.key == key && self.known_in(&writes, node, write.id, last).is_some();
                 let known = writes.iter().filter(known_now).map(|write| write.id).collect();
                 let shown = self.shown(&writes, Level::Eventual, node, key, last);
                 if let Some((_, before)) = moments.iter().find(|moment| moment.0 == known && moment.1 != shown) {
@@ -225,13 +330,13 @@ impl Twin<'_> {
         then: &Write,
         seen: &BTreeSet<(WriteId, WriteId)>,
     ) -> bool {
-        if first.id == then.id || first.request.key != then.request.key {
+        if first.id == then.id || first.request.key != then.request.key || is_undone(then.id) {
             return false;
         }
         if self.0.header.overwrites == Overwrites::Held {
             return self.seen_where_held(writes, first, then);
         }
-        if first.id.origin() == then.id.origin() && first.id.counter < then.id.counter {
+        if first.id.origin() == then.id.origin() && given(first.id) < given(then.id) {
             return true;
         }
         reads.iter().any(|read| {
@@ -239,8 +344,10 @@ impl Twin<'_> {
             if !same || read.answered > then.request.invoked {
                 return false;
             }
-            let known_at =
-                |node: Node| self.known_at(writes, node, first.id).is_some_and(|place| place < read.answered);
+            // In any life before the read was answered.
+            let known_at = |node: Node| {
+                (0..read.answered).any(|place| self.known_in(writes, node, first.id, place) == Some(place))
+            };
             let at_server = if self.0.header.placement.is_empty() {
                 known_at(read.request.node)
             } else {
@@ -263,7 +370,7 @@ impl Twin<'_> {
     }
 
     fn seen_where_held(&self, writes: &[Write], first: &Write, then: &Write) -> bool {
-        self.known_at(writes, then.id.node, first.id).is_some_and(|place| {
+        self.known_in(writes, then.id.node, first.id, then.wrote).is_some_and(|place| {
             // A replica's own write counts from its name on.
             let from = if first.id.node == then.id.node { place.max(first.wrote) } else { place };
             from < then.wrote
@@ -272,13 +379,13 @@ impl Twin<'_> {
 
     /// `first` was overwritten by `then`, in the sense that accuses.
     fn seen_strictly(&self, writes: &[Write], first: &Write, then: &Write) -> bool {
-        if first.id == then.id || first.request.key != then.request.key {
+        if first.id == then.id || first.request.key != then.request.key || is_undone(then.id) {
             return false;
         }
         if self.0.header.overwrites == Overwrites::Held {
             return self.seen_where_held(writes, first, then);
         }
-        let covers = |id: WriteId| id.origin() == first.id.origin() && first.id.counter <= id.counter;
+        let covers = |id: WriteId| id == first.id || id.origin() == first.id.origin() && given(first.id) < given(id);
         if covers(then.id) {
             return true;
         }
@@ -298,7 +405,8 @@ impl Twin<'_> {
     fn owed(&self, writes: &[Write]) -> BTreeSet<WriteId> {
         let seen = self.seen_generously(writes);
         let owed = writes.iter().filter(|write| self.answered(write.op).is_some());
-        owed.map(|write| write.id).filter(|id| !seen.iter().any(|(first, _)| first == id)).collect()
+        let owed = owed.map(|write| write.id).filter(|id| !seen.iter().any(|(first, _)| first == id));
+        owed.filter(|id| !self.is_gone(writes, *id)).collect()
     }
 
     fn settled(&self) -> Vec<Expected> {
@@ -308,7 +416,7 @@ impl Twin<'_> {
         let mut explained = BTreeSet::new();
         for write in &writes {
             let key = write.request.key;
-            let holders = header.holders(key);
+            let holders = self.holders(key);
             let is_held = holders.iter().any(|node| self.held(&writes, *node, key).contains(&write.id));
             let is_missing = holders.iter().any(|node| self.known_at(&writes, *node, write.id).is_none());
             if is_missing && (is_held || owed.contains(&write.id)) {
@@ -318,7 +426,7 @@ impl Twin<'_> {
         }
         for key in (0..header.keys.len() as u32).filter(|key| !explained.contains(key)) {
             let sets: Vec<BTreeSet<WriteId>> =
-                header.holders(key).into_iter().map(|node| self.held(&writes, node, key)).collect();
+                self.holders(key).into_iter().map(|node| self.held(&writes, node, key)).collect();
             let union: BTreeSet<WriteId> = sets.iter().flatten().copied().collect();
             let different = union.iter().filter(|id| sets.iter().any(|set| !set.contains(id)));
             let ops = self.ops(&writes, different);
@@ -334,10 +442,11 @@ impl Twin<'_> {
         let owed = self.owed(&writes);
         let is_lost = |write: &&Write| {
             let key = write.request.key;
-            let holders = self.0.header.holders(key);
+            let holders = self.holders(key);
             let is_held = |node: Node| self.held(&writes, node, key).contains(&write.id);
             let dropped = |node: Node| !is_held(node) && self.known_at(&writes, node, write.id).is_some();
             write.request.action == Action::Write
+                && !holders.is_empty()
                 && (holders.iter().any(|node| dropped(*node)) || !holders.iter().any(|node| is_held(*node)))
                 && owed.contains(&write.id)
         };
@@ -380,8 +489,10 @@ impl Twin<'_> {
                     let asked = |id: &&WriteId| self.get(&writes, **id, place).is_some();
                     let mut returned: Vec<WriteId> = read.returned.iter().filter(asked).copied().collect();
                     returned.sort_unstable();
-                    let shown = self.shown(&writes, level, node, key, invoked);
-                    let is_local = event.cause == self.0.events[invoked].number;
+                    let reached = self.0.events[..place].iter().rposition(|event| event.what == What::Reached { op });
+                    let asked = reached.unwrap_or(invoked);
+                    let shown = self.shown(&writes, level, node, key, asked);
+                    let is_local = event.cause == self.0.events[asked].number;
                     if is_local && !returned.iter().eq(&shown) {
                         report(event.at_ns, vec![op]);
                     }
@@ -403,8 +514,12 @@ impl Twin<'_> {
             let mut ops = vec![write.op];
             match event.what {
                 What::Wrote { op, .. } => {
+                    let undone = |name: WriteId| {
+                        let forgets = What::Forgot { write: name, promised: false };
+                        is_undone(name) && self.0.events[..place].iter().any(|event| event.what == forgets)
+                    };
                     let is_second = self.0.events[..place].iter().any(|other| match other.what {
-                        What::Wrote { op: of, write } => of == op || write == id,
+                        What::Wrote { op: of, write } => write == id || (of == op && !undone(write)),
                         _ => false,
                     });
                     breaches += usize::from(is_second);
@@ -413,14 +528,14 @@ impl Twin<'_> {
                     ops.dedup();
                 }
                 What::Known { .. } => {
-                    breaches += usize::from(self.known_at(&writes, event.node, id) != Some(place));
+                    breaches += usize::from(self.known_in(&writes, event.node, id, place) != Some(place));
                 }
                 What::Visible { levels, .. } => {
                     breaches += levels.iter().filter(|level| before(*level)).count();
                     let steps = self.steps();
                     let step = steps.iter().find(|(_, places)| places.contains(&place)).expect("it is in a step");
                     let last = *step.1.last().expect("steps are not empty");
-                    breaches += usize::from(self.known_at(&writes, event.node, id).is_none_or(|known| known > last));
+                    breaches += usize::from(self.known_in(&writes, event.node, id, last).is_none());
                 }
                 What::Hidden { levels, .. } => breaches += levels.iter().filter(|level| !before(*level)).count(),
                 _ => {}
