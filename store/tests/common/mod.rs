@@ -4,6 +4,7 @@
 // Each test file uses its own part of this module.
 #![allow(dead_code)]
 
+pub mod levels;
 pub mod lww;
 pub mod ndc;
 
