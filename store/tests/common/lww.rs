@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_store::lww::{AntiEntropy, Config, Lww, Message};
-use kvsim_store::{Dot, Key, NodeId, Refusal, ReplicaId, Stream, Value};
+use kvsim_store::{Dot, Key, Level, NodeId, Refusal, ReplicaId, Stream, Value};
 
 use super::{Kind, Net, Packet, Reply, Step, Write, key, pick};
 
@@ -233,7 +233,7 @@ impl World {
         }
         let live = self.held[node.index()].values().filter(|dot| !self.net.writes[*dot].delete);
         assert_eq!(
-            self.net.nodes[node.index()].shown,
+            self.net.nodes[node.index()].shown[Level::Eventual as usize],
             live.copied().collect(),
             "{node} shows the newest that it knows"
         );

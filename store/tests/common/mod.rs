@@ -4,6 +4,7 @@
 // Each test file uses its own part of this module.
 #![allow(dead_code)]
 
+pub mod levels;
 pub mod lww;
 pub mod ndc;
 
@@ -104,6 +105,8 @@ pub enum Reply<C> {
 /// What a step has led to; messages, timers and records are with the network already.
 pub struct Step<R: Replica> {
     pub answers: Vec<(CallId, Reply<R::Context>)>,
+    /// What the answers to sessions that may move say that these have seen.
+    pub seen: Vec<(CallId, R::Seen)>,
     pub observations: Vec<Observation>,
     /// The packets sent are the last so many under way.
     pub sent: usize,
@@ -125,7 +128,8 @@ pub struct Node<R: Replica> {
     pub replica: R,
     pub log: Vec<R::Record>,
     pub known: BTreeMap<Key, BTreeSet<Dot>>,
-    pub shown: BTreeSet<Dot>,
+    /// What reads return, by level in the order of [`Level::ALL`].
+    pub shown: [BTreeSet<Dot>; 6],
     chance: Stream,
     armed: Vec<R::Timer>,
     twin: Option<Twin<R>>,
@@ -194,7 +198,7 @@ where
             let mut chance = Stream::new(seed, "node", u64::from(node));
             let Booted { replica, armed, records, observations } = net.boot(NodeId(node), &[], true, &mut chance);
             assert!(observations.is_empty(), "there is nothing to see yet");
-            let (known, shown) = (BTreeMap::new(), BTreeSet::new());
+            let (known, shown) = (BTreeMap::new(), Default::default());
             net.nodes.push(Node { replica, log: records, known, shown, chance, armed, twin: None });
         }
         net
@@ -252,6 +256,7 @@ where
         }
         let step = Step {
             answers: answers(&outbox),
+            seen: seen(&outbox),
             sent: self.take_outputs(node, &mut outbox),
             observations: outbox.observations,
         };
@@ -305,27 +310,17 @@ where
                     assert_eq!({ dot.counter }, last.map_or(0, |dot| dot.counter) + 1, "{node} counts its writes");
                     self.writes.insert(dot, Write { key: asked.key, value, delete });
                 }
-                Observation::Known(dot) => {
-                    let key = self.writes.get(&dot).unwrap_or_else(|| panic!("{dot} was never written")).key;
-                    assert!(R::holds(&self.config, node, key), "{node} does not hold {key:?} of {dot}");
-                    assert!(known.entry(key).or_default().insert(dot), "{node} learns {dot} twice");
-                }
-                Observation::Visible { levels, dot } if levels.contains(Level::Eventual) => {
-                    let Write { key, delete, .. } = self.writes[&dot];
-                    assert!(!delete, "{node} shows the delete {dot}");
-                    assert!(known.get(&key).is_some_and(|known| known.contains(&dot)), "{node} shows unknown {dot}");
-                    assert!(shown.insert(dot), "{node} shows {dot} twice");
-                }
-                Observation::Hidden { levels, dot } if levels.contains(Level::Eventual) => {
-                    assert!(shown.remove(&dot), "{node} hides {dot}, which it does not show");
-                }
-                _ => {}
+                _ => note::<R>(&self.config, &self.writes, node, observation, known, shown),
             }
         }
         let node = &self.nodes[node.index()];
-        let by_observations = node.shown.iter().map(|dot| (self.version(*dot), self.writes[dot].key));
-        let shown = visible(&node.replica);
-        assert!(shown.iter().copied().eq(by_observations), "{me} shows something else than it says: {shown:?}");
+        for level in R::levels(&self.config).iter() {
+            let by_observations =
+                node.shown[level as usize].iter().map(|dot| (self.version(*dot), self.writes[dot].key));
+            let shown = visible(&node.replica, level);
+            let same = shown.iter().copied().eq(by_observations);
+            assert!(same, "{me} shows something else at {level:?} than it says: {shown:?}");
+        }
         for (call, answer) in &step.answers {
             self.say(|| format!("    {me} answers {call:?}: {answer:?}"));
             let asked = &mut self.asked[call.0 as usize];
@@ -347,14 +342,27 @@ where
         Version { dot, value: self.writes[&dot].value }
     }
 
-    /// A client asks.
+    /// A client whose session sees everything and stays asks.
     pub fn ask(&mut self, node: NodeId, key: Key, kind: Kind, context: &R::Context) -> (CallId, Step<R>) {
+        self.ask_at(node, key, kind, Level::Eventual, context, None)
+    }
+
+    /// A client asks whose session reads at `level`, and if it moves, has `seen` something elsewhere.
+    pub fn ask_at(
+        &mut self,
+        node: NodeId,
+        key: Key,
+        kind: Kind,
+        level: Level,
+        context: &R::Context,
+        seen: Option<&R::Seen>,
+    ) -> (CallId, Step<R>) {
         let id = CallId(self.asked.len() as u32);
-        self.say(|| format!("{id:?} at {node}: {kind:?} {key:?} with {context:?}"));
+        self.say(|| format!("{id:?} at {node}: {kind:?} {key:?} at {level:?} with {context:?}"));
         self.asked.push(Asked { node, key, kind, dot: None, answered: false });
         let call = match kind {
-            Kind::Read { quorum } => Call::Read { key, level: Level::Eventual, quorum, seen: None },
-            Kind::Write { value, delete } => Call::Write { key, value, delete, context, seen: None },
+            Kind::Read { quorum } => Call::Read { key, level, quorum, seen },
+            Kind::Write { value, delete } => Call::Write { key, value, delete, context, seen },
         };
         (id, self.step(node, Input::Call { id, call }))
     }
@@ -384,18 +392,16 @@ where
         let running = &self.nodes[node.index()];
         let booted = self.boot(node, &running.log, false, chance);
         booted.replica.assert_invariants();
-        assert_eq!(visible(&booted.replica), visible(&running.replica), "{node} forgets or dreams up something");
-        let (mut known, mut shown) = (BTreeSet::new(), BTreeSet::new());
+        let (mut known, mut shown) = (BTreeMap::new(), Default::default());
         for observation in &booted.observations {
-            match *observation {
-                Observation::Known(dot) => assert!(known.insert(dot), "{node} announces {dot} twice"),
-                Observation::Visible { levels, dot } if levels.contains(Level::Eventual) => drop(shown.insert(dot)),
-                Observation::Hidden { levels, dot } if levels.contains(Level::Eventual) => drop(shown.remove(&dot)),
-                _ => {}
-            }
+            note::<R>(&self.config, &self.writes, node, observation, &mut known, &mut shown);
         }
-        assert_eq!(known, running.known.values().flatten().copied().collect(), "{node} announces other writes");
+        assert_eq!(known, running.known, "{node} announces other writes");
         assert_eq!(shown, running.shown, "{node} announces other versions");
+        for level in R::levels(&self.config).iter() {
+            let (now, before) = (visible(&booted.replica, level), visible(&running.replica, level));
+            assert_eq!(now, before, "{node} forgets or dreams up something at {level:?}");
+        }
         booted
     }
 
@@ -425,10 +431,43 @@ where
     }
 }
 
+/// Enters into `known` and `shown` what `node` says of itself, if that fits to what it has said before.
+fn note<R: Replica>(
+    config: &R::Config,
+    writes: &BTreeMap<Dot, Write>,
+    node: NodeId,
+    observation: &Observation,
+    known: &mut BTreeMap<Key, BTreeSet<Dot>>,
+    shown: &mut [BTreeSet<Dot>; 6],
+) {
+    match *observation {
+        Observation::Known(dot) => {
+            let key = writes.get(&dot).unwrap_or_else(|| panic!("{dot} was never written")).key;
+            assert!(R::holds(config, node, key), "{node} does not hold {key:?} of {dot}");
+            assert!(known.entry(key).or_default().insert(dot), "{node} learns {dot} twice");
+        }
+        Observation::Visible { levels, dot } => {
+            let Write { key, delete, .. } = writes[&dot];
+            assert!(!delete, "{node} shows the delete {dot}");
+            assert!(known.get(&key).is_some_and(|known| known.contains(&dot)), "{node} shows unknown {dot}");
+            for level in levels.iter() {
+                assert!(shown[level as usize].insert(dot), "{node} shows {dot} twice at {level:?}");
+            }
+        }
+        Observation::Hidden { levels, dot } => {
+            for level in levels.iter() {
+                let was_shown = shown[level as usize].remove(&dot);
+                assert!(was_shown, "{node} hides {dot}, which it does not show at {level:?}");
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Dots in short, so that the lines of a trace fit a screen.
 fn readable(mut line: String) -> String {
     const DOT: &str = "Dot { origin: ";
-    for node in 0..4 {
+    for node in 0..5 {
         line = line.replace(&format!("ReplicaId {{ node: NodeId({node}), incarnation: 1 }}"), &format!("n{node}"));
     }
     while let Some(start) = line.find(DOT) {
@@ -474,6 +513,17 @@ fn answers<R: Replica>(outbox: &Outbox<R>) -> Vec<(CallId, Reply<R::Context>)> {
     replies.collect()
 }
 
+/// What the answers say that sessions have seen.
+fn seen<R: Replica>(outbox: &Outbox<R>) -> Vec<(CallId, R::Seen)> {
+    let seen = outbox.outputs.iter().filter_map(|output| match output {
+        Output::Answer { call, answer: Answer::Read { seen, .. } | Answer::Wrote { seen } } => {
+            seen.clone().map(|seen| (*call, seen))
+        }
+        _ => None,
+    });
+    seen.collect()
+}
+
 /// What the outbox sends of the kinds that a replica and its twin must agree in.
 fn sent<R: Replica>(outbox: &Outbox<R>) -> Vec<&R::Message> {
     let messages = outbox.outputs.iter().filter_map(|output| match output {
@@ -483,10 +533,10 @@ fn sent<R: Replica>(outbox: &Outbox<R>) -> Vec<&R::Message> {
     messages.filter(|message| R::tag(message).kind < KINDS_ALIKE).collect()
 }
 
-/// What reads return, by write.
-fn visible<R: Replica>(replica: &R) -> Vec<(Version, Key)> {
+/// What reads at `level` return, by write.
+fn visible<R: Replica>(replica: &R, level: Level) -> Vec<(Version, Key)> {
     let mut all = Vec::new();
-    replica.visible(Level::Eventual, &mut |key, version| all.push((version, key)));
+    replica.visible(level, &mut |key, version| all.push((version, key)));
     all.sort_unstable();
     all
 }

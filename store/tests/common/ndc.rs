@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kvsim_store::ndc::object::Context;
 use kvsim_store::ndc::{Config, Defects, Message, Ndc, Timer, Views};
 use kvsim_store::placement::Placement;
-use kvsim_store::{CallId, Dot, Key, NodeId, Refusal, Replica, Stream, Value};
+use kvsim_store::{CallId, Dot, Key, Level, NodeId, Refusal, Replica, Stream, Value};
 
 use super::{Asked, Kind, Net, Packet, Reply, Step, Write, key, pick};
 
@@ -440,7 +440,7 @@ impl World {
             let Write { key, delete, .. } = self.net.writes[&dot];
             views.entry(key).or_default().learn(dot, delete, &self.seen[&dot]);
         }
-        let shown = &self.net.nodes[node.index()].shown;
+        let shown = &self.net.nodes[node.index()].shown[Level::Eventual as usize];
         let live = || views.values().flat_map(|view| &view.live);
         if live().count() != shown.len() || !live().all(|dot| shown.contains(dot)) {
             let live: BTreeSet<Dot> = live().copied().collect();

@@ -1,0 +1,105 @@
+//! Consistency levels under thousands of random schedules: writes and deletes of all priorities with contexts that were
+//! read at all levels, messages lost, doubled, re-ordered and very late, restarts from the log. After every step each
+//! level of a replica shows exactly what follows from the writes that have arrived; in the end all levels of all
+//! replicas agree and nothing is left over.
+
+mod common;
+
+use std::cell::Cell;
+use std::ops::Range;
+
+use common::levels::naive::{self, Flaw, Naive};
+use common::levels::{Store, Style, World};
+use common::{count_failures, play_all};
+use kvsim_store::Stream;
+use kvsim_store::ndc::Ndc;
+
+impl Store for Naive {
+    fn config(style: &Style) -> naive::Config {
+        naive::Config { nodes: style.nodes, flaw: Flaw::None }
+    }
+}
+
+/// The seeds of a test; the environment's `KVSIM_SEEDS=100000` asks for more.
+fn seeds(count: u64) -> Range<u64> {
+    #[allow(clippy::disallowed_methods)] // how long a test runs is no part of a run
+    let wanted = std::env::var("KVSIM_SEEDS").ok().and_then(|seeds| seeds.parse().ok());
+    0..wanted.unwrap_or(count)
+}
+
+fn style(seed: u64) -> Style {
+    Style::random(&mut Stream::new(seed, "style", 0))
+}
+
+/// What the schedules have been about, or they prove nothing.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    held_back: u32,
+    awaited: u32,
+    overflowed: u32,
+}
+
+fn play<R: Store>(seeds: Range<u64>, style: impl Fn(u64) -> Style) -> Counts {
+    let counts = Cell::new(Counts::default());
+    play_all(seeds, |seed, loud| {
+        let mut world = World::<R>::new(seed, style(seed), loud);
+        world.play();
+        let Counts { held_back, awaited, overflowed } = counts.get();
+        counts.set(Counts {
+            held_back: held_back + world.held_back,
+            awaited: awaited + world.awaited,
+            overflowed: overflowed + world.overflowed,
+        });
+    });
+    counts.get()
+}
+
+#[test]
+fn each_level_shows_an_exact_prefix() {
+    let counts = play::<Ndc>(seeds(6_000), style);
+    assert!(counts.held_back > 100_000, "only {} times an ordered level was behind", counts.held_back);
+}
+
+#[test]
+fn without_loss_all_levels_need_no_repair() {
+    let counts = play::<Ndc>(seeds(3_000), |seed| Style { loss: false, anti_entropy: false, ..style(seed) });
+    assert!(counts.held_back > 10_000, "only {} times an ordered level was behind", counts.held_back);
+}
+
+/// Too little room delays writes, and does nothing worse.
+#[test]
+fn small_buffers_keep_order_and_repair_the_rest() {
+    let room = |seed| [0, 60, 150, 400][seed as usize % 4];
+    let counts = play::<Ndc>(seeds(6_000), |seed| Style { buffer_bytes: room(seed), ..style(seed) });
+    assert!(counts.overflowed > 10_000, "only {} writes had no room", counts.overflowed);
+}
+
+#[test]
+fn sessions_that_move_wait_for_what_they_have_seen() {
+    let style = |seed| Style { moves: true, anti_entropy: seed % 4 > 0, loss: seed % 4 > 0, ..style(seed) };
+    let counts = play::<Ndc>(seeds(3_000), style);
+    assert!(counts.awaited > 1_000, "only {} reads had to wait", counts.awaited);
+}
+
+/// For the tests of the oracle: a bit of everything.
+fn mixed(seed: u64) -> Style {
+    let (moves, lossless) = (seed.is_multiple_of(2), seed % 4 == 3);
+    Style { moves, loss: !lossless, anti_entropy: !lossless, ..style(seed) }
+}
+
+#[test]
+fn the_oracle_agrees_with_a_replica_that_forgets_nothing() {
+    play::<Naive>(0..150, mixed);
+}
+
+#[test]
+fn the_oracle_notices_every_flaw() {
+    for flaw in Flaw::ALL {
+        let failures = count_failures(0..100, |seed| {
+            let style = mixed(seed);
+            let config = naive::Config { nodes: style.nodes, flaw };
+            World::<Naive>::with_config(seed, style, config, false).play();
+        });
+        assert!(failures > 4, "{flaw:?}: only {failures} of 100 schedules failed");
+    }
+}
