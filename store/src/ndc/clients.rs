@@ -136,7 +136,7 @@ impl Ndc {
                 let side = Side { versions, context, dot: None, basis: Basis::Nothing };
                 object.merge(Basis::Nothing, side, |_| ());
             }
-            (Gathered::InOrder(read), Reply::Frontiers(frontiers)) => read.seen.raise_all(frontiers, read.view),
+            (Gathered::InOrder(read), Reply::Frontiers(frontiers)) => read.seen.raise_view(frontiers, read.view),
             _ => {}
         });
         match done {

@@ -70,6 +70,11 @@ impl Frontiers {
         }
     }
 
+    /// The larger of both, for one view.
+    pub fn raise_view(&mut self, other: &Frontiers, view: usize) {
+        other.iter().for_each(|(origin, reach)| self.raise(origin, view, reach[view]));
+    }
+
     /// True when `view` has come as far as it had in `other`.
     pub fn covers(&self, other: &Frontiers, view: usize) -> bool {
         other.iter().all(|(origin, reach)| self.frontier(origin, view) >= reach[view])

@@ -30,6 +30,8 @@ pub struct Ordered {
     apart: [BTreeMap<Key, Apart>; VIEWS],
     /// Room for waiting writes, in bytes per view.
     room_bytes: u64,
+    /// Waiting writes whose room is to be seen to at the end of the step: new ones, and those that a view has passed.
+    unsettled: Vec<Dot>,
     pub defects: Defects,
 }
 
@@ -44,7 +46,7 @@ struct Apart {
 impl Ordered {
     pub fn new(room_bytes: u64, defects: Defects) -> Ordered {
         let (frontiers, waiting) = (Frontiers::default(), Waiting::default());
-        Ordered { frontiers, waiting, apart: Default::default(), room_bytes, defects }
+        Ordered { frontiers, waiting, apart: Default::default(), room_bytes, unsettled: Vec::new(), defects }
     }
 
     /// The object of `key` in `view` where it is not that of the eventual view.
@@ -97,7 +99,14 @@ impl Ordered {
         }
         if self.frontiers.frontier(dot.origin, 0) < dot.counter {
             self.waiting.insert(dot, key, delta);
+            self.unsettled.push(dot);
         }
+    }
+
+    /// A stub's delta has come after all.
+    pub fn complete(&mut self, delta: &Delta) {
+        self.waiting.insert(delta.dot, delta.key, Some(Arc::new(delta.clone())));
+        self.unsettled.push(delta.dot);
     }
 
     /// It is the turn of a write at `view`, which has its own object for the key.
@@ -115,6 +124,9 @@ impl Ordered {
             self.waiting.range(origin, view, from..=counter).map(|(counter, waiter)| (counter, waiter.key)).collect();
         for (counter, key) in passed {
             self.waiting.pass(Dot { origin, counter }, view);
+            if view > 0 {
+                self.unsettled.push(Dot { origin, counter });
+            }
             let apart = self.apart[view].get_mut(&key).expect("a write waits");
             apart.waits -= 1;
             apart.object.strip(Basis::View(&self.frontiers, view));
@@ -165,8 +177,14 @@ impl Ordered {
         waiter.delta.clone().filter(|delta| self.is_turn(delta, view))
     }
 
-    /// Lets a write that still waits take room, or drops its delta.
-    pub fn make_room(&mut self, dot: Dot, observe: &mut impl FnMut(Observation)) {
+    /// The step ends: what still waits takes room, or its delta is dropped.
+    pub fn settle(&mut self, observe: &mut impl FnMut(Observation)) {
+        let mut unsettled = std::mem::take(&mut self.unsettled);
+        unsettled.drain(..).for_each(|dot| self.make_room(dot, observe));
+        self.unsettled = unsettled;
+    }
+
+    fn make_room(&mut self, dot: Dot, observe: &mut impl FnMut(Observation)) {
         let Some(key) = self.waiting.get(dot).filter(|waiter| waiter.delta.is_some()).map(|waiter| waiter.key) else {
             return;
         };
@@ -184,8 +202,7 @@ impl Ordered {
     }
 
     /// The views that can take over how far the sender of `repair` had come: all writes that it is ahead by are in
-    /// the answer or wait here with their delta. One without its delta may have come to wait after the question was
-    /// asked.
+    /// the answer or wait here with their delta. One may have lost its delta since the question was asked.
     pub fn can_follow(&self, repair: &Repair) -> [bool; VIEWS] {
         let mut follows = [true; VIEWS];
         if self.waiting.stubs() == 0 || repair.full {

@@ -274,7 +274,5 @@ fn follow(
     for (origin, _) in repair.clock.iter() {
         ordered.drain(origin, observe);
     }
-    for delta in &repair.deltas {
-        ordered.make_room(delta.dot, observe);
-    }
+    ordered.settle(observe);
 }

@@ -88,7 +88,11 @@ impl State {
 
     /// What is missing of a dead replica up to its write `last` is given up; false when that has to wait.
     pub fn give_up(&mut self, origin: ReplicaId, last: u64, observe: &mut impl FnMut(Observation)) -> bool {
-        let can = self.ordered.as_mut().is_none_or(|ordered| ordered.close(origin, last, observe));
+        let can = self.ordered.as_mut().is_none_or(|ordered| {
+            let closed = ordered.close(origin, last, observe);
+            ordered.settle(observe);
+            closed
+        });
         if can {
             self.eventual.clock.raise(origin, last);
             self.dead.give_up(origin, last);
@@ -204,7 +208,7 @@ impl State {
             return self.eventual.receive(delta, Levels::only(Level::Eventual), observe);
         };
         let news = take_in(&mut self.eventual, ordered, delta, observe);
-        ordered.make_room(delta.dot, observe);
+        ordered.settle(observe);
         news
     }
 
@@ -293,7 +297,7 @@ pub(super) fn take_in(
         // Known already; but it may be what a view waits for.
         let is_stub = ordered.waiting.get(dot).is_some_and(|waiter| waiter.delta.is_none());
         if is_stub {
-            ordered.waiting.insert(dot, key, Some(Arc::new(delta.clone())));
+            ordered.complete(delta);
             ordered.drain(dot.origin, observe);
         }
         return is_stub;

@@ -115,6 +115,8 @@ pub struct Site {
     pub low: [Set; 4],
     /// By lowest priority: what has arrived and was not said to be dropped.
     room: [Set; 4],
+    /// What had no room at some level at some time.
+    dropped: Set,
 }
 
 /// The replicas, the clients and the oracle.

@@ -102,13 +102,18 @@ impl<R: Store> World<R> {
         }
         let known = self.sites[node.index()].known;
         let new = known & !before;
+        self.sites[node.index()].dropped |= dropped.iter().fold(0, |all, dropped| all | dropped);
         for (lowest, dropped) in dropped.into_iter().enumerate() {
             let Site { low, room, .. } = &self.sites[node.index()];
             let (mut low, mut room) = (low[lowest], room[lowest]);
             room |= new & (updates | self.of_origin[node.index()]);
             if let Some(theirs) = theirs {
-                low |= theirs.low[lowest];
-                room |= new & theirs.room[lowest];
+                // A view cannot follow over a write that lost its delta after the question was asked.
+                let lost = theirs.low[lowest] & before & !low & self.sites[node.index()].dropped;
+                if lost == 0 {
+                    low |= theirs.low[lowest];
+                    room |= new & theirs.room[lowest];
+                }
             }
             room &= !dropped;
             // A copy of what has been dropped may come just in time, but need not be kept if not.
