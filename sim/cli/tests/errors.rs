@@ -121,7 +121,11 @@ fn too_much_work_is_refused_before_it_begins() {
     let huge = SMALL.replace("100ms", "1000h") + "rate = \"1000000/s\"\n";
     refused(huge, &[], &["operations"]);
     let restless = "[[fault.random_partition]]\nevery = \"1ns\"\nlasting = \"1ns\"\n";
-    refused(SMALL.replace("100ms", "1h") + "rate = \"1/s\"\n" + restless, &[], &["random_partition[0]", "partitions"]);
+    refused(
+        SMALL.replace("100ms", "1h") + "rate = \"1/s\"\n" + restless,
+        &[],
+        &["random_partition[0]", "faults are planned"],
+    );
     let cuts = "[[fault.partition]]\nat = \"0s\"\nfor = \"1ms\"\nisolate = \"n0\"\n".repeat(40_000);
     refused(SMALL.to_string() + &cuts, &[], &["faults", "too many"]);
 }
