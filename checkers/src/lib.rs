@@ -12,6 +12,7 @@
 //! - [`history`]: operations alone, from recordings or from elsewhere, for black-box checkers;
 //! - [`pram`]: sessions see each writer's writes in the order in which they were issued;
 //! - [`again`]: a second run, for what one recording cannot show;
+//! - [`ordered`]: ordered levels show each origin's writes in order, and none waits for a lower priority;
 //! - [`metadata`]: at rest a store leaves nothing over that it promised to clean up.
 //!
 //! [`CHECKERS`] lists all checkers.
@@ -21,6 +22,7 @@ pub mod convergence;
 pub mod history;
 pub mod metadata;
 pub mod operations;
+pub mod ordered;
 pub mod pram;
 pub mod trace;
 pub mod verdict;
@@ -102,6 +104,48 @@ pub const CHECKERS: &[CheckerInfo] = &[
         ],
         by_default: |_| false,
         check: |recording, _| pram::check_priority(recording),
+    },
+    CheckerInfo {
+        name: ordered::FIFO,
+        summary: "ordered levels show a write only with all earlier ones of its origin, and go on reflecting it",
+        codes: &[
+            CodeInfo {
+                code: "FIFO001",
+                meaning: "a write is shown or read although an earlier one of its origin is not reflected",
+            },
+            CodeInfo {
+                code: "FIFO002",
+                meaning: "what was shown or read is no longer, and nothing had overwritten it",
+            },
+            CodeInfo { code: "FIFO003", meaning: "a session does not read its own acknowledged write" },
+        ],
+        by_default: ordered::is_served,
+        check: |recording, _| ordered::check_fifo(recording),
+    },
+    CheckerInfo {
+        name: ordered::PRIORITY,
+        summary: "no write waits for one of lower priority",
+        codes: &[
+            CodeInfo {
+                code: "PRIO001",
+                meaning: "order: a write is shown although an earlier one of its level is not reflected",
+            },
+            CodeInfo { code: "PRIO002", meaning: "stability: a level no longer reflects what it reflected" },
+            CodeInfo {
+                code: "PRIO003",
+                meaning: "promptness: a write is reflected later than all that it needs is there",
+            },
+            CodeInfo {
+                code: "PRIO004",
+                meaning: "liveness: a write is never reflected, though all that it needs is there",
+            },
+            CodeInfo {
+                code: "PRIO005",
+                meaning: "non-interference: what becomes of lower writes changes when a higher one is shown",
+            },
+        ],
+        by_default: ordered::is_served,
+        check: ordered::check_priority,
     },
 ];
 

@@ -8,65 +8,65 @@ use crate::operations::{Operation, Operations, listed, name};
 use crate::trace::{Action, Event, Header, Level, Node, Recording, What, WriteId};
 
 /// A write that some replica took in. Writes have dense numbers in the order in which they were taken in.
-pub(super) struct Write {
-    pub(super) id: WriteId,
+pub(crate) struct Write {
+    pub(crate) id: WriteId,
     /// Number of the operation that asked for it.
-    pub(super) op: u32,
-    pub(super) key: u32,
+    pub(crate) op: u32,
+    pub(crate) key: u32,
     /// Place of the operation's invocation: before it, nobody can know the write.
-    pub(super) invoked: usize,
+    pub(crate) invoked: usize,
     /// Place of the event that named it.
-    pub(super) wrote: usize,
+    pub(crate) wrote: usize,
     /// How often its node had been down before: what a replica knows grows within such a life only.
-    pub(super) life: u32,
-    pub(super) acknowledged: bool,
+    pub(crate) life: u32,
+    pub(crate) acknowledged: bool,
     /// Reads never return a delete.
-    pub(super) delete: bool,
+    pub(crate) delete: bool,
     /// The read whose context the write handed back: the session's last answered one of the key.
-    pub(super) context: Option<u32>,
+    pub(crate) context: Option<u32>,
     /// Place where its node forgot it before anything of it had left: then nobody ever knew it, and its name is free.
-    pub(super) undone: Option<usize>,
+    pub(crate) undone: Option<usize>,
     /// The undone write that had the name before.
     namesake: Option<u32>,
 }
 
 /// A replica gets to know a write: the first such event of the two in a life of the replica.
-pub(super) struct Known {
-    pub(super) node: Node,
-    pub(super) write: u32,
-    pub(super) place: usize,
+pub(crate) struct Known {
+    pub(crate) node: Node,
+    pub(crate) write: u32,
+    pub(crate) place: usize,
     /// Place where that life of the replica ended; one past all others when it did not.
-    pub(super) until: usize,
+    pub(crate) until: usize,
     /// The same in an earlier life, by its place in the list.
     before: Option<u32>,
 }
 
 /// A version in the snapshot of the end.
-pub(super) struct Held {
-    pub(super) key: u32,
-    pub(super) node: Node,
-    pub(super) write: u32,
-    pub(super) place: usize,
+pub(crate) struct Held {
+    pub(crate) key: u32,
+    pub(crate) node: Node,
+    pub(crate) write: u32,
+    pub(crate) place: usize,
 }
 
-pub(super) struct History<'a> {
-    pub(super) recording: &'a Recording,
-    pub(super) operations: Operations<'a>,
-    pub(super) writes: Vec<Write>,
+pub(crate) struct History<'a> {
+    pub(crate) recording: &'a Recording,
+    pub(crate) operations: Operations<'a>,
+    pub(crate) writes: Vec<Write>,
     numbers: FxHashMap<WriteId, u32>,
     /// In the order of the events. A write that nobody had asked for yet is left out.
-    pub(super) known: Vec<Known>,
+    pub(crate) known: Vec<Known>,
     /// By node and write, the last of its entries in `known`.
     last_known: FxHashMap<(Node, u32), u32>,
     /// The nodes that are down at the end.
     down: Vec<Node>,
     /// What reads at the eventual level would return at the end, by holder: sorted by key and node, without
     /// repetition. Nodes that are not to hold the key are left out.
-    pub(super) held: Vec<Held>,
+    pub(crate) held: Vec<Held>,
 }
 
 impl<'a> History<'a> {
-    pub(super) fn of(recording: &'a Recording) -> History<'a> {
+    pub(crate) fn of(recording: &'a Recording) -> History<'a> {
         let mut history = History {
             recording,
             operations: Operations::of(recording),
@@ -181,16 +181,16 @@ impl<'a> History<'a> {
         self.held.dedup_by_key(|held| (held.key, held.node, held.write));
     }
 
-    pub(super) fn header(&self) -> &'a Header {
+    pub(crate) fn header(&self) -> &'a Header {
         &self.recording.header
     }
 
-    pub(super) fn event(&self, place: usize) -> &'a Event {
+    pub(crate) fn event(&self, place: usize) -> &'a Event {
         &self.recording.events[place]
     }
 
     /// The number of a write that somebody had asked for before `place`.
-    pub(super) fn number(&self, id: WriteId, place: usize) -> Option<u32> {
+    pub(crate) fn number(&self, id: WriteId, place: usize) -> Option<u32> {
         let mut number = self.numbers.get(&id).copied()?;
         while let Some(other) = self.write(number).namesake
             && self.write(other).undone.is_some_and(|undone| place <= undone)
@@ -200,17 +200,17 @@ impl<'a> History<'a> {
         Some(number).filter(|number| self.write(*number).invoked < place)
     }
 
-    pub(super) fn write(&self, number: u32) -> &Write {
+    pub(crate) fn write(&self, number: u32) -> &Write {
         &self.writes[number as usize]
     }
 
-    pub(super) fn operation(&self, write: u32) -> &Operation {
+    pub(crate) fn operation(&self, write: u32) -> &Operation {
         let op = self.write(write).op;
         self.operations.get(op).expect("writes are collected from operations")
     }
 
     /// The place where `node`, in the life that it lives at `place`, got to know `write`, if it has by then.
-    pub(super) fn known_since(&self, node: Node, write: u32, place: usize) -> Option<usize> {
+    pub(crate) fn known_since(&self, node: Node, write: u32, place: usize) -> Option<usize> {
         let mut entry = self.last_known.get(&(node, write)).copied();
         while let Some(known) = entry.map(|entry| &self.known[entry as usize]) {
             if known.place <= place {
@@ -222,49 +222,49 @@ impl<'a> History<'a> {
     }
 
     /// The place where `node` got to know `write`, if it knows it at the end.
-    pub(super) fn known_at(&self, node: Node, write: u32) -> Option<usize> {
+    pub(crate) fn known_at(&self, node: Node, write: u32) -> Option<usize> {
         self.known_since(node, write, usize::MAX - 1)
     }
 
     /// The nodes that are to hold `key` and are up at the end.
-    pub(super) fn holders(&self, key: u32) -> Vec<Node> {
+    pub(crate) fn holders(&self, key: u32) -> Vec<Node> {
         let mut holders = self.header().holders(key);
         holders.retain(|node| !self.down.contains(node));
         holders
     }
 
     /// How many nodes are to hold `key` and are up at the end.
-    pub(super) fn holder_count(&self, key: u32) -> usize {
+    pub(crate) fn holder_count(&self, key: u32) -> usize {
         let header = self.header();
         let all = header.placement.get(key as usize).map_or(usize::from(header.nodes), Vec::len);
         all - self.down.iter().filter(|node| header.holds(**node, key)).count()
     }
 
     /// The versions that `node` holds of `key` at the end.
-    pub(super) fn held_by(&self, node: Node, key: u32) -> &[Held] {
+    pub(crate) fn held_by(&self, node: Node, key: u32) -> &[Held] {
         let from = self.held.partition_point(|held| (held.key, held.node) < (key, node));
         let count = self.held[from..].partition_point(|held| (held.key, held.node) == (key, node));
         &self.held[from..from + count]
     }
 
-    pub(super) fn is_held_by(&self, node: Node, write: u32) -> bool {
+    pub(crate) fn is_held_by(&self, node: Node, write: u32) -> bool {
         self.held_by(node, self.write(write).key).iter().any(|held| held.write == write)
     }
 
     /// The versions that a read returned: writes of its key that somebody had asked for before the answer.
-    pub(super) fn returned<'b>(&'b self, read: &'b Operation) -> impl Iterator<Item = u32> + 'b {
+    pub(crate) fn returned<'b>(&'b self, read: &'b Operation) -> impl Iterator<Item = u32> + 'b {
         let place = read.answered().unwrap_or(0);
         let numbers = read.returned.iter().filter_map(move |id| self.number(*id, place));
         numbers.filter(|number| self.write(*number).key == read.key)
     }
 
     /// A key's name.
-    pub(super) fn key(&self, key: u32) -> String {
+    pub(crate) fn key(&self, key: u32) -> String {
         name(&self.header().keys, key)
     }
 
     /// A write for people: `x = 1701 (#17 of c0, n0:3)`.
-    pub(super) fn title(&self, number: u32) -> String {
+    pub(crate) fn title(&self, number: u32) -> String {
         let write = self.write(number);
         let operation = self.operation(number);
         let key = self.key(write.key);
@@ -274,18 +274,18 @@ impl<'a> History<'a> {
     }
 
     /// The values of several writes, as a read would show them.
-    pub(super) fn values(&self, writes: impl IntoIterator<Item = u32>) -> String {
+    pub(crate) fn values(&self, writes: impl IntoIterator<Item = u32>) -> String {
         let ids: Vec<WriteId> = writes.into_iter().map(|write| self.write(write).id).collect();
         self.operations.values(&ids)
     }
 }
 
 /// The verb that goes with so many nodes.
-pub(super) fn verb<'v>(list: &[Node], one: &'v str, many: &'v str) -> &'v str {
+pub(crate) fn verb<'v>(list: &[Node], one: &'v str, many: &'v str) -> &'v str {
     if list.len() == 1 { one } else { many }
 }
 
 /// Nodes for people: `n0, n2`.
-pub(super) fn nodes(list: &[Node]) -> String {
+pub(crate) fn nodes(list: &[Node]) -> String {
     if list.is_empty() { "no node".to_owned() } else { listed(list.iter().map(|node| format!("n{node}"))) }
 }

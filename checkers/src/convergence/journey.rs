@@ -12,7 +12,7 @@ const LINES_MAX: usize = 4;
 
 /// The messages that the replica sent when it took the write in, and later ones with the same identity: which of
 /// them arrived at `to`, and what the others were lost by. Empty when the recording has no messages.
-pub(super) fn journey(history: &History<'_>, write: u32, to: Node) -> Vec<StoryLine> {
+pub(crate) fn journey(history: &History<'_>, write: u32, to: Node) -> Vec<StoryLine> {
     let taken_in = history.event(history.write(write).wrote);
     let mut carriers = FxHashSet::default();
     let mut first = None;

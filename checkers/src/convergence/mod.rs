@@ -15,8 +15,8 @@ mod agreement;
 mod announced;
 mod dead;
 mod disks;
-mod history;
-mod journey;
+pub(crate) mod history;
+pub(crate) mod journey;
 mod lost;
 mod replay;
 mod seen;
@@ -93,14 +93,14 @@ const STORY_MAX: usize = 20;
 
 /// The findings as they come: the first are listed, all are counted.
 #[derive(Default)]
-struct List {
-    findings: Vec<Finding>,
+pub(crate) struct List {
+    pub(crate) findings: Vec<Finding>,
     unlisted: Vec<(&'static str, usize)>,
 }
 
 impl List {
     /// Takes in the breaches of one part, in order; only those that are listed are told.
-    fn part<T>(&mut self, code: &'static str, breaches: &[T], tell: impl Fn(&T) -> Finding) {
+    pub(crate) fn part<T>(&mut self, code: &'static str, breaches: &[T], tell: impl Fn(&T) -> Finding) {
         let listed = breaches.len().min(Report::FINDINGS_MAX - self.findings.len());
         self.findings.extend(breaches[..listed].iter().map(|breach| {
             let mut finding = tell(breach);
@@ -114,7 +114,7 @@ impl List {
         }
     }
 
-    fn note(&self) -> String {
+    pub(crate) fn note(&self) -> String {
         let counts: Vec<String> = self.unlisted.iter().map(|(code, count)| format!("{count} more of {code}")).collect();
         if counts.is_empty() { String::new() } else { format!("not listed: {}", counts.join(", ")) }
     }

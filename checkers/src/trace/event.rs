@@ -108,6 +108,18 @@ impl Levels {
         Levels(self.0 | 1 << level as u8)
     }
 
+    /// These and `others`.
+    #[must_use]
+    pub const fn and(self, others: Levels) -> Levels {
+        Levels(self.0 | others.0)
+    }
+
+    /// These but for `others`.
+    #[must_use]
+    pub const fn without(self, others: Levels) -> Levels {
+        Levels(self.0 & !others.0)
+    }
+
     /// True when `level` is one of them.
     pub const fn contains(self, level: Level) -> bool {
         self.0 >> level as u8 & 1 == 1

@@ -1,0 +1,166 @@
+//! PRIO005, non-interference: when the messages that carry lower writes meet other fates, nothing changes about
+//! when the higher writes are shown, to the nanosecond.
+
+use rustc_hash::FxHashMap;
+
+use super::tables::Tables;
+use crate::again::{Again, Variation};
+use crate::convergence::history::History;
+use crate::operations::{listed, seconds};
+use crate::trace::{Action, Level, Node, Recording, What, WriteId};
+use crate::verdict::{Finding, StoryLine};
+
+/// A level of a replica begins or ceases to show the write of an operation.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Moment {
+    at_ns: u64,
+    node: Node,
+    level: Level,
+    op: u32,
+    begins: bool,
+}
+
+/// One run, as far as a priority is concerned.
+#[derive(Default)]
+struct Side {
+    /// Higher writes begin and cease to be shown, in the order of time.
+    shown: Vec<Moment>,
+    /// Higher writes are asked for: when, where, of which key.
+    asked: Vec<(u64, Node, u32, u32)>,
+    /// Lower writes arrive.
+    lower: Vec<(u64, Node, u32)>,
+}
+
+/// Two runs that differ in what they must not differ in.
+pub(super) struct Comparison {
+    below: u8,
+    first: Option<Moment>,
+    second: Option<Moment>,
+    title: String,
+    what: String,
+    op: u32,
+}
+
+/// The differences, and what was compared, for people.
+pub(super) fn compare(history: &History<'_>, tables: &Tables, again: &dyn Again) -> (Vec<Comparison>, String) {
+    let mut differences = Vec::new();
+    let mut notes = Vec::new();
+    for below in 1..=3 {
+        if !tables.priorities.contains(&below) || !tables.priorities.iter().any(|priority| *priority < below) {
+            continue;
+        }
+        let Some(second) = again.again(Variation { below }) else {
+            notes.push(format!("P{below}: no second run to compare with"));
+            continue;
+        };
+        let (ours, theirs) = (side(history.recording, below), side(&second, below));
+        let place = (0..ours.shown.len().max(theirs.shown.len())).find(|i| ours.shown.get(*i) != theirs.shown.get(*i));
+        if ours.asked != theirs.asked {
+            // Say, a session at `fifo` went on elsewhere and waited there for lower writes, as it had asked to.
+            notes.push(format!("P{below}: sessions asked for other writes in the second run"));
+        } else if let Some(place) = place {
+            differences.push(difference(history, below, ours.shown.get(place), theirs.shown.get(place)));
+        } else if ours.shown.is_empty() {
+            notes.push(format!("P{below}: nothing was shown"));
+        } else if ours.lower == theirs.lower {
+            notes.push(format!("P{below}: the second run was no different"));
+        } else {
+            notes.push(format!("P{below}: {} moments the same", ours.shown.len()));
+        }
+    }
+    let note = match notes.is_empty() {
+        true => "no write could be delayed by lower ones, since there are none".to_owned(),
+        false => format!("with other fates of lower writes, {}", listed(notes.into_iter())),
+    };
+    (differences, note)
+}
+
+fn side(recording: &Recording, below: u8) -> Side {
+    let priority = |key: u32| recording.header.priorities.get(key as usize).copied().unwrap_or(0);
+    let mut side = Side::default();
+    let mut keys: FxHashMap<u32, u32> = FxHashMap::default();
+    let mut writes: FxHashMap<WriteId, (u32, u8)> = FxHashMap::default();
+    for event in &recording.events {
+        match event.what {
+            What::Invoked { op, action: Action::Write | Action::Delete, key, .. } => {
+                keys.insert(op, key);
+                if priority(key) >= below {
+                    side.asked.push((event.at_ns, event.node, op, key));
+                }
+            }
+            What::Wrote { op, write } => {
+                let priority = keys.get(&op).map_or(0, |key| priority(*key));
+                writes.entry(write).or_insert((op, priority));
+            }
+            _ => {}
+        }
+    }
+    let own_level = [Level::Fifo, Level::FifoP1, Level::FifoP2, Level::FifoP3][usize::from(below.min(3))];
+    for event in &recording.events {
+        let (What::Known { write } | What::Visible { write, .. } | What::Hidden { write, .. }) = event.what else {
+            continue;
+        };
+        let Some((op, priority)) = writes.get(&write).copied() else { continue };
+        let (levels, begins) = match event.what {
+            What::Visible { levels, .. } => (levels, true),
+            What::Hidden { levels, .. } => (levels, false),
+            _ => {
+                if priority < below {
+                    side.lower.push((event.at_ns, event.node, op));
+                }
+                continue;
+            }
+        };
+        for level in levels.iter() {
+            if level == own_level && priority >= below || level == Level::Priority && priority == below {
+                side.shown.push(Moment { at_ns: event.at_ns, node: event.node, level, op, begins });
+            }
+        }
+    }
+    side.shown.sort_unstable();
+    side.lower.sort_unstable();
+    side
+}
+
+fn difference(history: &History<'_>, below: u8, first: Option<&Moment>, second: Option<&Moment>) -> Comparison {
+    // The earlier of the two happened in one run only, then.
+    let both = [first, second];
+    let earlier = both.into_iter().flatten().min().expect("one of the two is there when they differ");
+    let does = if earlier.begins { "begins to show" } else { "no longer shows" };
+    let write = history.operations.get(earlier.op).and_then(|operation| operation.write);
+    let write = write.and_then(|id| history.number(id, usize::MAX));
+    let what = write.map_or_else(|| format!("the write of #{}", earlier.op), |write| history.title(write));
+    let only = if first == Some(earlier) { "here, but not" } else { "not here, but" };
+    let title = format!(
+        "priority inversion: n{} {does} {what} at {} at {} {only} when the messages of writes below P{below} meet other \
+         fates",
+        earlier.node,
+        earlier.level.name(),
+        seconds(earlier.at_ns),
+    );
+    Comparison { below, first: first.copied(), second: second.copied(), title, what, op: earlier.op }
+}
+
+impl Comparison {
+    pub(super) fn tell(&self) -> Finding {
+        let line = |moment: &Option<Moment>, run: &str| {
+            moment.map(|Moment { at_ns, node, level, op, begins }| {
+                let verb = if begins { "begins to show" } else { "no longer shows" };
+                let what = if op == self.op { self.what.clone() } else { format!("the write of #{op}") };
+                StoryLine { at_ns, text: format!("{run}: n{node} {verb} {what} at {}", level.name()) }
+            })
+        };
+        let varied = format!("other fates below P{}", self.below);
+        let mut story: Vec<StoryLine> =
+            [line(&self.first, "this run"), line(&self.second, &varied)].into_iter().flatten().collect();
+        story.sort_by_key(|line| line.at_ns);
+        Finding {
+            code: "PRIO005".to_owned(),
+            title: self.title.clone(),
+            at_ns: story.first().map_or(0, |line| line.at_ns),
+            story,
+            events: Vec::new(),
+            ops: vec![self.op],
+        }
+    }
+}

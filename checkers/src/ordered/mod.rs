@@ -1,0 +1,67 @@
+//! Levels that wait: `fifo-visibility` and `priority`.
+//!
+//! An ordered level shows, for each origin (replica that took writes in), an unbroken prefix of its writes: of all
+//! of them (`fifo`), of those of some priority or above (`fifo-p1` to `fifo-p3`), or for each key of those of the
+//! key's own priority or above (`priority`). So at each moment the writes that a level of a replica must reflect
+//! follow from what has arrived there, and what it must show of a key follows from these ([`state`]). Both checkers
+//! compare what a replica shows with that, step by step (`walk`), and what its reads return (`reads`):
+//!
+//! | broken | code |
+//! |---|---|
+//! | order: a write is shown before its turn, or a later one while it is not reflected | FIFO001, PRIO001 |
+//! | stability: what was reflected no longer is | FIFO002, PRIO002 |
+//! | a session does not read its own acknowledged write | FIFO003 |
+//! | promptness: a write is reflected later than all that it needs has arrived | PRIO003 |
+//! | liveness: a write that is ready is never reflected | PRIO004 |
+//! | non-interference: what becomes of lower writes decides when a write is shown (`interference`) | PRIO005 |
+//!
+//! The last three are priority inversions: what a write needs is never a write of lower priority.
+//!
+//! What has arrived, replicas announce themselves. They cannot hide a breach by announcing it late without showing
+//! something early or answering a read with what they deny to have (CONV005).
+//!
+//! Time and memory are proportional to the length of the recording, to the number of siblings where contexts are
+//! handed back, and to nodes times writes.
+
+mod fifo;
+mod interference;
+mod priority;
+mod reads;
+mod state;
+mod tables;
+mod tell;
+mod walk;
+
+pub use fifo::{NAME as FIFO, check as check_fifo};
+pub use priority::{NAME as PRIORITY, check as check_priority};
+
+use crate::convergence::history::History;
+use crate::trace::{Header, What};
+use tables::Tables;
+use walk::{Found, ORDERED};
+
+/// True when a store serves levels that wait.
+pub fn is_served(header: &Header) -> bool {
+    ORDERED.iter().any(|level| header.levels.contains(*level))
+}
+
+/// Why ordered levels cannot be judged, told before the walk.
+fn obstacle(history: &History<'_>, tables: &Tables) -> Option<String> {
+    let header = history.header();
+    if !is_served(header) {
+        return Some(format!("the store {} serves no ordered level", header.store));
+    }
+    if !header.placement.is_empty() {
+        return Some("not every replica holds every key, so that no replica gets whole sequences of writes".to_owned());
+    }
+    if history.recording.events.iter().any(|event| matches!(event.what, What::Down { .. })) {
+        // With a node's memory its obligations end; what it must reflect when it is back is not worked out here.
+        return Some("nodes went down, and what they must show when they are back is not judged yet".to_owned());
+    }
+    tables.gap.clone()
+}
+
+/// Why nothing can be said although nothing is wrong.
+fn unobserved(found: &Found) -> Option<String> {
+    (found.shown == 0).then(|| "no write became visible at an ordered level".to_owned())
+}

@@ -1,0 +1,90 @@
+//! The writes of a recording, in the two orders that ordered levels know: by origin, and by origin and key.
+
+use rustc_hash::FxHashMap;
+
+use crate::convergence::history::History;
+use crate::trace::Level;
+
+/// Number of priorities, and of the views that wait: view `v` carries the writes of priority `v` or above.
+pub(super) const VIEWS: usize = 4;
+
+/// What never changes during the walk.
+pub(super) struct Tables {
+    /// By write: the priority of its key.
+    pub(super) priorities: Vec<u8>,
+    /// By write: the number of its origin.
+    pub(super) origins: Vec<u32>,
+    /// By origin and view: the writes that the view carries, in the order of their counters.
+    pub(super) chains: Vec<[Vec<u32>; VIEWS]>,
+    /// By write: its line, and its position there, from 1.
+    pub(super) places: Vec<(u32, u32)>,
+    /// By line: the writes of one origin to one key, in the order of their counters.
+    pub(super) lines: Vec<Vec<u32>>,
+    /// By key: its lines.
+    pub(super) of_key: FxHashMap<u32, Vec<u32>>,
+    /// A name that is missing among an origin's writes: the order of the others cannot be told.
+    pub(super) gap: Option<String>,
+}
+
+impl Tables {
+    pub(super) fn of(history: &History<'_>) -> Tables {
+        let count = history.writes.len();
+        let priority =
+            |key: u32| history.header().priorities.get(key as usize).map_or(0, |priority| (*priority).min(3));
+        let mut order: Vec<u32> = (0..count as u32).collect();
+        order.sort_unstable_by_key(|write| (history.write(*write).id.origin(), history.write(*write).id.counter));
+        let mut tables = Tables {
+            priorities: history.writes.iter().map(|write| priority(write.key)).collect(),
+            origins: vec![0; count],
+            chains: Vec::new(),
+            places: vec![(0, 0); count],
+            lines: Vec::new(),
+            of_key: FxHashMap::default(),
+            gap: None,
+        };
+        for writes in order.chunk_by(|a, b| history.write(*a).id.origin() == history.write(*b).id.origin()) {
+            let mut chains: [Vec<u32>; VIEWS] = Default::default();
+            let mut lines: FxHashMap<u32, u32> = FxHashMap::default();
+            for (write, counter) in writes.iter().zip(1..) {
+                let (key, id) = (history.write(*write).key, history.write(*write).id);
+                if id.counter != counter && tables.gap.is_none() {
+                    let missing = crate::trace::WriteId { counter, ..id };
+                    tables.gap =
+                        Some(format!("{missing} was never named, so that the order of its origin is not known"));
+                }
+                let number = *write as usize;
+                tables.origins[number] = tables.chains.len() as u32;
+                for chain in &mut chains[..=usize::from(tables.priorities[number])] {
+                    chain.push(*write);
+                }
+                let line = *lines.entry(key).or_insert_with(|| {
+                    tables.lines.push(Vec::new());
+                    tables.of_key.entry(key).or_default().push(tables.lines.len() as u32 - 1);
+                    tables.lines.len() as u32 - 1
+                });
+                tables.lines[line as usize].push(*write);
+                tables.places[number] = (line, tables.lines[line as usize].len() as u32);
+            }
+            tables.chains.push(chains);
+        }
+        tables
+    }
+
+    /// The write at a position of a line.
+    pub(super) fn at(&self, line: u32, position: u32) -> u32 {
+        self.lines[line as usize][position as usize - 1]
+    }
+
+    /// The view in which `level` reads keys of this priority; none when it does not carry them.
+    pub(super) fn view(level: Level, priority: u8) -> Option<usize> {
+        let view = match level {
+            Level::Eventual => return None,
+            Level::Fifo => 0,
+            Level::FifoP1 => 1,
+            Level::FifoP2 => 2,
+            Level::FifoP3 => 3,
+            Level::Priority => priority,
+        };
+        (view <= priority).then_some(usize::from(view))
+    }
+}

@@ -1,0 +1,392 @@
+//! One walk through the events: what each replica shows is compared with what it must show after each of its steps.
+//!
+//! A step is a run of announcements of one node with the same cause; within it they come in any order.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::reads::{ReadBreach, Reads};
+use super::state::{Seen, State, Status};
+use super::tables::Tables;
+use crate::convergence::history::History;
+use crate::operations::Operation;
+use crate::trace::{Action, Level, Levels, Node, What};
+
+/// In what way a level fails to show what it must.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Kind {
+    /// It shows a write before its turn.
+    Early,
+    /// It does not reflect a write that is due.
+    Late,
+    /// It no longer reflects a write that it reflected.
+    Unreflected,
+}
+
+/// A level of a replica is not as it must be, for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Breach {
+    /// Place of the last announcement of the step after which it began.
+    pub(super) from: usize,
+    pub(super) node: Node,
+    /// The write that is shown and must not be, or the other way round.
+    pub(super) write: u32,
+    /// The write that is not reflected: the same, or one that has overwritten it.
+    pub(super) late: u32,
+    pub(super) kind: Kind,
+    /// The last announcement of the step that ended it; none when nothing did.
+    pub(super) until: Option<usize>,
+    /// Place of the step after which the level first showed a later write of the late one's origin.
+    pub(super) passed: Option<usize>,
+    pub(super) levels: Levels,
+}
+
+/// What the walk has found.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) breaches: Vec<Breach>,
+    pub(super) reads: Vec<ReadBreach>,
+    /// Versions that became visible at ordered levels.
+    pub(super) shown: u64,
+    /// Reads at ordered levels.
+    pub(super) reads_judged: u64,
+    /// By how much sooner than `fifo` the level of its own priority showed another's write above P0, in nanoseconds.
+    pub(super) gains_ns: Vec<u64>,
+}
+
+/// How long a level may fail to show what it must, in nanoseconds: within a moment of virtual time steps have no
+/// order that a client could see.
+const BOUND_NS: u64 = 0;
+
+/// The levels that wait.
+pub(super) const ORDERED: [Level; 5] = [Level::Fifo, Level::FifoP1, Level::FifoP2, Level::FifoP3, Level::Priority];
+
+pub(super) struct Walk<'a, 'b> {
+    pub(super) history: &'b History<'a>,
+    pub(super) tables: &'b Tables,
+    pub(super) state: State<'a, 'b>,
+    pub(super) reach: Reach,
+    pub(super) found: Found,
+    reads: Reads,
+    /// What is wrong at the moment.
+    open: BTreeMap<(Node, u32, Level), Breach>,
+    /// The step under way: whose, from what, and the places of its announcements.
+    node: Node,
+    cause: u64,
+    step: Vec<usize>,
+    /// Operations that their replica got to see later than they were asked for, and where in the recording.
+    reached: FxHashMap<u32, usize>,
+    /// Reads whose context a write hands back, and what those that were answered had seen, perhaps and surely.
+    handed_back: FxHashSet<u32>,
+    contexts: FxHashMap<u32, (Seen, Seen)>,
+    /// When the first of two levels, `fifo` and that of its own priority, showed a write above P0.
+    first_shown: FxHashMap<(Node, u32), (bool, u64)>,
+}
+
+/// By replica, level, origin and, at `priority`, the priority of what was shown: the counters that were shown, as
+/// far as each was the largest so far, with the place of the step after which it was.
+#[derive(Default)]
+pub(super) struct Reach(FxHashMap<Shower, Vec<(u64, usize)>>);
+
+/// Replica, level, origin and priority.
+type Shower = (Node, Level, u32, u8);
+
+impl Reach {
+    fn note(&mut self, key: Shower, counter: u64, place: usize) {
+        let list = self.0.entry(key).or_default();
+        if list.last().is_none_or(|(last, _)| *last < counter) {
+            list.push((counter, place));
+        }
+    }
+}
+
+/// Walks through the recording.
+pub(super) fn walk(history: &History<'_>, tables: &Tables) -> Found {
+    let mut walk = Walk {
+        history,
+        tables,
+        state: State::of(history, tables),
+        reach: Reach::default(),
+        found: Found::default(),
+        reads: Reads::default(),
+        open: BTreeMap::new(),
+        node: 0,
+        cause: 0,
+        step: Vec::new(),
+        reached: reached(history),
+        handed_back: history.writes.iter().filter_map(|write| write.context).collect(),
+        contexts: FxHashMap::default(),
+        first_shown: FxHashMap::default(),
+    };
+    for (place, event) in history.recording.events.iter().enumerate() {
+        match event.what {
+            What::Known { .. } | What::Visible { .. } | What::Hidden { .. } | What::Overflowed { .. } => {
+                if (walk.node, walk.cause) != (event.node, event.cause) {
+                    walk.end_step();
+                    (walk.node, walk.cause) = (event.node, event.cause);
+                }
+                walk.step.push(place);
+            }
+            What::Invoked { op, .. } | What::Reached { op } => walk.reads_at(op, place),
+            What::Answered { op } => {
+                walk.reads_at(op, place);
+                walk.reads.answered(walk.history, walk.tables, op);
+            }
+            _ => {}
+        }
+    }
+    walk.end_step();
+    walk.end();
+    walk.found
+}
+
+fn reached(history: &History<'_>) -> FxHashMap<u32, usize> {
+    let events = history.recording.events.iter().enumerate();
+    let reached = events.filter_map(|(place, event)| match event.what {
+        What::Reached { op } => Some((op, place)),
+        _ => None,
+    });
+    reached.collect()
+}
+
+impl Walk<'_, '_> {
+    /// A read that its replica serves at once shows the state in which the replica got to see it; any other one that
+    /// in which it was answered, and of replicas that need not be known.
+    fn reads_at(&mut self, op: u32, place: usize) {
+        let history = self.history;
+        let Some(read) = history.operations.get(op).filter(|read| read.action == Action::Read) else { return };
+        let Some(answered) = read.answered() else { return };
+        let reached = self.reached.get(&op).copied().unwrap_or(read.invoked);
+        let at_once = history.event(answered).cause == history.event(reached).number;
+        if place != if at_once { reached } else { answered } {
+            return;
+        }
+        self.end_step();
+        if self.handed_back.contains(&op) {
+            let seen = self.seen_by(read, at_once);
+            self.contexts.insert(op, seen);
+        }
+        if ORDERED.contains(&read.level) {
+            self.found.reads_judged += 1;
+            let mut reads = std::mem::take(&mut self.reads);
+            reads.judge(self, read, at_once.then_some(place));
+            self.reads = reads;
+        }
+    }
+
+    fn seen_by(&self, read: &Operation, at_once: bool) -> (Seen, Seen) {
+        let lines = self.history.returned(read).map(|write| self.tables.places[write as usize]);
+        let surely: Seen = lines.collect();
+        let priority = self.tables.of_key.get(&read.key).map(|lines| self.tables.at(lines[0], 1));
+        let Some(priority) = priority.map(|write| self.tables.priorities[write as usize]) else {
+            return Default::default();
+        };
+        let arrived = State::arrived(priority);
+        let mut perhaps = match (at_once, read.level) {
+            (false, _) => self.state.snapshot(self.state.anywhere(), read.key, arrived),
+            (true, Level::Eventual) => self.state.snapshot(read.node, read.key, arrived),
+            (true, level) => Tables::view(level, priority)
+                .map_or_else(Seen::new, |view| self.state.snapshot(read.node, read.key, view)),
+        };
+        perhaps.extend(&surely);
+        (perhaps, surely)
+    }
+
+    fn end_step(&mut self) {
+        let Some(last) = self.step.last().copied() else { return };
+        let (history, node) = (self.history, self.node);
+        let places = std::mem::take(&mut self.step);
+        let said = |place: usize| history.event(place).what;
+        for place in &places {
+            if let What::Overflowed { levels, write } = said(*place)
+                && let Some(write) = history.number(write, *place)
+            {
+                levels.iter().for_each(|level| self.state.overflow(node, write, level));
+            }
+        }
+        for place in &places {
+            if let What::Known { write } = said(*place)
+                && let Some(write) = history.number(write, *place)
+            {
+                let context = history.write(write).context.and_then(|read| self.contexts.get(&read));
+                self.state.learn(node, write, context);
+            }
+        }
+        for place in &places {
+            match said(*place) {
+                What::Visible { levels, write } => {
+                    if let Some(write) = history.number(write, *place) {
+                        self.show(write, levels, history.event(*place).at_ns);
+                    }
+                }
+                What::Hidden { levels, write } => {
+                    if let Some(write) = history.number(write, *place) {
+                        let mark = self.state.mark(node, write);
+                        mark.shown = mark.shown.without(levels);
+                        self.state.dirty.push(write);
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.judge(node, last);
+        for place in &places {
+            if let What::Visible { levels, write } = said(*place)
+                && let Some(write) = history.number(write, *place)
+            {
+                let (origin, counter) = (self.tables.origins[write as usize], history.write(write).id.counter);
+                for level in levels.iter() {
+                    let priority = self.tables.priorities[write as usize];
+                    let priority = if level == Level::Priority { priority } else { 0 };
+                    self.reach.note((node, level, origin, priority), counter, last);
+                }
+            }
+        }
+        self.step = places;
+        self.step.clear();
+    }
+
+    fn show(&mut self, write: u32, levels: Levels, at_ns: u64) {
+        let mark = self.state.mark(self.node, write);
+        let new = levels.without(mark.was_shown);
+        (mark.shown, mark.was_shown) = (mark.shown.and(levels), mark.was_shown.and(levels));
+        self.state.dirty.push(write);
+        let ordered = ORDERED.into_iter().filter(|level| levels.contains(*level));
+        for level in ordered {
+            self.state.show(self.node, write, level);
+            self.found.shown += 1;
+        }
+        // The gain counts once the second of the two levels shows the write.
+        let priority = self.tables.priorities[write as usize];
+        if priority == 0 || self.history.write(write).id.node == self.node {
+            return;
+        }
+        let own = ORDERED
+            .into_iter()
+            .skip(1)
+            .any(|level| Tables::view(level, priority) == Some(usize::from(priority)) && new.contains(level));
+        let fifo = new.contains(Level::Fifo);
+        let key = (self.node, write);
+        match (own, fifo, self.first_shown.get(&key).copied()) {
+            (true, true, None) => self.found.gains_ns.push(0),
+            (true, false, None) | (false, true, None) => {
+                self.first_shown.insert(key, (own, at_ns));
+            }
+            (_, true, Some((true, since))) => {
+                self.found.gains_ns.push(at_ns - since);
+                self.first_shown.remove(&key);
+            }
+            (true, _, Some((false, _))) => {
+                self.found.gains_ns.push(0);
+                self.first_shown.remove(&key);
+            }
+            _ => {}
+        }
+    }
+
+    /// Compares what the replica shows of the writes that changed with what it must show.
+    fn judge(&mut self, node: Node, place: usize) {
+        let mut dirty = std::mem::take(&mut self.state.dirty);
+        dirty.sort_unstable();
+        dirty.dedup();
+        for write in dirty.drain(..) {
+            let priority = self.tables.priorities[write as usize];
+            for level in ORDERED.into_iter().filter(|level| self.history.header().levels.contains(*level)) {
+                let mark = self.state.marked(node, write);
+                let (is_shown, was_shown) = (mark.shown.contains(level), mark.was_shown.contains(level));
+                let status =
+                    Tables::view(level, priority).map_or(Status::Absent, |view| self.state.status(node, write, view));
+                let wrong = match status {
+                    Status::Absent if is_shown => Some((Kind::Early, write)),
+                    Status::Present if !is_shown && was_shown => Some((Kind::Unreflected, write)),
+                    Status::Present if !is_shown => Some((Kind::Late, write)),
+                    Status::Overwritten(by) if is_shown && mark.was_gone.contains(level) => {
+                        Some((Kind::Unreflected, by))
+                    }
+                    Status::Overwritten(by) if is_shown => Some((Kind::Late, by)),
+                    Status::Overwritten(_) => {
+                        let mark = self.state.mark(node, write);
+                        mark.was_gone = mark.was_gone.with(level);
+                        None
+                    }
+                    _ => None,
+                };
+                self.now(node, write, level, wrong, place);
+            }
+        }
+        self.state.dirty = dirty;
+    }
+
+    /// What is wrong about a write from `place` on.
+    fn now(&mut self, node: Node, write: u32, level: Level, wrong: Option<(Kind, u32)>, place: usize) {
+        let key = (node, write, level);
+        if !self.open.is_empty()
+            && let Some(breach) = self.open.get(&key).copied()
+            && wrong.is_none_or(|(kind, _)| kind != breach.kind)
+        {
+            self.open.remove(&key);
+            self.close(breach, level, Some(place));
+        }
+        if let Some((kind, late)) = wrong {
+            let breach =
+                Breach { node, write, levels: Levels::only(level), kind, late, from: place, until: None, passed: None };
+            self.open.entry(key).or_insert(breach);
+        }
+    }
+
+    /// A breach is over, unless it was none: one that lasts no longer than it may.
+    fn close(&mut self, mut breach: Breach, level: Level, until: Option<usize>) {
+        let lasts_after = |from: usize| until.is_none_or(|end| self.at_ns(end) > self.at_ns(from) + BOUND_NS);
+        if !lasts_after(breach.from) {
+            return;
+        }
+        breach.until = until;
+        if breach.kind == Kind::Late {
+            breach.passed = self.passed(breach.node, breach.late, level).filter(|passed| lasts_after(*passed));
+        }
+        self.found.breaches.push(breach);
+    }
+
+    fn at_ns(&self, place: usize) -> u64 {
+        self.history.event(place).at_ns
+    }
+
+    /// The step after which the level first showed a later write of the origin of `write`, for which `write` must
+    /// be reflected.
+    pub(super) fn passed(&self, node: Node, write: u32, level: Level) -> Option<usize> {
+        let (origin, counter) = (self.tables.origins[write as usize], self.history.write(write).id.counter);
+        let highest = if level == Level::Priority { self.tables.priorities[write as usize] } else { 0 };
+        let firsts = (0..=highest).filter_map(|priority| {
+            let list = self.reach.0.get(&(node, level, origin, priority))?;
+            list.get(list.partition_point(|(shown, _)| *shown <= counter)).map(|(_, place)| *place)
+        });
+        firsts.min()
+    }
+
+    /// The recording has ended.
+    fn end(&mut self) {
+        let end = self.history.recording.events.len().saturating_sub(1);
+        // Whether a replica asks again for what it had no room for is seen only when it had time to.
+        let is_settled = self.history.header().settling_from_ns.is_some();
+        for node in (0..self.history.header().nodes).filter(|_| is_settled) {
+            self.state.end(node);
+            self.judge(node, end);
+        }
+        let open = std::mem::take(&mut self.open);
+        open.into_iter().for_each(|((_, _, level), breach)| self.close(breach, level, None));
+        let breaches = &mut self.found.breaches;
+        breaches.sort_unstable();
+        breaches.dedup_by(|other, first| {
+            let is_same = Breach { levels: first.levels, ..*other } == *first;
+            if is_same {
+                first.levels = first.levels.and(other.levels);
+            }
+            is_same
+        });
+        // That an overwritten version is still shown follows from its overwriter's not being shown.
+        let own: FxHashSet<(Node, u32, Option<usize>)> =
+            breaches.iter().filter(|one| one.write == one.late).map(|one| (one.node, one.write, one.until)).collect();
+        breaches.retain(|one| one.write == one.late || !own.contains(&(one.node, one.late, one.until)));
+    }
+}

@@ -1,0 +1,629 @@
+//! The checkers of ordered levels once more, slow and straight from the definitions: sets of writes, everything
+//! asked again after every step. It shares nothing with the checkers but the trace types.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kvsim_checkers::trace::{Action, Event, Level, Node, Overwrites, Recording, What, WriteId};
+
+use crate::toy::{LEVELS, view};
+
+/// A finding that a checker should report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    pub code: &'static str,
+    pub at_ns: u64,
+    pub ops: Vec<u32>,
+    pub node: Node,
+    pub levels: Vec<Level>,
+}
+
+/// What the two checkers should report; nothing when they cannot tell.
+pub struct Judged {
+    pub fifo: Vec<Expected>,
+    pub priority: Vec<Expected>,
+    pub inversions_ns: Vec<u64>,
+    pub shown: u64,
+}
+
+type Set = BTreeSet<usize>;
+
+struct Write {
+    id: WriteId,
+    op: u32,
+    key: u32,
+    priority: u8,
+    delete: bool,
+    invoked: usize,
+    context: Option<u32>,
+}
+
+#[derive(Clone)]
+struct Operation {
+    number: u32,
+    session: u32,
+    node: Node,
+    action: Action,
+    key: u32,
+    level: Level,
+    invoked: usize,
+    answered: Option<usize>,
+    write: Option<WriteId>,
+    returned: Vec<WriteId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Early,
+    Late,
+    Unreflected,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Absent,
+    Present,
+    Overwritten(usize),
+    Either,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Wrong {
+    Early,
+    Passed,
+    Unreflected,
+    Forgotten,
+    Own,
+}
+
+#[derive(Clone, Default)]
+struct Replica {
+    known: Set,
+    due: [Set; 4],
+    dropped_to: BTreeMap<(usize, Node), u64>,
+    shown_to: BTreeMap<(usize, Node), u64>,
+    shown: BTreeSet<(Level, usize)>,
+    was_shown: BTreeSet<(Level, usize)>,
+    was_gone: BTreeSet<(Level, usize)>,
+    /// Ends of steps, with what they showed.
+    steps: Vec<(usize, Vec<(Level, usize)>)>,
+    /// What was wrong after each step.
+    wrong: BTreeMap<(usize, Level), Vec<(usize, Option<(Kind, usize)>)>>,
+}
+
+struct Twin<'a> {
+    recording: &'a Recording,
+    operations: BTreeMap<u32, Operation>,
+    writes: Vec<Write>,
+    /// By write and view: what must have arrived for it to be ready.
+    needed: Vec<[Set; 4]>,
+    replicas: Vec<Replica>,
+    /// What each write that anybody has heard of had seen: perhaps, surely.
+    seen: BTreeMap<usize, (Set, Set)>,
+    contexts: BTreeMap<u32, (Set, Set)>,
+    had: BTreeMap<(u32, u32), Vec<(usize, bool)>>,
+    told: BTreeSet<(u32, Wrong, usize)>,
+    reads: Vec<(u32, Wrong, usize)>,
+    shown: u64,
+}
+
+/// Nothing when the recording cannot be judged.
+pub fn judge(recording: &Recording) -> Option<Judged> {
+    let header = &recording.header;
+    if !header.levels.iter().any(|level| level != Level::Eventual) {
+        return None;
+    }
+    let mut twin = Twin {
+        recording,
+        operations: operations(recording),
+        writes: Vec::new(),
+        needed: Vec::new(),
+        replicas: vec![Replica::default(); usize::from(header.nodes)],
+        seen: BTreeMap::new(),
+        contexts: BTreeMap::new(),
+        had: BTreeMap::new(),
+        told: BTreeSet::new(),
+        reads: Vec::new(),
+        shown: 0,
+    };
+    twin.collect_writes();
+    twin.needed = (0..twin.writes.len()).map(|write| [0, 1, 2, 3].map(|view| twin.needed(write, view))).collect();
+    let names: BTreeSet<WriteId> = twin.writes.iter().map(|write| write.id).collect();
+    if names.iter().any(|id| id.counter > 1 && !names.contains(&WriteId { counter: id.counter - 1, ..*id })) {
+        return None;
+    }
+    twin.walk();
+    Some(twin.report())
+}
+
+fn operations(recording: &Recording) -> BTreeMap<u32, Operation> {
+    let mut operations = BTreeMap::new();
+    for (place, event) in recording.events.iter().enumerate() {
+        match event.what {
+            What::Invoked { op, session, action, key, level, .. } => {
+                let (returned, node) = (Vec::new(), event.node);
+                let operation = Operation {
+                    number: op,
+                    session,
+                    node,
+                    action,
+                    key,
+                    level,
+                    invoked: place,
+                    answered: None,
+                    write: None,
+                    returned,
+                };
+                operations.insert(op, operation);
+            }
+            What::Wrote { op, write } => {
+                operations.get_mut(&op).expect("it was invoked").write.get_or_insert(write);
+            }
+            What::Returned { op, write } => {
+                operations.get_mut(&op).expect("it was invoked").returned.push(write);
+            }
+            What::Answered { op } => {
+                operations.get_mut(&op).expect("it was invoked").answered = Some(place);
+            }
+            _ => {}
+        }
+    }
+    operations
+}
+
+impl Twin<'_> {
+    fn event(&self, place: usize) -> &Event {
+        &self.recording.events[place]
+    }
+
+    fn collect_writes(&mut self) {
+        let mut last_reads: BTreeMap<(u32, u32), u32> = BTreeMap::new();
+        let mut contexts: BTreeMap<u32, u32> = BTreeMap::new();
+        for event in &self.recording.events {
+            match event.what {
+                What::Invoked { op, session, key, action: Action::Write | Action::Delete, context: true, .. } => {
+                    if let Some(read) = last_reads.get(&(session, key)) {
+                        contexts.insert(op, *read);
+                    }
+                }
+                What::Answered { op } => {
+                    let operation = &self.operations[&op];
+                    if operation.action == Action::Read {
+                        last_reads.insert((operation.session, operation.key), op);
+                    }
+                }
+                What::Wrote { op, write } if self.writes.iter().all(|other| other.id != write) => {
+                    let operation = &self.operations[&op];
+                    let priority = self.recording.header.priorities.get(operation.key as usize).copied().unwrap_or(0);
+                    self.writes.push(Write {
+                        id: write,
+                        op,
+                        key: operation.key,
+                        priority,
+                        delete: operation.action == Action::Delete,
+                        invoked: operation.invoked,
+                        context: contexts.get(&op).copied(),
+                    });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn number(&self, id: WriteId, place: usize) -> Option<usize> {
+        self.writes.iter().position(|write| write.id == id && write.invoked < place)
+    }
+
+    fn line_up_to(&self, write: usize) -> Set {
+        let this = &self.writes[write];
+        let same = |other: &usize| {
+            let other = &self.writes[*other];
+            other.key == this.key && other.id.origin() == this.id.origin() && other.id.counter <= this.id.counter
+        };
+        (0..self.writes.len()).filter(same).collect()
+    }
+
+    fn is_same_line(&self, one: usize, other: usize) -> bool {
+        let (one, other) = (&self.writes[one], &self.writes[other]);
+        one.key == other.key && one.id.origin() == other.id.origin()
+    }
+
+    fn counter(&self, write: usize) -> u64 {
+        self.writes[write].id.counter
+    }
+
+    fn needed(&self, write: usize, view: usize) -> Set {
+        let this = &self.writes[write];
+        let earlier = |other: &usize| {
+            let other = &self.writes[*other];
+            other.id.origin() == this.id.origin()
+                && other.id.counter <= this.id.counter
+                && usize::from(other.priority) >= view
+        };
+        (0..self.writes.len()).filter(earlier).collect()
+    }
+
+    fn ready(&self, node: Node, view: usize) -> Set {
+        let known = &self.replicas[usize::from(node)].known;
+        let is_ready = |write: &usize| {
+            usize::from(self.writes[*write].priority) >= view && self.needed[*write][view].is_subset(known)
+        };
+        (0..self.writes.len()).filter(is_ready).collect()
+    }
+
+    /// Writes of `key` in `reflected`, and what these had perhaps seen.
+    fn with_seen(&self, reflected: &Set, key: u32) -> Set {
+        let mut all = Set::new();
+        for write in reflected.iter().filter(|write| self.writes[**write].key == key) {
+            all.insert(*write);
+            all.extend(&self.seen[write].0);
+        }
+        all
+    }
+
+    fn walk(&mut self) {
+        let mut step: Vec<usize> = Vec::new();
+        for (place, event) in self.recording.events.iter().enumerate() {
+            match event.what {
+                What::Known { .. } | What::Visible { .. } | What::Hidden { .. } | What::Overflowed { .. } => {
+                    let other = |first: &usize| {
+                        let first = self.event(*first);
+                        (first.node, first.cause) != (event.node, event.cause)
+                    };
+                    if step.first().is_some_and(other) {
+                        self.step(&std::mem::take(&mut step));
+                    }
+                    step.push(place);
+                }
+                What::Invoked { op, .. } | What::Reached { op } | What::Answered { op } => {
+                    let operation = self.operations[&op].clone();
+                    if operation.action == Action::Read
+                        && let Some(answered) = operation.answered
+                    {
+                        let is_reached = |event: &Event| event.what == What::Reached { op };
+                        let reached = self.recording.events.iter().rposition(is_reached).unwrap_or(operation.invoked);
+                        let at_once = self.event(answered).cause == self.event(reached).number;
+                        if place == if at_once { reached } else { answered } {
+                            self.step(&std::mem::take(&mut step));
+                            self.read(&operation, at_once);
+                        }
+                    }
+                    if operation.answered == Some(place) {
+                        self.remember(&operation);
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.step(&step);
+        for node in 0..self.recording.header.nodes {
+            // Whether what was dropped was asked for again is seen only when there was time to.
+            for view in (0..4).filter(|_| self.recording.header.settling_from_ns.is_some()) {
+                let ready = self.ready(node, view);
+                self.replicas[usize::from(node)].due[view].extend(ready);
+            }
+            self.compare(node, self.recording.events.len().saturating_sub(1));
+        }
+    }
+
+    fn step(&mut self, places: &[usize]) {
+        let Some(last) = places.last().copied() else { return };
+        let node = self.event(last).node;
+        let said: Vec<(usize, What)> = places.iter().map(|place| (*place, self.event(*place).what)).collect();
+        for (place, what) in &said {
+            let What::Overflowed { levels, write } = *what else { continue };
+            let Some(write) = self.number(write, *place) else { continue };
+            for view in levels.iter().filter_map(|level| view(level, self.writes[write].priority)) {
+                let (origin, counter) = (self.writes[write].id.node, self.counter(write));
+                let to = self.replicas[usize::from(node)].dropped_to.entry((view, origin)).or_default();
+                *to = counter.max(*to);
+            }
+        }
+        for (place, what) in &said {
+            let What::Known { write } = *what else { continue };
+            let Some(write) = self.number(write, *place) else { continue };
+            self.hear(node, write);
+            self.replicas[usize::from(node)].known.insert(write);
+        }
+        let mut shown = Vec::new();
+        for (place, what) in &said {
+            match *what {
+                What::Visible { levels, write } => {
+                    let Some(write) = self.number(write, *place) else { continue };
+                    let (origin, counter) = (self.writes[write].id.node, self.counter(write));
+                    for level in levels.iter() {
+                        self.shown += u64::from(level != Level::Eventual);
+                        shown.push((level, write));
+                        let view = view(level, self.writes[write].priority);
+                        let replica = &mut self.replicas[usize::from(node)];
+                        replica.shown.insert((level, write));
+                        replica.was_shown.insert((level, write));
+                        if let Some(view) = view {
+                            let to = replica.shown_to.entry((view, origin)).or_default();
+                            *to = counter.max(*to);
+                        }
+                    }
+                }
+                What::Hidden { levels, write } => {
+                    let Some(write) = self.number(write, *place) else { continue };
+                    for level in levels.iter() {
+                        self.replicas[usize::from(node)].shown.remove(&(level, write));
+                    }
+                }
+                _ => {}
+            }
+        }
+        for view in 0..4 {
+            for write in self.ready(node, view) {
+                let origin = (view, self.writes[write].id.node);
+                let counter = self.counter(write);
+                let replica = &mut self.replicas[usize::from(node)];
+                let shown_to = replica.shown_to.get(&origin).copied().unwrap_or(0);
+                if shown_to >= replica.dropped_to.get(&origin).copied().unwrap_or(0) || counter <= shown_to {
+                    replica.due[view].insert(write);
+                }
+            }
+        }
+        self.replicas[usize::from(node)].steps.push((last, shown));
+        self.compare(node, last);
+    }
+
+    fn hear(&mut self, node: Node, write: usize) {
+        if self.seen.contains_key(&write) {
+            return;
+        }
+        let (mut perhaps, mut surely) = match self.recording.header.overwrites {
+            Overwrites::Read => {
+                self.writes[write].context.and_then(|read| self.contexts.get(&read)).cloned().unwrap_or_default()
+            }
+            Overwrites::Held => {
+                (self.with_seen(&self.replicas[usize::from(node)].known, self.writes[write].key), Set::new())
+            }
+        };
+        for set in [&mut perhaps, &mut surely] {
+            set.retain(|other| !self.is_same_line(*other, write));
+            set.extend(self.line_up_to(write).into_iter().filter(|other| *other != write));
+        }
+        self.seen.insert(write, (perhaps, surely));
+    }
+
+    fn status(&self, node: Node, write: usize, view: usize, ready: &Set) -> Status {
+        let due = &self.replicas[usize::from(node)].due[view];
+        if !ready.contains(&write) || self.writes[write].delete {
+            return Status::Absent;
+        }
+        let by: Vec<usize> =
+            due.iter().copied().filter(|by| *by != write && self.seen[by].1.contains(&write)).collect();
+        if let Some(own) =
+            by.iter().filter(|by| self.is_same_line(**by, write)).max_by_key(|by| self.counter(**by)).copied()
+        {
+            return Status::Overwritten(own);
+        }
+        let furthest = |by: &usize| {
+            let line = self.seen[by].1.iter().filter(|other| self.is_same_line(**other, write));
+            line.map(|other| self.counter(*other)).max()
+        };
+        if let Some(by) = by.iter().copied().max_by_key(|by| (furthest(by), std::cmp::Reverse(*by))) {
+            return Status::Overwritten(by);
+        }
+        let perhaps = ready.iter().any(|by| *by != write && self.seen[by].0.contains(&write));
+        if due.contains(&write) && !perhaps { Status::Present } else { Status::Either }
+    }
+
+    fn compare(&mut self, node: Node, place: usize) {
+        let ready: Vec<Set> = (0..4).map(|view| self.ready(node, view)).collect();
+        for write in 0..self.writes.len() {
+            for level in self.recording.header.levels.iter().filter(|level| *level != Level::Eventual) {
+                let status = match view(level, self.writes[write].priority) {
+                    Some(view) => self.status(node, write, view, &ready[view]),
+                    None => Status::Absent,
+                };
+                let replica = &mut self.replicas[usize::from(node)];
+                let one = (level, write);
+                let (is, was) = (replica.shown.contains(&one), replica.was_shown.contains(&one));
+                let wrong = match status {
+                    Status::Absent => is.then_some((Kind::Early, write)),
+                    Status::Present if is => None,
+                    Status::Present => Some((if was { Kind::Unreflected } else { Kind::Late }, write)),
+                    Status::Overwritten(by) if is => {
+                        Some((if replica.was_gone.contains(&one) { Kind::Unreflected } else { Kind::Late }, by))
+                    }
+                    Status::Overwritten(_) => {
+                        replica.was_gone.insert(one);
+                        None
+                    }
+                    Status::Either => None,
+                };
+                replica.wrong.entry((write, level)).or_default().push((place, wrong));
+            }
+        }
+    }
+
+    fn passed(&self, node: Node, write: usize, level: Level) -> Option<usize> {
+        let this = &self.writes[write];
+        let passes = |(at, other): &(Level, usize)| {
+            let other = &self.writes[*other];
+            *at == level
+                && other.id.origin() == this.id.origin()
+                && other.id.counter > this.id.counter
+                && (level != Level::Priority || other.priority <= this.priority)
+        };
+        let step = self.replicas[usize::from(node)].steps.iter().find(|(_, shown)| shown.iter().any(passes));
+        step.map(|(place, _)| *place)
+    }
+
+    fn returned(&self, read: &Operation) -> Set {
+        let place = read.answered.expect("it is judged because it was answered");
+        let numbers = read.returned.iter().filter_map(|id| self.number(*id, place));
+        numbers.filter(|write| self.writes[*write].key == read.key).collect()
+    }
+
+    fn read(&mut self, read: &Operation, at_once: bool) {
+        let returned = self.returned(read);
+        let Some(priority) = self.writes.iter().find(|write| write.key == read.key).map(|write| write.priority) else {
+            return;
+        };
+        let everybody: Set = self.seen.keys().copied().collect();
+        let view = view(read.level, priority);
+        let reflected = match (at_once, view) {
+            (false, _) => everybody.clone(),
+            (true, Some(view)) => self.ready(read.node, view),
+            (true, None) if read.level == Level::Eventual => self.replicas[usize::from(read.node)].known.clone(),
+            (true, None) => Set::new(),
+        };
+        let surely: Set = returned.iter().flat_map(|write| self.line_up_to(*write)).collect();
+        let mut perhaps = self.with_seen(&reflected, read.key);
+        perhaps.extend(&surely);
+        self.contexts.insert(read.number, (perhaps, surely));
+
+        let Some(view) = view else { return };
+        let mut wrong: Vec<(Wrong, usize)> = Vec::new();
+        let had = self.had.get(&(read.session, read.key)).cloned().unwrap_or_default();
+        if at_once {
+            let replica = &self.replicas[usize::from(read.node)];
+            for write in 0..self.writes.len() {
+                let one = (read.level, write);
+                match self.status(read.node, write, view, &reflected) {
+                    _ if self.writes[write].key != read.key => {}
+                    Status::Absent if returned.contains(&write) => wrong.push((Wrong::Early, write)),
+                    Status::Overwritten(_) if returned.contains(&write) && replica.was_gone.contains(&one) => {
+                        wrong.push((Wrong::Unreflected, write));
+                    }
+                    Status::Present if !returned.contains(&write) => {
+                        if had.contains(&(write, true)) {
+                            wrong.push((Wrong::Own, write));
+                        } else if replica.was_shown.contains(&one) {
+                            wrong.push((Wrong::Unreflected, write));
+                        } else if self.passed(read.node, write, read.level).is_some() {
+                            wrong.push((Wrong::Passed, write));
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+        for (write, own) in had {
+            let is_there =
+                |other: &usize| self.is_same_line(*other, write) && self.counter(*other) >= self.counter(write);
+            let seen = reflected.iter().any(|by| self.seen[by].0.contains(&write));
+            let is_told = wrong.iter().any(|(_, other)| *other == write);
+            if !returned.iter().any(is_there) && !seen && !self.writes[write].delete && !is_told {
+                wrong.push((if own { Wrong::Own } else { Wrong::Forgotten }, write));
+            }
+        }
+        wrong.sort_unstable();
+        for (wrong, write) in wrong {
+            if self.told.insert((read.session, wrong, write)) {
+                self.reads.push((read.number, wrong, write));
+            }
+        }
+    }
+
+    /// Of each line the last write counts.
+    fn remember(&mut self, operation: &Operation) {
+        if operation.level == Level::Eventual {
+            return;
+        }
+        let found: Vec<(usize, bool)> = match operation.action {
+            Action::Read => self.returned(operation).into_iter().map(|write| (write, false)).collect(),
+            _ => {
+                let own = operation.write.and_then(|id| self.number(id, operation.answered.unwrap_or(0)));
+                own.into_iter()
+                    .filter(|write| self.writes[*write].op == operation.number)
+                    .map(|own| (own, true))
+                    .collect()
+            }
+        };
+        for (write, own) in found {
+            let mut had = self.had.remove(&(operation.session, operation.key)).unwrap_or_default();
+            let other = had.iter().position(|(other, _)| self.is_same_line(*other, write));
+            match other {
+                Some(at) if self.counter(had[at].0) < self.counter(write) => had[at] = (write, own),
+                Some(_) => {}
+                None => had.push((write, own)),
+            }
+            self.had.insert((operation.session, operation.key), had);
+        }
+    }
+
+    fn report(&self) -> Judged {
+        let at_ns = |place: usize| self.event(place).at_ns;
+        // From, node, write, late, kind, until, passed; levels.
+        type Key = (usize, Node, usize, usize, Kind, Option<usize>, Option<usize>);
+        let mut breaches: BTreeMap<Key, Vec<Level>> = BTreeMap::new();
+        for (replica, node) in self.replicas.iter().zip(0..) {
+            for ((write, level), moments) in &replica.wrong {
+                for run in moments.chunk_by(|a, b| a.1.map(|wrong| wrong.0) == b.1.map(|wrong| wrong.0)) {
+                    let (from, Some((kind, late))) = run[0] else { continue };
+                    let last = run[run.len() - 1].0;
+                    let until = moments.iter().map(|moment| moment.0).find(|place| *place > last);
+                    // At the end two comparisons may share a place.
+                    let until = until.or_else(|| {
+                        let is_last =
+                            std::ptr::eq(&raw const run[run.len() - 1], &raw const moments[moments.len() - 1]);
+                        (!is_last).then_some(last)
+                    });
+                    let lasts = |from: usize| until.is_none_or(|until| at_ns(until) > at_ns(from));
+                    if !lasts(from) {
+                        continue;
+                    }
+                    let passed = self.passed(node, late, *level).filter(|passed| kind == Kind::Late && lasts(*passed));
+                    breaches.entry((from, node, *write, late, kind, until, passed)).or_default().push(*level);
+                }
+            }
+        }
+        let is_own = |node: Node, late: usize, until: Option<usize>| {
+            breaches.keys().any(|key| (key.1, key.2, key.3, key.5) == (node, late, late, until))
+        };
+        let kept: Vec<(Key, Vec<Level>)> = breaches
+            .iter()
+            .filter(|(key, _)| key.2 == key.3 || !is_own(key.1, key.3, key.5))
+            .map(|(key, levels)| (*key, LEVELS.into_iter().filter(|level| levels.contains(level)).collect()))
+            .collect();
+        let end_ns = self.recording.header.end_ns;
+        let expected = |code: &'static str, wanted: &dyn Fn(&Key) -> Option<u64>| -> Vec<Expected> {
+            let told = kept.iter().filter_map(|(key, levels)| {
+                let at_ns = wanted(key)?;
+                let ops: BTreeSet<u32> = [self.writes[key.2].op, self.writes[key.3].op].into();
+                Some(Expected { code, at_ns, ops: ops.into_iter().collect(), node: key.1, levels: levels.clone() })
+            });
+            told.collect()
+        };
+        let order = |key: &Key| match key.6 {
+            Some(passed) => Some(at_ns(passed.max(key.0))),
+            None => (key.4 == Kind::Early).then(|| at_ns(key.0)),
+        };
+        let stability = |key: &Key| (key.4 == Kind::Unreflected).then(|| at_ns(key.0));
+        let promptness = |key: &Key| (key.4 == Kind::Late && key.5.is_some()).then(|| at_ns(key.0));
+        let liveness = |key: &Key| (key.4 == Kind::Late && key.5.is_none()).then_some(end_ns);
+        let reads = |code: &'static str, wanted: &[Wrong]| -> Vec<Expected> {
+            let told = self.reads.iter().filter(|(_, wrong, _)| wanted.contains(wrong)).map(|(op, _, write)| {
+                let read = &self.operations[op];
+                let ops: BTreeSet<u32> = [*op, self.writes[*write].op].into();
+                Expected {
+                    code,
+                    at_ns: at_ns(read.answered.expect("judged because answered")),
+                    ops: ops.into_iter().collect(),
+                    node: read.node,
+                    levels: vec![read.level],
+                }
+            });
+            told.collect()
+        };
+        let fifo = [
+            expected("FIFO001", &order),
+            reads("FIFO001", &[Wrong::Early, Wrong::Passed]),
+            expected("FIFO002", &stability),
+            reads("FIFO002", &[Wrong::Unreflected, Wrong::Forgotten]),
+            reads("FIFO003", &[Wrong::Own]),
+        ];
+        let priority = [
+            expected("PRIO001", &order),
+            expected("PRIO002", &stability),
+            expected("PRIO003", &promptness),
+            expected("PRIO004", &liveness),
+        ];
+        let late = kept.iter().filter(|(key, _)| key.4 == Kind::Late);
+        let inversions_ns = late.map(|(key, _)| key.5.map_or(end_ns, at_ns).saturating_sub(at_ns(key.0))).collect();
+        Judged { fifo: fifo.concat(), priority: priority.concat(), inversions_ns, shown: self.shown }
+    }
+}
