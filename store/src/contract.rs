@@ -401,7 +401,8 @@ pub enum Observation {
         /// The write.
         dot: Dot,
     },
-    /// There is no room to let this write wait for its turn at `levels`; the replica has to ask for it again.
+    /// This write cannot wait for its turn at `levels`, since there is no room, or it has come only merged with others;
+    /// the replica has to ask for it again.
     Overflowed {
         /// At which levels.
         levels: Levels,

@@ -185,9 +185,7 @@ impl Ordered {
     }
 
     fn make_room(&mut self, dot: Dot, observe: &mut impl FnMut(Observation)) {
-        let Some(key) = self.waiting.get(dot).filter(|waiter| waiter.delta.is_some()).map(|waiter| waiter.key) else {
-            return;
-        };
+        let Some(key) = self.waiting.get(dot).map(|waiter| waiter.key) else { return };
         let behind: Vec<usize> = self.behind(dot, key).collect();
         if self.defects.has(Defect::CountedBuffer) {
             // As if each took 256 bytes, of one room for all.

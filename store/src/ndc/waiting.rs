@@ -22,6 +22,8 @@ pub struct Waiter {
     pub delta: Option<Arc<Delta>>,
     /// By view: bytes taken of its room.
     taken: [u32; VIEWS],
+    /// It has been told that this is a stub.
+    told: bool,
 }
 
 /// All waiting writes of a replica.
@@ -67,13 +69,14 @@ impl Waiting {
         let has_delta = delta.is_some();
         match writes.entry(dot.counter) {
             std::collections::btree_map::Entry::Vacant(entry) => {
-                entry.insert(Waiter { key, delta, taken: [0; VIEWS] });
+                entry.insert(Waiter { key, delta, taken: [0; VIEWS], told: false });
                 self.len += 1;
                 self.stubs += usize::from(!has_delta);
             }
             std::collections::btree_map::Entry::Occupied(mut entry) => {
                 if has_delta && entry.get().delta.is_none() {
                     entry.get_mut().delta = delta;
+                    entry.get_mut().told = false;
                     self.stubs -= 1;
                 }
             }
@@ -150,12 +153,12 @@ impl Waiting {
     /// Takes room for `dot` at those of `views` that have not taken any for it, as far as each has `limit` bytes. If
     /// none has, the delta is dropped.
     ///
-    /// Returns false when it was dropped.
+    /// Returns false the first time that there is a stub only.
     pub fn make_room(&mut self, dot: Dot, views: impl Iterator<Item = usize>, limit: u64) -> bool {
         let Waiting { origins, taken, stubs, .. } = self;
         let found = origins.entry(dot.origin).iter_mut().find_map(|writes| writes.get_mut(&{ dot.counter }));
         let Some(waiter) = found else { return true };
-        let Some(delta) = &waiter.delta else { return true };
+        let Some(delta) = &waiter.delta else { return std::mem::replace(&mut waiter.told, true) };
         let bytes = delta.wire_bytes();
         for view in views {
             if waiter.taken[view] == 0 && taken[view] + u64::from(bytes) <= limit {
@@ -166,6 +169,7 @@ impl Waiting {
         let kept = waiter.taken != [0; VIEWS];
         if !kept {
             waiter.delta = None;
+            waiter.told = true;
             *stubs += 1;
         }
         kept
