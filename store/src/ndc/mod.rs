@@ -378,7 +378,7 @@ impl Ndc {
             env.append(|| Record::Absorbed(Box::new(repair.clone())));
         }
         self.state.absorb(repair, &mut |observation| env.observe(observation));
-        let dead = self.state.note_answer(repair, env.members);
+        let dead = self.state.note_report(repair.from, repair.report.as_deref(), env.members);
         self.give_up(dead, env);
         self.acknowledged_all(&repair.clock, repair.from.node, env);
         self.answer_ready(env);

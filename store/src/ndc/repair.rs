@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::dead::Report;
 use super::defects::Defect;
 use super::eventual::{Eventual, eventual_and};
 use super::frontier::VIEWS;
@@ -34,20 +35,22 @@ impl State {
     pub fn note(&mut self, pull: &Pull, members: &[ReplicaId]) -> Vec<(ReplicaId, u64)> {
         let frontiers = self.ordered.is_some().then_some(&pull.frontiers);
         self.watermarks.learn_clock(pull.from, &pull.clock, frontiers);
-        let State { me, dead, eventual, .. } = self;
+        self.note_report(pull.from, pull.report.as_deref(), members)
+    }
+
+    /// Takes in what another replica reports of dead ones. Returns what is to be [given up](State::give_up).
+    pub fn note_report(
+        &mut self,
+        from: ReplicaId,
+        report: Option<&Report>,
+        members: &[ReplicaId],
+    ) -> Vec<(ReplicaId, u64)> {
+        // One that misses everything must not take for void what it has yet to get.
+        let State { me, dead, eventual, serves: true, .. } = self else { return Vec::new() };
         if self.defects.has(Defect::EarlyVoid) {
             return dead.all_open(members, &eventual.clock);
         }
-        let learn = |report| dead.learn(*me, members, &eventual.clock, pull.from, report);
-        pull.report.as_deref().map(learn).unwrap_or_default()
-    }
-
-    /// As [`State::note`], for an answer that has been absorbed.
-    pub fn note_answer(&mut self, repair: &Repair, members: &[ReplicaId]) -> Vec<(ReplicaId, u64)> {
-        // One that misses everything cannot know yet what is void.
-        let State { me, dead, eventual, serves: true, .. } = self else { return Vec::new() };
-        let learn = |report| dead.learn(*me, members, &eventual.clock, repair.from, report);
-        repair.report.as_deref().map(learn).unwrap_or_default()
+        report.map(|report| dead.learn(*me, members, &eventual.clock, from, report)).unwrap_or_default()
     }
 
     /// What the sender of `pull` misses: writes that wait here, too, as they are, and the objects of all others.
