@@ -1,5 +1,9 @@
 //! PRIO005, non-interference: when the messages that carry lower writes meet other fates, nothing changes about
 //! when the higher writes are shown, to the nanosecond.
+//!
+//! Sessions may carry such fates over themselves: one that reads a high key at a lower level, `fifo` say, asked to wait
+//! for lower writes, and the context that it hands back with its next write to the key depends on them. From then on
+//! the key is left out.
 
 use rustc_hash::FxHashMap;
 
@@ -27,6 +31,8 @@ struct Side {
     shown: Vec<Moment>,
     /// Higher writes are asked for: when, where, of which key.
     asked: Vec<(u64, Node, u32, u32)>,
+    /// By key, since when its versions depend on reads at a lower level.
+    mixed: FxHashMap<u32, u64>,
     /// Lower writes arrive.
     lower: Vec<(u64, Node, u32)>,
 }
@@ -53,7 +59,8 @@ pub(super) fn compare(history: &History<'_>, tables: &Tables, again: &dyn Again)
             notes.push(format!("P{below}: no second run to compare with"));
             continue;
         };
-        let (ours, theirs) = (side(history.recording, below), side(&second, below));
+        let (mut ours, mut theirs) = (side(history.recording, below), side(&second, below));
+        let left_out = leave_mixed_out(history, &mut ours, &mut theirs);
         let place = (0..ours.shown.len().max(theirs.shown.len())).find(|i| ours.shown.get(*i) != theirs.shown.get(*i));
         if ours.asked != theirs.asked {
             // Say, a session at `fifo` went on elsewhere and waited there for lower writes, as it had asked to.
@@ -61,11 +68,15 @@ pub(super) fn compare(history: &History<'_>, tables: &Tables, again: &dyn Again)
         } else if let Some(place) = place {
             differences.push(difference(history, below, ours.shown.get(place), theirs.shown.get(place)));
         } else if ours.shown.is_empty() {
-            notes.push(format!("P{below}: nothing was shown"));
+            notes.push(format!("P{below}: nothing was shown that reads at lower levels had no part in"));
         } else if ours.lower == theirs.lower {
             notes.push(format!("P{below}: the second run was no different"));
         } else {
-            notes.push(format!("P{below}: {} moments the same", ours.shown.len()));
+            let mut note = format!("P{below}: {} moments the same", ours.shown.len());
+            if left_out > 0 {
+                note.push_str(&format!(" ({left_out} left out, of keys written after reads at lower levels)"));
+            }
+            notes.push(note);
         }
     }
     let note = match notes.is_empty() {
@@ -75,16 +86,45 @@ pub(super) fn compare(history: &History<'_>, tables: &Tables, again: &dyn Again)
     (differences, note)
 }
 
+/// Leaves the moments of keys out that depend on reads at a lower level in one of the runs; how many of ours.
+fn leave_mixed_out(history: &History<'_>, ours: &mut Side, theirs: &mut Side) -> usize {
+    let count = ours.shown.len();
+    let is_mixed = |moment: &Moment| {
+        let key = history.operations.get(moment.op).map(|operation| operation.key);
+        let since = key.and_then(|key| [&ours.mixed, &theirs.mixed].into_iter().filter_map(|all| all.get(&key)).min());
+        since.is_some_and(|since| *since <= moment.at_ns)
+    };
+    let [mine, others] = [&ours.shown, &theirs.shown]
+        .map(|shown| shown.iter().copied().filter(|moment| !is_mixed(moment)).collect::<Vec<Moment>>());
+    (ours.shown, theirs.shown) = (mine, others);
+    count - ours.shown.len()
+}
+
 fn side(recording: &Recording, below: u8) -> Side {
     let priority = |key: u32| recording.header.priorities.get(key as usize).copied().unwrap_or(0);
     let mut side = Side::default();
     let mut keys: FxHashMap<u32, u32> = FxHashMap::default();
     let mut writes: FxHashMap<WriteId, (u32, u8)> = FxHashMap::default();
+    let mut reads: FxHashMap<u32, (u32, u32, Level)> = FxHashMap::default();
+    let mut last_reads: FxHashMap<(u32, u32), Level> = FxHashMap::default();
     for event in &recording.events {
         match event.what {
-            What::Invoked { op, action: Action::Write | Action::Delete, key, .. } => {
+            What::Invoked { op, session, action: Action::Read, key, level, .. } => {
+                reads.insert(op, (session, key, level));
+            }
+            What::Answered { op } => {
+                if let Some((session, key, level)) = reads.get(&op).copied() {
+                    last_reads.insert((session, key), level);
+                }
+            }
+            What::Invoked { op, session, key, context, .. } => {
                 keys.insert(op, key);
                 if priority(key) >= below {
+                    let level = last_reads.get(&(session, key)).filter(|_| context);
+                    let view = level.and_then(|level| Tables::view(*level, priority(key)));
+                    if view.is_some_and(|view| view < usize::from(below)) {
+                        side.mixed.entry(key).or_insert(event.at_ns);
+                    }
                     side.asked.push((event.at_ns, event.node, op, key));
                 }
             }
@@ -118,8 +158,24 @@ fn side(recording: &Recording, below: u8) -> Side {
         }
     }
     side.shown.sort_unstable();
+    side.shown = net(&side.shown);
     side.lower.sort_unstable();
     side
+}
+
+/// What begins and ceases at one moment was never shown to anybody: on the way to its new state a step may pass others.
+fn net(sorted: &[Moment]) -> Vec<Moment> {
+    let of_one = sorted.chunk_by(|a, b| Moment { begins: a.begins, ..*b } == *a);
+    let net = of_one.filter(|group| {
+        let begun = group.iter().filter(|moment| moment.begins).count();
+        begun * 2 != group.len()
+    });
+    // A level shows a write or does not, so that the rest is one change.
+    net.filter_map(|group| {
+        let begins = group.iter().filter(|moment| moment.begins).count() * 2 > group.len();
+        group.first().map(|moment| Moment { begins, ..*moment })
+    })
+    .collect()
 }
 
 fn difference(history: &History<'_>, below: u8, first: Option<&Moment>, second: Option<&Moment>) -> Comparison {

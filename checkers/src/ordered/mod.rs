@@ -3,7 +3,7 @@
 //! An ordered level shows, for each origin (replica that took writes in), an unbroken prefix of its writes: of all
 //! of them (`fifo`), of those of some priority or above (`fifo-p1` to `fifo-p3`), or for each key of those of the
 //! key's own priority or above (`priority`). So at each moment the writes that a level of a replica must reflect
-//! follow from what has arrived there, and what it must show of a key follows from these ([`state`]). Both checkers
+//! follow from what has arrived there, and what it must show of a key follows from these (`state`). Both checkers
 //! compare what a replica shows with that, step by step (`walk`), and what its reads return (`reads`):
 //!
 //! | broken | code |

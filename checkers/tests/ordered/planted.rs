@@ -1,7 +1,7 @@
 //! One planted defect for each code in a recording made by hand, and the story that the finding should tell.
 
-use kvsim_checkers::trace::{Action, Event, Header, Level, Levels, Node, Recording, What, WriteId};
-use kvsim_checkers::{Again, Finding, Never, Report, Variation, ordered};
+use kvsim_checkers::trace::{Action, Disk, Event, Header, Level, Levels, Node, Recording, What, WriteId};
+use kvsim_checkers::{Again, Finding, Never, Report, Variation, Verdict, ordered};
 
 fn w(counter: u64) -> WriteId {
     WriteId { node: 0, incarnation: 1, counter }
@@ -281,4 +281,54 @@ PRIO005: priority inversion: n1 begins to show P3alarm = 102 (#2 of c0, n0:2) at
     let mut asks_later = script.clone();
     asks_later.0.events.iter_mut().for_each(|event| event.at_ns += 1);
     assert_eq!(compared(asks_later).note, gain + "P3: sessions asked for other writes in the second run");
+}
+
+#[test]
+fn nodes_that_go_down_are_not_judged() {
+    let mut script = log_and_alarm();
+    script.push(1, 0, What::Down { disk: Disk::Kept });
+    for report in [ordered::check_fifo(&script.0), script.priority()] {
+        assert_eq!(report.verdict, Verdict::Unknown);
+        assert_eq!(report.note, "nodes went down, and what they must show when they are back is not judged yet");
+    }
+}
+
+#[test]
+fn a_session_that_waits_for_log_lines_is_not_the_stores_fault() {
+    // c1 reads the alarm at `fifo`, where it waits for the log line, and switches off what it has read.
+    let run = |at_fifo_in_time: bool| {
+        let mut script = log_and_alarm();
+        script.step(&[known(2), alarm(2)]);
+        let log_line = [known(1), visible(1, 0), at_fifo(2)];
+        script.step(if at_fifo_in_time { &log_line } else { &[] });
+        script.0.events.truncate(if at_fifo_in_time { 17 } else { 14 });
+        let mut number = 20;
+        let mut push = |script: &mut Script, cause, what| {
+            number += 1;
+            script.0.events.push(Event { number, at_ns: number * 1_000_000, cause, node: 1, what });
+            number
+        };
+        let write = WriteId { node: 1, incarnation: 1, counter: 1 };
+        let (session, key, level) = (1, 1, FIFO);
+        let read = What::Invoked { op: 3, session, action: Action::Read, key, value: 0, level, context: false };
+        let cause = push(&mut script, 0, read);
+        if at_fifo_in_time {
+            push(&mut script, cause, What::Returned { op: 3, write: w(2) });
+        } else {
+            push(&mut script, cause, What::TimerFired);
+        }
+        push(&mut script, cause, What::Answered { op: 3 });
+        let off = What::Invoked { op: 4, session, action: Action::Delete, key, value: 104, level, context: true };
+        let cause = push(&mut script, 0, off);
+        push(&mut script, cause, What::Wrote { op: 4, write });
+        push(&mut script, cause, What::Known { write });
+        if at_fifo_in_time {
+            push(&mut script, cause, hidden(2, 1));
+        }
+        script
+    };
+    let report = ordered::check_priority(&run(true).0, &Second(run(false).0));
+    assert_eq!(report.findings, []);
+    let note = "P3: 4 moments the same (2 left out, of keys written after reads at lower levels)";
+    assert!(report.note.ends_with(note), "{}", report.note);
 }

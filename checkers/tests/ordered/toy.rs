@@ -343,7 +343,7 @@ impl Toy {
             for copy in 0..2 {
                 let fate = self.roll(&[3, salt, u64::from(op), u64::from(to), copy], 64);
                 // The first copy is lost now and then, the second is there only now and then.
-                if fate % 8 == 0 || copy == 1 && fate % 4 != 1 {
+                if fate.is_multiple_of(8) || copy == 1 && fate % 4 != 1 {
                     continue;
                 }
                 let delay_ns = 1_000 * (1 + fate / 4);
@@ -369,8 +369,7 @@ impl Toy {
             replica.applied[view].extend(applied.iter().filter(|_| self.setup.defect.is_none()));
         }
         if self.has(Defect::Unshows) && self.roll(&[4, self.now_ns], 2) == 0 {
-            let gone =
-                self.replicas[usize::from(at)].shown.iter().filter(|one| one.0 != Level::Eventual).last().copied();
+            let gone = self.replicas[usize::from(at)].shown.iter().rfind(|one| one.0 != Level::Eventual).copied();
             self.replicas[usize::from(at)].unshown.extend(gone);
         }
         self.receive_with(fresh, lacks, true);

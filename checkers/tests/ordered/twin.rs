@@ -75,6 +75,9 @@ enum Wrong {
     Own,
 }
 
+/// The end of a step, and what was wrong then: in which way, and which write is not reflected.
+type Moment = (usize, Option<(Kind, usize)>);
+
 #[derive(Clone, Default)]
 struct Replica {
     known: Set,
@@ -87,7 +90,7 @@ struct Replica {
     /// Ends of steps, with what they showed.
     steps: Vec<(usize, Vec<(Level, usize)>)>,
     /// What was wrong after each step.
-    wrong: BTreeMap<(usize, Level), Vec<(usize, Option<(Kind, usize)>)>>,
+    wrong: BTreeMap<(usize, Level), Vec<Moment>>,
 }
 
 struct Twin<'a> {
