@@ -95,7 +95,8 @@ impl Plan {
                     | NodeFault::FullDisk
                     | NodeFault::Crash { disk: DiskLoss::Torn }
             ),
-            FaultKind::Partition { .. } | FaultKind::Drop { .. } | FaultKind::Links { .. } => false,
+            FaultKind::Partition { .. } | FaultKind::Links { .. } => false,
+            FaultKind::Drop(_) | FaultKind::Delay { .. } | FaultKind::Duplicate { .. } => false,
         };
         let coupled = limited(&self.net) || self.links.iter().any(|named| limited(&named.link));
         let apart = !coupled && self.disk.write_ns == 0 && !self.faults.iter().any(couples);
@@ -320,15 +321,20 @@ pub enum FaultKind {
         cuts: Vec<Cut>,
     },
     /// All copies of one message are lost.
-    Drop {
-        /// Kind of message, a name from the store's list.
-        kind: String,
-        /// Identity of the message.
-        id: u64,
-        /// Sent by this node; by any when absent.
-        from: Option<Node>,
-        /// To these nodes; to all when empty.
-        to: Vec<Node>,
+    Drop(MessageName),
+    /// One message is so long under way, instead of a time by chance.
+    Delay {
+        /// Which message.
+        message: MessageName,
+        /// Time under way.
+        takes_ns: u64,
+    },
+    /// One message arrives twice.
+    Duplicate {
+        /// Which message.
+        message: MessageName,
+        /// Time under way of the second copy.
+        takes_ns: u64,
     },
     /// Something happens to a node.
     Node {
@@ -348,10 +354,43 @@ pub enum FaultKind {
     },
 }
 
+impl FaultKind {
+    /// The message that the fault is about, when it is about one.
+    pub fn message(&self) -> Option<&MessageName> {
+        match self {
+            FaultKind::Drop(message) | FaultKind::Delay { message, .. } | FaultKind::Duplicate { message, .. } => {
+                Some(message)
+            }
+            FaultKind::Partition { .. } | FaultKind::Node { .. } | FaultKind::Links { .. } => None,
+        }
+    }
+}
+
 impl FaultPlan {
     /// True when the fault lasts at `at_ns`.
     pub fn lasts(&self, at_ns: u64) -> bool {
         (self.from_ns..self.until_ns).contains(&at_ns)
+    }
+}
+
+/// A message, as faults name it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MessageName {
+    /// Kind of message, a name from the store's list.
+    pub kind: String,
+    /// Identity of the message.
+    pub id: u64,
+    /// Sent by this node; by any when absent.
+    pub from: Option<Node>,
+    /// To these nodes; to all when empty.
+    pub to: Vec<Node>,
+}
+
+impl MessageName {
+    /// True for what `from` sends to `to`.
+    pub fn is_on(&self, from: Node, to: Node) -> bool {
+        self.from.is_none_or(|sender| sender == from) && (self.to.is_empty() || self.to.contains(&to))
     }
 }
 
