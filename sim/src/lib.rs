@@ -10,4 +10,5 @@ pub mod lower;
 pub mod net;
 pub mod plan;
 pub mod scenario;
+pub mod shrink;
 pub mod stores;

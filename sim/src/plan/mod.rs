@@ -102,6 +102,17 @@ impl Plan {
         let apart = !coupled && self.disk.write_ns == 0 && !self.faults.iter().any(couples);
         apart.then(|| Plan { other_fates_below: Some(priority), ..self.clone() })
     }
+
+    /// Number of operations of all sessions.
+    pub fn operations(&self) -> usize {
+        self.sessions.iter().map(|session| session.ops.len()).sum()
+    }
+
+    /// How the link behaves.
+    pub fn link(&self, from: Node, to: Node) -> &LinkPlan {
+        let named = self.links.iter().rfind(|named| (named.from, named.to) == (from, to));
+        named.map_or(&self.net, |named| &named.link)
+    }
 }
 
 /// The priority that a key's name gives: its first two characters when they are `P0` to `P3` in any case,
