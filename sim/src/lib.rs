@@ -6,6 +6,7 @@
 
 pub mod engine;
 pub mod faults;
+pub mod hunt;
 pub mod lower;
 pub mod net;
 pub mod plan;

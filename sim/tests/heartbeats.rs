@@ -5,7 +5,7 @@ mod common;
 use common::*;
 use kvsim_checkers::trace::{Action, Level, Node, What};
 use kvsim_sim::net::{Delay, Ratio};
-use kvsim_sim::plan::{Plan, Views};
+use kvsim_sim::plan::{FaultKind, MessageName, Plan, Views};
 use kvsim_sim::scenario::*;
 
 const BEAT_NS: u64 = 100 * MS;

@@ -1,6 +1,6 @@
 //! Executes a plan and asks the checkers.
 
-use std::sync::Mutex;
+use std::cell::RefCell;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -55,7 +55,17 @@ pub fn judge(store: &StoreEntry, plan: &Plan, keep: Keep) -> Judged {
 /// Runs `plan` up to a virtual time and judges it if it came to its end.
 pub fn run(store: &StoreEntry, plan: &Plan, keep: Keep, until_ns: u64) -> Judged {
     let progress = Progress::new(&plan.scenario, plan.end_ns());
-    let mut recorder = Recorder::new(keep, until_ns, progress);
+    recorded(store, plan, until_ns, Recorder::new(keep, until_ns, progress))
+}
+
+/// Runs `plan` as one of many and judges it: without a word, and without marks.
+pub fn one_of_many(store: &StoreEntry, plan: &Plan, keep: Keep) -> Judged {
+    let recorder = Recorder::new(keep, u64::MAX, Progress::silent());
+    recorded(store, plan, u64::MAX, recorder.without_marks())
+}
+
+fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Recorder) -> Judged {
+    let keep = recorder.keep;
     let result = (store.run)(plan, &mut recorder);
     let real = recorder.progress.elapsed();
     let interrupted = INTERRUPTED.load(Ordering::Relaxed);
@@ -152,20 +162,23 @@ fn panicked(panic: &StorePanic) -> Report {
     }
 }
 
-static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
+thread_local! {
+    static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
 
 /// A panic of a store is a finding, to be told with the others; so panics are noted and not printed.
 pub fn keep_panics_quiet() {
-    std::panic::set_hook(Box::new(|info| {
-        if let Ok(mut last) = LAST_PANIC.lock() {
-            *last = info.to_string();
-        }
-    }));
+    std::panic::set_hook(Box::new(|info| note_panic(info.to_string())));
 }
 
-/// The last panic, with its place in the source.
+/// Notes what `text` says of a panic as this thread's last one.
+pub fn note_panic(text: String) {
+    LAST_PANIC.with(|last| *last.borrow_mut() = text);
+}
+
+/// The last panic of this thread, with its place in the source.
 pub fn last_panic() -> String {
-    LAST_PANIC.lock().map(|last| last.clone()).unwrap_or_default()
+    LAST_PANIC.with(|last| last.borrow().clone())
 }
 
 #[cfg(test)]

@@ -102,7 +102,11 @@ fn end_early(search: &mut Search<'_>) {
     let last_ns = points(&search.best).last().copied().unwrap_or(0);
     for unit in [10 * MS, 100 * MS, 1_000 * MS, 10_000 * MS] {
         let end_ns = (last_ns / unit + 1) * unit;
-        if end_ns >= search.best.workload_end_ns || search.try_change(|plan| end_at(plan, end_ns)) {
+        // A round end is better than one that is a little earlier.
+        if end_ns == search.best.workload_end_ns || search.try_change(|plan| end_at(plan, end_ns)) {
+            return;
+        }
+        if end_ns > search.best.workload_end_ns {
             return;
         }
     }
