@@ -124,7 +124,7 @@ fn progress(done: &Done, found: &[Found], end: u64, first: u64, elapsed: Duratio
     };
     let findings = match groups(found).len() {
         0 => "nothing found".to_string(),
-        kinds => format!("{} runs with findings of {kinds} kinds", grouped(done.with_findings)),
+        kinds => format!("{} with findings of {}", counted(done.with_findings, "run"), counted(kinds as u64, "kind")),
     };
     format!("hunt: {}{of} runs, {rate:.1}/s{left}; {findings}", grouped(done.runs))
 }
@@ -155,8 +155,8 @@ fn report(args: &Hunt, bag: &Bag<'_>, runs: u64, jobs: u16, elapsed: Duration) -
     let mut out = String::new();
     for group in &bag.groups {
         let [first, others @ ..] = group.found.as_slice() else { continue };
-        let (code, count) = (group.code, grouped(group.runs as u64));
-        out.push_str(&format!("{RED}{code}{PLAIN} in {count} runs: {}\n", group.cause));
+        let (code, count) = (group.code, counted(group.runs as u64, "run"));
+        out.push_str(&format!("{RED}{code}{PLAIN} in {count}: {}\n", group.cause));
         out.push_str(&format!("  fastest  {}: {}\n", run_of(first), printable(&first.title)));
         out.push_str(&format!("  shrink   kvsim shrink {} --code {code}\n", quoted(&first.run_dir)));
         if !others.is_empty() {
@@ -168,10 +168,10 @@ fn report(args: &Hunt, bag: &Bag<'_>, runs: u64, jobs: u16, elapsed: Duration) -
         out.push('\n');
     }
     let Done { runs: all, with_findings, unknown } = bag.done;
-    let (all, with_findings) = (grouped(all), grouped(with_findings));
+    let (all, with_findings) = (counted(all, "run"), grouped(with_findings));
     out.push_str(&match bag.groups.len() {
-        0 => format!("{GREEN}nothing found{PLAIN} in {all} runs"),
-        _ => format!("{with_findings} of {all} runs have findings"),
+        0 => format!("{GREEN}nothing found{PLAIN} in {all}"),
+        _ => format!("{with_findings} of {all} with findings"),
     });
     if unknown > 0 {
         out.push_str(&format!("; {YELLOW}{} are unknown{PLAIN}", grouped(unknown)));
@@ -182,11 +182,15 @@ fn report(args: &Hunt, bag: &Bag<'_>, runs: u64, jobs: u16, elapsed: Duration) -
         out.push_str(&format!("; the same command with {how} goes on"));
     }
     let rate = runs as f64 / elapsed.as_secs_f64().max(0.001);
-    let jobs = if jobs == 1 { "1 job".to_string() } else { format!("{jobs} jobs") };
-    let time = elapsed.as_secs_f64();
-    out.push_str(&format!("\n  {} runs in {time:.1} s, {rate:.1}/s with {jobs}\n", grouped(runs)));
+    let (runs, jobs, time) = (counted(runs, "run"), counted(u64::from(jobs), "job"), elapsed.as_secs_f64());
+    out.push_str(&format!("\n  {runs} in {time:.1} s, {rate:.1}/s with {jobs}\n"));
     out.push_str(&format!("  folder  {}\n", printable(&bag.hunt_dir)));
     out
+}
+
+/// `1 run`, `1,000 runs`.
+fn counted(number: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// A run in a word or two.
