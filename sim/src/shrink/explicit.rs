@@ -6,6 +6,7 @@ use kvsim_checkers::trace::{Event, LostBy, Node, What};
 use kvsim_store::Tag;
 
 use super::{Search, parts};
+use crate::faults::LinkFault;
 use crate::net::{Delay, Fate, Network, Ratio};
 use crate::plan::{FaultKind, FaultPlan, LinkPlan, MessageName, Pace, Plan};
 use crate::stores;
@@ -49,7 +50,7 @@ pub(super) fn operation_times(search: &mut Search<'_>) {
 }
 
 /// Losses, duplicates and delays by chance become faults that name their messages, and those that do not matter leave;
-/// then the same for what partitions lose, if that says it with no more faults.
+/// then the same for what partitions and bursts lose, if that says it with no more faults.
 pub(super) fn fates(search: &mut Search<'_>) {
     let by_chance = |link: &LinkPlan| link.loss != Ratio::ZERO || link.duplicate != Ratio::ZERO;
     let left_to_chance = |plan: &Plan| by_chance(&plan.net) || plan.links.iter().any(|named| by_chance(&named.link));
@@ -62,7 +63,7 @@ pub(super) fn fates(search: &mut Search<'_>) {
         parts::leave_out(search);
     }
     let before = search.best.clone();
-    if try_without_partitions(search) {
+    if try_without_lossy_faults(search) {
         parts::leave_out(search);
         if search.best.faults.len() > before.faults.len() {
             search.best = before;
@@ -129,10 +130,13 @@ fn messages(events: &[Event], until_ns: u64) -> BTreeSet<(u8, u64, Node, Node)> 
         .collect()
 }
 
-/// Tries to lose one by one the messages that partitions lose.
-fn try_without_partitions(search: &mut Search<'_>) -> bool {
-    let is_partition = |fault: &FaultPlan| matches!(fault.kind, FaultKind::Partition { .. });
-    if !search.best.faults.iter().any(is_partition) {
+/// Tries to lose one by one the messages that partitions and bursts lose.
+fn try_without_lossy_faults(search: &mut Search<'_>) -> bool {
+    let is_lossy = |fault: &FaultPlan| {
+        let is_burst = matches!(fault.kind, FaultKind::Links { fault: LinkFault::Loss { .. }, .. });
+        is_burst || matches!(fault.kind, FaultKind::Partition { .. })
+    };
+    if !search.best.faults.iter().any(is_lossy) {
         return false;
     }
     let Some((events, kinds)) = record(&search.best) else { return false };
@@ -140,7 +144,7 @@ fn try_without_partitions(search: &mut Search<'_>) -> bool {
         .iter()
         .filter_map(|event| match event.what {
             What::Lost { kind, id, to, by: LostBy::Fault(number) } => {
-                is_partition(&search.best.faults[usize::from(number)]).then_some((kind, id, event.node, to))
+                is_lossy(&search.best.faults[usize::from(number)]).then_some((kind, id, event.node, to))
             }
             _ => None,
         })
@@ -150,7 +154,7 @@ fn try_without_partitions(search: &mut Search<'_>) -> bool {
     }
     search.try_change(|plan| {
         let until_ns = plan.workload_end_ns;
-        plan.faults.retain(|fault| !is_partition(fault));
+        plan.faults.retain(|fault| !is_lossy(fault));
         plan.faults.extend(lost.into_iter().map(|(kind, id, from, to)| {
             let kind = kinds[usize::from(kind)].to_string();
             fault(FaultKind::Drop(MessageName { kind, id, from: Some(from), to: vec![to] }), until_ns)

@@ -35,15 +35,17 @@ pub(super) fn form(plan: &Plan) -> Plan {
         });
     }
     plan.keys = names;
-    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     for fault in &mut plan.faults {
         let kind = match &mut fault.kind {
             FaultKind::Partition { .. } => "partition",
+            // `late[0]#3` is one of those at random times.
+            FaultKind::Node { .. } | FaultKind::Links { .. } => fault.name.split('[').next().unwrap_or_default(),
             FaultKind::Drop(message) => renamed("drop", message, &values, &ops),
             FaultKind::Delay { message, .. } => renamed("delay", message, &values, &ops),
             FaultKind::Duplicate { message, .. } => renamed("duplicate", message, &values, &ops),
         };
-        let count = counts.entry(kind).or_default();
+        let count = counts.entry(kind.to_string()).or_default();
         fault.name = format!("{kind}[{count}]");
         fault.place = String::new();
         *count += 1;

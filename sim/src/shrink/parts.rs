@@ -125,6 +125,15 @@ fn with_renamed(kind: &FaultKind, renamed: &impl Fn(Node) -> Option<Node>) -> Op
             }
             FaultKind::Partition { cuts }
         }
+        FaultKind::Node { node, fault } => FaultKind::Node { node: renamed(*node)?, fault: fault.clone() },
+        FaultKind::Links { from, to, fault } => {
+            let (senders, receivers) = (all(from), all(to));
+            // No names mean all.
+            if senders.is_empty() && !from.is_empty() || receivers.is_empty() && !to.is_empty() {
+                return None;
+            }
+            FaultKind::Links { from: senders, to: receivers, fault: fault.clone() }
+        }
         FaultKind::Drop(name) => FaultKind::Drop(message(name)?),
         FaultKind::Delay { message: name, takes_ns } => {
             FaultKind::Delay { message: message(name)?, takes_ns: *takes_ns }

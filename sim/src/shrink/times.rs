@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Search;
-use crate::plan::{FaultKind, FaultPlan, Pace, Plan};
+use crate::plan::{Pace, Plan};
 
 const MS: u64 = 1_000_000;
 
@@ -63,38 +63,37 @@ pub(super) fn simpler(ns: u64) -> Vec<u64> {
     simpler
 }
 
-/// The times that a plan names, but for its end: of operations, and of faults that are not about one message.
+/// The times that a plan names: of operations and of faults. A fault that lasts from the beginning or to the end goes
+/// on doing so, whenever the end is.
 fn points(plan: &Plan) -> Vec<u64> {
     let ops = plan.sessions.iter().flat_map(|session| &session.ops).map(|op| op.wait_ns);
-    let faults = plan.faults.iter().filter(|fault| is_timed(fault));
-    let mut times: Vec<u64> = ops.chain(faults.flat_map(|fault| [fault.from_ns, fault.until_ns])).collect();
+    let faults = plan.faults.iter().flat_map(|fault| [fault.from_ns, fault.until_ns]);
+    let inside = faults.filter(|at_ns| *at_ns > 0 && *at_ns < plan.workload_end_ns);
+    let mut times: Vec<u64> = ops.chain(inside).collect();
     times.sort_unstable();
     times.dedup();
     times
 }
 
-/// False for a fault that lasts as long as clients work.
-fn is_timed(fault: &FaultPlan) -> bool {
-    !matches!(fault.kind, FaultKind::Drop(_) | FaultKind::Delay { .. } | FaultKind::Duplicate { .. })
-}
-
 /// The plan with other times; the workload ends so much later after the last one as before.
 fn moved(plan: &Plan, changes: &BTreeMap<u64, u64>) -> Plan {
     let mut plan = plan.clone();
+    let end_ns = plan.workload_end_ns;
     let new = |at_ns: u64| changes.get(&at_ns).copied().unwrap_or(at_ns);
     let last_ns = points(&plan).last().copied().unwrap_or(0);
     plan.sessions.iter_mut().flat_map(|session| &mut session.ops).for_each(|op| op.wait_ns = new(op.wait_ns));
-    plan.faults.iter_mut().filter(|fault| is_timed(fault)).for_each(|fault| {
-        (fault.from_ns, fault.until_ns) = (new(fault.from_ns), new(fault.until_ns));
-    });
-    let end_ns = new(last_ns) + (plan.workload_end_ns - last_ns);
-    end_at(&mut plan, end_ns);
+    for at_ns in plan.faults.iter_mut().flat_map(|fault| [&mut fault.from_ns, &mut fault.until_ns]) {
+        if *at_ns > 0 && *at_ns < end_ns {
+            *at_ns = new(*at_ns);
+        }
+    }
+    end_at(&mut plan, new(last_ns) + (end_ns - last_ns));
     plan
 }
 
 fn end_at(plan: &mut Plan, end_ns: u64) {
-    plan.workload_end_ns = end_ns;
-    plan.faults.iter_mut().filter(|fault| !is_timed(fault)).for_each(|fault| fault.until_ns = end_ns);
+    let old_ns = std::mem::replace(&mut plan.workload_end_ns, end_ns);
+    plan.faults.iter_mut().filter(|fault| fault.until_ns == old_ns).for_each(|fault| fault.until_ns = end_ns);
 }
 
 /// The workload ends at a round time soon after the last thing that the plan names.

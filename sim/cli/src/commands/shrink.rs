@@ -98,12 +98,16 @@ pub fn shrink(args: &Shrink) -> Result<u8, Failure> {
     let target = target(args, &stored.plan, &judged)?;
     let plan = prepared(&stored.plan, &target);
     let shrunk = search(args, store, &plan, &target);
+    // What is known gets written, and the last runs are small: they are not to end early.
+    let interrupted = INTERRUPTED.swap(false, Ordering::Relaxed);
 
     let code = target.finding.code.to_lowercase();
     let name = format!("{}-{code}", stored.plan.scenario);
     let folder = stored.path.parent().unwrap_or(Path::new("."));
     let place = args.out.clone().unwrap_or_else(|| folder.join("shrunk"));
     let before = Size::of(&stored.plan, &judged);
+    // The smaller plan is there even if it cannot be said as a scenario.
+    Folder::create(place.clone(), &shrunk.plan)?;
     let (small, text, judged) = as_scenario(store, &stored.plan, &shrunk, &target, &name)?;
     let after = Size::of(&small, &judged);
 
@@ -112,8 +116,9 @@ pub fn shrink(args: &Shrink) -> Result<u8, Failure> {
     folder.store(&summary, &judged.marks, None)?;
     let file = folder.path().join(format!("{name}.toml"));
     std::fs::write(&file, text).map_err(|error| Failure::Usage(format!("cannot write {}: {error}", file.display())))?;
-    print(args, &target, before, after, &shrunk, &small, summary, &judged, file)?;
-    Ok(if INTERRUPTED.load(Ordering::Relaxed) { exit::INTERRUPTED } else { exit::HOLDS })
+    let sizes = (before, after);
+    print(args, &target, sizes, interrupted, &shrunk, &small, summary, &judged, file)?;
+    Ok(if interrupted { exit::INTERRUPTED } else { exit::HOLDS })
 }
 
 /// The finding to keep: one that is not expected, if there is one.
@@ -200,11 +205,12 @@ fn as_scenario(
     plan.title = format!("{code}: {}", finding.map_or(&target.finding.title, |finding| &finding.title));
     let comments = [format!("From {}, seed {:#x}, made small by kvsim shrink.", original.scenario, original.seed)];
     let cannot = |why: String| {
-        Failure::Usage(format!("{}: the smaller run cannot be written as a scenario: {why}", file.display()))
+        let place = file.display();
+        Failure::Usage(format!("{place}: the smaller run cannot be written as a scenario, only as plan.json: {why}"))
     };
     let text = scenario::write(&plan, &comments, &names).map_err(cannot)?;
     let read = scenario::read(&file, text.as_bytes(), &[], &names)
-        .unwrap_or_else(|error| panic!("the written scenario cannot be read: {}\n{text}", error.render(false)));
+        .map_err(|error| cannot(format!("the reader does not take it:\n{}", error.render(false))))?;
     let (_, plan) = super::lowered(&file, &read, read.seed)?;
     let judged = judge::judge(store, &plan, Keep::Judged);
     if !judged.interrupted && !target.is_in(&judged) {
@@ -217,8 +223,8 @@ fn as_scenario(
 fn print(
     args: &Shrink,
     target: &Target,
-    before: Size,
-    after: Size,
+    (before, after): (Size, Size),
+    interrupted: bool,
     shrunk: &Shrunk,
     plan: &Plan,
     summary: Summary,
@@ -236,7 +242,7 @@ fn print(
             after,
             tried: shrunk.tried,
             complete: shrunk.complete,
-            interrupted: INTERRUPTED.load(Ordering::Relaxed),
+            interrupted,
             scenario,
             run: summary,
         });

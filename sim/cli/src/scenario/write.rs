@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use kvsim_checkers::trace::{Action, Level, Node};
+use kvsim_sim::faults::{DiskLoss, LinkFault, NodeFault};
 use kvsim_sim::lower::settle_auto_ns;
 use kvsim_sim::net::{Delay, Ratio};
 use kvsim_sim::plan::{Cut, FaultKind, FaultPlan, LinkPlan, MessageName, Pace, Plan};
@@ -61,7 +62,11 @@ fn write_all(out: &mut String, plan: &Plan, comments: &[String], usual: &Scenari
     };
     out.push_str(&table("store", store(plan, usual)));
     if plan.disk != usual.disk {
-        out.push_str(&table("disk", vec![format!("write = \"{}\"", time(plan.disk.write_ns))]));
+        let sync = plan.disk.sync_ns.map_or("always".to_owned(), time);
+        out.push_str(&table(
+            "disk",
+            vec![format!("write = \"{}\"", time(plan.disk.write_ns)), format!("sync = \"{sync}\"")],
+        ));
     }
     out.push_str(&table("net", link(&plan.net, &usual.net)));
     for named in &plan.links {
@@ -178,6 +183,8 @@ fn fault(out: &mut String, fault: &FaultPlan, end_ns: u64) -> Result<(), String>
                 }),
             }
         }
+        FaultKind::Node { node, fault: kind } => out.push_str(&node_fault(fault, *node, kind)),
+        FaultKind::Links { from, to, fault: kind } => out.push_str(&link_fault(fault, from, to, kind)),
         FaultKind::Drop(name) if is_whole => out.push_str(&message("drop", name, None)),
         FaultKind::Delay { message: name, takes_ns } if is_whole => {
             out.push_str(&message("delay", name, Some(*takes_ns)));
@@ -188,6 +195,64 @@ fn fault(out: &mut String, fault: &FaultPlan, end_ns: u64) -> Result<(), String>
         kind => return Err(format!("the fault {} cannot be written: {kind:?}", fault.name)),
     }
     Ok(())
+}
+
+fn node_fault(fault: &FaultPlan, node: Node, kind: &NodeFault) -> String {
+    let (name, setting) = match kind {
+        NodeFault::Crash { disk } => {
+            let disk = match disk {
+                DiskLoss::Kept => "kept",
+                DiskLoss::TailLost => "tail-lost",
+                DiskLoss::Torn => "torn",
+                DiskLoss::Lost => "lost",
+            };
+            ("crash", format!("disk = \"{disk}\"\n"))
+        }
+        NodeFault::Absent => {
+            return format!("\n[[fault.join]]\nnode = \"n{node}\"\nat = \"{}\"\n", time(fault.until_ns));
+        }
+        NodeFault::Left => {
+            return format!("\n[[fault.leave]]\nnode = \"n{node}\"\nat = \"{}\"\n", time(fault.from_ns));
+        }
+        NodeFault::Pause => ("pause", String::new()),
+        NodeFault::Slow { step_ns } => ("slow_node", format!("step = \"{}\"\n", time(*step_ns))),
+        NodeFault::SlowDisk { write_ns } => ("slow_disk", format!("write = \"{}\"\n", time(*write_ns))),
+        NodeFault::FullDisk => ("full_disk", String::new()),
+        NodeFault::Clock { offset_ns, drift_ppm } => {
+            let mut setting = String::new();
+            if *offset_ns != 0 {
+                let way = if *offset_ns > 0 { "ahead" } else { "behind" };
+                setting.push_str(&format!("{way} = \"{}\"\n", time(offset_ns.unsigned_abs())));
+            }
+            if *drift_ppm != 0 {
+                let way = if *drift_ppm > 0 { "fast" } else { "slow" };
+                setting.push_str(&format!("{way} = \"{}%\"\n", decimal(u64::from(drift_ppm.unsigned_abs()), 10_000)));
+            }
+            ("clock", setting)
+        }
+    };
+    format!("\n[[fault.{name}]]\nnode = \"n{node}\"\n{}{setting}", lasting(fault))
+}
+
+fn link_fault(fault: &FaultPlan, from: &[Node], to: &[Node], kind: &LinkFault) -> String {
+    let (name, setting) = match kind {
+        LinkFault::Slow { delay: by } => ("slow_link", format!("delay = \"{}\"\n", delay(by))),
+        LinkFault::Loss { share: part } => ("loss_burst", format!("loss = \"{}\"\n", share(*part))),
+        LinkFault::Duplicates { share: part } => ("duplicate_storm", format!("duplicate = \"{}\"\n", share(*part))),
+        LinkFault::Late { share: part, delay: by } => {
+            ("late", format!("share = \"{}\"\ndelay = \"{}\"\n", share(*part), delay(by)))
+        }
+    };
+    let nodes = |name: &str, nodes: &[Node]| match nodes {
+        [] => String::new(),
+        nodes => format!("{name} = {}\n", list(nodes)),
+    };
+    format!("\n[[fault.{name}]]\n{}{}{}{setting}", nodes("from", from), nodes("to", to), lasting(fault))
+}
+
+/// When the fault begins and how long it lasts.
+fn lasting(fault: &FaultPlan) -> String {
+    format!("at = \"{}\"\nfor = \"{}\"\n", time(fault.from_ns), time(fault.until_ns - fault.from_ns))
 }
 
 fn message(fault: &str, name: &MessageName, takes_ns: Option<u64>) -> String {
