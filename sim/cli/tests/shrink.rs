@@ -48,7 +48,7 @@ fn a_lost_update_remains_of_a_run_without_repair() {
 
 #[test]
 fn two_writes_and_two_reads_remain_of_a_broken_order() {
-    let changes = ["expect.pram=holds", "duration=1s"];
+    let changes = ["expect.pram=holds", "duration=3s"];
     let text = small(PRAM, &changes, "PRAM001");
     assert_eq!(text.matches("{ at = \"").count() - text.matches(" = { at = \"").count(), 4, "{text}");
     assert!(text.contains("pram = \"holds\""), "the checker has to be named:\n{text}");
@@ -56,7 +56,7 @@ fn two_writes_and_two_reads_remain_of_a_broken_order() {
 
 #[test]
 fn a_late_message_remains_where_nothing_is_lost() {
-    let changes = ["expect.pram=holds", "duration=1s", "net.loss=0%", "net.delay=exponential(20ms)"];
+    let changes = ["expect.pram=holds", "duration=3s", "net.loss=0%", "net.delay=exponential(60ms)"];
     let text = small(PRAM, &changes, "PRAM001");
     assert!(text.contains("[[fault.delay]]") && !text.contains("exponential"), "{text}");
 }
@@ -64,7 +64,7 @@ fn a_late_message_remains_where_nothing_is_lost() {
 #[test]
 fn partitions_become_lost_messages() {
     let partitions = r#"fault.random_partition=[{ every = "200ms", lasting = "300ms" }]"#;
-    let changes = ["expect.pram=holds", "duration=2s", "net.loss=0%", "net.delay=5ms", partitions];
+    let changes = ["expect.pram=holds", "duration=4s", "net.loss=0%", "net.delay=5ms", partitions];
     let text = small(PRAM, &changes, "PRAM001");
     assert!(text.contains("[[fault.drop]]") && !text.contains("partition"), "{text}");
 }

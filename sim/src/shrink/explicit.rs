@@ -73,7 +73,7 @@ pub(super) fn fates(search: &mut Search<'_>) {
 
 /// Tries the same run with all fates written out. `constant` gives the delay of the messages that are not, as long as
 /// clients work; nothing leaves delays to chance.
-fn try_explicit(search: &mut Search<'_>, constant: impl Fn(&Delay) -> Option<u64>) -> bool {
+pub(super) fn try_explicit(search: &mut Search<'_>, constant: impl Fn(&Delay) -> Option<u64>) -> bool {
     let Some((events, kinds)) = record(&search.best) else { return false };
     let messages = messages(&events, search.best.workload_end_ns);
     if messages.len() > MESSAGES_MAX {
