@@ -33,7 +33,11 @@ fn main() {
         two = two.min(seconds("2"));
     }
     let ratio = one / two;
-    println!("hunt, seeds {SEEDS}: {:.1}/s with 1 job, {:.1}/s with 2 jobs, ratio {ratio:.2}", 200.0 / one, 200.0 / two);
+    println!(
+        "hunt, seeds {SEEDS}: {:.1}/s with 1 job, {:.1}/s with 2 jobs, ratio {ratio:.2}",
+        200.0 / one,
+        200.0 / two
+    );
     if std::env::args().any(|argument| argument == "--check") && ratio < PROMISED {
         eprintln!("promised: at least {PROMISED}");
         std::process::exit(1);

@@ -73,7 +73,7 @@ pub fn work(
         let mut early = BTreeMap::new();
         let mut expected = from;
         let mut state = Next::More;
-        let ended = loop {
+        loop {
             match results.recv_timeout(Duration::from_millis(100)) {
                 Ok((run, Ok(done))) => drop(early.insert(run, done)),
                 Ok((_, Err((panic, text)))) => {
@@ -82,7 +82,7 @@ pub fn work(
                     resume_unwind(panic);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break Ok(()),
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
             while let Some(done) = early.remove(&expected).filter(|_| state != Next::Stop) {
                 // A run that was interrupted has come to nothing, and so have those after it.
@@ -104,8 +104,7 @@ pub fn work(
                 state = Next::Last;
             }
             stop.store(state != Next::More, Ordering::Relaxed);
-        };
-        ended
+        }
     })
 }
 
