@@ -67,14 +67,14 @@ pub fn one_of_many(store: &StoreEntry, plan: &Plan, keep: Keep) -> Judged {
 fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Recorder) -> Judged {
     let keep = recorder.keep;
     let result = (store.run)(plan, &mut recorder);
-    let real = recorder.progress.elapsed();
+    let (real, silent) = (recorder.progress.elapsed(), recorder.progress.is_silent());
     let interrupted = INTERRUPTED.load(Ordering::Relaxed);
     let recording = Recording { header: (store.header)(plan), events: recorder.events };
     let (outcome, reports) = match result {
         Ok(outcome) if outcome.complete && until_ns >= plan.end_ns() => {
             let reports = applicable(store, plan, &recording.header).map(|checker| match keep {
                 Keep::Nothing => unknown(checker.name, "the run was not recorded (--trace off)".into()),
-                Keep::Judged | Keep::Everything => (checker.check)(&recording, &Varied { store, plan }),
+                Keep::Judged | Keep::Everything => (checker.check)(&recording, &Varied { store, plan, silent }),
             });
             (outcome, reports.collect())
         }
@@ -101,12 +101,14 @@ fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Record
 struct Varied<'a> {
     store: &'a StoreEntry,
     plan: &'a Plan,
+    /// It is one of many runs.
+    silent: bool,
 }
 
 impl Again for Varied<'_> {
     fn again(&self, variation: Variation) -> Option<Recording> {
         let plan = self.plan.with_other_fates_below(variation.below)?;
-        let progress = Progress::new(&plan.scenario, plan.end_ns());
+        let progress = if self.silent { Progress::silent() } else { Progress::new(&plan.scenario, plan.end_ns()) };
         let mut sink = VariedEvents { events: Vec::new(), now_ns: 0, progress };
         let outcome = (self.store.run)(&plan, &mut sink).ok()?;
         outcome.complete.then(|| Recording { header: (self.store.header)(&plan), events: sink.events })
@@ -200,7 +202,7 @@ mod tests {
         let store = kvsim_sim::stores::find("ndc").unwrap();
         let usual = plan(&[]);
         let first = run(store, &usual, Keep::Judged, u64::MAX).recording;
-        let again = |plan: &Plan| Varied { store, plan }.again(Variation { below: 3 });
+        let again = |plan: &Plan| Varied { store, plan, silent: true }.again(Variation { below: 3 });
         let second = again(&usual).expect("a second run");
         assert_eq!(second.header, first.header);
         assert_ne!(second.events, first.events);

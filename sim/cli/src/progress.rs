@@ -44,6 +44,11 @@ impl Progress {
         progress
     }
 
+    /// See [`Progress::silent`].
+    pub fn is_silent(&self) -> bool {
+        self.patience == Duration::MAX
+    }
+
     /// The run has reached this virtual time. Called often.
     pub fn reached(&self, now_ns: u64) {
         let now = Instant::now();

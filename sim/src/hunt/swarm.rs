@@ -59,7 +59,7 @@ fn kind(fault: &str) -> &str {
 type Feature = (&'static str, fn(&mut Scenario));
 
 /// New ones belong at the end: each has its place in the stream of coins.
-const FEATURES: [Feature; 10] = [
+const FEATURES: [Feature; 11] = [
     ("loss", |scenario| links(scenario, |link| link.loss = Ratio::ZERO)),
     ("duplicates", |scenario| links(scenario, |link| link.duplicate = Ratio::ZERO)),
     ("varying delays", |scenario| links(scenario, |link| link.delay = Delay::Constant(link.delay.median_ns()))),
@@ -76,6 +76,7 @@ const FEATURES: [Feature; 10] = [
     ("contexts", |scenario| groups(scenario, |group| group.context = false)),
     ("quorum reads", |scenario| groups(scenario, |group| group.quorum = 1)),
     ("popular keys", |scenario| scenario.keys.choice = KeyChoice::Uniform),
+    ("moving sessions", |scenario| groups(scenario, |group| group.moves_ns = None)),
 ];
 
 fn links(scenario: &mut Scenario, change: impl Fn(&mut LinkPlan)) {

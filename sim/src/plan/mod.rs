@@ -81,6 +81,12 @@ impl Plan {
         format!("heartbeat-n{node}")
     }
 
+    /// True for names that [`Plan::heartbeat_name`] gives.
+    pub fn is_heartbeat(name: &str) -> bool {
+        let number = name.strip_prefix("heartbeat-n").and_then(|number| number.parse().ok());
+        number.is_some_and(|node| name == Plan::heartbeat_name(node))
+    }
+
     /// The same run, but that messages which replicate a write of a priority below `priority` meet other fates: what
     /// happens to the others must not depend on that. Nothing where it may, through no fault of the store: messages
     /// that share a bandwidth or a slow node wait for each other, and so do outputs behind the records of a slow disk.

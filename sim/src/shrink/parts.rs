@@ -83,6 +83,22 @@ pub(super) fn replicas(search: &mut Search<'_>) {
 pub(super) fn with_nodes(plan: &Plan, kept: &[Node], home: Node) -> Plan {
     let mut plan = plan.clone();
     let renamed = |node: Node| kept.iter().position(|one| *one == node).map(|place| place as Node);
+    if let Some((_, beats)) = plan.heartbeats() {
+        // A node's heartbeat leaves with it; the others, the last keys, get the new names and places.
+        let gone = |name: &str| Plan::is_heartbeat(name) && kept.iter().all(|node| Plan::heartbeat_name(*node) != name);
+        plan.sessions.retain(|session| !gone(&session.name));
+        plan.keys.truncate(beats.start as usize);
+        plan.keys.extend((0..kept.len()).map(|place| Plan::heartbeat_name(place as Node)));
+        for session in plan.sessions.iter_mut().filter(|session| Plan::is_heartbeat(&session.name)) {
+            if let Some(node) = renamed(session.node) {
+                session.name = Plan::heartbeat_name(node);
+                session.ops.iter_mut().for_each(|op| op.key = beats.start + u32::from(node));
+            }
+        }
+        // Who reads a heartbeat that is gone has nothing to read.
+        let keys = plan.keys.len() as u32;
+        plan.sessions.iter_mut().for_each(|session| session.ops.retain(|op| op.key < keys));
+    }
     let new_home = renamed(home).expect("sessions move to a node that is kept");
     plan.replicas = kept.len() as u16;
     plan.store.replication = plan.store.replication.map(|copies| copies.min(plan.replicas));

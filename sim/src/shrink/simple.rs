@@ -22,6 +22,7 @@ pub(super) fn features(search: &mut Search<'_>) {
     search.try_change(|plan| links(plan, &|link| link.duplicate = Ratio::ZERO));
     search.try_change(|plan| links(plan, &|link| link.loss = Ratio::ZERO));
     search.try_change(|plan| plan.disk.write_ns = 0);
+    search.try_change(without_heartbeats);
     for delay_ns in [1_000_000, 5_000_000, 20_000_000, 100_000_000] {
         let constant = Delay::Constant(delay_ns);
         // A longer delay than the plan's usual one would be another run, not a simpler one.
@@ -32,6 +33,14 @@ pub(super) fn features(search: &mut Search<'_>) {
             break;
         }
     }
+}
+
+/// Nobody watches for heartbeats, and nobody sends any.
+fn without_heartbeats(plan: &mut Plan) {
+    let Some((_, keys)) = plan.heartbeats() else { return };
+    plan.store.heartbeat_ns = None;
+    plan.sessions.retain(|session| !Plan::is_heartbeat(&session.name));
+    plan.keys.truncate(keys.start as usize);
 }
 
 /// Sessions, operations and faults with usual values.

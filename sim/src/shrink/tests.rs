@@ -31,7 +31,7 @@ fn rough(seed: u64) -> Plan {
             name: "ndc".into(),
             anti_entropy_ns: Some(100 * MS),
             strip_ns: 200 * MS,
-            replication: None,
+            ..StoreParams::default()
         },
         disk: DiskPlan::default(),
         net,
@@ -41,6 +41,7 @@ fn rough(seed: u64) -> Plan {
             name: "app".into(),
             sessions: 6,
             at: Vec::new(),
+            moves_ns: None,
             pace: scenario::Pace::Think { mean_ns: 50 * MS },
             mix: Mix { read: 3, write: 4, delete: 1 },
             value_bytes: (16, 16),

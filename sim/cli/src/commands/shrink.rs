@@ -168,6 +168,9 @@ fn search(args: &Shrink, store: &StoreEntry, plan: &Plan, target: &Target) -> Sh
             return Answer::Stop;
         }
         tried += 1;
+        if store.validate(candidate).is_err() {
+            return Answer::Gone;
+        }
         let judged = judge::one_of_many(store, candidate, Keep::Judged);
         if judged.interrupted {
             return Answer::Stop;

@@ -8,7 +8,7 @@ use kvsim_checkers::trace::{Action, Level, Node};
 use kvsim_sim::faults::{DiskLoss, LinkFault, NodeFault};
 use kvsim_sim::lower::settle_auto_ns;
 use kvsim_sim::net::{Delay, Ratio};
-use kvsim_sim::plan::{Cut, FaultKind, FaultPlan, LinkPlan, MessageName, Pace, Plan};
+use kvsim_sim::plan::{Cut, FaultKind, FaultPlan, LinkPlan, MessageName, Pace, Plan, SessionPlan, Views};
 use kvsim_sim::scenario::{ClientGroup, Scenario};
 use kvsim_sim::stores;
 
@@ -96,6 +96,16 @@ fn store(plan: &Plan, usual: &Scenario) -> Vec<String> {
     setting("strip", store.strip_ns != usual.strip_ns, quoted(&time(store.strip_ns)));
     let replication = store.replication.map_or("\"all\"".to_owned(), |copies| copies.to_string());
     setting("replication", store.replication != usual.replication, replication);
+    // Who reads at an ordered level, or watches for heartbeats, needs all views.
+    let is_ordered = plan.sessions.iter().any(|session| session.level != Level::Eventual);
+    let needed = if is_ordered || store.heartbeat_ns.is_some() { Views::All } else { Views::Eventual };
+    let views = if store.views == Views::All { "all" } else { "eventual" };
+    setting("views", store.views != needed, quoted(views));
+    setting("buffer", store.buffer_bytes != usual.buffer_bytes, quoted(&size(store.buffer_bytes)));
+    let heartbeat = store.heartbeat_ns.map_or("off".to_owned(), time);
+    setting("heartbeat", store.heartbeat_ns != usual.heartbeat_ns, quoted(&heartbeat));
+    let defects: Vec<String> = store.defects.iter().map(|name| quoted(name)).collect();
+    setting("defects", store.defects != usual.defects, format!("[{}]", defects.join(", ")));
     fields
 }
 
@@ -120,7 +130,10 @@ fn link(link: &LinkPlan, usual: &LinkPlan) -> Vec<String> {
 
 fn script(out: &mut String, plan: &Plan, usual: &ClientGroup) -> Result<(), String> {
     out.push_str("\n[script.sessions]\n");
-    for session in &plan.sessions {
+    // Heartbeats follow from the setting of the store.
+    let beats = |session: &&SessionPlan| plan.store.heartbeat_ns.is_some() && Plan::is_heartbeat(&session.name);
+    let sessions: Vec<&SessionPlan> = plan.sessions.iter().filter(|session| !beats(session)).collect();
+    for session in &sessions {
         if session.pace != Pace::Open {
             return Err(format!("session {} waits for answers, and a script has times", session.name));
         }
@@ -140,11 +153,8 @@ fn script(out: &mut String, plan: &Plan, usual: &ClientGroup) -> Result<(), Stri
         out.push_str(&format!("{} = {{ {} }}\n", session.name, fields.join(", ")));
     }
     let mut ops: Vec<(u64, String)> = Vec::new();
-    for session in &plan.sessions {
+    for session in sessions {
         for op in &session.ops {
-            if op.node.is_some_and(|node| node != session.node) {
-                return Err(format!("session {} moves from node to node", session.name));
-            }
             let action = match op.action {
                 Action::Read => "read",
                 Action::Write => "write",
@@ -157,6 +167,9 @@ fn script(out: &mut String, plan: &Plan, usual: &ClientGroup) -> Result<(), Stri
             }
             if op.action == Action::Write && op.bytes != SCRIPTED_BYTES {
                 text.push_str(&format!(", size = \"{}\"", size(u64::from(op.bytes))));
+            }
+            if let Some(node) = op.node {
+                text.push_str(&format!(", node = \"n{node}\""));
             }
             ops.push((op.wait_ns, text + " }"));
         }
