@@ -6,8 +6,10 @@
 
 pub mod engine;
 pub mod faults;
+pub mod hunt;
 pub mod lower;
 pub mod net;
 pub mod plan;
 pub mod scenario;
+pub mod shrink;
 pub mod stores;

@@ -10,7 +10,7 @@ use kvsim_checkers::trace::{Action, Level, Node};
 
 use crate::faults::{LinkFault, NodeFault};
 use crate::net::Ratio;
-use crate::plan::{DiskPlan, LinkOverride, LinkPlan, StoreParams};
+use crate::plan::{DiskPlan, FaultKind, LinkOverride, LinkPlan, StoreParams};
 
 /// A run, but for its seed.
 #[derive(Clone, Debug, PartialEq)]
@@ -182,10 +182,12 @@ pub struct ScriptOp {
     pub action: Action,
     /// The key's name.
     pub key: String,
-    /// The value of a write; chosen when absent.
+    /// The value of a write, or the identity of a delete; chosen when absent.
     pub value: Option<u64>,
     /// The node that it is asked of; absent: the session's.
     pub node: Option<Node>,
+    /// Size of the value of a write, in bytes.
+    pub bytes: u32,
 }
 
 /// Something that goes wrong.
@@ -220,17 +222,8 @@ pub enum FaultSpec {
         /// Which shapes, each equally likely; not empty.
         shapes: Vec<RandomShape>,
     },
-    /// All copies of one message to some nodes are lost.
-    Drop {
-        /// Kind of message, a name from the store's list.
-        kind: String,
-        /// Identity of the message; for `update` the value that it carries.
-        id: u64,
-        /// Sent by this node; by any when absent.
-        from: Option<Node>,
-        /// To these nodes; to all when empty.
-        to: Vec<Node>,
-    },
+    /// Something becomes of one message, whatever chance has in mind for it.
+    Message(FaultKind),
     /// Something happens to nodes for a while.
     Nodes {
         /// When.

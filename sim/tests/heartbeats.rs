@@ -5,7 +5,7 @@ mod common;
 use common::*;
 use kvsim_checkers::trace::{Action, Level, Node, What};
 use kvsim_sim::net::{Delay, Ratio};
-use kvsim_sim::plan::{Plan, Views};
+use kvsim_sim::plan::{FaultKind, MessageName, Plan, Views};
 use kvsim_sim::scenario::*;
 
 const BEAT_NS: u64 = 100 * MS;
@@ -25,7 +25,12 @@ fn gap() -> Scenario {
     scenario.faults = vec![Fault {
         name: "drop[0]".into(),
         place: String::new(),
-        kind: FaultSpec::Drop { kind: "update".into(), id: 1, from: None, to: vec![1] },
+        kind: FaultSpec::Message(FaultKind::Drop(MessageName {
+            kind: "update".into(),
+            id: 1,
+            from: None,
+            to: vec![1],
+        })),
     }];
     scenario.script = vec![ScriptSession {
         name: "alice".into(),
@@ -34,7 +39,14 @@ fn gap() -> Scenario {
         quorum: 1,
         context: true,
         timeout_ns: MS,
-        ops: vec![ScriptOp { at_ns: 500 * MS, action: Action::Write, key: "x".into(), value: Some(1), node: None }],
+        ops: vec![ScriptOp {
+            at_ns: 500 * MS,
+            action: Action::Write,
+            key: "x".into(),
+            value: Some(1),
+            bytes: 8,
+            node: None,
+        }],
     }];
     scenario
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use common::*;
 use kvsim_checkers::trace::{Action, Event, Level, Recording, What, WriteId};
 use kvsim_sim::net::{Delay, Ratio};
-use kvsim_sim::plan::{Plan, Views};
+use kvsim_sim::plan::{FaultKind, MessageName, Plan, Views};
 use kvsim_sim::scenario::*;
 
 /// What became of every message: of those that replicate a write of a priority below `below`, and of all others.
@@ -89,12 +89,13 @@ fn dropped(seed: u64) -> Plan {
         action: Action::Write,
         key: key.into(),
         value: Some(value),
+        bytes: 8,
         node: None,
     };
     let drop = |id| Fault {
         name: format!("drop[{id}]"),
         place: String::new(),
-        kind: FaultSpec::Drop { kind: "update".into(), id, from: None, to: vec![1] },
+        kind: FaultSpec::Message(FaultKind::Drop(MessageName { kind: "update".into(), id, from: None, to: vec![1] })),
     };
     let mut scenario = rough();
     scenario.clients.clear();

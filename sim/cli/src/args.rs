@@ -1,6 +1,8 @@
 //! The command line.
 
+use std::ops::Range;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use kvsim_sim::stores;
@@ -23,6 +25,10 @@ pub enum Command {
     Run(Run),
     /// Run a stored plan again and compare the trace hash
     Replay(Replay),
+    /// Run many seeds on all cores and keep what goes wrong
+    Hunt(Hunt),
+    /// Make a run smaller while it shows the same finding, and write it as a scenario
+    Shrink(Shrink),
     /// List stores, faults or checkers
     List(List),
     /// Print the JSON Schema of scenario files, for editors
@@ -42,6 +48,8 @@ impl Command {
         match self {
             Command::Run(Run { format, .. })
             | Command::Replay(Replay { format, .. })
+            | Command::Hunt(Hunt { format, .. })
+            | Command::Shrink(Shrink { format, .. })
             | Command::List(List { format, .. }) => *format == Format::Json,
             Command::Schema | Command::Completions { .. } | Command::Man => false,
         }
@@ -86,6 +94,65 @@ pub struct Replay {
     /// Stop at this virtual time (for instance 4.2s), compare up to there and show the last events
     #[arg(long, value_name = "TIME", value_parser = until)]
     pub until: Option<u64>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// Arguments of `kvsim hunt`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::TABLE)]
+pub struct Hunt {
+    /// The scenario, or a folder of which all scenarios take turns
+    #[arg(value_name = "FILE|DIR")]
+    pub path: PathBuf,
+    /// Which seeds, the last one left out
+    #[arg(long, value_name = "FROM..TO", value_parser = seeds, default_value = "0..1000")]
+    pub seeds: Range<u64>,
+    /// Hunt for so long (for instance 10m) instead of up to the last seed
+    #[arg(long = "for", value_name = "TIME", value_parser = lasting)]
+    pub lasting: Option<Duration>,
+    /// Runs at a time [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// In each run switch off kinds of faults and features at random
+    #[arg(long)]
+    pub swarm: bool,
+    /// Go on after the first finding
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Go on with the hunt in the folder where it was stopped
+    #[arg(long)]
+    pub resume: bool,
+    /// The folder of the hunt [default: runs/hunt-SCENARIO]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Change one value of the scenarios, for instance net.loss=5% (may be given several times)
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// Run another store than the scenarios name
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(store_names()))]
+    pub store: Option<String>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// Arguments of `kvsim shrink`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::TABLE)]
+pub struct Shrink {
+    /// The folder of a run, or a plan.json
+    pub run: PathBuf,
+    /// Which finding, by its code [default: the first]
+    #[arg(long, value_name = "CODE")]
+    pub code: Option<String>,
+    /// Give up making it smaller after this time
+    #[arg(long = "for", value_name = "TIME", value_parser = lasting, default_value = "2m")]
+    pub lasting: Duration,
+    /// The folder of the smaller run and its scenario [default: RUN/shrunk]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -138,6 +205,25 @@ fn store_names() -> Vec<&'static str> {
 
 fn seed(text: &str) -> Result<u64, String> {
     crate::scenario::seed(&text.replace('_', ""))
+}
+
+/// `FROM..TO`.
+fn seeds(text: &str) -> Result<Range<u64>, String> {
+    let (from, to) = text.split_once("..").ok_or("expected two seeds, for instance 0..10000")?;
+    let (from, to) = (seed(from)?, seed(to)?);
+    if from < to {
+        Ok(from..to)
+    } else {
+        Err("there is no seed between them: the first must be the smaller one".into())
+    }
+}
+
+/// Real time: as in scenarios, and `10m` for minutes.
+fn lasting(text: &str) -> Result<Duration, String> {
+    let minutes = text.strip_suffix('m').filter(|number| number.ends_with(|c: char| c.is_ascii_digit()));
+    let text = minutes.map_or(text.to_string(), |number| format!("{number}min"));
+    let ns = crate::scenario::duration(&text).map_err(|problem| format!("{problem}; write for instance 10m or 30s"))?;
+    Ok(Duration::from_nanos(ns))
 }
 
 fn until(text: &str) -> Result<u64, String> {

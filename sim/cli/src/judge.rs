@@ -1,6 +1,6 @@
 //! Executes a plan and asks the checkers.
 
-use std::sync::Mutex;
+use std::cell::RefCell;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -55,16 +55,26 @@ pub fn judge(store: &StoreEntry, plan: &Plan, keep: Keep) -> Judged {
 /// Runs `plan` up to a virtual time and judges it if it came to its end.
 pub fn run(store: &StoreEntry, plan: &Plan, keep: Keep, until_ns: u64) -> Judged {
     let progress = Progress::new(&plan.scenario, plan.end_ns());
-    let mut recorder = Recorder::new(keep, until_ns, progress);
+    recorded(store, plan, until_ns, Recorder::new(keep, until_ns, progress))
+}
+
+/// Runs `plan` as one of many and judges it: without a word, and without marks.
+pub fn one_of_many(store: &StoreEntry, plan: &Plan, keep: Keep) -> Judged {
+    let recorder = Recorder::new(keep, u64::MAX, Progress::silent());
+    recorded(store, plan, u64::MAX, recorder.without_marks())
+}
+
+fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Recorder) -> Judged {
+    let keep = recorder.keep;
     let result = (store.run)(plan, &mut recorder);
-    let real = recorder.progress.elapsed();
+    let (real, silent) = (recorder.progress.elapsed(), recorder.progress.is_silent());
     let interrupted = INTERRUPTED.load(Ordering::Relaxed);
     let recording = Recording { header: (store.header)(plan), events: recorder.events };
     let (outcome, reports) = match result {
         Ok(outcome) if outcome.complete && until_ns >= plan.end_ns() => {
             let reports = applicable(store, plan, &recording.header).map(|checker| match keep {
                 Keep::Nothing => unknown(checker.name, "the run was not recorded (--trace off)".into()),
-                Keep::Judged | Keep::Everything => (checker.check)(&recording, &Varied { store, plan }),
+                Keep::Judged | Keep::Everything => (checker.check)(&recording, &Varied { store, plan, silent }),
             });
             (outcome, reports.collect())
         }
@@ -91,12 +101,14 @@ pub fn run(store: &StoreEntry, plan: &Plan, keep: Keep, until_ns: u64) -> Judged
 struct Varied<'a> {
     store: &'a StoreEntry,
     plan: &'a Plan,
+    /// It is one of many runs.
+    silent: bool,
 }
 
 impl Again for Varied<'_> {
     fn again(&self, variation: Variation) -> Option<Recording> {
         let plan = self.plan.with_other_fates_below(variation.below)?;
-        let progress = Progress::new(&plan.scenario, plan.end_ns());
+        let progress = if self.silent { Progress::silent() } else { Progress::new(&plan.scenario, plan.end_ns()) };
         let mut sink = VariedEvents { events: Vec::new(), now_ns: 0, progress };
         let outcome = (self.store.run)(&plan, &mut sink).ok()?;
         outcome.complete.then(|| Recording { header: (self.store.header)(&plan), events: sink.events })
@@ -152,20 +164,23 @@ fn panicked(panic: &StorePanic) -> Report {
     }
 }
 
-static LAST_PANIC: Mutex<String> = Mutex::new(String::new());
+thread_local! {
+    static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
 
 /// A panic of a store is a finding, to be told with the others; so panics are noted and not printed.
 pub fn keep_panics_quiet() {
-    std::panic::set_hook(Box::new(|info| {
-        if let Ok(mut last) = LAST_PANIC.lock() {
-            *last = info.to_string();
-        }
-    }));
+    std::panic::set_hook(Box::new(|info| note_panic(info.to_string())));
 }
 
-/// The last panic, with its place in the source.
+/// Notes what `text` says of a panic as this thread's last one.
+pub fn note_panic(text: String) {
+    LAST_PANIC.with(|last| *last.borrow_mut() = text);
+}
+
+/// The last panic of this thread, with its place in the source.
 pub fn last_panic() -> String {
-    LAST_PANIC.lock().map(|last| last.clone()).unwrap_or_default()
+    LAST_PANIC.with(|last| last.borrow().clone())
 }
 
 #[cfg(test)]
@@ -187,7 +202,7 @@ mod tests {
         let store = kvsim_sim::stores::find("ndc").unwrap();
         let usual = plan(&[]);
         let first = run(store, &usual, Keep::Judged, u64::MAX).recording;
-        let again = |plan: &Plan| Varied { store, plan }.again(Variation { below: 3 });
+        let again = |plan: &Plan| Varied { store, plan, silent: true }.again(Variation { below: 3 });
         let second = again(&usual).expect("a second run");
         assert_eq!(second.header, first.header);
         assert_ne!(second.events, first.events);

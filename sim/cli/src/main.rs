@@ -6,6 +6,7 @@ mod args;
 mod commands;
 mod exit;
 mod folder;
+mod hunt;
 mod judge;
 mod notes;
 mod progress;
@@ -33,6 +34,8 @@ fn main() -> ExitCode {
     let result = std::panic::catch_unwind(|| match &args.command {
         Command::Run(run) => commands::run(run),
         Command::Replay(replay) => commands::replay(replay),
+        Command::Hunt(hunt) => commands::hunt(hunt),
+        Command::Shrink(shrink) => commands::shrink(shrink),
         Command::List(list) => commands::list(list),
         Command::Schema => commands::schema(),
         Command::Completions { shell } => commands::completions(*shell),

@@ -20,19 +20,39 @@ pub struct Progress {
     begun: Instant,
     said: Cell<Instant>,
     bar: OnceCell<ProgressBar>,
+    patience: Duration,
 }
 
 impl Progress {
     /// For a run that ends at this virtual time.
     pub fn new(name: &str, end_ns: u64) -> Progress {
         let now = Instant::now();
-        Progress { name: name.to_string(), end_ns, begun: now, said: Cell::new(now), bar: OnceCell::new() }
+        Progress {
+            name: name.to_string(),
+            end_ns,
+            begun: now,
+            said: Cell::new(now),
+            bar: OnceCell::new(),
+            patience: PATIENCE,
+        }
+    }
+
+    /// For one of many runs, of which nothing is shown.
+    pub fn silent() -> Progress {
+        let mut progress = Progress::new("", 0);
+        progress.patience = Duration::MAX;
+        progress
+    }
+
+    /// See [`Progress::silent`].
+    pub fn is_silent(&self) -> bool {
+        self.patience == Duration::MAX
     }
 
     /// The run has reached this virtual time. Called often.
     pub fn reached(&self, now_ns: u64) {
         let now = Instant::now();
-        if now - self.begun < PATIENCE {
+        if now - self.begun < self.patience {
             return;
         }
         if std::io::stderr().is_terminal() {
@@ -61,6 +81,49 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         if let Some(bar) = self.bar.get() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Shows how far a search has come that nobody knows the end of: a line that changes on a terminal, a line now and then
+/// elsewhere.
+pub struct Ticker {
+    said: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl Ticker {
+    /// Begins now.
+    pub fn new() -> Ticker {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+            bar.set_style(ProgressStyle::with_template("{spinner} {msg}").expect("a valid template"));
+            bar
+        });
+        Ticker { said: Instant::now(), bar }
+    }
+
+    /// Shows the line, if it is time to.
+    pub fn tick(&mut self, line: impl FnOnce() -> String) {
+        match &self.bar {
+            Some(bar) if self.said.elapsed() >= Duration::from_millis(100) => {
+                bar.set_message(line());
+                bar.tick();
+                self.said = Instant::now();
+            }
+            None if self.said.elapsed() >= LINES => {
+                eprintln!("{}", line());
+                self.said = Instant::now();
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }

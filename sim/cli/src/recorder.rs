@@ -85,7 +85,8 @@ pub fn is_judged(what: &What) -> bool {
 
 /// Takes the events of a run.
 pub struct Recorder {
-    keep: Keep,
+    /// What is kept.
+    pub keep: Keep,
     /// Nothing later is taken, in nanoseconds of virtual time.
     until_ns: u64,
     /// What was kept.
@@ -97,6 +98,7 @@ pub struct Recorder {
     /// One per event, for finding the first difference of two runs; only of the first
     /// [`Recorder::MARKS_MAX`] events.
     pub marks: Vec<Mark>,
+    marks_max: usize,
     hash: TraceHash,
     /// How far the run has come.
     pub progress: Progress,
@@ -116,10 +118,16 @@ impl Recorder {
             counts: Counts::default(),
             notes: Notes::default(),
             marks: Vec::new(),
+            marks_max: Recorder::MARKS_MAX,
             hash: TraceHash::default(),
             progress,
             now_ns: 0,
         }
+    }
+
+    /// For a run that nobody compares event by event.
+    pub fn without_marks(self) -> Recorder {
+        Recorder { marks_max: 0, ..self }
     }
 
     fn count(&mut self, what: &What) {
@@ -148,7 +156,7 @@ impl Sink for Recorder {
         }
         self.count(&event.what);
         self.notes.take(event.node, &event.what);
-        if self.marks.len() < Recorder::MARKS_MAX {
+        if self.marks.len() < self.marks_max {
             self.hash.event(event);
             self.marks.push(Mark { at_ns: event.at_ns, hash: self.hash.value() as u32 });
         }

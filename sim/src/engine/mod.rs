@@ -283,7 +283,8 @@ impl<'a, R: Replica> Engine<'a, R> {
         let plan = self.plan;
         for (number, fault) in (0..).zip(&plan.faults) {
             match fault.kind {
-                FaultKind::Drop { .. } => continue,
+                // These last as long as clients work, and are looked up by the message.
+                FaultKind::Drop(_) | FaultKind::Delay { .. } | FaultKind::Duplicate { .. } => continue,
                 FaultKind::Node { fault: NodeFault::Absent, .. } => self.switch(number, true),
                 _ => self.queue.push(fault.from_ns, Due::FaultOn { fault: number }),
             }

@@ -55,12 +55,12 @@ pub fn timetable(scenario: &Scenario, seed: u64) -> Result<Vec<FaultPlan>, Strin
                     }
                 }
             }
-            FaultSpec::Drop { kind, id, from, to } => plans.push(FaultPlan {
+            FaultSpec::Message(kind) => plans.push(FaultPlan {
                 name: fault.name.clone(),
                 place: fault.place.clone(),
                 from_ns: 0,
                 until_ns: scenario.duration_ns,
-                kind: FaultKind::Drop { kind: kind.clone(), id: *id, from: *from, to: to.clone() },
+                kind: kind.clone(),
             }),
         }
     }

@@ -8,26 +8,21 @@ mod faults;
 mod heartbeats;
 mod workload;
 
+use std::collections::BTreeMap;
+
 use kvsim_store::Stream;
 
 use crate::net::Delay;
-use crate::plan::{LinkPlan, Plan};
-use crate::scenario::{FaultSpec, Scenario, Settle};
+use crate::plan::{FaultKind, LinkPlan, Plan};
+use crate::scenario::{Scenario, Settle};
 
 /// Makes the plan of `scenario` for `seed`. `made_by` is the program's name and version.
 ///
 /// # Errors
 /// When the plan would be larger than any run can be, in words.
 pub fn lower(scenario: &Scenario, seed: u64, made_by: &str) -> Result<Plan, String> {
-    let settle_ns = settle_ns(scenario);
-    if scenario.settle == Settle::Auto && settle_ns > SETTLE_AUTO_NS_MAX {
-        let hours = settle_ns / 3_600_000_000_000;
-        return Err(format!(
-            "settling would take {hours} hours of virtual time with these delays and intervals: give settle a time, or switch it off"
-        ));
-    }
     let (keys, sessions) = workload::sessions(scenario, seed)?;
-    Ok(Plan {
+    let mut plan = Plan {
         schema: Plan::SCHEMA,
         made_by: made_by.to_string(),
         scenario: scenario.name.clone(),
@@ -35,7 +30,7 @@ pub fn lower(scenario: &Scenario, seed: u64, made_by: &str) -> Result<Plan, Stri
         seed,
         replicas: scenario.replicas,
         workload_end_ns: scenario.duration_ns,
-        settle_ns,
+        settle_ns: 0,
         store: scenario.store.clone(),
         disk: scenario.disk,
         net: scenario.net.clone(),
@@ -45,39 +40,56 @@ pub fn lower(scenario: &Scenario, seed: u64, made_by: &str) -> Result<Plan, Stri
         faults: faults::timetable(scenario, seed)?,
         expect: scenario.expect.clone(),
         other_fates_below: None,
-    })
+    };
+    plan.settle_ns = match scenario.settle {
+        Settle::Off => 0,
+        Settle::For(ns) => ns,
+        Settle::Auto => settle_auto_ns(&plan),
+    };
+    if scenario.settle == Settle::Auto && plan.settle_ns > SETTLE_AUTO_NS_MAX {
+        let hours = plan.settle_ns / 3_600_000_000_000;
+        return Err(format!(
+            "settling would take {hours} hours of virtual time with these delays and intervals: give settle a time, or switch it off"
+        ));
+    }
+    Ok(plan)
 }
 
 /// Nobody means a settling phase of more than two hours who does not say so.
 const SETTLE_AUTO_NS_MAX: u64 = 2 * 3_600_000_000_000;
 
-/// Length of the settling phase. Replicas ask their peers in cycles: within two cycles each has asked every
-/// other once. One such pass brings all data, a second one brings the news that all have it; the third is a
-/// margin. Then contexts and logs are cleaned up, and messages under way take their time.
-fn settle_ns(scenario: &Scenario) -> u64 {
-    match scenario.settle {
-        Settle::Off => 0,
-        Settle::For(ns) => ns,
-        Settle::Auto => {
-            let slowest = |link: &LinkPlan| link.delay.almost_always_below_ns();
-            let links = scenario.links.iter().map(|named| slowest(&named.link));
-            let delay_ns = links.chain([slowest(&scenario.net)]).max().unwrap_or(0);
-            // What a fault delays arrives while the run settles; nothing has to wait for an answer to it.
-            let late = scenario.faults.iter().filter_map(|fault| match &fault.kind {
-                FaultSpec::Links { fault, .. } => fault.delay().map(|delay| delay.almost_always_below_ns()),
-                _ => None,
-            });
-            let late_ns = late.fold(0, u64::saturating_add);
-            let cycle_ns = scenario
-                .store
-                .anti_entropy_ns
-                .map_or(0, |every_ns| every_ns.saturating_mul(u64::from(scenario.replicas.saturating_sub(1)) * 2));
-            let passes_ns = cycle_ns.saturating_mul(3);
-            let margin_ns = delay_ns.saturating_mul(10).saturating_add(scenario.store.strip_ns.saturating_mul(3));
-            let disk_ns = scenario.disk.write_ns.saturating_mul(10);
-            passes_ns.saturating_add(margin_ns).saturating_add(late_ns).saturating_add(disk_ns)
-        }
-    }
+/// Length of the settling phase that `settle = "auto"` gives to a run. Replicas ask their peers in cycles: within two
+/// cycles each has asked every other once. One such pass brings all data, a second one brings the news that all have
+/// it; the third is a margin. Then contexts and logs are cleaned up, and messages under way take their time.
+pub fn settle_auto_ns(plan: &Plan) -> u64 {
+    let slowest = |link: &LinkPlan| link.delay.almost_always_below_ns();
+    let links = plan.links.iter().map(|named| slowest(&named.link));
+    let messages = plan.faults.iter().filter_map(|fault| match &fault.kind {
+        FaultKind::Delay { takes_ns, .. } | FaultKind::Duplicate { takes_ns, .. } => Some(*takes_ns),
+        _ => None,
+    });
+    let delay_ns = links.chain(messages).chain([slowest(&plan.net)]).max().unwrap_or(0);
+    let cycle_ns = plan
+        .store
+        .anti_entropy_ns
+        .map_or(0, |every_ns| every_ns.saturating_mul(u64::from(plan.replicas.saturating_sub(1)) * 2));
+    let passes_ns = cycle_ns.saturating_mul(3);
+    // What a fault delays arrives while the run settles; nothing has to wait for an answer to it. A fault that comes
+    // again and again counts once.
+    let late: BTreeMap<&str, u64> = plan
+        .faults
+        .iter()
+        .filter_map(|fault| match &fault.kind {
+            FaultKind::Links { fault: kind, .. } => {
+                let name = fault.name.split('#').next().unwrap_or_default();
+                kind.delay().map(|delay| (name, delay.almost_always_below_ns()))
+            }
+            _ => None,
+        })
+        .collect();
+    let late_ns = late.into_values().fold(0, u64::saturating_add);
+    let margin_ns = delay_ns.saturating_mul(10).saturating_add(plan.store.strip_ns.saturating_mul(3));
+    passes_ns.saturating_add(margin_ns).saturating_add(late_ns).saturating_add(plan.disk.write_ns.saturating_mul(10))
 }
 
 /// Draws times with an exponential distribution.

@@ -53,7 +53,7 @@ pub fn sessions(scenario: &Scenario, seed: u64) -> Result<(Vec<String>, Vec<Sess
                 (_, Some(value)) => value,
                 (_, None) => numbers.next_value(),
             };
-            let bytes = if op.action == Action::Write { 8 } else { 0 };
+            let bytes = if op.action == Action::Write { op.bytes } else { 0 };
             ops.push(OpPlan {
                 node: op.node.filter(|node| *node != session.node),
                 op: numbers.next_op(),

@@ -38,6 +38,11 @@ pub enum Delay {
 }
 
 impl Delay {
+    /// A time that half of all draws stay below.
+    pub fn median_ns(&self) -> u64 {
+        Quantiles::new(self).draw(u64::MAX / 2)
+    }
+
     /// A time that all but one draw in 10,000 stay below.
     pub fn almost_always_below_ns(&self) -> u64 {
         Quantiles::new(self).draw(u64::MAX - u64::MAX / 10_000)

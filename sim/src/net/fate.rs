@@ -57,8 +57,8 @@ pub struct Network {
     which: Vec<u16>,
     /// Number of active cuts, by link.
     cuts: Vec<u16>,
-    /// Messages that explicit drops name, with the fault that does.
-    drops: Vec<(u8, u64, u16)>,
+    /// Messages that faults name (kind and identity), each with the fault that does, in order.
+    named: Vec<(u8, u64, u16)>,
     /// The faults of links that last now.
     disturbances: Vec<Disturbance>,
     /// When the link has sent all that was given to it, by link; empty when no link has a limit.
@@ -94,13 +94,17 @@ impl Network {
             which[usize::from(named.from) * nodes + usize::from(named.to)] = links.len() as u16;
             links.push(link(&named.link));
         }
-        let drops = plan.faults.iter().zip(0..).filter_map(|(fault, number)| match &fault.kind {
-            FaultKind::Drop { kind, id, .. } => {
-                let kind = kinds.iter().position(|name| name == kind)?;
-                Some((kind as u8, *id, number))
-            }
-            _ => None,
-        });
+        let mut named: Vec<(u8, u64, u16)> = plan
+            .faults
+            .iter()
+            .zip(0..)
+            .filter_map(|(fault, number)| {
+                let message = fault.kind.message()?;
+                let kind = kinds.iter().position(|name| *name == message.kind)?;
+                Some((kind as u8, message.id, number))
+            })
+            .collect();
+        named.sort_unstable();
         let limited = links.iter().any(|link| link.plan.bytes_per_s.is_some());
         Network {
             nodes,
@@ -110,7 +114,7 @@ impl Network {
             links,
             which,
             cuts: vec![0; nodes * nodes],
-            drops: drops.collect(),
+            named,
             disturbances: Vec::new(),
             free_at_ns: if limited { vec![0; nodes * nodes] } else { Vec::new() },
             healed: false,
@@ -124,10 +128,9 @@ impl Network {
             return Fate::Lost(LostBy::Fault(cutting_fault(plan, now_ns, from, to)));
         }
         let other = tag.carries.is_some_and(|priority| (priority as u8) < self.other_below);
-        if !self.drops.is_empty()
-            && !other
-            && let Some(fault) = self.dropping_fault(plan, from, to, tag)
-        {
+        let is_named = !self.named.is_empty() && !other;
+        let ruled = if is_named { self.ruled(plan, from, to, tag) } else { Ruled::default() };
+        if let Some(fault) = ruled.lost_by {
             return Fate::Lost(LostBy::Fault(fault));
         }
         let link = &self.links[self.which.get(place).map_or(0, |which| usize::from(*which))];
@@ -153,14 +156,13 @@ impl Network {
             leaves_ns = now_ns.max(*free_at_ns).saturating_add(u64::try_from(sending_ns).unwrap_or(u64::MAX));
             *free_at_ns = leaves_ns;
         }
-        let arrival = |random, later_ns| leaves_ns.saturating_add(link.delay.draw(random)).saturating_add(later_ns);
         let [later_ns, again_later_ns] = disturbed.later_ns;
+        let after = |takes_ns: u64, later_ns| leaves_ns.saturating_add(takes_ns).saturating_add(later_ns);
+        let at_ns = after(ruled.takes_ns.unwrap_or_else(|| link.delay.draw(draw(1))), later_ns);
         let doubled = disturbed.doubled
             || !self.healed && link.plan.duplicate.billionths() > 0 && link.plan.duplicate.picks(draw(2));
-        Fate::Arrives {
-            at_ns: arrival(draw(1), later_ns),
-            again_at_ns: doubled.then(|| arrival(draw(3), again_later_ns)),
-        }
+        let again_ns = ruled.again_takes_ns.or_else(|| doubled.then(|| link.delay.draw(draw(3))));
+        Fate::Arrives { at_ns, again_at_ns: again_ns.map(|takes_ns| after(takes_ns, again_later_ns)) }
     }
 
     /// What the faults that last now do to a message; each draws for itself, so that one more or less changes nothing
@@ -218,7 +220,7 @@ impl Network {
                 self.disturbances.push(Disturbance { fault: number, delay });
             }
             FaultKind::Links { .. } => self.disturbances.retain(|other| other.fault != number),
-            FaultKind::Drop { .. } | FaultKind::Node { .. } => {}
+            FaultKind::Drop(_) | FaultKind::Delay { .. } | FaultKind::Duplicate { .. } | FaultKind::Node { .. } => {}
         }
     }
 
@@ -226,19 +228,39 @@ impl Network {
     pub fn heal(&mut self) {
         self.healed = true;
         self.cuts.fill(0);
-        self.drops.clear();
+        self.named.clear();
         self.disturbances.clear();
     }
 
-    fn dropping_fault(&self, plan: &Plan, from: u16, to: u16, tag: Tag) -> Option<u16> {
-        let named = self.drops.iter().filter(|(kind, id, _)| (*kind, *id) == (tag.kind, tag.id));
-        named.map(|(_, _, fault)| *fault).find(|fault| match &plan.faults[usize::from(*fault)].kind {
-            FaultKind::Drop { from: sender, to: receivers, .. } => {
-                sender.is_none_or(|sender| sender == from) && (receivers.is_empty() || receivers.contains(&to))
+    /// What faults that name the message say about it; of several the first.
+    fn ruled(&self, plan: &Plan, from: u16, to: u16, tag: Tag) -> Ruled {
+        let mut ruled = Ruled::default();
+        let first = self.named.partition_point(|(kind, id, _)| (*kind, *id) < (tag.kind, tag.id));
+        let same = self.named[first..].iter().take_while(|(kind, id, _)| (*kind, *id) == (tag.kind, tag.id));
+        for (_, _, number) in same {
+            let fault = &plan.faults[usize::from(*number)].kind;
+            if !fault.message().is_some_and(|message| message.is_on(from, to)) {
+                continue;
             }
-            _ => false,
-        })
+            match fault {
+                FaultKind::Drop(_) => ruled.lost_by = ruled.lost_by.or(Some(*number)),
+                FaultKind::Delay { takes_ns, .. } => ruled.takes_ns = ruled.takes_ns.or(Some(*takes_ns)),
+                FaultKind::Duplicate { takes_ns, .. } => {
+                    ruled.again_takes_ns = ruled.again_takes_ns.or(Some(*takes_ns));
+                }
+                _ => {}
+            }
+        }
+        ruled
     }
+}
+
+/// What faults decide about a message; the rest is chance.
+#[derive(Default)]
+struct Ruled {
+    lost_by: Option<u16>,
+    takes_ns: Option<u64>,
+    again_takes_ns: Option<u64>,
 }
 
 /// The first fault that cuts the link now.

@@ -81,6 +81,12 @@ impl Plan {
         format!("heartbeat-n{node}")
     }
 
+    /// True for names that [`Plan::heartbeat_name`] gives.
+    pub fn is_heartbeat(name: &str) -> bool {
+        let number = name.strip_prefix("heartbeat-n").and_then(|number| number.parse().ok());
+        number.is_some_and(|node| name == Plan::heartbeat_name(node))
+    }
+
     /// The same run, but that messages which replicate a write of a priority below `priority` meet other fates: what
     /// happens to the others must not depend on that. Nothing where it may, through no fault of the store: messages
     /// that share a bandwidth or a slow node wait for each other, and so do outputs behind the records of a slow disk.
@@ -95,11 +101,23 @@ impl Plan {
                     | NodeFault::FullDisk
                     | NodeFault::Crash { disk: DiskLoss::Torn }
             ),
-            FaultKind::Partition { .. } | FaultKind::Drop { .. } | FaultKind::Links { .. } => false,
+            FaultKind::Partition { .. } | FaultKind::Links { .. } => false,
+            FaultKind::Drop(_) | FaultKind::Delay { .. } | FaultKind::Duplicate { .. } => false,
         };
         let coupled = limited(&self.net) || self.links.iter().any(|named| limited(&named.link));
         let apart = !coupled && self.disk.write_ns == 0 && !self.faults.iter().any(couples);
         apart.then(|| Plan { other_fates_below: Some(priority), ..self.clone() })
+    }
+
+    /// Number of operations of all sessions.
+    pub fn operations(&self) -> usize {
+        self.sessions.iter().map(|session| session.ops.len()).sum()
+    }
+
+    /// How the link behaves.
+    pub fn link(&self, from: Node, to: Node) -> &LinkPlan {
+        let named = self.links.iter().rfind(|named| (named.from, named.to) == (from, to));
+        named.map_or(&self.net, |named| &named.link)
     }
 }
 
@@ -320,15 +338,20 @@ pub enum FaultKind {
         cuts: Vec<Cut>,
     },
     /// All copies of one message are lost.
-    Drop {
-        /// Kind of message, a name from the store's list.
-        kind: String,
-        /// Identity of the message.
-        id: u64,
-        /// Sent by this node; by any when absent.
-        from: Option<Node>,
-        /// To these nodes; to all when empty.
-        to: Vec<Node>,
+    Drop(MessageName),
+    /// One message is so long under way, instead of a time by chance.
+    Delay {
+        /// Which message.
+        message: MessageName,
+        /// Time under way.
+        takes_ns: u64,
+    },
+    /// One message arrives twice.
+    Duplicate {
+        /// Which message.
+        message: MessageName,
+        /// Time under way of the second copy.
+        takes_ns: u64,
     },
     /// Something happens to a node.
     Node {
@@ -348,10 +371,43 @@ pub enum FaultKind {
     },
 }
 
+impl FaultKind {
+    /// The message that the fault is about, when it is about one.
+    pub fn message(&self) -> Option<&MessageName> {
+        match self {
+            FaultKind::Drop(message) | FaultKind::Delay { message, .. } | FaultKind::Duplicate { message, .. } => {
+                Some(message)
+            }
+            FaultKind::Partition { .. } | FaultKind::Node { .. } | FaultKind::Links { .. } => None,
+        }
+    }
+}
+
 impl FaultPlan {
     /// True when the fault lasts at `at_ns`.
     pub fn lasts(&self, at_ns: u64) -> bool {
         (self.from_ns..self.until_ns).contains(&at_ns)
+    }
+}
+
+/// A message, as faults name it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MessageName {
+    /// Kind of message, a name from the store's list.
+    pub kind: String,
+    /// Identity of the message.
+    pub id: u64,
+    /// Sent by this node; by any when absent.
+    pub from: Option<Node>,
+    /// To these nodes; to all when empty.
+    pub to: Vec<Node>,
+}
+
+impl MessageName {
+    /// True for what `from` sends to `to`.
+    pub fn is_on(&self, from: Node, to: Node) -> bool {
+        self.from.is_none_or(|sender| sender == from) && (self.to.is_empty() || self.to.contains(&to))
     }
 }
 

@@ -126,7 +126,9 @@ impl Plan {
                 FaultKind::Partition { cuts } => {
                     cuts.iter().flat_map(|cut| cut.from.iter().chain(&cut.to)).copied().collect()
                 }
-                FaultKind::Drop { from, to, .. } => from.iter().chain(to).copied().collect(),
+                FaultKind::Drop(message) | FaultKind::Delay { message, .. } | FaultKind::Duplicate { message, .. } => {
+                    message.from.iter().chain(&message.to).copied().collect()
+                }
                 FaultKind::Node { node, fault: NodeFault::Absent } if fault.from_ns == 0 => vec![*node],
                 FaultKind::Node { fault: NodeFault::Absent, .. } => {
                     return wrong(place(), "a node that is absent is so from the beginning".into());

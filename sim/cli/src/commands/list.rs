@@ -86,9 +86,11 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "some messages arrive very late",
         "[[fault.late]]  at = \"0s\"  for = \"3s\"  share = \"5%\"  delay = \"1s..5s\"",
     ),
+    ("delay", "one message takes a time of its own", "[[fault.delay]]  write = 2  to = \"n2\"  takes = \"80ms\""),
+    ("duplicate", "one message arrives twice", "[[fault.duplicate]]  write = 2  to = \"n2\"  takes = \"30ms\""),
     ("loss", "messages are lost at random", "[net]  loss = \"5%\""),
     ("duplicates", "messages arrive twice at random", "[net]  duplicate = \"1%\""),
-    ("delay", "messages take a random time and overtake each other", "[net]  delay = \"exponential(20ms)\""),
+    ("delays", "messages take a random time and overtake each other", "[net]  delay = \"exponential(20ms)\""),
     ("bandwidth", "messages wait for each other", "[net]  bandwidth = \"1MB/s\""),
     (
         "disk",

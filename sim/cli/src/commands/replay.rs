@@ -2,7 +2,7 @@
 
 use kvsim_checkers::operations::seconds;
 use kvsim_checkers::trace::Event;
-use kvsim_sim::stores::{self, StoreEntry};
+use kvsim_sim::stores::StoreEntry;
 use serde::Serialize;
 
 use crate::args::{Format, Replay};
@@ -30,12 +30,7 @@ struct Comparison {
 /// Replays; returns the exit code.
 pub fn replay(args: &Replay) -> Result<u8, Failure> {
     let stored = Stored::read(&args.run)?;
-    let name = &stored.plan.store.name;
-    let store = stores::find(name).ok_or_else(|| {
-        let path = stored.path.display();
-        Failure::Usage(format!("{path}: there is no store {name} (see kvsim list stores)"))
-    })?;
-    store.validate(&stored.plan).map_err(|error| Failure::Usage(format!("{}: {error}", stored.path.display())))?;
+    let store = super::store_of(&stored)?;
     super::stop_gently();
     match args.until {
         Some(until_ns) => replay_until(args, &stored, store, until_ns),

@@ -1,10 +1,11 @@
 //! `kvsim run`: scenario and seed to plan, plan to run, run to verdicts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kvsim_checkers::CHECKERS;
 use kvsim_sim::lower;
 use kvsim_sim::plan::Plan;
+use kvsim_sim::scenario::Scenario;
 use kvsim_sim::stores::{self, STORES, StoreEntry};
 
 use crate::args::{Format, Run, Trace};
@@ -41,13 +42,21 @@ pub fn run(args: &Run) -> Result<u8, Failure> {
 
 /// Reads the scenario and decides everything that the seed decides.
 fn plan(args: &Run) -> Result<(&'static StoreEntry, Plan), Failure> {
-    let mut overrides = args.set.clone();
-    overrides.extend(args.store.iter().map(|name| format!("store.name={name}")));
+    let overrides = overrides(&args.set, args.store.as_deref());
     let scenario = scenario::load(&args.file, &overrides, &names()).map_err(Failure::Scenario)?;
-    let usage = |message: String| Failure::Usage(format!("{}: {message}", args.file.display()));
+    lowered(&args.file, &scenario, args.seed.unwrap_or(scenario.seed))
+}
+
+/// What the command line changes in a scenario.
+pub fn overrides(set: &[String], store: Option<&str>) -> Vec<String> {
+    set.iter().cloned().chain(store.map(|name| format!("store.name={name}"))).collect()
+}
+
+/// The plan of the scenario in `file` for a seed, and the store that it is for.
+pub fn lowered(file: &Path, scenario: &Scenario, seed: u64) -> Result<(&'static StoreEntry, Plan), Failure> {
+    let usage = |message: String| Failure::Usage(format!("{}: {message}", file.display()));
     let store = stores::find(&scenario.store.name).expect("the scenario reader knows the stores");
-    let seed = args.seed.unwrap_or(scenario.seed);
-    let plan = lower::lower(&scenario, seed, concat!("kvsim ", env!("CARGO_PKG_VERSION"))).map_err(usage)?;
+    let plan = lower::lower(scenario, seed, concat!("kvsim ", env!("CARGO_PKG_VERSION"))).map_err(usage)?;
     plan.validate().map_err(|error| usage(error.to_string()))?;
     if let Some(session) = plan.sessions.iter().find(|session| session.quorum > 1 && !store.quorum_reads) {
         let (session, quorum, store) = (&session.name, session.quorum, store.name);

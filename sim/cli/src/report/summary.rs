@@ -64,6 +64,17 @@ pub struct Judgement {
 }
 
 impl Judgement {
+    /// A report beside what the plan expects.
+    pub fn new(plan: &Plan, report: &Report) -> Judgement {
+        Judgement {
+            checker: report.checker.clone(),
+            verdict: report.verdict,
+            expected: plan.expect.get(&report.checker).copied().unwrap_or(Verdict::Holds),
+            note: report.note.clone(),
+            findings: report.findings.clone(),
+        }
+    }
+
     /// The verdict is the expected one.
     pub fn is_expected(&self) -> bool {
         self.verdict == self.expected
@@ -75,13 +86,6 @@ impl Summary {
 
     /// Puts together what a run came to.
     pub fn new(plan: &Plan, judged: &Judged, run_dir: &Path) -> Summary {
-        let judgement = |report: &Report| Judgement {
-            checker: report.checker.clone(),
-            verdict: report.verdict,
-            expected: plan.expect.get(&report.checker).copied().unwrap_or(Verdict::Holds),
-            note: report.note.clone(),
-            findings: report.findings.clone(),
-        };
         Summary {
             schema: Summary::SCHEMA,
             kvsim: env!("CARGO_PKG_VERSION"),
@@ -95,7 +99,7 @@ impl Summary {
             counts: judged.counts,
             lagging: judged.notes.lags(),
             overflowed: judged.notes.overflows(),
-            verdicts: judged.reports.iter().map(judgement).collect(),
+            verdicts: judged.reports.iter().map(|report| Judgement::new(plan, report)).collect(),
             interrupted: judged.interrupted,
             run_dir: run_dir.display().to_string(),
         }

@@ -120,7 +120,7 @@ fn exact(ns: u64) -> String {
 }
 
 /// A path as a shell takes it.
-fn quoted(path: &str) -> String {
+pub fn quoted(path: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "_./-".contains(c);
     match path {
         _ if path.starts_with('-') => quoted(&format!("./{path}")),
@@ -130,7 +130,7 @@ fn quoted(path: &str) -> String {
 }
 
 /// A number with a comma before every three digits.
-fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (place, digit) in digits.chars().enumerate() {

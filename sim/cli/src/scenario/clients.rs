@@ -11,6 +11,9 @@ use super::source::{At, Span};
 use super::units::{self, Wrong};
 use super::validate::Validator;
 
+/// Size of a scripted value that does not say its own.
+pub const SCRIPTED_BYTES: u32 = 8;
+
 /// The most sessions of all groups together.
 const SESSIONS_MAX: u64 = 100_000;
 
@@ -183,8 +186,8 @@ impl Validator<'_> {
         self.not_a_heartbeat(key);
         let value = op.value.as_ref();
         if let Some(value) = value {
-            if action != Action::Write {
-                self.wrong(value.span, "only a write has a value", "no `value`");
+            if action == Action::Read {
+                self.wrong(value.span, "a read has no value", "no `value`");
             } else if let Some(first) = values.insert(value.value, value.span) {
                 let wrong = Wrong::new(format!("value {} is written twice", value.value), "a value of its own");
                 let help = first.map(|first| format!("first at {}", self.sources.place(first)));
@@ -192,6 +195,18 @@ impl Validator<'_> {
             }
         }
         let node = op.node.as_ref().and_then(|node| self.node(node.value.as_ref(), node.span));
-        Some(ScriptOp { at_ns: at_ns?, action, key: key.value.clone(), value: value.map(|value| value.value), node })
+        let size = op.size.as_ref();
+        if let Some(size) = size.filter(|_| action != Action::Write) {
+            self.wrong(size.span, "only a write has a size", "no `size`");
+        }
+        let bytes = size.and_then(|size| self.text(size, units::size)).unwrap_or(SCRIPTED_BYTES);
+        Some(ScriptOp {
+            at_ns: at_ns?,
+            action,
+            key: key.value.clone(),
+            value: value.map(|value| value.value),
+            bytes,
+            node,
+        })
     }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use kvsim_sim::plan::{FaultKind, MessageName};
 use kvsim_sim::scenario::{Fault, FaultSpec, RandomShape, Shape};
 
 use super::quantity::NodeName;
-use super::raw::{Drop, Partition, RandomPartition, ScenarioFile, ScriptedOp, ShapeName};
+use super::raw::{Message, Partition, RandomPartition, ScenarioFile, ScriptedOp, ShapeName};
 use super::source::{At, Span};
 use super::units::{self, Wrong};
 use super::validate::Validator;
@@ -24,8 +25,25 @@ impl Validator<'_> {
         }
         let written = written_values(file);
         for (number, at) in file.fault.drop.iter().enumerate() {
-            let kind = self.drop(at, written.as_ref());
-            faults.extend(self.fault("drop", number, at.span, kind));
+            let message = self.message(at.value.message(), at.span, written.as_ref());
+            faults.extend(self.fault(
+                "drop",
+                number,
+                at.span,
+                message.map(|name| FaultSpec::Message(FaultKind::Drop(name))),
+            ));
+        }
+        for (number, at) in file.fault.delay.iter().enumerate() {
+            let message = self.message(at.value.message(), at.span, written.as_ref());
+            let takes_ns = self.text(&at.value.takes, units::duration);
+            let kind = message.zip(takes_ns).map(|(message, takes_ns)| FaultKind::Delay { message, takes_ns });
+            faults.extend(self.fault("delay", number, at.span, kind.map(FaultSpec::Message)));
+        }
+        for (number, at) in file.fault.duplicate.iter().enumerate() {
+            let message = self.message(at.value.message(), at.span, written.as_ref());
+            let takes_ns = self.text(&at.value.takes, units::duration);
+            let kind = message.zip(takes_ns).map(|(message, takes_ns)| FaultKind::Duplicate { message, takes_ns });
+            faults.extend(self.fault("duplicate", number, at.span, kind.map(FaultSpec::Message)));
         }
         self.troubles(file, &mut faults);
         faults
@@ -181,11 +199,15 @@ impl Validator<'_> {
     }
 
     /// `written` are the values that are written at all, if that is known.
-    fn drop(&mut self, at: &At<Drop>, written: Option<&BTreeSet<u64>>) -> Option<FaultSpec> {
-        let drop = &at.value;
-        let from = drop.from.as_ref().map(|from| self.node(from.value.as_ref(), from.span));
-        let to = drop.to.as_ref().map(|to| self.nodes(to)).unwrap_or_default();
-        let (kind, kind_span, id) = match (&drop.write, &drop.kind, &drop.id) {
+    fn message(
+        &mut self,
+        named: Message<'_>,
+        span: Option<Span>,
+        written: Option<&BTreeSet<u64>>,
+    ) -> Option<MessageName> {
+        let from = named.from.as_ref().map(|from| self.node(from.value.as_ref(), from.span));
+        let to = named.to.as_ref().map(|to| self.nodes(to)).unwrap_or_default();
+        let (kind, kind_span, id) = match (named.write, named.kind, named.id) {
             (Some(write), None, None) => {
                 if written.is_some_and(|written| !written.contains(&write.value)) {
                     let message = format!("nobody writes {}", write.value);
@@ -203,7 +225,7 @@ impl Validator<'_> {
             (None, kind, id) => {
                 let given = kind.as_ref().and_then(|kind| kind.span).or(id.as_ref().and_then(|id| id.span));
                 let expected = "either `write`, or `kind` and `id`";
-                self.wrong(given.or(at.span), "it is not said which message is lost", expected);
+                self.wrong(given.or(span), "it is not said which message is meant", expected);
                 return None;
             }
         };
@@ -213,7 +235,7 @@ impl Validator<'_> {
             let lead = format!("store {} has no message", store.name);
             self.wrong_name(kind_span, &lead, kind, &store.message_kinds);
         }
-        Some(FaultSpec::Drop { kind: kind.to_owned(), id, from: from.flatten(), to })
+        Some(MessageName { kind: kind.to_owned(), id, from: from.flatten(), to })
     }
 }
 

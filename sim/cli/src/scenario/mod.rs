@@ -20,6 +20,7 @@ mod text;
 mod troubles;
 mod units;
 mod validate;
+mod write;
 
 use std::io::Read as _;
 use std::path::Path;
@@ -31,6 +32,7 @@ pub use diagnostic::{Diagnostics, printable};
 
 use diagnostic::Diagnostic;
 pub use structure::schema;
+pub use write::text as write;
 
 use source::Sources;
 

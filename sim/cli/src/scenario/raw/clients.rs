@@ -145,11 +145,15 @@ pub struct ScriptedOp {
     pub write: Option<At<String>>,
     /// Deletes this key.
     pub delete: Option<At<String>>,
-    /// The number that a write writes, different for each write of the file; chosen when left out.
+    /// The number that a write writes, or by which a delete is named, different for each write and delete of the
+    /// file; chosen when left out.
     #[schemars(range(min = 1, max = 9_223_372_036_854_775_807u64))]
     pub value: Option<At<u64>>,
     /// The node that is asked, when that is not the session's: the session moves there for this operation, and carries
     /// along what it has seen.
     #[schemars(example = &"n1")]
     pub node: Option<At<NodeName>>,
+    /// Size of the value that a write writes; "8B" when left out.
+    #[schemars(example = &"8B")]
+    pub size: Option<At<SizeText>>,
 }

@@ -22,6 +22,12 @@ pub struct Faults {
     /// Messages that are lost.
     #[serde(default)]
     pub drop: Vec<At<Drop>>,
+    /// Messages that take a time of their own.
+    #[serde(default)]
+    pub delay: Vec<At<Delay>>,
+    /// Messages that arrive twice.
+    #[serde(default)]
+    pub duplicate: Vec<At<Duplicate>>,
     /// Nodes that are down for a while.
     #[serde(default)]
     pub crash: Vec<At<Crash>>,
@@ -149,24 +155,67 @@ pub enum ShapeName {
     Bridge,
 }
 
-/// All copies of one message are lost: either the message that spreads the value `write`, or the one with this
-/// `kind` and `id`.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Drop {
-    /// The value whose update is lost: short for `kind = "update"` with this `id`.
-    #[schemars(range(min = 1, max = 9_223_372_036_854_775_807u64))]
-    pub write: Option<At<u64>>,
-    /// The kind of message, a name from the store's list.
-    #[schemars(example = &"update")]
-    pub kind: Option<At<String>>,
-    /// Which message of that kind.
-    #[schemars(range(min = 0, max = 9_223_372_036_854_775_807u64))]
-    pub id: Option<At<u64>>,
-    /// Only what this node sends; all senders when left out.
-    #[schemars(example = &"n0")]
-    pub from: Option<At<NodeName>>,
-    /// Only what is sent to these nodes; all receivers when left out.
-    #[schemars(example = ["n2"])]
-    pub to: Option<At<Nodes>>,
+/// Defines a fault of one message. Flattened fields would lose their places, so each has them all.
+macro_rules! of_a_message {
+    ($(#[$comment:meta])* $name:ident { $($(#[$extra_comment:meta])* $extra:ident: $type:ty),* }) => {
+        $(#[$comment])*
+        #[derive(Debug, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            /// The value whose update is meant: short for `kind = "update"` with this `id`.
+            #[schemars(range(min = 1, max = 9_223_372_036_854_775_807u64))]
+            pub write: Option<At<u64>>,
+            /// The kind of message, a name from the store's list.
+            #[schemars(example = &"update")]
+            pub kind: Option<At<String>>,
+            /// Which message of that kind.
+            #[schemars(range(min = 0, max = 9_223_372_036_854_775_807u64))]
+            pub id: Option<At<u64>>,
+            /// Only what this node sends; all senders when left out.
+            #[schemars(example = &"n0")]
+            pub from: Option<At<NodeName>>,
+            /// Only what is sent to these nodes; all receivers when left out.
+            #[schemars(example = ["n2"])]
+            pub to: Option<At<Nodes>>,
+            $($(#[$extra_comment])* pub $extra: $type,)*
+        }
+
+        impl $name {
+            /// Which message.
+            pub fn message(&self) -> Message<'_> {
+                Message { write: &self.write, kind: &self.kind, id: &self.id, from: &self.from, to: &self.to }
+            }
+        }
+    };
 }
+
+/// The fields that name a message.
+pub struct Message<'a> {
+    pub write: &'a Option<At<u64>>,
+    pub kind: &'a Option<At<String>>,
+    pub id: &'a Option<At<u64>>,
+    pub from: &'a Option<At<NodeName>>,
+    pub to: &'a Option<At<Nodes>>,
+}
+
+of_a_message!(
+    /// All copies of one message are lost: either the message that spreads the value `write`, or the one with this
+    /// `kind` and `id`.
+    Drop {}
+);
+of_a_message!(
+    /// One message is so long under way, named as in [[fault.drop]], if it is sent while clients work.
+    Delay {
+        /// How long.
+        #[schemars(example = &"80ms")]
+        takes: At<DurationText>
+    }
+);
+of_a_message!(
+    /// One message arrives twice, named as in [[fault.drop]].
+    Duplicate {
+        /// How long the second copy is under way.
+        #[schemars(example = &"30ms")]
+        takes: At<DurationText>
+    }
+);

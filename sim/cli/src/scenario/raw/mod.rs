@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use clients::{Clients, Script, ScriptedOp};
-pub use faults::{DiskLossName, Drop, Faults, Partition, RandomPartition, ShapeName};
+pub use faults::{DiskLossName, Faults, Message, Partition, RandomPartition, ShapeName};
 pub use troubles::{
     Clock, Crash, DuplicateStorm, FullDisk, Join, Late, Leave, LossBurst, Pause, Replace, SlowDisk, SlowLink, SlowNode,
     TimesOf,

@@ -1,0 +1,200 @@
+//! `kvsim hunt`: many seeds, and what goes wrong under which of them.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // people wait in real time
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::args::{Format, Hunt};
+use crate::exit::{self, Failure, GREEN, PLAIN, RED, YELLOW};
+use crate::hunt::crew::{self, Next};
+use crate::hunt::journal::{Done, Found, Journal, Past};
+use crate::hunt::quarry::Quarry;
+use crate::progress::Ticker;
+use crate::recorder::INTERRUPTED;
+use crate::report::text::{grouped, quoted};
+use crate::scenario::printable;
+
+/// Findings that are likely to be the same.
+#[derive(Serialize)]
+struct Group<'a> {
+    checker: &'a str,
+    code: &'a str,
+    cause: &'a str,
+    /// Number of runs.
+    runs: usize,
+    /// Those with the fewest events first: they are the quickest to look at.
+    found: Vec<&'a Found>,
+}
+
+/// What a hunt came to, for programs. The same hunt comes to the same, whatever the number of jobs.
+#[derive(Serialize)]
+struct Bag<'a> {
+    schema: u32,
+    /// Runs that are done, with those of earlier parts of the hunt.
+    #[serde(flatten)]
+    done: Done,
+    /// False when the hunt ended before its last seed.
+    complete: bool,
+    interrupted: bool,
+    groups: Vec<Group<'a>>,
+    hunt_dir: String,
+}
+
+/// The journal says how far the hunt is at least so often.
+const JOURNAL: Duration = Duration::from_millis(200);
+
+/// Hunts; returns the exit code.
+pub fn hunt(args: &Hunt) -> Result<u8, Failure> {
+    let quarry = Quarry::read(args)?;
+    let folder = args.out.clone().unwrap_or_else(|| usual_folder(&args.path));
+    let (mut journal, Past { mut found, mut done }) = match args.resume {
+        true => Journal::resume(&folder, &quarry.ground)?,
+        false => (Journal::begin(&folder, &quarry.ground)?, Past::default()),
+    };
+    super::stop_gently();
+    let cores = || std::thread::available_parallelism().map_or(1, |count| count.get().min(1024) as u16);
+    let jobs = args.jobs.unwrap_or_else(cores);
+    let end = if args.lasting.is_some() { u64::MAX } else { quarry.runs_before(args.seeds.end) };
+    let first = done.runs;
+    let begun = Instant::now();
+    if end > first && (args.keep_going || found.is_empty()) {
+        let mut ticker = Ticker::new();
+        let mut said = begun;
+        // What is taken and what is looked at share the state.
+        let state = std::cell::RefCell::new((&mut done, &mut found, &mut journal));
+        let mut take = |run: u64, outcome: crew::Outcome| {
+            let (done, found, journal) = &mut *state.borrow_mut();
+            done.runs = run + 1;
+            done.with_findings += u64::from(!outcome.found.is_empty());
+            done.unknown += u64::from(outcome.unknown);
+            outcome.found.iter().try_for_each(|one| journal.found(one))?;
+            let is_hit = !outcome.found.is_empty();
+            found.extend(outcome.found);
+            if is_hit || said.elapsed() >= JOURNAL {
+                journal.done(**done)?;
+                said = Instant::now();
+            }
+            Ok(if is_hit && !args.keep_going { Next::Stop } else { Next::More })
+        };
+        let mut look = || {
+            let (done, found, _) = &*state.borrow();
+            ticker.tick(|| progress(done, found, end, first, begun.elapsed()));
+            let is_over = args.lasting.is_some_and(|lasting| begun.elapsed() >= lasting);
+            if is_over || INTERRUPTED.load(Ordering::Relaxed) { Next::Last } else { Next::More }
+        };
+        crew::work(&quarry, &folder, (first, end), jobs, &mut take, &mut look)?;
+        journal.done(done)?;
+    }
+    let interrupted = INTERRUPTED.load(Ordering::Relaxed);
+    let bag = Bag {
+        schema: 1,
+        done,
+        complete: done.runs >= end,
+        interrupted,
+        groups: groups(&found),
+        hunt_dir: folder.display().to_string(),
+    };
+    match args.format {
+        Format::Json => super::print_json(&bag)?,
+        Format::Text => super::print(&report(args, &bag, done.runs - first, jobs, begun.elapsed()))?,
+    }
+    Ok(match () {
+        () if interrupted => exit::INTERRUPTED,
+        () if !found.is_empty() => exit::VIOLATED,
+        () if done.unknown > 0 => exit::UNKNOWN,
+        () => exit::HOLDS,
+    })
+}
+
+fn usual_folder(path: &Path) -> PathBuf {
+    let name = path.file_stem().map_or("all".into(), |name| name.to_string_lossy());
+    PathBuf::from(format!("runs/hunt-{name}"))
+}
+
+/// One line about a hunt under way.
+fn progress(done: &Done, found: &[Found], end: u64, first: u64, elapsed: Duration) -> String {
+    let rate = (done.runs - first) as f64 / elapsed.as_secs_f64();
+    let of = if end == u64::MAX { String::new() } else { format!(" of {}", grouped(end)) };
+    let left = match end {
+        u64::MAX => String::new(),
+        end => format!(", {:.0} s left", (end - done.runs) as f64 / rate.max(0.001)),
+    };
+    let findings = match groups(found).len() {
+        0 => "nothing found".to_string(),
+        kinds => format!("{} with findings of {}", counted(done.with_findings, "run"), counted(kinds as u64, "kind")),
+    };
+    format!("hunt: {}{of} runs, {rate:.1}/s{left}; {findings}", grouped(done.runs))
+}
+
+/// By code and cause; groups and the findings in them begin with the fewest events.
+fn groups(found: &[Found]) -> Vec<Group<'_>> {
+    let mut sorted: Vec<&Found> = found.iter().collect();
+    sorted.sort_by_key(|one| (one.events, one.at_ns, one.run));
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for one in sorted {
+        match groups.iter_mut().find(|group| (group.code, group.cause) == (&*one.code, &*one.cause)) {
+            Some(group) => group.found.push(one),
+            None => groups.push(Group {
+                checker: &one.checker,
+                code: &one.code,
+                cause: &one.cause,
+                runs: 0,
+                found: vec![one],
+            }),
+        }
+    }
+    groups.iter_mut().for_each(|group| group.runs = group.found.len());
+    groups
+}
+
+fn report(args: &Hunt, bag: &Bag<'_>, runs: u64, jobs: u16, elapsed: Duration) -> String {
+    const SHOWN: usize = 5;
+    let mut out = String::new();
+    for group in &bag.groups {
+        let [first, others @ ..] = group.found.as_slice() else { continue };
+        let (code, count) = (group.code, counted(group.runs as u64, "run"));
+        out.push_str(&format!("{RED}{code}{PLAIN} in {count}: {}\n", group.cause));
+        out.push_str(&format!("  fastest  {}: {}\n", run_of(first), printable(&first.title)));
+        out.push_str(&format!("  shrink   kvsim shrink {} --code {code}\n", quoted(&first.run_dir)));
+        if !others.is_empty() {
+            let names: Vec<String> = others.iter().take(SHOWN).map(|one| run_of(one)).collect();
+            let more = others.len().saturating_sub(SHOWN);
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            out.push_str(&format!("  also     {}{more}\n", names.join(", ")));
+        }
+        out.push('\n');
+    }
+    let Done { runs: all, with_findings, unknown } = bag.done;
+    let (all, with_findings) = (counted(all, "run"), grouped(with_findings));
+    out.push_str(&match bag.groups.len() {
+        0 => format!("{GREEN}nothing found{PLAIN} in {all}"),
+        _ => format!("{with_findings} of {all} with findings"),
+    });
+    if unknown > 0 {
+        out.push_str(&format!("; {YELLOW}{} are unknown{PLAIN}", grouped(unknown)));
+    }
+    if !bag.complete {
+        let is_enough = !bag.groups.is_empty() && !args.keep_going && !bag.interrupted;
+        let how = if is_enough { "--resume --keep-going" } else { "--resume" };
+        out.push_str(&format!("; the same command with {how} goes on"));
+    }
+    let rate = runs as f64 / elapsed.as_secs_f64().max(0.001);
+    let (runs, jobs, time) = (counted(runs, "run"), counted(u64::from(jobs), "job"), elapsed.as_secs_f64());
+    out.push_str(&format!("\n  {runs} in {time:.1} s, {rate:.1}/s with {jobs}\n"));
+    out.push_str(&format!("  folder  {}\n", printable(&bag.hunt_dir)));
+    out
+}
+
+/// `1 run`, `1,000 runs`.
+fn counted(number: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+/// A run in a word or two.
+fn run_of(found: &Found) -> String {
+    let seed = found.seed.trim_start_matches("0x").trim_start_matches('0');
+    format!("{} seed 0x{}", printable(&found.scenario), if seed.is_empty() { "0" } else { seed })
+}

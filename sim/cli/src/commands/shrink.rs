@@ -1,0 +1,259 @@
+//! `kvsim shrink`: a stored run becomes a small scenario with the same finding.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // people wait in real time
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use kvsim_checkers::{Finding, Verdict};
+use kvsim_sim::plan::{FaultKind, Plan};
+use kvsim_sim::shrink::{self, Answer, Shrunk};
+use kvsim_sim::stores::StoreEntry;
+use serde::Serialize;
+
+use crate::args::{Format, Shrink};
+use crate::exit::{self, Failure};
+use crate::folder::{Folder, Stored};
+use crate::judge::{self, Judged};
+use crate::progress::Ticker;
+use crate::recorder::{INTERRUPTED, Keep};
+use crate::report::{Judgement, Summary, text};
+use crate::scenario;
+
+/// How large a run is.
+#[derive(Clone, Copy, Serialize)]
+struct Size {
+    replicas: u16,
+    sessions: usize,
+    operations: usize,
+    /// Other than the loss of single messages.
+    faults: usize,
+    lost_messages: u64,
+    workload_seconds: f64,
+}
+
+impl Size {
+    fn of(plan: &Plan, judged: &Judged) -> Size {
+        Size {
+            replicas: plan.replicas,
+            sessions: plan.sessions.len(),
+            operations: plan.operations(),
+            faults: plan.faults.iter().filter(|fault| !matches!(fault.kind, FaultKind::Drop(_))).count(),
+            lost_messages: judged.counts.lost,
+            workload_seconds: plan.workload_end_ns as f64 / 1e9,
+        }
+    }
+
+    /// For people: `replicas 5 -> 3, ...`.
+    fn to(self, small: Size) -> String {
+        let counts = [
+            ("replicas", u64::from(self.replicas), u64::from(small.replicas)),
+            ("sessions", self.sessions as u64, small.sessions as u64),
+            ("operations", self.operations as u64, small.operations as u64),
+            ("faults", self.faults as u64, small.faults as u64),
+            ("lost messages", self.lost_messages, small.lost_messages),
+        ];
+        let counts = counts.map(|(name, before, after)| format!("{name} {before} -> {after}"));
+        format!("{}, {:.3} s -> {:.3} s", counts.join(", "), self.workload_seconds, small.workload_seconds)
+    }
+}
+
+/// What shrinking came to, for programs.
+#[derive(Serialize)]
+struct Outcome {
+    schema: u32,
+    checker: String,
+    code: String,
+    before: Size,
+    after: Size,
+    /// Plans that were tried.
+    tried: u64,
+    /// False when time ran out or somebody stopped it: it might be smaller still.
+    complete: bool,
+    interrupted: bool,
+    scenario: String,
+    /// The smaller run.
+    run: Summary,
+}
+
+/// A finding that a run is to show.
+struct Target {
+    checker: String,
+    finding: Finding,
+}
+
+impl Target {
+    fn is_in(&self, judged: &Judged) -> bool {
+        let mut reports = judged.reports.iter().filter(|report| report.checker == self.checker);
+        reports.any(|report| report.findings.iter().any(|finding| finding.code == self.finding.code))
+    }
+}
+
+/// Shrinks; returns the exit code.
+pub fn shrink(args: &Shrink) -> Result<u8, Failure> {
+    let stored = Stored::read(&args.run)?;
+    let store = super::store_of(&stored)?;
+    super::stop_gently();
+    let judged = judge::judge(store, &stored.plan, Keep::Judged);
+    let target = target(args, &stored.plan, &judged)?;
+    let plan = prepared(&stored.plan, &target);
+    let shrunk = search(args, store, &plan, &target);
+    // What is known gets written, and the last runs are small: they are not to end early.
+    let interrupted = INTERRUPTED.swap(false, Ordering::Relaxed);
+
+    let code = target.finding.code.to_lowercase();
+    let name = format!("{}-{code}", stored.plan.scenario);
+    let folder = stored.path.parent().unwrap_or(Path::new("."));
+    let place = args.out.clone().unwrap_or_else(|| folder.join("shrunk"));
+    let before = Size::of(&stored.plan, &judged);
+    // The smaller plan is there even if it cannot be said as a scenario.
+    Folder::create(place.clone(), &shrunk.plan)?;
+    let (small, text, judged) = as_scenario(store, &stored.plan, &shrunk, &target, &name)?;
+    let after = Size::of(&small, &judged);
+
+    let folder = Folder::create(place, &small)?;
+    let summary = Summary::new(&small, &judged, folder.path());
+    folder.store(&summary, &judged.marks, None)?;
+    let file = folder.path().join(format!("{name}.toml"));
+    std::fs::write(&file, text).map_err(|error| Failure::Usage(format!("cannot write {}: {error}", file.display())))?;
+    let sizes = (before, after);
+    print(args, &target, sizes, interrupted, &shrunk, &small, summary, &judged, file)?;
+    Ok(if interrupted { exit::INTERRUPTED } else { exit::HOLDS })
+}
+
+/// The finding to keep: one that is not expected, if there is one.
+fn target(args: &Shrink, plan: &Plan, judged: &Judged) -> Result<Target, Failure> {
+    let place = args.run.display();
+    if judged.interrupted {
+        return Err(Failure::Usage(format!("{place}: interrupted before there was anything to shrink")));
+    }
+    let mut found: Vec<(bool, Target)> = Vec::new();
+    for report in &judged.reports {
+        let is_expected = Judgement::new(plan, report).is_expected();
+        for finding in &report.findings {
+            found.push((is_expected, Target { checker: report.checker.clone(), finding: finding.clone() }));
+        }
+    }
+    let mut codes: Vec<&str> = found.iter().map(|(_, target)| target.finding.code.as_str()).collect();
+    codes.dedup();
+    let codes = codes.join(", ");
+    found.sort_by_key(|(is_expected, _)| *is_expected);
+    if found.is_empty() {
+        return Err(Failure::Usage(format!(
+            "{place}: the run has no finding that could be kept\n  no checker is violated"
+        )));
+    }
+    let wanted =
+        |target: &Target| args.code.as_ref().is_none_or(|code| code.eq_ignore_ascii_case(&target.finding.code));
+    found.into_iter().map(|(_, target)| target).find(wanted).ok_or_else(|| {
+        let code = args.code.as_deref().unwrap_or_default();
+        Failure::Usage(format!("{place}: the run has no finding {code}\n  it has {codes}"))
+    })
+}
+
+/// The plan with no other checker than it takes by default and for the finding.
+fn prepared(plan: &Plan, target: &Target) -> Plan {
+    let mut plan = plan.clone();
+    plan.expect.retain(|checker, _| *checker == target.checker);
+    plan
+}
+
+fn search(args: &Shrink, store: &StoreEntry, plan: &Plan, target: &Target) -> Shrunk {
+    let mut ticker = Ticker::new();
+    let begun = Instant::now();
+    let mut tried = 0;
+    let mut smallest = (plan.replicas, plan.operations(), plan.faults.len());
+    shrink::shrink(plan, &target.finding.ops, &mut |candidate| {
+        if begun.elapsed() >= args.lasting || INTERRUPTED.load(Ordering::Relaxed) {
+            return Answer::Stop;
+        }
+        tried += 1;
+        if store.validate(candidate).is_err() {
+            return Answer::Gone;
+        }
+        let judged = judge::one_of_many(store, candidate, Keep::Judged);
+        if judged.interrupted {
+            return Answer::Stop;
+        }
+        let is_same = target.is_in(&judged);
+        if is_same {
+            smallest = (candidate.replicas, candidate.operations(), candidate.faults.len());
+        }
+        let (replicas, operations, faults) = smallest;
+        ticker.tick(|| format!("{tried} tries: {replicas} replicas, {operations} operations, {faults} faults"));
+        if is_same { Answer::Same } else { Answer::Gone }
+    })
+}
+
+/// The plan as a scenario, and what reading and running that scenario gives.
+fn as_scenario(
+    store: &StoreEntry,
+    original: &Plan,
+    shrunk: &Shrunk,
+    target: &Target,
+    name: &str,
+) -> Result<(Plan, String, Judged), Failure> {
+    let names = super::names();
+    let file = PathBuf::from(format!("{name}.toml"));
+    let mut plan = Plan { scenario: name.to_string(), ..shrunk.plan.clone() };
+    let code = &target.finding.code;
+    // Other verdicts that the scenario was written to show, if the smaller run still shows them.
+    let judged = judge::one_of_many(store, &plan, Keep::Judged);
+    for report in judged.reports.iter().filter(|report| report.verdict != Verdict::Holds) {
+        if original.expect.get(&report.checker) == Some(&report.verdict) {
+            plan.expect.insert(report.checker.clone(), report.verdict);
+        }
+    }
+    let finding = judged.reports.iter().flat_map(|report| &report.findings).find(|finding| finding.code == *code);
+    plan.title = format!("{code}: {}", finding.map_or(&target.finding.title, |finding| &finding.title));
+    let comments = [format!("From {}, seed {:#x}, made small by kvsim shrink.", original.scenario, original.seed)];
+    let cannot = |why: String| {
+        let place = file.display();
+        Failure::Usage(format!("{place}: the smaller run cannot be written as a scenario, only as plan.json: {why}"))
+    };
+    let text = scenario::write(&plan, &comments, &names).map_err(cannot)?;
+    let read = scenario::read(&file, text.as_bytes(), &[], &names)
+        .map_err(|error| cannot(format!("the reader does not take it:\n{}", error.render(false))))?;
+    let (_, plan) = super::lowered(&file, &read, read.seed)?;
+    let judged = judge::judge(store, &plan, Keep::Judged);
+    if !judged.interrupted && !target.is_in(&judged) {
+        return Err(cannot(format!("read back, it does not show {code} (stopped too early? see --for)")));
+    }
+    Ok((plan, text, judged))
+}
+
+#[allow(clippy::too_many_arguments)] // all that there is to say
+fn print(
+    args: &Shrink,
+    target: &Target,
+    (before, after): (Size, Size),
+    interrupted: bool,
+    shrunk: &Shrunk,
+    plan: &Plan,
+    summary: Summary,
+    judged: &Judged,
+    file: PathBuf,
+) -> Result<(), Failure> {
+    let scenario = file.display().to_string();
+    let code = target.finding.code.clone();
+    if args.format == Format::Json {
+        return super::print_json(&Outcome {
+            schema: 1,
+            checker: target.checker.clone(),
+            code,
+            before,
+            after,
+            tried: shrunk.tried,
+            complete: shrunk.complete,
+            interrupted,
+            scenario,
+            run: summary,
+        });
+    }
+    let mut out = text::report(plan, &summary, judged.real);
+    let unfinished = if shrunk.complete { "" } else { "; stopped before it was done, it might get smaller" };
+    let tried = shrunk.tried;
+    out.push_str(&format!("\n{}; still {code} ({tried} tries{unfinished})\n", before.to(after)));
+    out.push_str(&format!("  scenario    {}\n", scenario::printable(&scenario)));
+    super::print(&out)
+}

@@ -1,0 +1,154 @@
+//! Many runs at a time, handed out by number; what comes of them is taken in order.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use kvsim_checkers::Verdict;
+use kvsim_sim::hunt::cause;
+
+use super::journal::Found;
+use super::quarry::Quarry;
+use crate::exit::Failure;
+use crate::folder::Folder;
+use crate::judge;
+use crate::recorder::{INTERRUPTED, Keep};
+use crate::report::Summary;
+
+/// What came of a run.
+pub struct Outcome {
+    /// The first finding of each code that is not expected.
+    pub found: Vec<Found>,
+    /// A verdict is unknown though another one was expected.
+    pub unknown: bool,
+}
+
+/// Whether the hunt goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// It does.
+    More,
+    /// Nothing new is begun, and what is under way does not count.
+    Stop,
+    /// Nothing new is begun; what is under way counts.
+    Last,
+}
+
+/// Does the runs `from..to`, `jobs` at a time, and hands what comes of each to `take`, in the order of their numbers.
+/// `look` is asked now and then. Findings are stored below `folder` before they are handed on.
+pub fn work(
+    quarry: &Quarry,
+    folder: &Path,
+    (from, to): (u64, u64),
+    jobs: u16,
+    take: &mut dyn FnMut(u64, Outcome) -> Result<Next, Failure>,
+    look: &mut dyn FnMut() -> Next,
+) -> Result<(), Failure> {
+    let next = AtomicU64::new(from);
+    let stop = AtomicBool::new(false);
+    let (sender, results) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            let (next, stop, sender) = (&next, &stop, sender.clone());
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let run = next.fetch_add(1, Ordering::Relaxed);
+                    if run >= to {
+                        return;
+                    }
+                    let done = catch_unwind(AssertUnwindSafe(|| one(quarry, folder, run)));
+                    let done = done.map_err(|panic| {
+                        (panic, format!("with seed {:#x}: {}", quarry.seed(run), judge::last_panic()))
+                    });
+                    if sender.send((run, done)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut early = BTreeMap::new();
+        let mut expected = from;
+        let mut state = Next::More;
+        loop {
+            match results.recv_timeout(Duration::from_millis(100)) {
+                Ok((run, Ok(done))) => drop(early.insert(run, done)),
+                Ok((_, Err((panic, text)))) => {
+                    stop.store(true, Ordering::Relaxed);
+                    judge::note_panic(text);
+                    resume_unwind(panic);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            while let Some(done) = early.remove(&expected).filter(|_| state != Next::Stop) {
+                // A run that was interrupted has come to nothing, and so have those after it.
+                let Some(outcome) = done.transpose() else {
+                    state = Next::Stop;
+                    break;
+                };
+                match outcome.and_then(|outcome| take(expected, outcome)) {
+                    Ok(Next::More) => {}
+                    Ok(told) => state = told,
+                    Err(failure) => {
+                        stop.store(true, Ordering::Relaxed);
+                        return Err(failure);
+                    }
+                }
+                expected += 1;
+            }
+            if look() != Next::More && state == Next::More {
+                state = Next::Last;
+            }
+            stop.store(state != Next::More, Ordering::Relaxed);
+        }
+    })
+}
+
+/// Does a run, and stores it if something is found; nothing when it was interrupted.
+fn one(quarry: &Quarry, folder: &Path, run: u64) -> Result<Option<Outcome>, Failure> {
+    let (store, plan) = quarry.plan(run)?;
+    let mut judged = judge::one_of_many(store, &plan, Keep::Judged);
+    let place = folder.join(format!("{}-{:x}", plan.scenario, plan.seed));
+    let summary = Summary::new(&plan, &judged, &place);
+    let surprising = |verdict: Verdict| summary.verdicts.iter().any(|one| one.verdict == verdict && !one.is_expected());
+    if judged.interrupted || INTERRUPTED.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
+    if !surprising(Verdict::Violated) {
+        return Ok(Some(Outcome { found: Vec::new(), unknown: surprising(Verdict::Unknown) }));
+    }
+    if judged.reports.iter().all(|report| report.checker != "panic") {
+        // The same run once more, with all messages, to tell the story.
+        judged = judge::one_of_many(store, &plan, Keep::Everything);
+        if judged.interrupted {
+            return Ok(None);
+        }
+    }
+    let summary = Summary::new(&plan, &judged, &place);
+    let folder = Folder::create(place, &plan)?;
+    folder.store(&summary, &judged.marks, None)?;
+    let mut found: Vec<Found> = Vec::new();
+    for judgement in summary.verdicts.iter().filter(|one| !one.is_expected()) {
+        for finding in &judgement.findings {
+            if found.iter().all(|other| other.code != finding.code) {
+                found.push(Found {
+                    run,
+                    scenario: plan.scenario.clone(),
+                    seed: summary.seed.clone(),
+                    checker: judgement.checker.clone(),
+                    code: finding.code.clone(),
+                    cause: cause(finding),
+                    title: finding.title.clone(),
+                    at_ns: finding.at_ns,
+                    events: summary.events,
+                    run_dir: summary.run_dir.clone(),
+                });
+            }
+        }
+    }
+    Ok(Some(Outcome { found, unknown: false }))
+}

@@ -1,0 +1,195 @@
+//! The journal of a hunt: a file to which lines are added, so that a hunt that ended in whatever way can go on.
+//!
+//! The first line says what is hunted ([`Ground`]). Then come findings, in the order of their runs, and now and then
+//! the number of runs that are done, all from the first one on. A finding counts once such a number has passed it: what
+//! comes after the last number is done again. A last line of which only a part was written is cut off.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::quarry::Ground;
+use crate::exit::Failure;
+
+/// A finding, and the run that shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// Number of the run in the hunt.
+    pub run: u64,
+    /// Name of the scenario.
+    pub scenario: String,
+    /// In hexadecimal.
+    pub seed: String,
+    /// Name of the checker.
+    pub checker: String,
+    /// Code of the finding.
+    pub code: String,
+    /// See [`kvsim_sim::hunt::cause`].
+    pub cause: String,
+    /// The finding in one sentence.
+    pub title: String,
+    /// When it could first be told, in nanoseconds of virtual time.
+    pub at_ns: u64,
+    /// Number of events of the run.
+    pub events: u64,
+    /// The folder of the run.
+    pub run_dir: String,
+}
+
+/// One line.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Line {
+    Hunt(Ground),
+    Found(Found),
+    Done(Done),
+}
+
+/// How far the hunt is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// All runs below this number are done.
+    pub runs: u64,
+    /// Of them so many had findings.
+    pub with_findings: u64,
+    /// Of so many a verdict is unknown though another one was expected.
+    pub unknown: u64,
+}
+
+/// What a journal says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// The findings that count.
+    pub found: Vec<Found>,
+    /// How far the hunt is.
+    pub done: Done,
+}
+
+/// The open journal.
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+}
+
+const NAME: &str = "hunt.jsonl";
+
+impl Journal {
+    /// Begins a journal in `folder`, which must not have one of a hunt that found something.
+    pub fn begin(folder: &Path, ground: &Ground) -> Result<Journal, Failure> {
+        std::fs::create_dir_all(folder).map_err(|error| failed("make", folder, &error))?;
+        let path = folder.join(NAME);
+        if let Ok(Some((_, past, _))) = read(&path)
+            && !past.found.is_empty()
+        {
+            let (place, count) = (folder.display(), past.found.len());
+            return Err(Failure::Usage(format!(
+                "{place} has the {count} findings of another hunt\n  go on with it (--resume), or give --out another folder"
+            )));
+        }
+        let file = File::create(&path).map_err(|error| failed("write", &path, &error))?;
+        let mut journal = Journal { path, file };
+        journal.write(&Line::Hunt(ground.clone()), true)?;
+        Ok(journal)
+    }
+
+    /// Goes on with the journal in `folder`, which must be one of the same hunt; begins it if there is none.
+    pub fn resume(folder: &Path, ground: &Ground) -> Result<(Journal, Past), Failure> {
+        let path = folder.join(NAME);
+        let Some((old, past, whole_bytes)) = read(&path)? else {
+            return Ok((Journal::begin(folder, ground)?, Past::default()));
+        };
+        if old != *ground {
+            let (place, why) = (path.display(), difference(&old, ground));
+            return Err(Failure::Usage(format!(
+                "{place} is the journal of another hunt: {why}\n  give --out another folder, or the same arguments"
+            )));
+        }
+        let opened = OpenOptions::new().write(true).open(&path).and_then(|mut file| {
+            file.set_len(whole_bytes)?;
+            file.seek(SeekFrom::End(0))?;
+            Ok(file)
+        });
+        let file = opened.map_err(|error| failed("write", &path, &error))?;
+        Ok((Journal { path, file }, past))
+    }
+
+    /// Adds a finding, whose run is stored already.
+    pub fn found(&mut self, found: &Found) -> Result<(), Failure> {
+        self.write(&Line::Found(found.clone()), true)
+    }
+
+    /// Says how far the hunt is.
+    pub fn done(&mut self, done: Done) -> Result<(), Failure> {
+        self.write(&Line::Done(done), false)
+    }
+
+    /// A line is written in one piece; `sync` waits until it has reached the disk.
+    fn write(&mut self, line: &Line, sync: bool) -> Result<(), Failure> {
+        let text = serde_json::to_string(line).map_err(std::io::Error::from)? + "\n";
+        let written = self.file.write_all(text.as_bytes());
+        let written = if sync { written.and_then(|()| self.file.sync_data()) } else { written };
+        written.map_err(|error| failed("write", &self.path, &error))
+    }
+}
+
+/// What the journal at `path` says, and how many of its bytes are whole lines. Nothing when there is no journal, or one
+/// whose first line was never finished.
+fn read(path: &Path) -> Result<Option<(Ground, Past, u64)>, Failure> {
+    let mut bytes = Vec::new();
+    match File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed("read", path, &error)),
+        Ok(_) => {}
+    }
+    let mut ground = None;
+    let mut past = Past::default();
+    let mut whole_bytes = 0;
+    for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
+        match (serde_json::from_slice(line), &ground) {
+            (Ok(Line::Hunt(first)), None) => ground = Some(first),
+            (Ok(Line::Found(found)), Some(_)) => past.found.push(found),
+            (Ok(Line::Done(done)), Some(_)) => past.done = done,
+            _ => {
+                let (place, at) = (path.display(), whole_bytes);
+                return Err(Failure::Usage(format!("{place} is not the journal of a hunt: see its byte {at}")));
+            }
+        }
+        whole_bytes += line.len() as u64;
+    }
+    past.found.retain(|found| found.run < past.done.runs);
+    // A run that was done twice has its findings twice.
+    let mut seen = std::collections::BTreeSet::new();
+    past.found.retain(|found| seen.insert((found.run, found.code.clone())));
+    Ok(ground.map(|ground| (ground, past, whole_bytes)))
+}
+
+/// In what two hunts differ, for people.
+fn difference(old: &Ground, new: &Ground) -> String {
+    if old.kvsim != new.kvsim {
+        return format!("it was made by kvsim {}", old.kvsim);
+    }
+    if old.first_seed != new.first_seed {
+        return format!("its first seed is {}", old.first_seed);
+    }
+    if old.swarm != new.swarm {
+        return format!("it was made {} --swarm", if old.swarm { "with" } else { "without" });
+    }
+    if old.set != new.set {
+        return format!("it was made with the changes [{}]", old.set.join(", "));
+    }
+    let files = |ground: &Ground| -> Vec<String> { ground.scenarios.iter().map(|one| one.file.clone()).collect() };
+    if files(old) != files(new) {
+        return format!("it is about {}", files(old).join(", "));
+    }
+    let changed = old.scenarios.iter().zip(&new.scenarios).find(|(old, new)| old != new);
+    changed.map_or("in another form".to_string(), |(old, _)| format!("{} has changed since", old.file))
+}
+
+fn failed(what: &str, path: &Path, error: &std::io::Error) -> Failure {
+    Failure::Usage(format!("cannot {what} {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! `kvsim hunt`: the same findings however many jobs there are and however often the hunt was stopped.
+
+mod common;
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use common::{Ended, end, file, folder, kvsim};
+use serde_json::Value;
+
+/// Fails under about every second seed.
+const LOSSY: &str = r#"
+replicas = 3
+duration = "200ms"
+settle = "500ms"
+store = { anti_entropy = "off" }
+net = { loss = "2%" }
+clients = { all = { sessions = 3, think = "20ms" } }
+expect = { metadata = "violated" }
+"#;
+
+fn hunt(scenario: &str, out: &Path, more: &[&str]) -> Ended {
+    end(kvsim().args(["hunt", scenario, "--format", "json", "--out"]).arg(out).args(more))
+}
+
+/// The findings without the folder, which differs from hunt to hunt.
+fn findings(ended: &Ended, out: &Path) -> Value {
+    let text = ended.stdout.replace(out.to_str().unwrap(), "OUT");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+#[test]
+fn jobs_do_not_matter_and_runs_are_stored() {
+    let (folder, one, two) = (folder(), folder(), folder());
+    let scenario = file(folder.path(), "lossy.toml", LOSSY);
+    let arguments = ["--seeds", "5..65", "--keep-going", "--swarm", "--jobs"];
+    let first = hunt(&scenario, one.path(), &[&arguments[..], &["1"]].concat()).expect(1);
+    let second = hunt(&scenario, two.path(), &[&arguments[..], &["2"]].concat()).expect(1);
+    let found = findings(&first, one.path());
+    assert_eq!(found, findings(&second, two.path()));
+    assert_eq!((&found["runs"], &found["complete"]), (&Value::from(60), &Value::from(true)));
+    let group = &found["groups"][0];
+    assert!(group["runs"].as_u64().unwrap() > 1, "{group}");
+    let events: Vec<u64> =
+        group["found"].as_array().unwrap().iter().map(|one| one["events"].as_u64().unwrap()).collect();
+    assert!(events.is_sorted(), "the fastest come first: {events:?}");
+    // What was found is there to be looked at.
+    for one in first.json()["groups"][0]["found"].as_array().unwrap() {
+        let replayed = end(kvsim().arg("replay").arg(one["run_dir"].as_str().unwrap())).expect(1);
+        assert!(replayed.stdout.contains("reproduced") && !replayed.stdout.contains("not reproduced"));
+        assert!(replayed.stdout.contains(one["code"].as_str().unwrap()));
+    }
+}
+
+#[test]
+fn the_first_finding_ends_the_hunt_unless_told_otherwise() {
+    let (folder, out) = (folder(), folder());
+    let scenario = file(folder.path(), "lossy.toml", LOSSY);
+    let first = hunt(&scenario, out.path(), &["--seeds", "0..60", "--jobs", "2"]).expect(1).json();
+    let runs = first["runs"].as_u64().unwrap();
+    assert_eq!((&first["complete"], &first["with_findings"]), (&Value::from(false), &Value::from(1)));
+    let last = first["groups"][0]["found"][0]["run"].as_u64().unwrap();
+    assert_eq!(runs, last + 1, "every run before the finding is done");
+    // The findings of one hunt are not overwritten by another.
+    hunt(&scenario, out.path(), &["--seeds", "0..60"]).expect(2);
+    hunt(&scenario, out.path(), &["--seeds", "0..60", "--resume", "--set", "net.loss=3%"]).expect(2);
+    let rest = hunt(&scenario, out.path(), &["--seeds", "0..60", "--resume", "--keep-going"]).expect(1);
+    let at_once = common::folder();
+    let whole = hunt(&scenario, at_once.path(), &["--seeds", "0..60", "--keep-going"]).expect(1);
+    assert_eq!(findings(&rest, out.path()), findings(&whole, at_once.path()));
+}
+
+#[test]
+fn a_killed_hunt_goes_on_as_if_nothing_had_happened() {
+    let (folder, out, at_once) = (folder(), folder(), folder());
+    // Long enough to be killed half way.
+    let scenario = file(folder.path(), "lossy.toml", LOSSY.replace("200ms", "2s"));
+    let arguments = ["--seeds", "0..120", "--keep-going"];
+    let mut killed = 0;
+    let mut resume: &[&str] = &[];
+    for wanted in [10, 40] {
+        let mut child = kvsim()
+            .args(["hunt", &scenario, "--jobs", "2", "--out"])
+            .arg(out.path())
+            .args(arguments)
+            .args(resume)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        for turn in 0.. {
+            if found_so_far(out.path()) >= wanted {
+                break;
+            }
+            assert!(turn < 24_000, "nothing is found in two minutes");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        killed += usize::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap(); // SIGKILL
+        child.wait().unwrap();
+        resume = &["--resume"];
+    }
+    assert!(killed > 0, "the hunt was over before it could be killed");
+    let rest = hunt(&scenario, out.path(), &[&arguments[..], &["--resume"]].concat()).expect(1);
+    let whole = hunt(&scenario, at_once.path(), &arguments).expect(1);
+    assert_eq!(findings(&rest, out.path()), findings(&whole, at_once.path()));
+    // Once more: everything is known.
+    let again = hunt(&scenario, out.path(), &[&arguments[..], &["--resume"]].concat()).expect(1);
+    assert_eq!(findings(&again, out.path()), findings(&whole, at_once.path()));
+}
+
+fn found_so_far(out: &Path) -> usize {
+    std::fs::read_to_string(out.join("hunt.jsonl")).unwrap_or_default().matches("{\"found\"").count()
+}
+
+#[test]
+fn what_is_expected_is_no_finding() {
+    let out = folder();
+    let found = hunt("scenarios/limits", out.path(), &["--seeds", "0..3"]).expect(0).json();
+    assert_eq!((&found["runs"], &found["with_findings"]), (&Value::from(9), &Value::from(0)));
+}
+
+#[test]
+fn wrong_arguments_are_told_before_the_hunt() {
+    let (folder, out) = (folder(), folder());
+    let scenario = file(folder.path(), "lossy.toml", LOSSY);
+    for (more, expected) in [
+        (&["--seeds", "9"][..], "0..10000"),
+        (&["--seeds", "9..9"], "no seed between"),
+        (&["--for", "soon"], "10m"),
+        (&["--jobs", "0"], "0"),
+    ] {
+        let ended = end(kvsim().args(["hunt", &scenario, "--out"]).arg(out.path()).args(more)).expect(2);
+        assert!(ended.stderr.contains(expected), "{more:?}: {}", ended.stderr);
+    }
+    let empty = common::folder();
+    let ended = end(kvsim().arg("hunt").arg(empty.path()).arg("--out").arg(out.path())).expect(2);
+    assert!(ended.stderr.contains("no scenario"), "{}", ended.stderr);
+}

@@ -1,0 +1,89 @@
+//! Swarm testing (Groce, Zhang, Eide, Chen and Regehr, ISSTA 2012): a run with everything in it hides what only shows
+//! when something is missing. So in each run half of what may go wrong or vary is switched off, whole kinds at a time.
+
+use kvsim_store::Stream;
+
+use crate::net::{Delay, Ratio};
+use crate::plan::LinkPlan;
+use crate::scenario::{ClientGroup, KeyChoice, Scenario};
+
+/// The scenario with each of its kinds of faults and features switched off with probability 1/2, by a stream of the
+/// seed's own; its title says which. What sessions are promised and how the store is set stays, and so does what is
+/// written out operation by operation.
+pub fn swarm(scenario: &Scenario, seed: u64) -> Scenario {
+    let mut thin = scenario.clone();
+    let mut coins = Stream::new(seed, "swarm", 0);
+    let mut off: Vec<String> = Vec::new();
+    for (name, switch) in FEATURES {
+        // Every feature has its coin, whether the scenario has the feature or not.
+        let is_off = coins.below(2) == 0;
+        let before = thin.clone();
+        if is_off {
+            switch(&mut thin);
+        }
+        if thin != before {
+            off.push(name.to_string());
+        }
+    }
+    let mut kinds: Vec<&str> = Vec::new();
+    for fault in &scenario.faults {
+        let kind = kind(&fault.name);
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    for name in kinds.iter().filter(|_| coins.below(2) == 0) {
+        thin.faults.retain(|fault| kind(&fault.name) != *name);
+        off.push(name.to_string());
+    }
+    for group in scenario.clients.iter().filter(|_| coins.below(2) == 0) {
+        // Somebody has to ask.
+        if thin.clients.len() > 1 {
+            thin.clients.retain(|other| other.name != group.name);
+            off.push(format!("clients {}", group.name));
+        }
+    }
+    if !off.is_empty() {
+        let title = if scenario.title.is_empty() { &scenario.name } else { &scenario.title };
+        thin.title = format!("{title} (without {})", off.join(", "));
+    }
+    thin
+}
+
+/// `partition[3]` is a partition.
+fn kind(fault: &str) -> &str {
+    fault.split('[').next().unwrap_or(fault)
+}
+
+/// A name, and how to switch it off.
+type Feature = (&'static str, fn(&mut Scenario));
+
+/// New ones belong at the end: each has its place in the stream of coins.
+const FEATURES: [Feature; 11] = [
+    ("loss", |scenario| links(scenario, |link| link.loss = Ratio::ZERO)),
+    ("duplicates", |scenario| links(scenario, |link| link.duplicate = Ratio::ZERO)),
+    ("varying delays", |scenario| links(scenario, |link| link.delay = Delay::Constant(link.delay.median_ns()))),
+    ("bandwidth", |scenario| links(scenario, |link| link.bytes_per_s = None)),
+    ("links that differ", |scenario| scenario.links.clear()),
+    ("slow disk", |scenario| scenario.disk.write_ns = 0),
+    ("deletes", |scenario| {
+        groups(scenario, |group| {
+            if group.mix.read + group.mix.write > 0 {
+                group.mix.delete = 0;
+            }
+        });
+    }),
+    ("contexts", |scenario| groups(scenario, |group| group.context = false)),
+    ("quorum reads", |scenario| groups(scenario, |group| group.quorum = 1)),
+    ("popular keys", |scenario| scenario.keys.choice = KeyChoice::Uniform),
+    ("moving sessions", |scenario| groups(scenario, |group| group.moves_ns = None)),
+];
+
+fn links(scenario: &mut Scenario, change: impl Fn(&mut LinkPlan)) {
+    change(&mut scenario.net);
+    scenario.links.iter_mut().for_each(|named| change(&mut named.link));
+}
+
+fn groups(scenario: &mut Scenario, change: impl Fn(&mut ClientGroup)) {
+    scenario.clients.iter_mut().for_each(change);
+}

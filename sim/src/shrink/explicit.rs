@@ -1,0 +1,163 @@
+//! Writing out what a plan leaves to chance or to the course of the run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kvsim_checkers::trace::{Event, LostBy, Node, What};
+use kvsim_store::Tag;
+
+use super::{Search, parts};
+use crate::faults::LinkFault;
+use crate::net::{Delay, Fate, Network, Ratio};
+use crate::plan::{FaultKind, FaultPlan, LinkPlan, MessageName, Pace, Plan};
+use crate::stores;
+
+/// More messages than this are not written out one by one.
+const MESSAGES_MAX: usize = 20_000;
+
+/// Everything that happens in a run of the plan, and the names of the store's kinds of messages. Nothing when the store
+/// is not there; a run that ends in a panic is recorded up to there.
+fn record(plan: &Plan) -> Option<(Vec<Event>, &'static [&'static str])> {
+    let store = stores::find(&plan.store.name)?;
+    let mut events = Vec::new();
+    let _ = (store.run)(plan, &mut events);
+    Some((events, store.message_kinds))
+}
+
+/// Operations that wait for the answer before them get the times at which they began: then leaving one out moves no
+/// other.
+pub(super) fn operation_times(search: &mut Search<'_>) {
+    let Some((events, _)) = record(&search.best) else { return };
+    let begun: BTreeMap<u32, u64> = events
+        .iter()
+        .filter_map(|event| match event.what {
+            What::Invoked { op, .. } => Some((op, event.at_ns)),
+            _ => None,
+        })
+        .collect();
+    search.try_change(|plan| {
+        for session in &mut plan.sessions {
+            session.pace = Pace::Open;
+            session.ops.retain_mut(|op| match begun.get(&op.op) {
+                Some(at_ns) => {
+                    op.wait_ns = *at_ns;
+                    true
+                }
+                None => false,
+            });
+        }
+        plan.sessions.retain(|session| !session.ops.is_empty());
+    });
+}
+
+/// Losses, duplicates and delays by chance become faults that name their messages, and those that do not matter leave;
+/// then the same for what partitions and bursts lose, if that says it with no more faults.
+pub(super) fn fates(search: &mut Search<'_>) {
+    let by_chance = |link: &LinkPlan| link.loss != Ratio::ZERO || link.duplicate != Ratio::ZERO;
+    let left_to_chance = |plan: &Plan| by_chance(&plan.net) || plan.links.iter().any(|named| by_chance(&named.link));
+    if left_to_chance(&search.best) && try_explicit(search, |_| None) {
+        parts::leave_out(search);
+    }
+    let varies = |link: &LinkPlan| !matches!(link.delay, Delay::Constant(_));
+    let delays_vary = |plan: &Plan| varies(&plan.net) || plan.links.iter().any(|named| varies(&named.link));
+    if delays_vary(&search.best) && try_explicit(search, |delay| Some(delay.median_ns())) {
+        parts::leave_out(search);
+    }
+    let before = search.best.clone();
+    if try_without_lossy_faults(search) {
+        parts::leave_out(search);
+        if search.best.faults.len() > before.faults.len() {
+            search.best = before;
+        }
+    }
+}
+
+/// Tries the same run with all fates written out. `constant` gives the delay of the messages that are not, as long as
+/// clients work; nothing leaves delays to chance.
+pub(super) fn try_explicit(search: &mut Search<'_>, constant: impl Fn(&Delay) -> Option<u64>) -> bool {
+    let Some((events, kinds)) = record(&search.best) else { return false };
+    let messages = messages(&events, search.best.workload_end_ns);
+    if messages.len() > MESSAGES_MAX {
+        return false;
+    }
+    let mut plan = search.best.clone();
+    // How long a message waits for others before it leaves is not its own fate.
+    plan.net.bytes_per_s = None;
+    plan.links.iter_mut().for_each(|named| named.link.bytes_per_s = None);
+    let mut network = Network::new(&plan, kinds);
+    let mut faults = Vec::new();
+    for (kind, id, from, to) in messages {
+        let name = MessageName { kind: kinds[usize::from(kind)].to_string(), id, from: Some(from), to: vec![to] };
+        match network.fate(&plan, 0, from, to, Tag { kind, id, bytes: 0, carries: None }) {
+            Fate::Lost(LostBy::Chance) => faults.push(FaultKind::Drop(name)),
+            Fate::Lost(LostBy::Fault(_)) => {}
+            Fate::Arrives { at_ns, again_at_ns } => {
+                if constant(&plan.link(from, to).delay).is_some_and(|constant_ns| constant_ns != at_ns) {
+                    faults.push(FaultKind::Delay { message: name.clone(), takes_ns: at_ns });
+                }
+                let again = again_at_ns.map(|takes_ns| FaultKind::Duplicate { message: name, takes_ns });
+                faults.extend(again);
+            }
+        }
+    }
+    search.try_change(|plan| {
+        let until_ns = plan.workload_end_ns;
+        // Those that named a message before come first, so they keep the last word.
+        plan.faults.extend(faults.into_iter().map(|kind| fault(kind, until_ns)));
+        for link in std::iter::once(&mut plan.net).chain(plan.links.iter_mut().map(|named| &mut named.link)) {
+            (link.loss, link.duplicate) = (Ratio::ZERO, Ratio::ZERO);
+            if let Some(ns) = constant(&link.delay) {
+                link.delay = Delay::Constant(ns);
+            }
+        }
+    })
+}
+
+/// A fault of one message, in force while clients work.
+fn fault(kind: FaultKind, until_ns: u64) -> FaultPlan {
+    FaultPlan { name: String::new(), place: String::new(), from_ns: 0, until_ns, kind }
+}
+
+/// All messages that were sent before `until_ns` and arrived or were lost: kind, identity, sender, receiver.
+fn messages(events: &[Event], until_ns: u64) -> BTreeSet<(u8, u64, Node, Node)> {
+    let sent_by = |event: &Event| events[event.cause as usize - 1].at_ns < until_ns;
+    events
+        .iter()
+        .filter_map(|event| match event.what {
+            What::Delivered { kind, id, from } if sent_by(event) => Some((kind, id, from, event.node)),
+            What::Lost { kind, id, to, .. } if event.at_ns < until_ns => Some((kind, id, event.node, to)),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Tries to lose one by one the messages that partitions and bursts lose.
+fn try_without_lossy_faults(search: &mut Search<'_>) -> bool {
+    let is_lossy = |fault: &FaultPlan| {
+        let is_burst = matches!(fault.kind, FaultKind::Links { fault: LinkFault::Loss { .. }, .. });
+        is_burst || matches!(fault.kind, FaultKind::Partition { .. })
+    };
+    if !search.best.faults.iter().any(is_lossy) {
+        return false;
+    }
+    let Some((events, kinds)) = record(&search.best) else { return false };
+    let lost: BTreeSet<(u8, u64, Node, Node)> = events
+        .iter()
+        .filter_map(|event| match event.what {
+            What::Lost { kind, id, to, by: LostBy::Fault(number) } => {
+                is_lossy(&search.best.faults[usize::from(number)]).then_some((kind, id, event.node, to))
+            }
+            _ => None,
+        })
+        .collect();
+    if lost.len() > MESSAGES_MAX {
+        return false;
+    }
+    search.try_change(|plan| {
+        let until_ns = plan.workload_end_ns;
+        plan.faults.retain(|fault| !is_lossy(fault));
+        plan.faults.extend(lost.into_iter().map(|(kind, id, from, to)| {
+            let kind = kinds[usize::from(kind)].to_string();
+            fault(FaultKind::Drop(MessageName { kind, id, from: Some(from), to: vec![to] }), until_ns)
+        }));
+    })
+}

@@ -1,0 +1,124 @@
+//! Makes a plan smaller while it shows the same finding, so that a person can read it.
+//!
+//! Whole parts are left out first: sessions, operations, faults, replicas, by delta debugging ([`ddmin`]; Zeller and
+//! Hildebrandt, IEEE TSE 2002). Then nothing is left to chance: losses, duplicates and, where they matter, delays are
+//! written out message by message ([`explicit`]), and those that do not matter leave. In the end what is left gets
+//! simple values ([`simple`], [`times`]). This works because the fate of a message follows from its own identity:
+//! what is left out leaves the rest alone.
+//!
+//! What the store promises and how it is set stays as it is, and replicas keep the time to agree that the scenario
+//! gave them: otherwise any plan could be made to fail, for another reason.
+
+mod ddmin;
+mod explicit;
+mod normal;
+mod parts;
+mod simple;
+mod times;
+
+pub use ddmin::ddmin;
+
+use crate::lower::settle_auto_ns;
+use crate::plan::Plan;
+
+/// What a try came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The plan shows the same finding.
+    Same,
+    /// It does not.
+    Gone,
+    /// There is no time for more tries.
+    Stop,
+}
+
+/// The smallest plan that was found, and how.
+#[derive(Clone, Debug)]
+pub struct Shrunk {
+    /// The plan.
+    pub plan: Plan,
+    /// Plans that were tried.
+    pub tried: u64,
+    /// False when the search was stopped.
+    pub complete: bool,
+}
+
+/// Makes `plan` smaller. `ask` runs a plan and says whether it shows the finding, as `plan` itself does; `concerned`
+/// are the numbers of the operations that the finding names, a first guess at what matters. Which plans are tried
+/// depends on the answers alone.
+pub fn shrink(plan: &Plan, concerned: &[u32], ask: &mut dyn FnMut(&Plan) -> Answer) -> Shrunk {
+    let settles_as_usual = plan.settle_ns > 0 && plan.settle_ns >= settle_auto_ns(plan);
+    let mut search = Search { best: plan.clone(), settles_as_usual, ask, tried: 0, stopped: false };
+    explicit::operation_times(&mut search);
+    parts::guess(&mut search, concerned);
+    let mut size = None;
+    while !search.stopped && size != Some(search.size()) {
+        size = Some(search.size());
+        simple::features(&mut search);
+        parts::leave_out(&mut search);
+        explicit::fates(&mut search);
+        parts::replicas(&mut search);
+        search.try_plan(normal::form(&search.best));
+        times::compact(&mut search);
+        simple::values(&mut search);
+    }
+    search.try_plan(normal::form(&search.best));
+    Shrunk { plan: search.best, tried: search.tried, complete: !search.stopped }
+}
+
+/// The search: the smallest plan so far, and who judges others.
+struct Search<'a> {
+    best: Plan,
+    /// The settling phase has the length that `settle = "auto"` gives, at least.
+    settles_as_usual: bool,
+    ask: &'a mut dyn FnMut(&Plan) -> Answer,
+    tried: u64,
+    stopped: bool,
+}
+
+impl Search<'_> {
+    /// The plan becomes the best one if it is another one and shows the finding.
+    fn try_plan(&mut self, mut plan: Plan) -> bool {
+        if self.settles_as_usual {
+            plan.settle_ns = settle_auto_ns(&plan);
+        }
+        if self.stopped || plan == self.best || plan.validate().is_err() {
+            return false;
+        }
+        self.tried += 1;
+        match (self.ask)(&plan) {
+            Answer::Same => self.best = plan,
+            Answer::Gone => return false,
+            Answer::Stop => {
+                self.stopped = true;
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Tries the best plan with a change.
+    fn try_change(&mut self, change: impl FnOnce(&mut Plan)) -> bool {
+        let mut plan = self.best.clone();
+        change(&mut plan);
+        self.try_plan(plan)
+    }
+
+    /// Leaves out as many of `count` parts as possible; `with` makes the plan with the given ones of them alone.
+    fn reduce(&mut self, count: usize, with: impl Fn(&Plan, &[usize]) -> Plan) {
+        let whole = self.best.clone();
+        ddmin(count, &mut |kept| {
+            let shows = self.try_plan(with(&whole, kept));
+            if self.stopped { None } else { Some(shows) }
+        });
+    }
+
+    /// What the search makes smaller, most important first.
+    fn size(&self) -> (u16, usize, usize, usize, u64) {
+        let plan = &self.best;
+        (plan.replicas, plan.sessions.len(), plan.operations(), plan.faults.len(), plan.workload_end_ns)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! The normal form of a plan: what reading a scenario with the same sessions, operations and faults gives.
+
+use std::collections::BTreeMap;
+
+use kvsim_checkers::trace::Action;
+
+use crate::plan::{FaultKind, MessageName, Plan};
+
+/// Kinds of messages whose identity is the number of the operation that they are for. That of an `update` is the
+/// value's, see [`kvsim_store::Tag`]; others have numbers that no plan decides.
+const NAMED_BY_OPERATION: [&str; 2] = ["request", "reply"];
+
+/// The plan with nothing in it that nobody uses, and with new numbers for what is left: operations in the order of the
+/// sessions, values in the order of time, keys in the order of their first use. Faults follow their messages.
+pub(super) fn form(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    plan.sessions.retain(|session| !session.ops.is_empty());
+    let mut written: Vec<(u64, u64)> = Vec::new();
+    for op in plan.sessions.iter().flat_map(|session| &session.ops).filter(|op| op.action != Action::Read) {
+        written.push((op.wait_ns, op.value));
+    }
+    written.sort_unstable();
+    let values: BTreeMap<u64, u64> = written.into_iter().map(|(_, value)| value).zip(1..).collect();
+    let mut ops = BTreeMap::new();
+    let mut keys: BTreeMap<u32, u32> = BTreeMap::new();
+    let mut names = Vec::new();
+    for op in plan.sessions.iter_mut().flat_map(|session| &mut session.ops) {
+        let number = ops.len() as u32;
+        ops.insert(u64::from(op.op), u64::from(number));
+        op.op = number;
+        op.value = values.get(&op.value).copied().unwrap_or(0);
+        op.key = *keys.entry(op.key).or_insert_with(|| {
+            names.push(plan.keys[op.key as usize].clone());
+            names.len() as u32 - 1
+        });
+    }
+    if let Some((_, beats)) = plan.heartbeats() {
+        // Heartbeats are the last keys, in the order of their nodes, whoever writes them.
+        let mut order: Vec<u32> = keys.iter().filter(|(old, _)| !beats.contains(old)).map(|(_, new)| *new).collect();
+        order.sort_unstable();
+        let place: BTreeMap<u32, u32> = order.iter().copied().zip(0..).collect();
+        let first = order.len() as u32;
+        let beat: BTreeMap<u32, u32> = keys
+            .iter()
+            .filter(|(old, _)| beats.contains(old))
+            .map(|(old, new)| (*new, first + old - beats.start))
+            .collect();
+        for op in plan.sessions.iter_mut().flat_map(|session| &mut session.ops) {
+            op.key = place.get(&op.key).or_else(|| beat.get(&op.key)).copied().unwrap_or(op.key);
+        }
+        names = order.iter().map(|new| names[*new as usize].clone()).collect();
+        names.extend((0..plan.replicas).map(Plan::heartbeat_name));
+    }
+    plan.keys = names;
+    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+    for fault in &mut plan.faults {
+        let kind = match &mut fault.kind {
+            FaultKind::Partition { .. } => "partition",
+            // `late[0]#3` is one of those at random times.
+            FaultKind::Node { .. } | FaultKind::Links { .. } => fault.name.split('[').next().unwrap_or_default(),
+            FaultKind::Drop(message) => renamed("drop", message, &values, &ops),
+            FaultKind::Delay { message, .. } => renamed("delay", message, &values, &ops),
+            FaultKind::Duplicate { message, .. } => renamed("duplicate", message, &values, &ops),
+        };
+        let count = counts.entry(kind.to_string()).or_default();
+        fault.name = format!("{kind}[{count}]");
+        fault.place = String::new();
+        *count += 1;
+    }
+    plan
+}
+
+fn renamed(
+    fault: &'static str,
+    message: &mut MessageName,
+    values: &BTreeMap<u64, u64>,
+    ops: &BTreeMap<u64, u64>,
+) -> &'static str {
+    let new = match message.kind.as_str() {
+        "update" => values.get(&message.id),
+        kind if NAMED_BY_OPERATION.contains(&kind) => ops.get(&message.id),
+        _ => None,
+    };
+    message.id = new.copied().unwrap_or(message.id);
+    fault
+}

@@ -1,0 +1,161 @@
+//! Leaving out whole parts: operations, sessions, faults, replicas.
+
+use std::collections::BTreeSet;
+
+use kvsim_checkers::trace::Node;
+
+use super::Search;
+use crate::plan::{Cut, FaultKind, FaultPlan, MessageName, OpPlan, Plan};
+
+/// Most operations have nothing to do with a finding: tries those alone that it names, or those of their keys.
+pub(super) fn guess(search: &mut Search<'_>, concerned: &[u32]) {
+    let concerned: BTreeSet<u32> = concerned.iter().copied().collect();
+    if concerned.is_empty() || keep_operations(search, |op| concerned.contains(&op.op)) {
+        return;
+    }
+    let named = search.best.sessions.iter().flat_map(|session| &session.ops).filter(|op| concerned.contains(&op.op));
+    let keys: BTreeSet<u32> = named.map(|op| op.key).collect();
+    keep_operations(search, |op| keys.contains(&op.key));
+}
+
+fn keep_operations(search: &mut Search<'_>, keep: impl Fn(&OpPlan) -> bool) -> bool {
+    search.try_change(|plan| {
+        plan.sessions.iter_mut().for_each(|session| session.ops.retain(&keep));
+        plan.sessions.retain(|session| !session.ops.is_empty());
+    })
+}
+
+/// Leaves out sessions, operations, faults.
+pub(super) fn leave_out(search: &mut Search<'_>) {
+    search.reduce(search.best.sessions.len(), |plan, kept| Plan {
+        sessions: kept.iter().map(|index| plan.sessions[*index].clone()).collect(),
+        ..plan.clone()
+    });
+    search.reduce(search.best.operations(), |plan, kept| {
+        let mut plan = plan.clone();
+        let (mut number, mut kept) = (0, kept.iter().peekable());
+        for session in &mut plan.sessions {
+            session.ops.retain(|_| {
+                number += 1;
+                kept.next_if(|index| **index == number - 1).is_some()
+            });
+        }
+        plan.sessions.retain(|session| !session.ops.is_empty());
+        plan
+    });
+    faults(search);
+    search.reduce(search.best.links.len(), |plan, kept| Plan {
+        links: kept.iter().map(|index| plan.links[*index].clone()).collect(),
+        ..plan.clone()
+    });
+}
+
+/// Leaves out faults.
+pub(super) fn faults(search: &mut Search<'_>) {
+    search.reduce(search.best.faults.len(), |plan, kept| Plan {
+        faults: kept.iter().map(|index| plan.faults[*index].clone()).collect(),
+        ..plan.clone()
+    });
+}
+
+/// Leaves out replicas; their sessions go to others.
+pub(super) fn replicas(search: &mut Search<'_>) {
+    let nodes = |kept: &[usize]| -> Vec<Node> { kept.iter().map(|index| *index as Node).collect() };
+    search.reduce(usize::from(search.best.replicas), |plan, kept| match kept.first() {
+        Some(home) => with_nodes(plan, &nodes(kept), *home as Node),
+        None => plan.clone(),
+    });
+    // What went to the first replica may be needed at another one.
+    'again: loop {
+        for gone in (0..search.best.replicas).rev() {
+            let kept: Vec<Node> = (0..search.best.replicas).filter(|node| *node != gone).collect();
+            for home in &kept {
+                if search.try_plan(with_nodes(&search.best, &kept, *home)) {
+                    continue 'again;
+                }
+            }
+        }
+        return;
+    }
+}
+
+/// The plan on the nodes `kept` alone, which get new numbers; what the others were asked is asked of `home`.
+pub(super) fn with_nodes(plan: &Plan, kept: &[Node], home: Node) -> Plan {
+    let mut plan = plan.clone();
+    let renamed = |node: Node| kept.iter().position(|one| *one == node).map(|place| place as Node);
+    if let Some((_, beats)) = plan.heartbeats() {
+        // A node's heartbeat leaves with it; the others, the last keys, get the new names and places.
+        let gone = |name: &str| Plan::is_heartbeat(name) && kept.iter().all(|node| Plan::heartbeat_name(*node) != name);
+        plan.sessions.retain(|session| !gone(&session.name));
+        plan.keys.truncate(beats.start as usize);
+        plan.keys.extend((0..kept.len()).map(|place| Plan::heartbeat_name(place as Node)));
+        for session in plan.sessions.iter_mut().filter(|session| Plan::is_heartbeat(&session.name)) {
+            if let Some(node) = renamed(session.node) {
+                session.name = Plan::heartbeat_name(node);
+                session.ops.iter_mut().for_each(|op| op.key = beats.start + u32::from(node));
+            }
+        }
+        // Who reads a heartbeat that is gone has nothing to read.
+        let keys = plan.keys.len() as u32;
+        plan.sessions.iter_mut().for_each(|session| session.ops.retain(|op| op.key < keys));
+    }
+    let new_home = renamed(home).expect("sessions move to a node that is kept");
+    plan.replicas = kept.len() as u16;
+    plan.store.replication = plan.store.replication.map(|copies| copies.min(plan.replicas));
+    for session in &mut plan.sessions {
+        session.node = renamed(session.node).unwrap_or(new_home);
+        session.quorum = session.quorum.min(plan.replicas);
+        for op in &mut session.ops {
+            op.node = op.node.map(|node| renamed(node).unwrap_or(new_home)).filter(|node| *node != session.node);
+        }
+    }
+    plan.links.retain_mut(|link| match (renamed(link.from), renamed(link.to)) {
+        (Some(from), Some(to)) => {
+            (link.from, link.to) = (from, to);
+            true
+        }
+        _ => false,
+    });
+    plan.faults = plan
+        .faults
+        .iter()
+        .filter_map(|fault| Some(FaultPlan { kind: with_renamed(&fault.kind, &renamed)?, ..fault.clone() }))
+        .collect();
+    plan
+}
+
+/// The fault after nodes got new numbers; nothing when it concerned only nodes that are gone.
+fn with_renamed(kind: &FaultKind, renamed: &impl Fn(Node) -> Option<Node>) -> Option<FaultKind> {
+    let all = |nodes: &[Node]| -> Vec<Node> { nodes.iter().filter_map(|node| renamed(*node)).collect() };
+    let message = |name: &MessageName| {
+        let to = all(&name.to);
+        let is_gone = name.from.is_some_and(|from| renamed(from).is_none()) || to.is_empty() && !name.to.is_empty();
+        (!is_gone).then(|| MessageName { from: name.from.and_then(renamed), to, ..name.clone() })
+    };
+    Some(match kind {
+        FaultKind::Partition { cuts } => {
+            let cuts = cuts.iter().map(|cut| Cut { from: all(&cut.from), to: all(&cut.to) });
+            let cuts: Vec<Cut> = cuts.filter(|cut| !cut.from.is_empty() && !cut.to.is_empty()).collect();
+            if cuts.is_empty() {
+                return None;
+            }
+            FaultKind::Partition { cuts }
+        }
+        FaultKind::Node { node, fault } => FaultKind::Node { node: renamed(*node)?, fault: fault.clone() },
+        FaultKind::Links { from, to, fault } => {
+            let (senders, receivers) = (all(from), all(to));
+            // No names mean all.
+            if senders.is_empty() && !from.is_empty() || receivers.is_empty() && !to.is_empty() {
+                return None;
+            }
+            FaultKind::Links { from: senders, to: receivers, fault: fault.clone() }
+        }
+        FaultKind::Drop(name) => FaultKind::Drop(message(name)?),
+        FaultKind::Delay { message: name, takes_ns } => {
+            FaultKind::Delay { message: message(name)?, takes_ns: *takes_ns }
+        }
+        FaultKind::Duplicate { message: name, takes_ns } => {
+            FaultKind::Duplicate { message: message(name)?, takes_ns: *takes_ns }
+        }
+    })
+}
