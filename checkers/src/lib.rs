@@ -8,17 +8,21 @@
 //! - [`trace`]: the vocabulary of recordings, the trace hash, the JSON Lines form;
 //! - [`verdict`]: verdicts and findings;
 //! - [`operations`]: what sessions asked for and what came of it, and how to say so in one line;
+//! - [`availability`]: replicas answer what they can answer by themselves;
 //! - [`convergence`]: replicas agree, nothing is lost, nothing comes back;
 //! - [`history`]: operations alone, from recordings or from elsewhere, for black-box checkers;
 //! - [`pram`]: sessions see each writer's writes in the order in which they were issued;
 //! - [`again`]: a second run, for what one recording cannot show;
 //! - [`ordered`]: ordered levels show each origin's writes in order, and none waits for a lower priority;
+//! - [`guarantees`]: read your writes, monotonic reads, monotonic writes, writes follow reads;
 //! - [`metadata`]: at rest a store leaves nothing over that it promised to clean up.
 //!
 //! [`CHECKERS`] lists all checkers.
 
 pub mod again;
+pub mod availability;
 pub mod convergence;
+pub mod guarantees;
 pub mod history;
 pub mod metadata;
 pub mod operations;
@@ -30,6 +34,7 @@ pub mod verdict;
 pub use again::{Again, Never, Variation};
 pub use verdict::{Finding, Report, Verdict};
 
+use guarantees::Guarantee;
 use trace::{Header, Recording};
 
 /// What there is to say about a checker before it runs.
@@ -57,6 +62,19 @@ pub struct CodeInfo {
     pub meaning: &'static str,
 }
 
+/// The entry of a session guarantee.
+macro_rules! guarantee {
+    ($guarantee:expr, $summary:expr, $meaning:expr) => {
+        CheckerInfo {
+            name: $guarantee.name(),
+            summary: $summary,
+            codes: &[CodeInfo { code: $guarantee.code(), meaning: $meaning }],
+            by_default: |_| false,
+            check: |recording, _| guarantees::check(recording, $guarantee),
+        }
+    };
+}
+
 /// All checkers, in the order in which they report.
 pub const CHECKERS: &[CheckerInfo] = &[
     CheckerInfo {
@@ -74,9 +92,26 @@ pub const CHECKERS: &[CheckerInfo] = &[
             CodeInfo { code: "CONV003", meaning: "an acknowledged write is gone although no other write had seen it" },
             CodeInfo { code: "CONV004", meaning: "a version is back although a write that had seen it is known" },
             CodeInfo { code: "CONV005", meaning: "what a replica announces about itself is not what its reads return" },
+            CodeInfo {
+                code: "CONV006",
+                meaning: "after settling, a level of a replica shows other versions than eventual",
+            },
         ],
         by_default: |_| true,
         check: |recording, _| convergence::check(recording),
+    },
+    CheckerInfo {
+        name: availability::NAME,
+        summary: "replicas answer what they can answer by themselves",
+        codes: &[
+            CodeInfo {
+                code: availability::UNANSWERED,
+                meaning: "an operation timed out although the replica that was asked needed no other",
+            },
+            CodeInfo { code: availability::REFUSED, meaning: "all operations of a session were refused" },
+        ],
+        by_default: |_| true,
+        check: |recording, _| availability::check(recording),
     },
     CheckerInfo {
         name: metadata::NAME,
@@ -147,6 +182,26 @@ pub const CHECKERS: &[CheckerInfo] = &[
         by_default: ordered::is_served,
         check: ordered::check_priority,
     },
+    guarantee!(
+        Guarantee::ReadYourWrites,
+        "sessions see what they have written",
+        "a read is without an earlier write of its session"
+    ),
+    guarantee!(
+        Guarantee::MonotonicReads,
+        "sessions go on seeing what they have seen",
+        "a read is without what an earlier read of its session had returned"
+    ),
+    guarantee!(
+        Guarantee::MonotonicWrites,
+        "who sees a write of a session sees its earlier ones",
+        "a replica has shown a write of a session, but not an earlier one"
+    ),
+    guarantee!(
+        Guarantee::WritesFollowReads,
+        "who sees a write of a session sees what that had read before",
+        "a replica has shown a write of a session, but not what that had read before"
+    ),
 ];
 
 const OUT_OF_ORDER: &str =

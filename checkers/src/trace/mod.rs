@@ -26,9 +26,12 @@ pub struct Header {
     pub nodes: u16,
     /// Names of the sessions.
     pub sessions: Vec<String>,
+    /// How many replicas a read asks, the one on its node included, by session; empty when it is always one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quorums: Vec<u16>,
     /// Names of the keys.
     pub keys: Vec<String>,
-    /// The priority of each key's writes, by key, higher is more urgent; empty when all are alike.
+    /// The priority of each key's writes, by key, higher is more urgent; empty when all are 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub priorities: Vec<u8>,
     /// Which nodes hold which key, by key; empty when every node holds every key.
@@ -57,6 +60,11 @@ impl Header {
         self.placement.is_empty() || self.placement[key as usize].contains(&node)
     }
 
+    /// The priority of a key's writes.
+    pub fn priority(&self, key: u32) -> u8 {
+        self.priorities.get(key as usize).copied().unwrap_or(0)
+    }
+
     /// The nodes that are to hold `key`, in order.
     pub fn holders(&self, key: u32) -> Vec<Node> {
         (0..self.nodes).filter(|node| self.holds(*node, key)).collect()
@@ -64,13 +72,16 @@ impl Header {
 }
 
 /// A fault of the run, as a person calls it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultName {
     /// For instance `partition[0]`.
     pub name: String,
     /// Where it stands in the scenario, for instance `loss.toml:14`; empty when nowhere.
     pub place: String,
+    /// The node that it happens to; absent when it happens to messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<Node>,
 }
 
 /// A number that replicas report about themselves.
