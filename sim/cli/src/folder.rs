@@ -6,6 +6,7 @@
 //!   which `replay` finds the first event that differs;
 //! - `trace.jsonl`: all events, if asked for.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -30,8 +31,11 @@ impl Folder {
     pub fn create(path: PathBuf, plan: &Plan) -> Result<Folder, Failure> {
         let folder = Folder(path);
         fs::create_dir_all(&folder.0).map_err(|error| cannot("make the folder", &folder.0, &error))?;
-        let mut inside = fs::read_dir(&folder.0).map_err(|error| cannot("read the folder", &folder.0, &error))?;
-        if inside.next().is_some() && !folder.0.join(PLAN).exists() {
+        let inside = fs::read_dir(&folder.0).map_err(|error| cannot("read the folder", &folder.0, &error))?;
+        // Of a run that was killed at once there may be no more than the beginning of its plan.
+        let is_other = |name: &OsStr| name != beside(PLAN).as_str();
+        let mut others = inside.filter_map(Result::ok).filter(|entry| is_other(&entry.file_name()));
+        if others.next().is_some() && !folder.0.join(PLAN).exists() {
             let place = folder.0.display();
             return Err(Failure::Usage(format!(
                 "{place} has files that are not a run's; give --out a new or empty folder"
@@ -71,7 +75,7 @@ impl Folder {
         content: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
     ) -> Result<(), Failure> {
         let path = self.0.join(name);
-        let beside = self.0.join(format!("{name}.new"));
+        let beside = self.0.join(beside(name));
         let written = File::create(&beside).map(BufWriter::new).and_then(|mut out| {
             content(&mut out)?;
             out.flush()?;
@@ -79,6 +83,11 @@ impl Folder {
         });
         written.map_err(|error| cannot("write", &path, &error))
     }
+}
+
+/// A file that is not whole yet.
+fn beside(name: &str) -> String {
+    format!("{name}.new")
 }
 
 /// A stored run, as far as it is there.
