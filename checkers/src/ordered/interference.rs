@@ -105,24 +105,27 @@ fn side(recording: &Recording, below: u8) -> Side {
     let mut side = Side::default();
     let mut keys: FxHashMap<u32, u32> = FxHashMap::default();
     let mut writes: FxHashMap<WriteId, (u32, u8)> = FxHashMap::default();
-    let mut reads: FxHashMap<u32, (u32, u32, Level)> = FxHashMap::default();
-    let mut last_reads: FxHashMap<(u32, u32), Level> = FxHashMap::default();
+    let mut reads: FxHashMap<u32, (u64, u32, u32, Level)> = FxHashMap::default();
+    let mut last_reads: FxHashMap<(u32, u32), (Level, bool)> = FxHashMap::default();
     for event in &recording.events {
         match event.what {
             What::Invoked { op, session, action: Action::Read, key, level, .. } => {
-                reads.insert(op, (session, key, level));
+                reads.insert(op, (event.number, session, key, level));
             }
             What::Answered { op } => {
-                if let Some((session, key, level)) = reads.get(&op).copied() {
-                    last_reads.insert((session, key), level);
+                if let Some((invoked, session, key, level)) = reads.get(&op).copied() {
+                    last_reads.insert((session, key), (level, event.cause == invoked));
                 }
             }
             What::Invoked { op, session, key, context, .. } => {
                 keys.insert(op, key);
                 if priority(key) >= below {
-                    let level = last_reads.get(&(session, key)).filter(|_| context);
-                    let view = level.and_then(|level| Tables::view(*level, priority(key)));
-                    if view.is_some_and(|view| view < usize::from(below)) {
+                    let read = last_reads.get(&(session, key)).copied().filter(|_| context);
+                    // When a read was answered late, its session may have waited for lower writes that it had seen.
+                    let is_mixed = |(level, at_once): (Level, bool)| {
+                        !at_once || Tables::view(level, priority(key)).is_some_and(|view| view < usize::from(below))
+                    };
+                    if read.is_some_and(is_mixed) {
                         side.mixed.entry(key).or_insert(event.at_ns);
                     }
                     side.asked.push((event.at_ns, event.node, op, key));
