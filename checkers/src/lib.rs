@@ -74,6 +74,10 @@ pub const CHECKERS: &[CheckerInfo] = &[
             CodeInfo { code: "CONV003", meaning: "an acknowledged write is gone although no other write had seen it" },
             CodeInfo { code: "CONV004", meaning: "a version is back although a write that had seen it is known" },
             CodeInfo { code: "CONV005", meaning: "what a replica announces about itself is not what its reads return" },
+            CodeInfo {
+                code: "CONV006",
+                meaning: "after settling, a level of a replica shows other versions than eventual",
+            },
         ],
         by_default: |_| true,
         check: |recording, _| convergence::check(recording),

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use rustc_hash::FxHashMap;
 
-use super::history::History;
+use super::history::{History, at_level, at_levels};
 use super::shown::{Digest, Shown};
 use crate::operations::Operation;
 use crate::trace::{Action, Event, Level, Node, What, WriteId};
@@ -34,8 +34,8 @@ enum Kind {
     NamedAgain,
     KnownAgain,
     NotKnown,
-    ShownAgain,
-    NotShown,
+    ShownAgain(Level),
+    NotShown(Level),
     /// A read returned something else than what was announced.
     Read,
     /// The snapshot holds something else than what was announced.
@@ -107,7 +107,7 @@ impl Announced {
                     self.slots.push((level, node, history.write(write).key));
                     let is_new = shown.show(history, level, node, write);
                     if !is_new {
-                        self.breach(place, Kind::ShownAgain);
+                        self.breach(place, Kind::ShownAgain(level));
                     }
                 }
             }
@@ -115,7 +115,7 @@ impl Announced {
                 for level in levels.iter() {
                     let was_shown = shown.hide(history, level, node, write);
                     if !was_shown {
-                        self.breach(place, Kind::NotShown);
+                        self.breach(place, Kind::NotShown(level));
                     }
                 }
             }
@@ -192,8 +192,13 @@ impl Mismatch {
             Kind::NamedAgain => format!("the name {id} does not belong to one write alone: {what} has it, too"),
             Kind::KnownAgain => format!("n{node} says a second time that it got to know {what}"),
             Kind::NotKnown => format!("n{node} shows {what} without knowing it"),
-            Kind::ShownAgain => format!("n{node} says that it shows {what}, but it did already"),
-            _ => format!("n{node} says that it no longer shows {what}, but it did not show it"),
+            Kind::ShownAgain(level) => {
+                format!("n{node} says that it shows {what}{}, but it did already", at_level(level))
+            }
+            Kind::NotShown(level) => {
+                format!("n{node} says that it no longer shows {what}{}, but it did not show it", at_level(level))
+            }
+            Kind::Read | Kind::End(_) => unreachable!("these are told otherwise"),
         };
         let mut ops: Vec<u32> = write.map(|write| history.write(write).op).into_iter().chain(op).collect();
         ops.sort_unstable();
@@ -218,9 +223,10 @@ impl Mismatch {
         let announced = announced(history, (read.level, read.node, read.key), seen);
         let returned = history.operations.values(&read.returned);
         let title = format!(
-            "n{} returned {} = {returned}, but had announced to show {}",
+            "n{} returned {} = {returned}{}, but had announced to show {}",
             read.node,
             history.key(read.key),
+            at_level(read.level),
             history.operations.values(&announced)
         );
         let different = difference(&read.returned, &announced);
@@ -253,9 +259,10 @@ impl Mismatch {
             }
         }
         let title = format!(
-            "at the end n{node} holds {} = {}, but had announced to show {}",
+            "at the end n{node} holds {} = {}{}, but had announced to show {}",
             history.key(key),
             history.operations.values(&held),
+            at_level(level),
             history.operations.values(&announced)
         );
         let different = difference(&held, &announced);
@@ -296,14 +303,14 @@ fn announced(history: &History<'_>, (level, node, key): Slot, end: usize) -> Vec
 fn announcements(history: &History<'_>, node: Node, end: usize, about: impl Fn(WriteId) -> bool) -> Vec<StoryLine> {
     let mut lines: Vec<StoryLine> = Vec::new();
     for event in history.recording.events[..end].iter().rev().filter(|event| event.node == node) {
-        let (verb, id) = match event.what {
-            What::Known { write } => ("knows", write),
-            What::Visible { write, .. } => ("shows", write),
-            What::Hidden { write, .. } => ("no longer shows", write),
+        let (verb, id, at) = match event.what {
+            What::Known { write } => ("knows", write, String::new()),
+            What::Visible { write, levels } => ("shows", write, at_levels(levels)),
+            What::Hidden { write, levels } => ("no longer shows", write, at_levels(levels)),
             _ => continue,
         };
         if about(id) {
-            lines.push(StoryLine { at_ns: event.at_ns, text: format!("n{node} says that it {verb} {id}") });
+            lines.push(StoryLine { at_ns: event.at_ns, text: format!("n{node} says that it {verb} {id}{at}") });
         }
         if lines.len() == 6 {
             break;

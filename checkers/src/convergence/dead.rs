@@ -3,7 +3,7 @@
 
 use super::history::History;
 use super::seen::Covers;
-use crate::trace::{Node, Overwrites, What};
+use crate::trace::{Level, Levels, Node, Overwrites, What};
 use crate::verdict::{Finding, StoryLine};
 
 pub(super) const CODE: &str = "CONV004";
@@ -46,12 +46,13 @@ impl Undead {
         line.text.push_str(&format!("   {why}"));
         story.push(line);
         let mut events = Vec::new();
+        let is_old = |levels: Levels, id| id == history.write(write).id && levels.contains(Level::Eventual);
         let announced = history.recording.events.iter().filter(|event| event.node == node);
         for event in announced {
             let verb = match event.what {
                 What::Known { write: id } if id == history.write(by).id => "knows the overwriter",
-                What::Visible { write: id, .. } if id == history.write(write).id => "shows the old version",
-                What::Hidden { write: id, .. } if id == history.write(write).id => "no longer shows the old version",
+                What::Visible { levels, write: id } if is_old(levels, id) => "shows the old version",
+                What::Hidden { levels, write: id } if is_old(levels, id) => "no longer shows the old version",
                 _ => continue,
             };
             story.push(StoryLine { at_ns: event.at_ns, text: format!("n{node} {verb}") });

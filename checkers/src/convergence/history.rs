@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::operations::{Operation, Operations, listed, name};
-use crate::trace::{Action, Event, Header, Level, Node, Recording, What, WriteId};
+use crate::trace::{Action, Event, Header, Level, Levels, Node, Recording, What, WriteId};
 
 /// A write that some replica took in. Writes have dense numbers in the order in which they were taken in.
 pub(crate) struct Write {
@@ -63,6 +63,8 @@ pub(crate) struct History<'a> {
     /// What reads at the eventual level would return at the end, by holder: sorted by key and node, without
     /// repetition. Nodes that are not to hold the key are left out.
     pub(crate) held: Vec<Held>,
+    /// The same for each other level that every replica serves, as far as it carries the key.
+    pub(super) held_at: Vec<(Level, Vec<Held>)>,
 }
 
 impl<'a> History<'a> {
@@ -76,10 +78,13 @@ impl<'a> History<'a> {
             last_known: FxHashMap::default(),
             down: Vec::new(),
             held: Vec::new(),
+            held_at: Vec::new(),
         };
         history.collect_writes();
         history.collect_knowledge();
-        history.collect_held();
+        history.held = history.held(Level::Eventual);
+        let others = recording.header.levels.iter().filter(|level| *level != Level::Eventual);
+        history.held_at = others.map(|level| (level, history.held(level))).collect();
         history
     }
 
@@ -168,17 +173,19 @@ impl<'a> History<'a> {
         self.down = down.into_iter().collect();
     }
 
-    fn collect_held(&mut self) {
+    fn held(&self, at: Level) -> Vec<Held> {
+        let mut list = Vec::new();
         for (place, event) in self.recording.events.iter().enumerate() {
-            let What::Holds { level: Level::Eventual, key, write } = event.what else { continue };
-            let Some(write) = self.number(write, place) else { continue };
+            let What::Holds { level, key, write } = event.what else { continue };
+            let Some(write) = self.number(write, place).filter(|_| level == at) else { continue };
             let is_holder = self.header().holds(event.node, key) && !self.down.contains(&event.node);
-            if self.write(write).key == key && is_holder {
-                self.held.push(Held { key, node: event.node, write, place });
+            if self.write(write).key == key && is_holder && level.carries(self.header().priority(key)) {
+                list.push(Held { key, node: event.node, write, place });
             }
         }
-        self.held.sort_unstable_by_key(|held| (held.key, held.node, held.write, held.place));
-        self.held.dedup_by_key(|held| (held.key, held.node, held.write));
+        list.sort_unstable_by_key(|held| (held.key, held.node, held.write, held.place));
+        list.dedup_by_key(|held| (held.key, held.node, held.write));
+        list
     }
 
     pub(crate) fn header(&self) -> &'a Header {
@@ -278,6 +285,17 @@ impl<'a> History<'a> {
         let ids: Vec<WriteId> = writes.into_iter().map(|write| self.write(write).id).collect();
         self.operations.values(&ids)
     }
+}
+
+/// ` at fifo, priority`; nothing for the eventual level alone, which every store has.
+pub(super) fn at_levels(levels: Levels) -> String {
+    let names: Vec<&str> = levels.iter().map(Level::name).collect();
+    if levels == Levels::only(Level::Eventual) { String::new() } else { format!(" at {}", names.join(", ")) }
+}
+
+/// The same for one level.
+pub(super) fn at_level(level: Level) -> String {
+    at_levels(Levels::only(level))
 }
 
 /// The verb that goes with so many nodes.

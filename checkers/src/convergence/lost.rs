@@ -5,7 +5,7 @@
 //! nevertheless does not hold, or that no holder has at all.
 
 use super::history::{History, nodes, verb};
-use crate::trace::{Node, What};
+use crate::trace::{Level, Node, What};
 use crate::verdict::{Finding, StoryLine};
 
 pub(super) const CODE: &str = "CONV003";
@@ -40,8 +40,9 @@ pub(super) fn tell(history: &History<'_>, number: u32) -> Finding {
     let mut story = vec![history.operations.describe(history.operation(number))];
     let mut events = vec![history.event(write.wrote).number];
     for event in &history.recording.events {
-        if let What::Hidden { write: id, .. } = event.what
+        if let What::Hidden { levels, write: id } = event.what
             && id == write.id
+            && levels.contains(Level::Eventual)
         {
             story.push(StoryLine { at_ns: event.at_ns, text: format!("n{} no longer shows it", event.node) });
             events.push(event.number);

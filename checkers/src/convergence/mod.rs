@@ -1,15 +1,16 @@
 //! Convergence: replicas agree, nothing is lost, nothing comes back from the dead.
 //!
 //! This is strong eventual consistency (Shapiro, Preguiça, Baquero and Zawirski, SSS 2011) as far as one run can
-//! show it, in five parts, each with a code and a file of its own:
+//! show it, in six parts, each with a code and a file of its own:
 //!
 //! - `CONV001` (`agreement`): replicas that know the same writes of a key show the same versions, at any time;
 //! - `CONV002` (`settled`): once settled, all holders of a key agree and know every surviving write;
 //! - `CONV003` (`lost`): an acknowledged write is held at the end, unless another write had seen it;
 //! - `CONV004` (`dead`): nothing is held at the end that is known to be overwritten;
-//! - `CONV005` (`announced`): what replicas announce is what reads return.
+//! - `CONV005` (`announced`): what replicas announce is what reads return;
+//! - `CONV006` (`levels`): once settled, all levels of a replica show the same.
 //!
-//! CONV002 and CONV003 need a settling phase. A recording is judged in time and memory proportional to its length.
+//! CONV002, CONV003 and CONV006 need a settling phase. A recording is judged in time and memory proportional to its length.
 
 mod agreement;
 mod announced;
@@ -17,6 +18,7 @@ mod dead;
 mod disks;
 pub(crate) mod history;
 pub(crate) mod journey;
+mod levels;
 mod lost;
 mod replay;
 mod seen;
@@ -36,13 +38,14 @@ pub fn check(recording: &Recording) -> Report {
     let history = History::of(recording);
     let (agreement, announced) = replay::replay(&history);
     let is_settled = recording.header.settling_from_ns.is_some();
-    let (settled, lost) = if is_settled {
+    let (settled, lost, levels) = if is_settled {
         let known = settled::known_counts(&history);
         let mut excused = seen::overwritten(&history);
         excused.iter_mut().zip(disks::gone(&history)).for_each(|(excused, gone)| *excused |= gone);
-        (settled::breaches(&history, &excused, &known), lost::breaches(&history, &excused, &known))
+        let settled = settled::breaches(&history, &excused, &known);
+        (settled, lost::breaches(&history, &excused, &known), levels::breaches(&history))
     } else {
-        (Vec::new(), Vec::new())
+        (Vec::new(), Vec::new(), Vec::new())
     };
     let dead = dead::breaches(&history);
 
@@ -52,6 +55,7 @@ pub fn check(recording: &Recording) -> Report {
     list.part(lost::CODE, &lost, |breach| lost::tell(&history, *breach));
     list.part(dead::CODE, &dead, |breach| breach.tell(&history));
     list.part(announced::CODE, &announced.breaches, |breach| breach.tell(&history));
+    list.part(levels::CODE, &levels, |breach| breach.tell(&history));
 
     let acknowledged = history.writes.iter().filter(|write| write.acknowledged && write.undone.is_none()).count();
     let comparisons =
@@ -62,13 +66,17 @@ pub fn check(recording: &Recording) -> Report {
         (Verdict::Unknown, "no write was acknowledged".to_owned())
     } else if !is_settled {
         let note = format!(
-            "the run has no settling phase, so CONV002 and CONV003 cannot be told; \
+            "the run has no settling phase, so CONV002, CONV003 and CONV006 cannot be told; \
              CONV001, CONV004 and CONV005 held: {comparisons}"
         );
         (Verdict::Unknown, note)
     } else {
+        let levels = match history.held_at.len() {
+            0 => String::new(),
+            others => format!("; {} levels agree", others + 1),
+        };
         let note = format!(
-            "{acknowledged} acknowledged writes at {} replicas: {comparisons}; settled {} after the workload",
+            "{acknowledged} acknowledged writes at {} replicas: {comparisons}{levels}; settled {} after the workload",
             recording.header.nodes,
             settling_time(recording)
         );

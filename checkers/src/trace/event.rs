@@ -87,6 +87,17 @@ impl Level {
             Level::Priority => "priority",
         }
     }
+
+    /// True when sessions of this level may read keys of this priority.
+    pub fn carries(self, priority: u8) -> bool {
+        priority
+            >= match self {
+                Level::Eventual | Level::Fifo | Level::Priority => 0,
+                Level::FifoP1 => 1,
+                Level::FifoP2 => 2,
+                Level::FifoP3 => 3,
+            }
+    }
 }
 
 /// A set of levels.

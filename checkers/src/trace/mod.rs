@@ -57,6 +57,11 @@ impl Header {
         self.placement.is_empty() || self.placement[key as usize].contains(&node)
     }
 
+    /// The priority of a key's writes.
+    pub fn priority(&self, key: u32) -> u8 {
+        self.priorities.get(key as usize).copied().unwrap_or(0)
+    }
+
     /// The nodes that are to hold `key`, in order.
     pub fn holders(&self, key: u32) -> Vec<Node> {
         (0..self.nodes).filter(|node| self.holds(*node, key)).collect()

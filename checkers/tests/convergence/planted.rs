@@ -226,10 +226,67 @@ CONV005: n0 returned x = none, but had announced to show 101
 }
 
 #[test]
+fn a_level_falls_behind_for_ever() {
+    let levels = [Level::Eventual, Level::Fifo];
+    let mut script = Script::new();
+    script.0.header.nodes = 1;
+    script.0.header.levels = levels.into_iter().collect();
+    for (op, write) in [(1, w(0, 1)), (2, w(0, 2))] {
+        let cause = script.invoked(0, op, Action::Write, true);
+        script.push(0, cause, What::Wrote { op, write });
+        script.push(0, cause, What::Known { write });
+        let levels = if op == 1 { levels.into_iter().collect() } else { Levels::only(EVENTUAL) };
+        script.push(0, cause, What::Visible { levels, write });
+        script.push(0, cause, What::Answered { op });
+    }
+    script.push(0, 6, What::Hidden { levels: Levels::only(EVENTUAL), write: w(0, 1) });
+    script.holds(0, w(0, 2));
+    script.push(0, 0, What::Holds { level: Level::Fifo, key: 0, write: w(0, 1) });
+    let finding = script.finding();
+    assert_eq!((&finding.events[..], &finding.ops[..]), (&[12, 13][..], &[1, 2][..]));
+    let expected = "\
+CONV006: at the end n0 shows x at fifo otherwise than at eventual
+   1 ms  c0 write  #1  x = 101  at n0   ok 0.005 s
+   6 ms  c0 write  #2  x = 102  at n0   ok 0.010 s
+ 200 ms  n0 holds x = 101 at fifo, but 102 at eventual
+";
+    assert_eq!(told(&finding), expected);
+}
+
+#[test]
+fn what_is_announced_and_read_at_other_levels_is_compared_too() {
+    let levels = [Level::Eventual, Level::Fifo];
+    let mut script = Script::new();
+    script.0.header.nodes = 1;
+    let cause = script.invoked(0, 1, Action::Write, true);
+    script.push(0, cause, What::Wrote { op: 1, write: w(0, 1) });
+    script.push(0, cause, What::Known { write: w(0, 1) });
+    script.push(0, cause, What::Visible { levels: levels.into_iter().collect(), write: w(0, 1) });
+    script.push(0, cause, What::Answered { op: 1 });
+    let read =
+        What::Invoked { op: 2, session: 0, action: Action::Read, key: 0, value: 0, level: Level::Fifo, context: false };
+    let cause = script.push(0, 0, read);
+    script.push(0, cause, What::Answered { op: 2 });
+    script.holds(0, w(0, 1));
+    script.push(0, 0, What::Holds { level: Level::Fifo, key: 0, write: w(0, 1) });
+    let expected = "\
+CONV005: n0 returned x = none at fifo, but had announced to show 101
+   3 ms  n0 says that it knows n0:1
+   4 ms  n0 says that it shows n0:1 at eventual, fifo
+   6 ms  c0 read   #2  x -> none  at n0   ok 0.007 s
+";
+    assert_eq!(told(&script.finding()), expected);
+}
+
+#[test]
 fn replicas_contradict_themselves() {
-    let cases: [(What, &str); 5] = [
+    let cases: [(What, &str); 6] = [
         (What::Known { write: w(0, 1) }, "n0 says a second time that it got to know x = 101"),
         (What::Visible { levels: Levels::only(EVENTUAL), write: w(0, 1) }, "n0 says that it shows x = 101"),
+        (
+            What::Hidden { levels: Levels::only(Level::FifoP2), write: w(0, 1) },
+            "n0 says that it no longer shows x = 101 (#1 of c0, n0:1) at fifo-p2, but it did not show it",
+        ),
         (What::Hidden { levels: Levels::only(EVENTUAL), write: w(0, 2) }, "n0 names the write n0:2, which nobody"),
         (What::Wrote { op: 1, write: w(0, 1) }, "the name n0:1 does not belong to one write alone"),
         (What::Holds { level: EVENTUAL, key: 0, write: w(0, 1) }, "at the end n0 holds x = {101, 101}"),

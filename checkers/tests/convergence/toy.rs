@@ -41,6 +41,8 @@ pub enum Defect {
     ReadsLess,
     /// A replica that starts again forgets something that its disk has.
     ForgetsDisk,
+    /// A level of one replica stands still from some moment on.
+    LevelStops,
 }
 
 #[derive(Clone)]
@@ -61,7 +63,7 @@ struct Replica {
     received: BTreeMap<WriteId, Known>,
     /// What was announced.
     announced: BTreeSet<WriteId>,
-    shown: BTreeSet<WriteId>,
+    shown: BTreeMap<Level, BTreeSet<WriteId>>,
 }
 
 pub struct Toy {
@@ -76,6 +78,9 @@ pub struct Toy {
     dropped: BTreeSet<(Option<Node>, WriteId)>,
     /// Goes on showing whatever other writes have seen.
     stubborn: Option<Node>,
+    stopped: Option<(Node, Level)>,
+    /// All writes, by origin and number, with their keys.
+    log: BTreeMap<WriteId, u32>,
     /// A write that is seen is known, even when it has not arrived.
     knows_seen: bool,
     node: Node,
@@ -93,6 +98,7 @@ pub fn run(seed: u64, defect: Option<Defect>, settles: bool) -> Recording {
         seed,
         store: "toy".into(),
         nodes,
+        levels: [Level::Eventual].into_iter().collect(),
         sessions: (0..sessions).map(|i| format!("c{i}")).collect(),
         keys: ["x", "y"][..keys].iter().map(|name| (*name).to_owned()).collect(),
         kinds: vec!["update".into()],
@@ -102,6 +108,10 @@ pub fn run(seed: u64, defect: Option<Defect>, settles: bool) -> Recording {
     };
     if nodes == 3 && chance.one_in(3) {
         header.placement = (0..keys).map(|key| if key == 0 { vec![0, 1] } else { vec![1, 2] }).collect();
+    }
+    if defect == Some(Defect::LevelStops) || chance.one_in(2) {
+        header.levels = [Level::Eventual, Level::Fifo, Level::FifoP2, Level::Priority].into_iter().collect();
+        header.priorities = (0..keys).map(|_| chance.below(4) as u8).collect();
     }
     let knows_seen = chance.one_in(2);
     let mut toy = Toy {
@@ -113,6 +123,8 @@ pub fn run(seed: u64, defect: Option<Defect>, settles: bool) -> Recording {
         contexts: BTreeMap::new(),
         dropped: BTreeSet::new(),
         stubborn: None,
+        stopped: None,
+        log: BTreeMap::new(),
         knows_seen,
         node: 0,
         cause: 0,
@@ -144,6 +156,15 @@ pub fn run(seed: u64, defect: Option<Defect>, settles: bool) -> Recording {
         while !toy.pending.is_empty() {
             toy.deliver();
         }
+        // Levels that waited for what is gone go on.
+        for node in (0..nodes).filter(|_| crashes) {
+            if !toy.replicas[usize::from(node)].is_down {
+                (toy.node, toy.cause) = (node, toy.recording.events.len() as u64);
+                for what in toy.refresh(node) {
+                    toy.push(what);
+                }
+            }
+        }
     }
     toy.snapshot();
     toy.recording.header.end_ns = toy.recording.events.len() as u64 * 1_000;
@@ -167,8 +188,10 @@ impl Toy {
             [self.chance.below(6)];
         let context = action != Action::Read && !self.chance.one_in(3);
         let value = if action == Action::Read { 0 } else { 100 + u64::from(op) };
+        let levels: Vec<Level> = header.levels.iter().filter(|level| level.carries(header.priority(key))).collect();
+        let level = levels[self.chance.below(levels.len())];
         (self.node, self.cause) = (node, 0);
-        let invoked = self.push(What::Invoked { op, session, action, key, value, level: Level::Eventual, context });
+        let invoked = self.push(What::Invoked { op, session, action, key, value, level, context });
         self.cause = invoked;
         let is_there = |node: &Node| !self.replicas[usize::from(*node)].is_down;
         if !is_there(&node) || !self.recording.header.holders(key).iter().any(is_there) {
@@ -192,7 +215,7 @@ impl Toy {
         }
         if action == Action::Read {
             if !is_late {
-                self.read(op, session, key, node);
+                self.read(op, session, key, node, level);
             }
             return;
         }
@@ -212,9 +235,9 @@ impl Toy {
         if holders.contains(&node) { node } else { holders[self.chance.below(holders.len())] }
     }
 
-    fn read(&mut self, op: u32, session: u32, key: u32, node: Node) {
+    fn read(&mut self, op: u32, session: u32, key: u32, node: Node, level: Level) {
         let server = self.server(node, key);
-        let mut returned = self.replicas[usize::from(server)].visible(key);
+        let mut returned = self.replicas[usize::from(server)].visible(level, key);
         let is_quorum = self.chance.one_in(4);
         if is_quorum || server != node {
             let number = self.push(What::Sent { kind: 0, id: 0, bytes: 1, copies: 1 });
@@ -222,7 +245,7 @@ impl Toy {
         }
         if is_quorum {
             for other in self.recording.header.holders(key) {
-                returned.extend(self.replicas[usize::from(other)].visible(key));
+                returned.extend(self.replicas[usize::from(other)].visible(level, key));
             }
             let up = self.replicas.iter().filter(|replica| !replica.is_down);
             let all: Vec<&Known> = up.flat_map(|replica| replica.received.values()).collect();
@@ -267,6 +290,7 @@ impl Toy {
         own.extend(&seen);
         own.insert(id);
         let known = Known { key, delete, seen };
+        self.log.insert(id, key);
         let named_first = self.chance.one_in(2);
         if named_first {
             self.push(What::Wrote { op, write: id });
@@ -339,21 +363,66 @@ impl Toy {
 
     /// Brings what a replica shows up to date and says what changes.
     fn refresh(&mut self, node: Node) -> Vec<What> {
-        let replica = &mut self.replicas[usize::from(node)];
-        let levels = Levels::only(Level::Eventual);
+        let header = &self.recording.header;
+        let mut changes: BTreeMap<(WriteId, bool), Levels> = BTreeMap::new();
+        for level in header.levels.iter().filter(|level| self.stopped != Some((node, *level))) {
+            let now = self.view(node, level);
+            let before = self.replicas[usize::from(node)].shown.insert(level, now.clone()).unwrap_or_default();
+            for (write, is_new) in
+                now.difference(&before).map(|w| (*w, true)).chain(before.difference(&now).map(|w| (*w, false)))
+            {
+                let levels = changes.entry((write, is_new)).or_default();
+                *levels = levels.with(level);
+            }
+        }
+        if self.defect == Some(Defect::LevelStops) && self.stopped.is_none() && self.chance.one_in(3) {
+            self.stopped = Some((node, [Level::Fifo, Level::FifoP2, Level::Priority][self.chance.below(3)]));
+        }
+        let said = changes.into_iter().flat_map(|((write, is_new), levels)| {
+            // At once, or level by level.
+            let parts = if write.counter % 2 == 0 { vec![levels] } else { levels.iter().map(Levels::only).collect() };
+            let what = move |levels| match is_new {
+                true => What::Visible { levels, write },
+                false => What::Hidden { levels, write },
+            };
+            parts.into_iter().map(what)
+        });
+        said.collect()
+    }
+
+    /// What a level of a replica is to show: what it has received and what nothing else there has seen, but only
+    /// behind all that the level is to show before.
+    fn view(&self, node: Node, level: Level) -> BTreeSet<WriteId> {
+        let header = &self.recording.header;
+        let replica = &self.replicas[usize::from(node)];
+        let is_in = |id: &WriteId, known: &Known| {
+            let from = match level {
+                Level::Eventual => return true,
+                Level::Priority => header.priority(known.key),
+                _ => 0,
+            };
+            let is_carried = |key: u32| level.carries(header.priority(key)) && header.priority(key) >= from;
+            let mut before = self.log.iter().filter(|(other, key)| {
+                other.origin() == id.origin()
+                    && other.counter < id.counter
+                    && header.holds(node, **key)
+                    && is_carried(**key)
+            });
+            let is_gone = |other: &WriteId| {
+                let mut up = self.replicas.iter().filter(|replica| !replica.is_down);
+                !up.any(|replica| replica.received.contains_key(other))
+                    && !self.pending.iter().any(|(id, ..)| id == other)
+            };
+            is_carried(known.key) && before.all(|(other, _)| replica.received.contains_key(other) || is_gone(other))
+        };
         let is_dropped =
             |id: &WriteId| self.dropped.iter().any(|(at, write)| write == id && at.is_none_or(|at| at == node));
+        let view: Vec<(&WriteId, &Known)> = replica.received.iter().filter(|(id, known)| is_in(id, known)).collect();
         let shows = |id: &WriteId, known: &Known| {
-            let is_over = replica.received.values().any(|other| other.seen.contains(id));
+            let is_over = view.iter().any(|(_, other)| other.seen.contains(id));
             !known.delete && !is_dropped(id) && (!is_over || self.stubborn == Some(node))
         };
-        let now: BTreeSet<WriteId> =
-            replica.received.iter().filter(|(id, known)| shows(id, known)).map(|(id, _)| *id).collect();
-        let mut said: Vec<What> =
-            now.difference(&replica.shown).map(|write| What::Visible { levels, write: *write }).collect();
-        said.extend(replica.shown.difference(&now).map(|write| What::Hidden { levels, write: *write }));
-        replica.shown = now;
-        said
+        view.iter().filter(|(id, known)| shows(id, known)).map(|(id, _)| **id).collect()
     }
 
     fn crash_or_start(&mut self) {
@@ -390,6 +459,9 @@ impl Toy {
         }
         for (id, promised) in forgotten {
             self.push(What::Forgot { write: id, promised });
+            if !promised {
+                self.log.remove(&id);
+            }
             let replica = &mut self.replicas[usize::from(node)];
             replica.received.remove(&id);
         }
@@ -465,8 +537,10 @@ impl Toy {
             Some(Defect::DropsWriteHere) => false,
             _ => return,
         };
-        let shown = &self.replicas[usize::from(self.node)].shown;
-        let Some(write) = shown.last().copied().filter(|_| self.dropped.is_empty()) else { return };
+        let shown = self.replicas[usize::from(self.node)].shown.get(&Level::Eventual);
+        let Some(write) = shown.and_then(|shown| shown.last().copied()).filter(|_| self.dropped.is_empty()) else {
+            return;
+        };
         self.dropped.insert(((!everywhere).then_some(self.node), write));
         for node in 0..self.recording.header.nodes {
             if self.replicas[usize::from(node)].is_down {
@@ -487,17 +561,19 @@ impl Toy {
             if self.replicas[usize::from(node)].is_down {
                 continue;
             }
-            for write in self.replicas[usize::from(node)].shown.clone() {
-                let key = self.replicas[usize::from(node)].received[&write].key;
-                self.push(What::Holds { level: Level::Eventual, key, write });
+            for (level, shown) in self.replicas[usize::from(node)].shown.clone() {
+                for write in shown {
+                    let key = self.replicas[usize::from(node)].received[&write].key;
+                    self.push(What::Holds { level, key, write });
+                }
             }
         }
     }
 }
 
 impl Replica {
-    fn visible(&self, key: u32) -> BTreeSet<WriteId> {
-        self.shown.iter().filter(|write| self.received[write].key == key).copied().collect()
+    fn visible(&self, level: Level, key: u32) -> BTreeSet<WriteId> {
+        self.shown.get(&level).into_iter().flatten().filter(|write| self.received[write].key == key).copied().collect()
     }
 }
 
@@ -522,7 +598,7 @@ pub fn spoil(recording: &mut Recording, chance: &mut Chance) {
         }
         let one = about_writes[chance.below(about_writes.len())];
         let other = about_writes[chance.below(about_writes.len())];
-        match chance.below(7) {
+        match chance.below(8) {
             0 | 1 => {
                 events.remove(one);
             }
@@ -542,12 +618,20 @@ pub fn spoil(recording: &mut Recording, chance: &mut Chance) {
                 &mut events[one].what,
                 WriteId { node: 0, incarnation: 1, counter: 1 + chance.below(4) as u64 },
             ),
+            6 => {
+                if let What::Visible { levels, .. } | What::Hidden { levels, .. } = &mut events[one].what {
+                    *levels = Levels::from_bits(levels.bits() ^ 1 << chance.below(6));
+                }
+            }
             _ => {
                 events[one].what = match events[one].what {
                     What::Visible { levels, write } => What::Hidden { levels, write },
                     What::Hidden { levels, write } => What::Visible { levels, write },
                     What::Known { write } => What::Visible { levels: Levels::only(Level::Eventual), write },
-                    What::Holds { level, key: _, write } => What::Holds { level, key: 0, write },
+                    What::Holds { level, key, write } => match chance.below(3) {
+                        0 => What::Holds { level: Level::ALL[chance.below(6)], key, write },
+                        _ => What::Holds { level, key: 0, write },
+                    },
                     same => same,
                 };
             }

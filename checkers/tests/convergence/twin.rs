@@ -51,6 +51,9 @@ pub fn judge(recording: &Recording) -> Vec<Expected> {
     }
     all.extend(twin.dead());
     all.extend(twin.announced());
+    if recording.header.settling_from_ns.is_some() {
+        all.extend(twin.levels());
+    }
     all
 }
 
@@ -262,6 +265,12 @@ impl Twin<'_> {
             let mut moments: Vec<(BTreeSet<WriteId>, BTreeSet<WriteId>)> = Vec::new();
             for (node, places) in self.steps() {
                 let concerned = places.iter().any(|place| {
+                    // What other levels show is no matter here.
+                    if let What::Visible { levels, .. } | What::Hidden { levels, .. } = self.0.events[*place].what
+                        && !levels.contains(Level::Eventual)
+                    {
+                        return false;
+                    }
                     let id = announcement(&self.0.events[*place].what).expect("steps are announcements");
                     self.get(&writes, id, *place).is_some_and(|write| write.request.key == key)
                 });
@@ -294,8 +303,12 @@ impl Twin<'_> {
     }
 
     fn held(&self, writes: &[Write], node: Node, key: u32) -> BTreeSet<WriteId> {
+        self.held_at(writes, Level::Eventual, node, key)
+    }
+
+    fn held_at(&self, writes: &[Write], at: Level, node: Node, key: u32) -> BTreeSet<WriteId> {
         let held = self.events().filter_map(|(place, event)| match event.what {
-            What::Holds { level: Level::Eventual, key: k, write } if k == key && event.node == node => {
+            What::Holds { level, key: k, write } if (level, k) == (at, key) && event.node == node => {
                 self.get(writes, write, place).filter(|write| write.request.key == key).map(|write| write.id)
             }
             _ => None,
@@ -475,6 +488,32 @@ impl Twin<'_> {
         found
     }
 
+    fn levels(&self) -> Vec<Expected> {
+        let (writes, header) = (self.writes(), &self.0.header);
+        let mut found = Vec::new();
+        for key in 0..header.keys.len() as u32 {
+            let lowest = |level: Level| match level {
+                Level::FifoP1 => 1,
+                Level::FifoP2 => 2,
+                Level::FifoP3 => 3,
+                Level::Eventual | Level::Fifo | Level::Priority => 0,
+            };
+            let priority = header.priorities.get(key as usize).copied().unwrap_or(0);
+            let mut different = BTreeSet::new();
+            for level in header.levels.iter().filter(|level| priority >= lowest(*level)) {
+                for node in self.holders(key) {
+                    let (here, eventual) = (self.held_at(&writes, level, node, key), self.held(&writes, node, key));
+                    different.extend(here.symmetric_difference(&eventual).copied());
+                }
+            }
+            if !different.is_empty() {
+                let ops = vec![self.ops(&writes, &different)];
+                found.push(Expected { code: "CONV006", at_ns: self.end_ns(), ops });
+            }
+        }
+        found
+    }
+
     fn announced(&self) -> Vec<Expected> {
         let (writes, reads) = (self.writes(), self.reads());
         let mut found = Vec::new();
@@ -544,18 +583,20 @@ impl Twin<'_> {
         }
         for key in 0..self.0.header.keys.len() as u32 {
             for node in 0..self.0.header.nodes {
-                let held = self.events().filter_map(|(place, event)| match event.what {
-                    What::Holds { level: Level::Eventual, key: k, write } if k == key && event.node == node => {
-                        self.get(&writes, write, place).map(|write| write.id)
+                for level in Level::ALL {
+                    let held = self.events().filter_map(|(place, event)| match event.what {
+                        What::Holds { level: l, key: k, write } if (l, k) == (level, key) && event.node == node => {
+                            self.get(&writes, write, place).map(|write| write.id)
+                        }
+                        _ => None,
+                    });
+                    let mut held: Vec<WriteId> = held.collect();
+                    held.sort_unstable();
+                    let shown = self.shown(&writes, level, node, key, self.0.events.len());
+                    if !held.iter().eq(&shown) {
+                        let held: BTreeSet<WriteId> = held.into_iter().collect();
+                        report(self.end_ns(), self.ops(&writes, held.symmetric_difference(&shown)));
                     }
-                    _ => None,
-                });
-                let mut held: Vec<WriteId> = held.collect();
-                held.sort_unstable();
-                let shown = self.shown(&writes, Level::Eventual, node, key, self.0.events.len());
-                if !held.iter().eq(&shown) {
-                    let held: BTreeSet<WriteId> = held.into_iter().collect();
-                    report(self.end_ns(), self.ops(&writes, held.symmetric_difference(&shown)));
                 }
             }
         }

@@ -1,0 +1,100 @@
+//! CONV006, levels agree: after the settling phase each level of a replica shows the same versions as its eventual
+//! level, for every key that the level carries.
+//!
+//! A level may wait for writes that have not arrived, but not for ever. Replicas are not compared with each other
+//! here: that is a matter of CONV002.
+
+use std::collections::BTreeMap;
+
+use super::history::{Held, History, at_level, nodes, verb};
+use crate::operations::listed;
+use crate::trace::{Level, Node};
+use crate::verdict::{Finding, StoryLine};
+
+pub(super) const CODE: &str = "CONV006";
+
+/// A key that some level shows otherwise than the eventual one.
+pub(super) struct Behind {
+    key: u32,
+    /// In order.
+    at: Vec<(Level, Node)>,
+}
+
+/// In the order of keys.
+pub(super) fn breaches(history: &History<'_>) -> Vec<Behind> {
+    let mut by_key: BTreeMap<u32, Vec<(Level, Node)>> = BTreeMap::new();
+    for (level, held) in &history.held_at {
+        let is_carried = |held: &&Held| level.carries(history.header().priority(held.key));
+        let mut eventual = history.held.iter().filter(is_carried).map(place_of).peekable();
+        let mut here = held.iter().map(place_of).peekable();
+        // Both are sorted: what one has and the other has not comes up as the smaller of the two next ones.
+        while let Some(next) = [eventual.peek(), here.peek()].into_iter().flatten().min().copied() {
+            let is_in_one = [eventual.next_if_eq(&next), here.next_if_eq(&next)].iter().flatten().count() == 1;
+            if is_in_one {
+                let at = by_key.entry(next.0).or_default();
+                if at.last() != Some(&(*level, next.1)) {
+                    at.push((*level, next.1));
+                }
+            }
+        }
+    }
+    by_key.into_iter().map(|(key, at)| Behind { key, at }).collect()
+}
+
+fn place_of(held: &Held) -> (u32, Node, u32) {
+    (held.key, held.node, held.write)
+}
+
+impl Behind {
+    pub(super) fn tell(&self, history: &History<'_>) -> Finding {
+        let Behind { key, ref at } = *self;
+        let at_ns = history.header().end_ns;
+        let of = |held: &[Held], node: Node| -> Vec<u32> {
+            held.iter().filter(|held| (held.key, held.node) == (key, node)).map(|held| held.write).collect()
+        };
+        let mut different: Vec<u32> = Vec::new();
+        let mut views = Vec::new();
+        for (level, node) in at {
+            let (_, held) = history.held_at.iter().find(|(other, _)| other == level).expect("it was compared");
+            let (here, eventual) = (of(held, *node), of(&history.held, *node));
+            different.extend(here.iter().filter(|write| !eventual.contains(write)));
+            different.extend(eventual.iter().filter(|write| !here.contains(write)));
+            let (here, eventual) = (history.values(here), history.values(eventual));
+            let text = format!("n{node} holds {} = {here}{}, but {eventual}", history.key(key), at_level(*level));
+            views.push(StoryLine { at_ns, text: format!("{text} at {}", Level::Eventual.name()) });
+        }
+        different.sort_unstable();
+        different.dedup();
+        let mut levels: Vec<Level> = at.iter().map(|(level, _)| *level).collect();
+        levels.dedup();
+        let mut where_: Vec<Node> = at.iter().map(|(_, node)| *node).collect();
+        where_.sort_unstable();
+        where_.dedup();
+        let title = format!(
+            "at the end {} {} {} at {} otherwise than at {}",
+            nodes(&where_),
+            verb(&where_, "shows", "show"),
+            history.key(key),
+            listed(levels.iter().map(|level| level.name().to_owned())),
+            Level::Eventual.name()
+        );
+        let mut story: Vec<StoryLine> =
+            different.iter().map(|write| history.operations.describe(history.operation(*write))).take(4).collect();
+        story.extend(views.into_iter().take(8));
+        let mut ops: Vec<u32> = different.iter().map(|write| history.write(*write).op).collect();
+        ops.sort_unstable();
+        let lists =
+            history.held_at.iter().map(|(level, held)| (*level, held)).chain([(Level::Eventual, &history.held)]);
+        let mut events = Vec::new();
+        for (level, held) in lists {
+            let is_told = |held: &&Held| {
+                let is_here =
+                    at.iter().any(|(other, node)| *node == held.node && (level == Level::Eventual || *other == level));
+                held.key == key && is_here && different.contains(&held.write)
+            };
+            events.extend(held.iter().filter(is_told).map(|held| history.event(held.place).number));
+        }
+        events.sort_unstable();
+        Finding { code: CODE.to_owned(), title, at_ns, story, events, ops }
+    }
+}
