@@ -13,12 +13,14 @@
 //! - [`pram`]: sessions see each writer's writes in the order in which they were issued;
 //! - [`again`]: a second run, for what one recording cannot show;
 //! - [`ordered`]: ordered levels show each origin's writes in order, and none waits for a lower priority;
+//! - [`guarantees`]: read your writes, monotonic reads, monotonic writes, writes follow reads;
 //! - [`metadata`]: at rest a store leaves nothing over that it promised to clean up.
 //!
 //! [`CHECKERS`] lists all checkers.
 
 pub mod again;
 pub mod convergence;
+pub mod guarantees;
 pub mod history;
 pub mod metadata;
 pub mod operations;
@@ -30,6 +32,7 @@ pub mod verdict;
 pub use again::{Again, Never, Variation};
 pub use verdict::{Finding, Report, Verdict};
 
+use guarantees::Guarantee;
 use trace::{Header, Recording};
 
 /// What there is to say about a checker before it runs.
@@ -55,6 +58,19 @@ pub struct CodeInfo {
     pub code: &'static str,
     /// What it means, in one line.
     pub meaning: &'static str,
+}
+
+/// The entry of a session guarantee.
+macro_rules! guarantee {
+    ($guarantee:expr, $summary:expr, $meaning:expr) => {
+        CheckerInfo {
+            name: $guarantee.name(),
+            summary: $summary,
+            codes: &[CodeInfo { code: $guarantee.code(), meaning: $meaning }],
+            by_default: |_| false,
+            check: |recording, _| guarantees::check(recording, $guarantee),
+        }
+    };
 }
 
 /// All checkers, in the order in which they report.
@@ -151,6 +167,26 @@ pub const CHECKERS: &[CheckerInfo] = &[
         by_default: ordered::is_served,
         check: ordered::check_priority,
     },
+    guarantee!(
+        Guarantee::ReadYourWrites,
+        "sessions see what they have written",
+        "a read is without an earlier write of its session"
+    ),
+    guarantee!(
+        Guarantee::MonotonicReads,
+        "sessions go on seeing what they have seen",
+        "a read is without what an earlier read of its session had returned"
+    ),
+    guarantee!(
+        Guarantee::MonotonicWrites,
+        "who sees a write of a session sees its earlier ones",
+        "a replica has shown a write of a session, but not an earlier one"
+    ),
+    guarantee!(
+        Guarantee::WritesFollowReads,
+        "who sees a write of a session sees what that had read before",
+        "a replica has shown a write of a session, but not what that had read before"
+    ),
 ];
 
 const OUT_OF_ORDER: &str =

@@ -7,7 +7,7 @@ mod twin;
 
 use std::collections::BTreeMap;
 
-use kvsim_checkers::trace::{Recording, What};
+use kvsim_checkers::trace::{Level, Recording, What};
 use kvsim_checkers::{Report, Verdict, convergence};
 use toy::{Chance, Defect};
 
@@ -57,6 +57,15 @@ fn sound_recordings_hold() {
         held += usize::from(report.verdict == Verdict::Holds);
     }
     assert!(held > 2_700, "{held}");
+}
+
+#[test]
+fn sound_recordings_of_sessions_that_stay_hold() {
+    for seed in 0..600 {
+        let level = [Level::Eventual, Level::Fifo, Level::Priority][seed as usize % 3];
+        let report = compare(&toy::sticky(seed, None, level), &format!("seed {seed}"));
+        assert_ne!(report.verdict, Verdict::Violated, "seed {seed}: {report:#?}");
+    }
 }
 
 #[test]

@@ -83,15 +83,36 @@ pub struct Toy {
     log: BTreeMap<WriteId, u32>,
     /// A write that is seen is known, even when it has not arrived.
     knows_seen: bool,
+    /// Each session stays at one node, which asks nobody, at this level.
+    sticky: Option<Level>,
     node: Node,
     cause: u64,
 }
 
-/// A recording of a random run.
+/// A recording of a random run, whose sessions ask any node.
 pub fn run(seed: u64, defect: Option<Defect>, settles: bool) -> Recording {
     let mut chance = Chance(seed);
+    let ops = 4 + chance.below(6) as u32;
+    carry_out(chance, seed, defect, settles, None, ops)
+}
+
+/// The same, but each session stays at one node, which holds every key and asks nobody; all at one level.
+pub fn sticky(seed: u64, defect: Option<Defect>, level: Level) -> Recording {
+    let mut chance = Chance(seed);
+    let ops = 12 + chance.below(16) as u32;
+    carry_out(chance, seed, defect, true, Some(level), ops)
+}
+
+fn carry_out(
+    mut chance: Chance,
+    seed: u64,
+    defect: Option<Defect>,
+    settles: bool,
+    sticky: Option<Level>,
+    ops: u32,
+) -> Recording {
     let nodes = 2 + chance.below(2) as u16;
-    let keys = 1 + chance.below(2);
+    let keys = if sticky.is_some() { 2 } else { 1 + chance.below(2) };
     let sessions = 2 + chance.below(2);
     let mut header = Header {
         scenario: "toy".into(),
@@ -106,10 +127,11 @@ pub fn run(seed: u64, defect: Option<Defect>, settles: bool) -> Recording {
         overwrites: if chance.one_in(3) { Overwrites::Held } else { Overwrites::Read },
         ..Header::default()
     };
-    if nodes == 3 && chance.one_in(3) {
+    if sticky.is_none() && nodes == 3 && chance.one_in(3) {
         header.placement = (0..keys).map(|key| if key == 0 { vec![0, 1] } else { vec![1, 2] }).collect();
     }
-    if defect == Some(Defect::LevelStops) || chance.one_in(2) {
+    let needs_levels = defect == Some(Defect::LevelStops) || sticky.is_some_and(|level| level != Level::Eventual);
+    if needs_levels || chance.one_in(2) {
         header.levels = [Level::Eventual, Level::Fifo, Level::FifoP2, Level::Priority].into_iter().collect();
         header.priorities = (0..keys).map(|_| chance.below(4) as u8).collect();
     }
@@ -126,11 +148,12 @@ pub fn run(seed: u64, defect: Option<Defect>, settles: bool) -> Recording {
         stopped: None,
         log: BTreeMap::new(),
         knows_seen,
+        sticky,
         node: 0,
         cause: 0,
     };
-    let crashes = defect == Some(Defect::ForgetsDisk) || toy.chance.one_in(3);
-    for op in 0..4 + toy.chance.below(6) as u32 {
+    let crashes = sticky.is_none() && (defect == Some(Defect::ForgetsDisk) || toy.chance.one_in(3));
+    for op in 0..ops {
         if crashes && toy.chance.one_in(3) {
             toy.crash_or_start();
         }
@@ -183,13 +206,14 @@ impl Toy {
         let header = &self.recording.header;
         let session = self.chance.below(header.sessions.len()) as u32;
         let key = self.chance.below(header.keys.len()) as u32;
-        let node = self.chance.below(usize::from(header.nodes)) as Node;
+        let anywhere = self.chance.below(usize::from(header.nodes)) as Node;
+        let node = if self.sticky.is_some() { session as Node % header.nodes } else { anywhere };
         let action = [Action::Read, Action::Read, Action::Write, Action::Write, Action::Write, Action::Delete]
             [self.chance.below(6)];
         let context = action != Action::Read && !self.chance.one_in(3);
         let value = if action == Action::Read { 0 } else { 100 + u64::from(op) };
         let levels: Vec<Level> = header.levels.iter().filter(|level| level.carries(header.priority(key))).collect();
-        let level = levels[self.chance.below(levels.len())];
+        let level = self.sticky.unwrap_or(levels[self.chance.below(levels.len())]);
         (self.node, self.cause) = (node, 0);
         let invoked = self.push(What::Invoked { op, session, action, key, value, level, context });
         self.cause = invoked;
@@ -238,7 +262,7 @@ impl Toy {
     fn read(&mut self, op: u32, session: u32, key: u32, node: Node, level: Level) {
         let server = self.server(node, key);
         let mut returned = self.replicas[usize::from(server)].visible(level, key);
-        let is_quorum = self.chance.one_in(4);
+        let is_quorum = self.sticky.is_none() && self.chance.one_in(4);
         if is_quorum || server != node {
             let number = self.push(What::Sent { kind: 0, id: 0, bytes: 1, copies: 1 });
             self.cause = self.push(What::Delivered { kind: 0, id: number, from: server });

@@ -1,0 +1,109 @@
+//! The four session guarantees of Terry, Demers, Petersen, Spreitzer, Theimer and Welch (*Session guarantees for
+//! weakly consistent replicated data*, PDIS 1994), each by itself.
+//!
+//! A read tells something about the set of writes that its replica had carried out: what it returned was among
+//! them, and so was what that had seen; a write that should have shown, and did not, was not among them. With this:
+//!
+//! - **read your writes**: a session's read is not without what the session itself had written before;
+//! - **monotonic reads**: nor without what an earlier read of the session had returned;
+//! - **monotonic writes**: a view that has shown a write of some session is from then on not without what that session
+//!   had written before it;
+//! - **writes follow reads**: nor without what that session had read before it.
+//!
+//! A *view* is a replica at a level, as reads show it that the replica answered by itself; in a bare history, which
+//! knows no replicas, it is a session. It is taken for granted that a view forgets nothing while its node is up; a
+//! node that comes up again has new ones.
+//!
+//! # When a read is without a write
+//!
+//! Nothing is said against a store that might be right. A read that did not return w is without w
+//!
+//! - if it returned a version that w had seen, and so had replaced; or
+//! - if versions stand side by side until somebody who has seen them replaces them (a store with siblings; any store
+//!   when nothing was returned), and neither a version that was returned nor any delete can have seen w.
+//!
+//! What a write *had seen* is what its store promises to replace ([`Overwrites`]): what its context's read returned
+//! and earlier writes of its origin to the key; or what the replica that took it in had shown or taken in. What it *can* have
+//! seen is everything that was asked for before its context's read was answered. In a bare history it had seen its
+//! session's earlier writes of the key; what its session had read counts for that session and for writes follow
+//! reads, since otherwise a store that keeps writers' orders and no more would be found wrong.
+//!
+//! # What cannot be noticed
+//!
+//! A write that was not acknowledged is not asked for. A missing write that somebody else's later write or delete
+//! *might* have replaced is not noticed, nor is a register that shows one of two concurrent writes, whichever. A
+//! view that nobody reads shows nothing, and the announcements of a store are not asked: visibility itself is judged
+//! elsewhere. Sessions that move have no view of their own: what they see of others counts for the replicas.
+
+mod bare;
+mod judge;
+mod log;
+mod recorded;
+mod story;
+
+pub use judge::{Breach, Judgement, judge};
+pub use log::Log;
+
+#[allow(unused_imports)] // for the link above
+use crate::trace::{Overwrites, Recording};
+use crate::verdict::Report;
+
+/// One of the four.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guarantee {
+    /// A session sees what it has written.
+    ReadYourWrites,
+    /// A session goes on seeing what it has seen.
+    MonotonicReads,
+    /// Who sees a write of a session sees its earlier ones.
+    MonotonicWrites,
+    /// Who sees a write of a session sees what the session had seen before.
+    WritesFollowReads,
+}
+
+impl Guarantee {
+    /// All four.
+    pub const ALL: [Guarantee; 4] = [
+        Guarantee::ReadYourWrites,
+        Guarantee::MonotonicReads,
+        Guarantee::MonotonicWrites,
+        Guarantee::WritesFollowReads,
+    ];
+
+    /// Name of the checker.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Guarantee::ReadYourWrites => "read-your-writes",
+            Guarantee::MonotonicReads => "monotonic-reads",
+            Guarantee::MonotonicWrites => "monotonic-writes",
+            Guarantee::WritesFollowReads => "writes-follow-reads",
+        }
+    }
+
+    /// Code of its findings.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Guarantee::ReadYourWrites => "RYW001",
+            Guarantee::MonotonicReads => "MR001",
+            Guarantee::MonotonicWrites => "MW001",
+            Guarantee::WritesFollowReads => "WFR001",
+        }
+    }
+
+    /// What must not be missing is what a session has read, or else what it has written.
+    fn is_about_reads(self) -> bool {
+        matches!(self, Guarantee::MonotonicReads | Guarantee::WritesFollowReads)
+    }
+
+    /// It must not be missing for those who see a write of the session, or else for the session itself.
+    fn is_about_others(self) -> bool {
+        matches!(self, Guarantee::MonotonicWrites | Guarantee::WritesFollowReads)
+    }
+}
+
+/// Judges a [valid](Recording::validate) recording.
+pub fn check(recording: &Recording, guarantee: Guarantee) -> Report {
+    let operations = crate::operations::Operations::of(recording);
+    let log = Log::of_operations(&operations);
+    story::report(&operations, &log, guarantee, &judge(&log, guarantee))
+}

@@ -1,0 +1,196 @@
+//! What a recording tells: which write had seen which, by contexts or by what replicas held.
+
+use rustc_hash::FxHashMap;
+
+use super::log::{Clock, Log, Read, Write};
+use crate::operations::{Operation, Operations};
+use crate::trace::{Action, Level, Node, Overwrites, What, WriteId};
+
+/// What somebody has certainly seen of a key, and the time up to which they can have seen more.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    seen: Clock,
+    horizon: u32,
+    /// Of a replica: the life of its node in which it had seen that.
+    life: u32,
+}
+
+impl Known {
+    fn merge(&mut self, other: &Known) {
+        self.seen.merge(&other.seen);
+        self.horizon = self.horizon.max(other.horizon);
+    }
+}
+
+struct Building<'a> {
+    operations: &'a Operations<'a>,
+    overwrites: Overwrites,
+    log: Log,
+    numbers: FxHashMap<WriteId, u32>,
+    /// By session and key: what the last answered read handed out.
+    contexts: FxHashMap<(u32, u32), Known>,
+    /// By operation: the context that it hands back.
+    handed: FxHashMap<u32, Known>,
+    /// By origin and key, and where stores replace what they hold by node and key: what the next write there will
+    /// have seen.
+    replicas: FxHashMap<(u32, u32), Known>,
+    /// By node: how often it has gone down. What it had seen before, its disk may not have.
+    lives: Vec<u32>,
+    /// Numbers of the lines of writes, by origin and life.
+    lines: FxHashMap<(u32, u32), u32>,
+    /// Numbers of the views, by node, life and level.
+    views: FxHashMap<(Node, u32, Level), u32>,
+    /// By operation that a replica got to see late: place and number of that event.
+    reached: FxHashMap<u32, (u32, u64)>,
+}
+
+impl Log {
+    /// What the operations of a [valid](crate::trace::Recording::validate) recording tell.
+    pub fn of_operations(operations: &Operations<'_>) -> Log {
+        let recording = operations.recording();
+        let overwrites = recording.header.overwrites;
+        let log = Log {
+            is_register: overwrites == Overwrites::Held,
+            has_contexts: true,
+            deletes: vec![Vec::new(); recording.header.keys.len()],
+            ..Log::default()
+        };
+        let mut building = Building {
+            operations,
+            overwrites,
+            log,
+            numbers: FxHashMap::default(),
+            contexts: FxHashMap::default(),
+            handed: FxHashMap::default(),
+            replicas: FxHashMap::default(),
+            lives: vec![0; usize::from(recording.header.nodes)],
+            lines: FxHashMap::default(),
+            views: FxHashMap::default(),
+            reached: FxHashMap::default(),
+        };
+        for (event, place) in recording.events.iter().zip(0..) {
+            match event.what {
+                What::Invoked { op, session, action: Action::Write | Action::Delete, key, context: true, .. } => {
+                    if let Some(known) = building.contexts.get(&(session, key)) {
+                        building.handed.insert(op, known.clone());
+                    }
+                }
+                What::Wrote { op, write } => building.wrote(op, write),
+                What::Reached { op } => drop(building.reached.insert(op, (place, event.number))),
+                What::Answered { op } => building.answered(op, place, event.cause),
+                What::Down { .. } => building.lives[usize::from(event.node)] += 1,
+                What::Forgot { write, promised: false } if write.node == event.node => building.forgot(write, place),
+                _ => {}
+            }
+        }
+        building.log.reads.sort_by_key(|read| read.seen_at);
+        building.log
+    }
+}
+
+impl Building<'_> {
+    fn wrote(&mut self, op: u32, id: WriteId) {
+        let Some(operation) = self.operations.get(op).filter(|operation| operation.write == Some(id)) else { return };
+        // A name belongs to the write that had it first.
+        let number = self.log.writes.len() as u32;
+        if *self.numbers.entry(id).or_insert(number) != number {
+            return;
+        }
+        let origin = id.origin();
+        let context = self.handed.remove(&op).filter(|_| self.overwrites == Overwrites::Read);
+        let life = self.lives[usize::from(id.node)];
+        let next_line = self.lines.len() as u32;
+        let line = *self.lines.entry((origin, life)).or_insert(next_line);
+        let replica = self.replica(
+            if self.overwrites == Overwrites::Read { origin } else { id.node.into() },
+            id.node,
+            operation.key,
+        );
+        context.iter().for_each(|context| replica.merge(context));
+        let Known { seen, horizon, .. } = replica.clone();
+        replica.seen.add((line, id.counter));
+        if operation.action == Action::Delete {
+            self.log.deletes[operation.key as usize].push(number);
+        }
+        self.log.writes.push(Write {
+            op,
+            session: operation.session,
+            key: operation.key,
+            is_delete: operation.action == Action::Delete,
+            id: (line, id.counter),
+            origin,
+            asked: operation.invoked as u32,
+            done: operation.answered().map(|place| place as u32),
+            seen,
+            horizon,
+        });
+    }
+
+    /// What the replica `number` (an origin or a node) at `node` has seen of a key. A new life begins with what it can
+    /// have seen alone.
+    fn replica(&mut self, number: u32, node: Node, key: u32) -> &mut Known {
+        let life = self.lives[usize::from(node)];
+        let known = self.replicas.entry((number, key)).or_default();
+        if known.life != life {
+            (known.seen, known.life) = (Clock::default(), life);
+        }
+        known
+    }
+
+    /// The write never happened, unless somebody knows it, and its name may be given again.
+    fn forgot(&mut self, id: WriteId, place: u32) {
+        if let Some(number) = self.numbers.get(&id).copied()
+            && self.log.write(number).done.is_none_or(|done| done > place)
+        {
+            self.numbers.remove(&id);
+            self.log.writes[number as usize].done = None;
+        }
+    }
+
+    fn answered(&mut self, op: u32, place: u32, cause: u64) {
+        let Some(read) = self.operations.get(op).filter(|operation| operation.action == Action::Read) else { return };
+        let mut known = Known { horizon: place, ..Known::default() };
+        let Some(returned) = self.returned(read) else {
+            self.contexts.insert((read.session, read.key), known);
+            return self.log.mute.push(op);
+        };
+        for write in &returned {
+            let Write { id, ref seen, .. } = *self.log.write(*write);
+            known.seen.merge(seen);
+            known.seen.add(id);
+        }
+        let events = &self.operations.recording().events;
+        let invoked = (read.invoked as u32, events[read.invoked].number);
+        let (seen_at, seen_by) = self.reached.get(&op).copied().unwrap_or(invoked);
+        // Answered at once, so that nobody else had a say.
+        let is_local = cause == seen_by;
+        match self.overwrites {
+            Overwrites::Read => drop(self.contexts.insert((read.session, read.key), known)),
+            Overwrites::Held if is_local => self.replica(read.node.into(), read.node, read.key).merge(&known),
+            Overwrites::Held => {}
+        }
+        let next_view = self.views.len() as u32;
+        let view = (read.node, self.lives[usize::from(read.node)], read.level);
+        self.log.reads.push(Read {
+            op,
+            session: read.session,
+            key: read.key,
+            view: is_local.then(|| *self.views.entry(view).or_insert(next_view)),
+            asked: read.invoked as u32,
+            seen_at: if is_local { seen_at } else { place },
+            answered: place,
+            until: place,
+            returned,
+        });
+    }
+
+    /// The writes that a read returned; nothing if one of them is not known to be a write of its key.
+    fn returned(&self, read: &Operation) -> Option<Vec<u32>> {
+        let number = |id: &WriteId| {
+            let number = *self.numbers.get(id)?;
+            let write = self.log.write(number);
+            (write.key == read.key && !write.is_delete).then_some(number)
+        };
+        read.returned.iter().map(number).collect()
+    }
+}
