@@ -8,6 +8,7 @@
 //! - [`trace`]: the vocabulary of recordings, the trace hash, the JSON Lines form;
 //! - [`verdict`]: verdicts and findings;
 //! - [`operations`]: what sessions asked for and what came of it, and how to say so in one line;
+//! - [`availability`]: replicas answer what they can answer by themselves;
 //! - [`convergence`]: replicas agree, nothing is lost, nothing comes back;
 //! - [`history`]: operations alone, from recordings or from elsewhere, for black-box checkers;
 //! - [`pram`]: sessions see each writer's writes in the order in which they were issued;
@@ -19,6 +20,7 @@
 //! [`CHECKERS`] lists all checkers.
 
 pub mod again;
+pub mod availability;
 pub mod convergence;
 pub mod guarantees;
 pub mod history;
@@ -97,6 +99,19 @@ pub const CHECKERS: &[CheckerInfo] = &[
         ],
         by_default: |_| true,
         check: |recording, _| convergence::check(recording),
+    },
+    CheckerInfo {
+        name: availability::NAME,
+        summary: "replicas answer what they can answer by themselves",
+        codes: &[
+            CodeInfo {
+                code: availability::UNANSWERED,
+                meaning: "an operation timed out although the replica that was asked needed no other",
+            },
+            CodeInfo { code: availability::REFUSED, meaning: "all operations of a session were refused" },
+        ],
+        by_default: |_| true,
+        check: |recording, _| availability::check(recording),
     },
     CheckerInfo {
         name: metadata::NAME,

@@ -26,9 +26,12 @@ pub struct Header {
     pub nodes: u16,
     /// Names of the sessions.
     pub sessions: Vec<String>,
+    /// How many replicas a read asks, the one on its node included, by session; empty when it is always one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quorums: Vec<u16>,
     /// Names of the keys.
     pub keys: Vec<String>,
-    /// The priority of each key's writes, by key, higher is more urgent; empty when all are alike.
+    /// The priority of each key's writes, by key, higher is more urgent; empty when all are 0.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub priorities: Vec<u8>,
     /// Which nodes hold which key, by key; empty when every node holds every key.

@@ -20,6 +20,14 @@ pub enum Invalid {
         /// Number of priorities.
         found: usize,
     },
+    /// The quorums are not one for each session.
+    #[error("the header gives {found} quorums, but it names {expected} sessions")]
+    Quorums {
+        /// Number of sessions.
+        expected: usize,
+        /// Number of quorums.
+        found: usize,
+    },
     /// The placement is not a list of nodes for each key.
     #[error("the header places {found} keys, but it names {expected}")]
     Placement {
@@ -165,6 +173,9 @@ impl<'a> Rules<'a> {
         }
         if !header.priorities.is_empty() && header.priorities.len() != header.keys.len() {
             return Err(Invalid::Priorities { expected: header.keys.len(), found: header.priorities.len() });
+        }
+        if !header.quorums.is_empty() && header.quorums.len() != header.sessions.len() {
+            return Err(Invalid::Quorums { expected: header.sessions.len(), found: header.quorums.len() });
         }
         for (key, holders) in header.placement.iter().enumerate() {
             for node in holders {

@@ -18,7 +18,7 @@ fn fails(folder: &Path, more: &[&str]) -> Ended {
 fn a_finding_names_key_replicas_write_and_message() {
     let folder = folder();
     let text = fails(folder.path(), &[]).expect(1).stdout;
-    assert!(text.contains("violated  convergence (expected: holds)"), "{text}");
+    assert!(text.contains("violated  convergence  (expected: holds)"), "{text}");
     let lines: Vec<&str> = text.lines().collect();
     let first = lines.iter().position(|line| line.starts_with("error[CONV002]")).expect("a finding");
     // error[CONV002]: n0 does not know k0 = 246 (#471 of app-7, n3:40), which n1 holds at the end
@@ -87,7 +87,7 @@ fn a_verdict_that_was_expected_to_be_violated_and_holds_is_a_failure() {
         .args(["run", "scenarios/tour/by-hand.toml", "--set", "expect.convergence=violated", "--out"])
         .arg(folder.path()));
     let text = ended.expect(1).stdout;
-    assert!(text.contains("holds     convergence (expected: violated)"), "{text}");
+    assert!(text.contains("holds     convergence  (expected: violated)"), "{text}");
 }
 
 /// Bulk writes wait behind a lost one, and nobody closes the gap while the workload lasts.

@@ -74,15 +74,18 @@ pub fn header<R: Replica>(plan: &Plan, config: &R::Config) -> Header {
         keys.iter().map(holders).collect()
     };
     let priorities: Vec<u8> = keys.iter().map(|key| key.priority() as u8).collect();
-    let are_alike = priorities.iter().all(|priority| *priority == priorities[0]);
+    let are_lowest = priorities.iter().all(|priority| *priority == 0);
+    let quorums: Vec<u16> = plan.sessions.iter().map(|session| session.quorum).collect();
+    let ask_one = quorums.iter().all(|quorum| *quorum == 1);
     Header {
         scenario: plan.scenario.clone(),
         seed: plan.seed,
         store: plan.store.name.clone(),
         nodes: plan.replicas,
         sessions: plan.sessions.iter().map(|session| session.name.clone()).collect(),
+        quorums: if ask_one { Vec::new() } else { quorums },
         keys: plan.keys.clone(),
-        priorities: if are_alike { Vec::new() } else { priorities },
+        priorities: if are_lowest { Vec::new() } else { priorities },
         placement,
         kinds: R::MESSAGE_KINDS.iter().map(|kind| kind.to_string()).collect(),
         faults: plan

@@ -88,7 +88,7 @@ fn write_verdict(out: &mut String, judgement: &Judgement) -> fmt::Result {
         (false, expected) => format!(" (expected: {expected})"),
     };
     let note = if note.is_empty() { String::new() } else { format!("  {note}") };
-    writeln!(out, "  {colour}{verdict:<8}{PLAIN}  {checker:<11}{expectation}{note}")
+    writeln!(out, "  {colour}{verdict:<8}{PLAIN}  {checker:<12}{expectation}{note}")
 }
 
 /// The findings of a checker: the first with its story, the others by their titles.

@@ -1,0 +1,213 @@
+//! Availability: a store that answers nothing must not look good.
+//!
+//! A replica that is up answers by itself what it can answer by itself: a write, or a read that asks for one
+//! replica, of a key that the asked node holds, by a session that stays there. That such a call times out has no
+//! excuse in the network. What needs others (quorum reads, keys held elsewhere, sessions that move and wait until a
+//! replica has caught up with them) may time out, and any call may be refused, which a store documents; both are counted,
+//! and what they come to is in the note. A session of which every call is refused was promised what the store cannot
+//! give.
+
+use std::collections::BTreeMap;
+
+use crate::operations::{Operation, Operations, Outcome, listed, name};
+use crate::trace::{Action, Event, Level, Node, Recording, What};
+use crate::verdict::{Finding, Report, StoryLine, Verdict};
+
+/// Name of the checker.
+pub const NAME: &str = "availability";
+
+/// AVAIL001: a call timed out although the replica that was asked needed nobody else.
+pub const UNANSWERED: &str = "AVAIL001";
+
+/// AVAIL002: all calls of a session were refused.
+pub const REFUSED: &str = "AVAIL002";
+
+/// How operations ended.
+#[derive(Clone, Copy, Default)]
+struct Count {
+    answered: u64,
+    refused: u64,
+    timed_out: u64,
+    /// Under way when the run ended: these say nothing.
+    open: u64,
+}
+
+impl Count {
+    fn add(&mut self, outcome: Outcome) {
+        *match outcome {
+            Outcome::Answered(_) => &mut self.answered,
+            Outcome::Refused(_) => &mut self.refused,
+            Outcome::TimedOut(_) => &mut self.timed_out,
+            Outcome::Open => &mut self.open,
+        } += 1;
+    }
+
+    fn ended(&self) -> u64 {
+        self.answered + self.refused + self.timed_out
+    }
+
+    /// `97 of 100 (97.0 %), 1 refused, 2 timed out`
+    fn told(&self) -> String {
+        let ended = self.ended();
+        let per_mille = self.answered * 1_000 / ended.max(1);
+        let mut text = format!("{} of {ended} ({}.{} %)", self.answered, per_mille / 10, per_mille % 10);
+        for (count, what) in [(self.refused, "refused"), (self.timed_out, "timed out"), (self.open, "cut short")] {
+            if count > 0 {
+                text.push_str(&format!(", {count} {what}"));
+            }
+        }
+        text
+    }
+}
+
+/// Judges a [valid](Recording::validate) recording.
+pub fn check(recording: &Recording) -> Report {
+    let operations = Operations::of(recording);
+    let faults = Faults::of(recording);
+    let homes = homes(&operations);
+    let (mut all, mut alone, mut in_faults) = (Count::default(), Count::default(), Count::default());
+    let mut by_level: BTreeMap<Level, Count> = BTreeMap::new();
+    let mut by_session: BTreeMap<u32, Count> = BTreeMap::new();
+    let mut unanswered: BTreeMap<Node, Vec<&Operation>> = BTreeMap::new();
+    for operation in operations.list() {
+        let Operation { outcome, level, session, node, .. } = *operation;
+        all.add(outcome);
+        by_level.entry(level).or_default().add(outcome);
+        by_session.entry(session).or_default().add(outcome);
+        if faults.touch(operation, recording.events.len()) {
+            in_faults.add(outcome);
+        }
+        if is_alone(recording, &homes, operation) {
+            alone.add(outcome);
+            if matches!(outcome, Outcome::TimedOut(_)) {
+                unanswered.entry(node).or_default().push(operation);
+            }
+        }
+    }
+
+    // One finding per node or session: that it happened again is the same story.
+    let mut findings: Vec<Finding> =
+        unanswered.iter().map(|(node, calls)| tell_of_node(&operations, *node, calls)).collect();
+    let refused = by_session.iter().filter(|(_, count)| count.refused > 0 && count.refused == count.ended());
+    findings.extend(refused.map(|(session, _)| tell_of_session(&operations, *session)));
+    let unlisted = findings.len().saturating_sub(Report::FINDINGS_MAX);
+    findings.truncate(Report::FINDINGS_MAX);
+
+    let mut note = format!("answered {}", all.told());
+    if by_level.len() > 1 {
+        let levels: Vec<String> =
+            by_level.iter().map(|(level, count)| format!("{} {}", level.name(), count.told())).collect();
+        note.push_str(&format!("; {}", levels.join("; ")));
+    }
+    if in_faults.ended() > 0 {
+        note.push_str(&format!("; during faults {}", in_faults.told()));
+    }
+    let verdict = if !findings.is_empty() {
+        if unlisted > 0 {
+            note.push_str(&format!("; not listed: {unlisted} more findings"));
+        }
+        Verdict::Violated
+    } else if all.answered == 0 {
+        note = format!("no operation was answered, of {}", all.ended() + all.open);
+        Verdict::Unknown
+    } else if alone.answered == 0 && all.timed_out > 0 {
+        note.push_str("; every call needed other replicas, which may not have been reachable");
+        Verdict::Unknown
+    } else {
+        Verdict::Holds
+    };
+    Report { checker: NAME.to_owned(), verdict, note, findings }
+}
+
+/// The node of each session that asks no other.
+fn homes(operations: &Operations<'_>) -> BTreeMap<u32, Option<Node>> {
+    let mut homes = BTreeMap::new();
+    for operation in operations.list() {
+        let home = homes.entry(operation.session).or_insert(Some(operation.node));
+        *home = home.filter(|node| *node == operation.node);
+    }
+    homes
+}
+
+/// The node that was asked needs nobody else for the answer.
+fn is_alone(recording: &Recording, homes: &BTreeMap<u32, Option<Node>>, operation: &Operation) -> bool {
+    let header = &recording.header;
+    let quorum = header.quorums.get(operation.session as usize).copied().unwrap_or(1);
+    let asks_one = operation.action != Action::Read || quorum == 1;
+    asks_one && header.holds(operation.node, operation.key) && homes[&operation.session].is_some()
+}
+
+/// When faults were on.
+struct Faults {
+    /// Places in the recording at which one begins or ends, with how many are on from there.
+    changes: Vec<(usize, usize)>,
+}
+
+impl Faults {
+    fn of(recording: &Recording) -> Faults {
+        let mut on = 0_usize;
+        let mut changes = vec![(0, 0)];
+        for (place, event) in recording.events.iter().enumerate() {
+            match event.what {
+                What::FaultOn { .. } => on += 1,
+                What::FaultOff { .. } => on = on.saturating_sub(1),
+                _ => continue,
+            }
+            changes.push((place, on));
+        }
+        Faults { changes }
+    }
+
+    /// Some fault was on while the operation was under way.
+    fn touch(&self, operation: &Operation, end: usize) -> bool {
+        let until = match operation.outcome {
+            Outcome::Answered(place) | Outcome::Refused(place) | Outcome::TimedOut(place) => place,
+            Outcome::Open => end,
+        };
+        let first = self.changes.partition_point(|(place, _)| *place <= operation.invoked).saturating_sub(1);
+        self.changes[first..].iter().take_while(|(place, _)| *place < until).any(|(_, on)| *on > 0)
+    }
+}
+
+fn tell_of_node(operations: &Operations<'_>, node: Node, calls: &[&Operation]) -> Finding {
+    let again = if calls.len() == 1 { String::new() } else { format!(", and {} more", calls.len() - 1) };
+    let title =
+        format!("n{node} did not answer operation #{}{again}, though it needed no other replica", calls[0].number);
+    finding(operations, UNANSWERED, title, calls)
+}
+
+fn tell_of_session(operations: &Operations<'_>, session: u32) -> Finding {
+    let calls: Vec<&Operation> = operations.list().iter().filter(|operation| operation.session == session).collect();
+    let recording = operations.recording();
+    let mut levels: Vec<Level> = calls.iter().map(|operation| operation.level).collect();
+    levels.sort_unstable();
+    levels.dedup();
+    let title = format!(
+        "all {} operations of session {} (level {}) were refused",
+        calls.len(),
+        name(&recording.header.sessions, session),
+        listed(levels.iter().map(|level| level.name().to_owned()))
+    );
+    finding(operations, REFUSED, title, &calls)
+}
+
+fn finding(operations: &Operations<'_>, code: &str, title: String, calls: &[&Operation]) -> Finding {
+    const TOLD: usize = 4;
+    let story: Vec<StoryLine> = calls.iter().take(TOLD).map(|operation| operations.describe(operation)).collect();
+    let ended: Vec<&Event> = calls
+        .iter()
+        .filter_map(|operation| match operation.outcome {
+            Outcome::TimedOut(place) | Outcome::Refused(place) => Some(&operations.recording().events[place]),
+            Outcome::Answered(_) | Outcome::Open => None,
+        })
+        .take(Report::FINDINGS_MAX)
+        .collect();
+    Finding {
+        code: code.to_owned(),
+        title,
+        at_ns: ended.first().map_or(0, |event| event.at_ns),
+        story,
+        events: ended.iter().map(|event| event.number).collect(),
+        ops: calls.iter().take(Report::FINDINGS_MAX).map(|operation| operation.number).collect(),
+    }
+}

@@ -1,0 +1,194 @@
+//! The availability checker against its definition on recordings of a toy store, and on recordings made by hand.
+
+#[path = "convergence/toy.rs"]
+#[allow(dead_code)] // what other tests need
+mod toy;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kvsim_checkers::trace::{Action, Event, FaultName, Header, Level, Node, Recording, What};
+use kvsim_checkers::{Report, Verdict, availability};
+
+/// The verdict and, by node that left calls unanswered and by session that was refused everything, which calls.
+type Expected = (Verdict, BTreeSet<(&'static str, Vec<u32>)>);
+
+/// Straight from the definition: every question is put to the events again.
+fn judge(recording: &Recording) -> Expected {
+    let Recording { header, events } = recording;
+    let invoked: Vec<(u32, u32, Node, Action, u32)> = events
+        .iter()
+        .filter_map(|event| match event.what {
+            What::Invoked { op, session, action, key, .. } => Some((op, session, event.node, action, key)),
+            _ => None,
+        })
+        .collect();
+    let has = |what: What| events.iter().any(|event| event.what == what);
+    let is_alone = |session: u32, node: Node, action: Action, key: u32| {
+        let stays = invoked.iter().all(|(_, other, at, ..)| *other != session || *at == node);
+        let asks_one = action != Action::Read || header.quorums.is_empty() || header.quorums[session as usize] == 1;
+        stays && asks_one && header.holders(key).contains(&node)
+    };
+    let mut found = BTreeMap::new();
+    for (op, session, node, action, key) in &invoked {
+        if has(What::TimedOut { op: *op }) && is_alone(*session, *node, *action, *key) {
+            found.entry(("AVAIL001", u32::from(*node))).or_insert_with(Vec::new).push(*op);
+        }
+        let of_session = || invoked.iter().filter(|(_, other, ..)| other == session).map(|(op, ..)| *op);
+        let is_over = |op: &u32| has(What::Answered { op: *op }) || has(What::TimedOut { op: *op });
+        if has(What::Refused { op: *op }) && !of_session().any(|op| is_over(&op)) {
+            found.entry(("AVAIL002", *session)).or_insert_with(|| of_session().collect());
+        }
+    }
+    let is_answered = |op: u32| has(What::Answered { op });
+    let answered = invoked.iter().any(|(op, ..)| is_answered(*op));
+    let answered_alone =
+        invoked.iter().any(|(op, s, n, action, key)| is_answered(*op) && is_alone(*s, *n, *action, *key));
+    let timed_out = invoked.iter().any(|(op, ..)| has(What::TimedOut { op: *op }));
+    let verdict = match () {
+        () if !found.is_empty() => Verdict::Violated,
+        () if !answered || !answered_alone && timed_out => Verdict::Unknown,
+        () => Verdict::Holds,
+    };
+    (verdict, found.into_iter().map(|((code, _), ops)| (code, ops)).collect())
+}
+
+#[test]
+fn random_recordings_are_judged_as_defined() {
+    let mut verdicts: BTreeMap<Verdict, usize> = BTreeMap::new();
+    for seed in 0..12_000 {
+        let mut chance = toy::Chance(seed);
+        let mut recording = match chance.below(3) {
+            0 => toy::run(seed, None, true),
+            _ => toy::sticky(seed, None, Level::Eventual),
+        };
+        if chance.one_in(2) {
+            recording.header.quorums = recording.header.sessions.iter().map(|_| 1 + chance.below(2) as u16).collect();
+        }
+        // Fewer calls end badly, or those of one session, or all.
+        let spared = chance.below(5) as u32;
+        for event in &mut recording.events {
+            event.what = match event.what {
+                What::TimedOut { op } if spared < 3 => What::Answered { op },
+                What::Refused { op } if spared < 2 => What::Answered { op },
+                What::Answered { op } if spared == 4 && op % 7 > 0 => What::Refused { op },
+                what => what,
+            };
+        }
+        let report = availability::check(&recording);
+        let found: BTreeSet<(&str, Vec<u32>)> =
+            report.findings.iter().map(|finding| (finding.code.as_str(), finding.ops.clone())).collect();
+        let (verdict, mut expected) = judge(&recording);
+        expected = expected.into_iter().map(|(code, ops)| (code, ops.into_iter().take(10).collect())).collect();
+        assert_eq!((report.verdict, found), (verdict, expected), "seed {seed}\n{recording:#?}\n{report:#?}");
+        *verdicts.entry(verdict).or_default() += 1;
+    }
+    assert!(verdicts.len() == 3 && verdicts.values().all(|count| *count > 150), "{verdicts:?}");
+}
+
+/// Calls of one session each, a millisecond apart: at which node, which key, at which level, how it ended.
+fn recording(calls: &[(Node, u32, Level, fn(u32) -> What)]) -> Recording {
+    let header = Header {
+        nodes: 2,
+        sessions: (0..calls.len()).map(|i| format!("c{i}")).collect(),
+        keys: vec!["x".into(), "y".into()],
+        faults: vec![FaultName { name: "partition[0]".into(), place: String::new() }],
+        end_ns: 200_000_000,
+        ..Header::default()
+    };
+    let mut events = Vec::new();
+    let mut push = |node: Node, what: What| {
+        let number = events.len() as u64 + 1;
+        events.push(Event { number, at_ns: number * 1_000_000, cause: 0, node, what });
+    };
+    for ((node, key, level, end), op) in calls.iter().zip(0..) {
+        let (action, context) = (Action::Read, false);
+        push(*node, What::Invoked { op, session: op, action, key: *key, value: 0, level: *level, context });
+        push(*node, end(op));
+    }
+    Recording { header, events }
+}
+
+const EVENTUAL: Level = Level::Eventual;
+
+fn answered(op: u32) -> What {
+    What::Answered { op }
+}
+
+fn refused(op: u32) -> What {
+    What::Refused { op }
+}
+
+fn timed_out(op: u32) -> What {
+    What::TimedOut { op }
+}
+
+fn check(recording: &Recording) -> Report {
+    assert_eq!(recording.validate(), Ok(()));
+    availability::check(recording)
+}
+
+#[test]
+fn a_replica_that_does_not_answer_is_found() {
+    let report =
+        check(&recording(&[(0, 0, EVENTUAL, answered), (1, 0, EVENTUAL, timed_out), (1, 1, EVENTUAL, timed_out)]));
+    assert_eq!((report.verdict, report.note.as_str()), (Verdict::Violated, "answered 1 of 3 (33.3 %), 2 timed out"));
+    let finding = &report.findings[0];
+    assert_eq!((finding.code.as_str(), &finding.ops[..], &finding.events[..]), ("AVAIL001", &[1, 2][..], &[4, 6][..]));
+    assert_eq!(finding.title, "n1 did not answer operation #1, and 1 more, though it needed no other replica");
+    assert_eq!(finding.story[0].text, "c1 read   #1  x  at n1   timed out 0.004 s");
+}
+
+#[test]
+fn a_session_that_is_always_refused_is_found() {
+    let report = check(&recording(&[(0, 0, EVENTUAL, answered), (1, 0, Level::Fifo, refused)]));
+    assert_eq!(report.verdict, Verdict::Violated);
+    assert_eq!(
+        report.note,
+        "answered 1 of 2 (50.0 %), 1 refused; eventual 1 of 1 (100.0 %); fifo 0 of 1 (0.0 %), 1 refused"
+    );
+    let finding = &report.findings[0];
+    assert_eq!((finding.code.as_str(), &finding.ops[..]), ("AVAIL002", &[1][..]));
+    assert_eq!(finding.title, "all 1 operations of session c1 (level fifo) were refused");
+}
+
+#[test]
+fn calls_that_need_others_may_time_out() {
+    let calls = [(0, 0, EVENTUAL, answered as fn(u32) -> What), (1, 0, EVENTUAL, timed_out)];
+    let mut quorum = recording(&calls);
+    quorum.header.quorums = vec![1, 2];
+    assert_eq!(check(&quorum).verdict, Verdict::Holds);
+    let mut elsewhere = recording(&calls);
+    elsewhere.header.placement = vec![vec![0], vec![1]];
+    assert_eq!(check(&elsewhere).verdict, Verdict::Holds);
+    let mut moves = recording(&calls);
+    moves.header.quorums = vec![2, 2];
+    let report = check(&moves);
+    let note =
+        "answered 1 of 2 (50.0 %), 1 timed out; every call needed other replicas, which may not have been reachable";
+    assert_eq!((report.verdict, report.note.as_str()), (Verdict::Unknown, note));
+}
+
+#[test]
+fn what_faults_touch_is_counted_apart() {
+    let mut recording =
+        recording(&[(0, 0, EVENTUAL, answered), (0, 0, EVENTUAL, answered), (0, 0, EVENTUAL, answered)]);
+    // On while the second operation is under way, and off before the third.
+    for (at, what) in [(3, What::FaultOn { fault: 0 }), (5, What::FaultOff { fault: 0 })] {
+        recording.events.insert(at, Event { what, ..recording.events[0] });
+    }
+    for (event, number) in recording.events.iter_mut().zip(1..) {
+        (event.number, event.at_ns) = (number, number);
+    }
+    let report = check(&recording);
+    let note = "answered 3 of 3 (100.0 %); during faults 1 of 1 (100.0 %)";
+    assert_eq!((report.verdict, report.note.as_str()), (Verdict::Holds, note));
+}
+
+#[test]
+fn a_store_that_answers_nothing_does_not_look_good() {
+    let mut nothing = recording(&[(1, 0, EVENTUAL, timed_out)]);
+    nothing.header.quorums = vec![2];
+    assert_eq!(check(&nothing).note, "no operation was answered, of 1");
+    assert_eq!(check(&nothing).verdict, Verdict::Unknown);
+    assert_eq!(check(&recording(&[])).verdict, Verdict::Unknown);
+}
