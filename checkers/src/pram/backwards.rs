@@ -190,7 +190,11 @@ impl<'a> Backwards<'a> {
             return;
         }
         let start = self.writes.chains[chain as usize].start;
-        while self.tails[chain as usize] > start {
+        loop {
+            self.place_unnoticed(chain);
+            if self.tails[chain as usize] == start {
+                return;
+            }
             let number = self.tails[chain as usize] - 1;
             let write = self.writes.list[number as usize];
             let waits = self.waits.get(number as usize).is_some_and(|waits| *waits > 0);
@@ -211,6 +215,29 @@ impl<'a> Backwards<'a> {
                 return;
             }
             self.place_tail(chain);
+        }
+    }
+
+    /// Places what makes no difference: writes of others that the session did not read, and of whose keys nothing
+    /// is looked for. Most writes are such, and this is all that is to be done about them.
+    fn place_unnoticed(&mut self, chain: u32) {
+        if !self.waits.is_empty() {
+            return;
+        }
+        let tail = self.tails[chain as usize] as usize;
+        let range = self.writes.chains[chain as usize].start as usize..tail;
+        let writes = self.writes.list[range.clone()].iter().zip(&self.readers[range]).rev();
+        let is_unnoticed = |(write, readers): &(&Write, &u32)| {
+            **readers == 0
+                && !write.is_delete
+                && write.session != self.session
+                && self.open[write.key as usize] == CLOSED
+        };
+        let count = writes.take_while(is_unnoticed).count();
+        self.tails[chain as usize] -= count as u32;
+        self.unplaced -= count;
+        if let Some(placed) = &mut self.placed {
+            placed.extend(self.writes.ops[tail - count..tail].iter().rev());
         }
     }
 

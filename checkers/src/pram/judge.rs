@@ -84,16 +84,21 @@ pub fn witness(history: &History, order: Order, session: u32) -> Result<Vec<u32>
 /// Judges a history.
 pub fn judge(history: &History, order: Order) -> Judgement {
     let reads = history.ops().iter().zip(0..).filter(|(op, _)| op.is_answered_read());
-    let several = reads.clone().find(|(op, _)| op.value == SEVERAL).map(|(_, index)| index);
     let mut judgement = Judgement {
         breaches: Vec::new(),
         sessions_broken: 0,
         reads_broken: 0,
-        unclear: several.map(Unclear::Several),
-        reads: reads.clone().count(),
+        unclear: None,
+        reads: 0,
         readers: (0..history.sessions()).filter(|session| has_read(history, *session)).count(),
     };
-    if several.is_some() {
+    for (op, index) in reads.clone() {
+        judgement.reads += 1;
+        if op.value == SEVERAL {
+            judgement.unclear.get_or_insert(Unclear::Several(index));
+        }
+    }
+    if judgement.unclear.is_some() {
         return judgement;
     }
     if judgement.reads == 0 {
@@ -107,11 +112,16 @@ pub fn judge(history: &History, order: Order) -> Judgement {
         judgement.breaches.push(Breach::OutOfOrder { session, ops: smallest(history, order, session) });
     }
     let writers = writers(history);
-    let is_read_of = |count: u8| {
-        let writers = &writers;
-        reads.clone().filter(move |(op, _)| op.value != NOTHING && writers[op.value as usize] == count)
-    };
-    for (read, index) in is_read_of(0) {
+    let mut ambiguous = None;
+    for (read, index) in reads.filter(|(op, _)| op.value != NOTHING) {
+        match writers[read.value as usize] {
+            0 => {}
+            1 => continue,
+            _ => {
+                ambiguous.get_or_insert(Unclear::Ambiguous(index));
+                continue;
+            }
+        }
         judgement.reads_broken += 1;
         if judgement.breaches.len() < Report::FINDINGS_MAX {
             let is_refused = |op: &crate::history::Op| op.value == read.value && op.ending == Ending::Failed;
@@ -120,7 +130,7 @@ pub fn judge(history: &History, order: Order) -> Judgement {
         }
     }
     if judgement.breaches.is_empty() {
-        judgement.unclear = is_read_of(2).next().map(|(_, index)| Unclear::Ambiguous(index)).or(unclear);
+        judgement.unclear = ambiguous.or(unclear);
     }
     judgement
 }

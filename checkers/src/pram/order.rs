@@ -1,7 +1,6 @@
 //! What all sessions share: the writes that took place, the order in which each of them is to be seen, and which
 //! write each read read.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::Order;
@@ -144,6 +143,10 @@ fn happened(history: &History, doubt: Doubt, writers: &[u32]) -> Vec<bool> {
                 }
         })
         .collect();
+    let is_doubtful = |op: &Op| op.is_possible_write() && op.ending == Ending::Indeterminate;
+    if !history.ops().iter().any(is_doubtful) {
+        return happened;
+    }
     for read in history.ops().iter().filter(|op| op.is_answered_read() && op.value != NOTHING && op.value != SEVERAL) {
         let Some(writer) = happened.get_mut(writers[read.value as usize] as usize) else { continue };
         *writer = true;
@@ -180,8 +183,8 @@ struct Building<'a> {
 impl Building<'_> {
     /// Takes in writes that were issued one after the other.
     fn line(&mut self, writes: impl Iterator<Item = u32>, is_late: impl Fn(&Op) -> bool) {
-        // By priority: the chain, whose last write is the last of that priority so far.
-        let mut by_priority: BTreeMap<u8, usize> = BTreeMap::new();
+        // The chain of each priority, of which there are few; its last write is the last of that priority so far.
+        let mut by_priority: Vec<(u8, usize)> = Vec::new();
         for op in writes {
             let write = &self.history.ops()[op as usize];
             let priority = match self.order {
@@ -189,8 +192,8 @@ impl Building<'_> {
                 Order::Priority => self.history.priority(write.key),
             };
             let is_late = is_late(write);
-            for (other, chain) in by_priority.range(priority..) {
-                if *other != priority || is_late {
+            for (other, chain) in &by_priority {
+                if *other > priority || is_late && *other == priority {
                     self.cross.extend(self.chains[*chain].last().map(|earlier| (op, *earlier)));
                 }
             }
@@ -198,11 +201,13 @@ impl Building<'_> {
                 self.chains.push(vec![op]);
                 continue;
             }
-            let chain = *by_priority.entry(priority).or_insert_with(|| {
-                self.chains.push(Vec::new());
-                self.chains.len() - 1
-            });
-            self.chains[chain].push(op);
+            match by_priority.iter().find(|(other, _)| *other == priority) {
+                Some((_, chain)) => self.chains[*chain].push(op),
+                None => {
+                    by_priority.push((priority, self.chains.len()));
+                    self.chains.push(vec![op]);
+                }
+            }
         }
     }
 
