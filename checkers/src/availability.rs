@@ -2,7 +2,8 @@
 //!
 //! A replica that is up answers by itself what it can answer by itself: a write, or a read that asks for one
 //! replica, of a key that the asked node holds, by a session that stays there. That such a call times out has no
-//! excuse in the network. What needs others (quorum reads, keys held elsewhere, sessions that move and wait until a
+//! excuse in the network. It has one in the node: while that is down, stands still, or a fault of its own makes it or its
+//! disk slow, and until it has then answered a new call, it owes nothing. What needs others (quorum reads, keys held elsewhere, sessions that move and wait until a
 //! replica has caught up with them) may time out, and any call may be refused, which a store documents; both are counted,
 //! and what they come to is in the note. A session of which every call is refused was promised what the store cannot
 //! give.
@@ -63,7 +64,7 @@ impl Count {
 /// Judges a [valid](Recording::validate) recording.
 pub fn check(recording: &Recording) -> Report {
     let operations = Operations::of(recording);
-    let faults = Faults::of(recording);
+    let faults = Faults::of(recording, &operations);
     let homes = homes(&operations);
     let (mut all, mut alone, mut in_faults) = (Count::default(), Count::default(), Count::default());
     let mut by_level: BTreeMap<Level, Count> = BTreeMap::new();
@@ -74,12 +75,12 @@ pub fn check(recording: &Recording) -> Report {
         all.add(outcome);
         by_level.entry(level).or_default().add(outcome);
         by_session.entry(session).or_default().add(outcome);
-        if faults.touch(operation, recording.events.len()) {
+        if faults.touch(operation) {
             in_faults.add(outcome);
         }
         if is_alone(recording, &homes, operation) {
             alone.add(outcome);
-            if matches!(outcome, Outcome::TimedOut(_)) {
+            if matches!(outcome, Outcome::TimedOut(_)) && !faults.trouble(operation) {
                 unanswered.entry(node).or_default().push(operation);
             }
         }
@@ -137,35 +138,95 @@ fn is_alone(recording: &Recording, homes: &BTreeMap<u32, Option<Node>>, operatio
     asks_one && header.holds(operation.node, operation.key) && homes[&operation.session].is_some()
 }
 
-/// When faults were on.
+/// When faults were on, as places in the recording.
 struct Faults {
-    /// Places in the recording at which one begins or ends, with how many are on from there.
+    /// Where one begins or ends, with how many are on from there.
     changes: Vec<(usize, usize)>,
+    /// By node: from where to where it owed no answers.
+    troubles: Vec<Vec<(usize, usize)>>,
+}
+
+/// What may keep a node from answering.
+#[derive(Clone, Copy, Default)]
+struct State {
+    faults: usize,
+    is_down: bool,
+    is_paused: bool,
+    /// From where on the node owes no answers.
+    since: Option<usize>,
+    /// Where the last of it ended; nothing while it goes on.
+    until: Option<usize>,
 }
 
 impl Faults {
-    fn of(recording: &Recording) -> Faults {
-        let mut on = 0_usize;
-        let mut changes = vec![(0, 0)];
+    fn of(recording: &Recording, operations: &Operations<'_>) -> Faults {
+        let header = &recording.header;
+        let mut states = vec![State::default(); usize::from(header.nodes)];
+        let mut faults = Faults { changes: vec![(0, 0)], troubles: vec![Vec::new(); states.len()] };
+        let mut on: usize = 0;
         for (place, event) in recording.events.iter().enumerate() {
-            match event.what {
-                What::FaultOn { .. } => on += 1,
-                What::FaultOff { .. } => on = on.saturating_sub(1),
+            let node = match event.what {
+                What::FaultOn { fault } | What::FaultOff { fault } => {
+                    let begins = matches!(event.what, What::FaultOn { .. });
+                    on = if begins { on + 1 } else { on.saturating_sub(1) };
+                    faults.changes.push((place, on));
+                    let Some(node) = header.faults[usize::from(fault)].node else { continue };
+                    let count = &mut states[usize::from(node)].faults;
+                    *count = if begins { *count + 1 } else { count.saturating_sub(1) };
+                    node
+                }
+                What::Down { .. } | What::Up { .. } => {
+                    states[usize::from(event.node)].is_down = matches!(event.what, What::Down { .. });
+                    event.node
+                }
+                What::Paused | What::Resumed => {
+                    states[usize::from(event.node)].is_paused = event.what == What::Paused;
+                    event.node
+                }
+                What::Answered { op } => {
+                    let state = &mut states[usize::from(event.node)];
+                    let is_new =
+                        operations.get(op).is_some_and(|op| state.until.is_some_and(|until| op.invoked > until));
+                    if let Some(from) = state.since.filter(|_| is_new) {
+                        faults.troubles[usize::from(event.node)].push((from, place));
+                        state.since = None;
+                    }
+                    continue;
+                }
                 _ => continue,
+            };
+            let state = &mut states[usize::from(node)];
+            if state.faults > 0 || state.is_down || state.is_paused {
+                state.since.get_or_insert(place);
+                state.until = None;
+            } else {
+                state.until.get_or_insert(place);
             }
-            changes.push((place, on));
         }
-        Faults { changes }
+        for (state, troubles) in states.iter().zip(&mut faults.troubles) {
+            troubles.extend(state.since.map(|from| (from, usize::MAX)));
+        }
+        faults
     }
 
     /// Some fault was on while the operation was under way.
-    fn touch(&self, operation: &Operation, end: usize) -> bool {
-        let until = match operation.outcome {
-            Outcome::Answered(place) | Outcome::Refused(place) | Outcome::TimedOut(place) => place,
-            Outcome::Open => end,
-        };
+    fn touch(&self, operation: &Operation) -> bool {
         let first = self.changes.partition_point(|(place, _)| *place <= operation.invoked).saturating_sub(1);
-        self.changes[first..].iter().take_while(|(place, _)| *place < until).any(|(_, on)| *on > 0)
+        self.changes[first..].iter().take_while(|(place, _)| *place < end(operation)).any(|(_, on)| *on > 0)
+    }
+
+    /// The node that was asked had trouble of its own while the operation was under way.
+    fn trouble(&self, operation: &Operation) -> bool {
+        let mut troubles = self.troubles[usize::from(operation.node)].iter();
+        troubles.any(|(from, until)| *from < end(operation) && *until > operation.invoked)
+    }
+}
+
+/// Where an operation ended.
+fn end(operation: &Operation) -> usize {
+    match operation.outcome {
+        Outcome::Answered(place) | Outcome::Refused(place) | Outcome::TimedOut(place) => place,
+        Outcome::Open => usize::MAX,
     }
 }
 

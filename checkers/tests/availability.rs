@@ -28,9 +28,42 @@ fn judge(recording: &Recording) -> Expected {
         let asks_one = action != Action::Read || header.quorums.is_empty() || header.quorums[session as usize] == 1;
         stays && asks_one && header.holders(key).contains(&node)
     };
+    // After the event at a place, the node is kept from answering by something that is going on, ...
+    let is_kept = |node: Node, place: usize| {
+        let past = || events[..=place].iter().filter(|event| event.node == node);
+        let is_down = past().rfind(|event| matches!(event.what, What::Down { .. } | What::Up { .. }));
+        let is_paused = past().rfind(|event| matches!(event.what, What::Paused | What::Resumed));
+        let faults = header.faults.iter().zip(0..).filter(|(fault, _)| fault.node == Some(node));
+        let mut is_on = faults.map(|(_, fault)| {
+            let count = events[..=place].iter().fold(0_usize, |count, event| match event.what {
+                What::FaultOn { fault: it } if it == fault => count + 1,
+                What::FaultOff { fault: it } if it == fault => count.saturating_sub(1),
+                _ => count,
+            });
+            count > 0
+        });
+        is_down.is_some_and(|event| matches!(event.what, What::Down { .. }))
+            || is_paused.is_some_and(|event| event.what == What::Paused)
+            || is_on.any(|is_on| is_on)
+    };
+    // ... or by what is left of it, until it has answered what was asked afterwards.
+    let has_trouble = |node: Node, place: usize| {
+        let Some(last) = (0..=place).rev().find(|place| is_kept(node, *place)) else { return false };
+        let mut asked = events[last + 1..=place].iter().filter_map(|event| match event.what {
+            What::Invoked { op, .. } => Some(op),
+            _ => None,
+        });
+        !asked.any(|op| events[..=place].iter().any(|event| event.node == node && event.what == What::Answered { op }))
+    };
+    let place = |what: What| events.iter().position(|event| event.what == what).expect("it is there");
+    let is_excused = |op: u32, node: Node| {
+        let invoked = events.iter().position(|event| matches!(event.what, What::Invoked { op: o, .. } if o == op));
+        (invoked.expect("it is there")..place(What::TimedOut { op })).any(|place| has_trouble(node, place))
+    };
     let mut found = BTreeMap::new();
     for (op, session, node, action, key) in &invoked {
-        if has(What::TimedOut { op: *op }) && is_alone(*session, *node, *action, *key) {
+        let is_owed = |op: u32| has(What::TimedOut { op }) && !is_excused(op, *node);
+        if is_alone(*session, *node, *action, *key) && is_owed(*op) {
             found.entry(("AVAIL001", u32::from(*node))).or_insert_with(Vec::new).push(*op);
         }
         let of_session = || invoked.iter().filter(|(_, other, ..)| other == session).map(|(op, ..)| *op);
@@ -64,6 +97,19 @@ fn random_recordings_are_judged_as_defined() {
         if chance.one_in(2) {
             recording.header.quorums = recording.header.sessions.iter().map(|_| 1 + chance.below(2) as u16).collect();
         }
+        // Something happens to nodes.
+        recording.header.faults[0].node = Some(0).filter(|_| chance.one_in(2));
+        for _ in 0..chance.below(4) {
+            let at = chance.below(recording.events.len() + 1);
+            let what = match chance.below(4) {
+                0 => What::FaultOn { fault: 0 },
+                1 => What::FaultOff { fault: 0 },
+                2 => What::Paused,
+                _ => What::Resumed,
+            };
+            let node = chance.below(usize::from(recording.header.nodes)) as Node;
+            recording.events.insert(at, Event { number: 0, at_ns: 0, cause: 0, node, what });
+        }
         // Fewer calls end badly, or those of one session, or all.
         let spared = chance.below(5) as u32;
         for event in &mut recording.events {
@@ -85,13 +131,16 @@ fn random_recordings_are_judged_as_defined() {
     assert!(verdicts.len() == 3 && verdicts.values().all(|count| *count > 150), "{verdicts:?}");
 }
 
+/// How a call ends.
+type End = fn(u32) -> What;
+
 /// Calls of one session each, a millisecond apart: at which node, which key, at which level, how it ended.
-fn recording(calls: &[(Node, u32, Level, fn(u32) -> What)]) -> Recording {
+fn recording(calls: &[(Node, u32, Level, End)]) -> Recording {
     let header = Header {
         nodes: 2,
         sessions: (0..calls.len()).map(|i| format!("c{i}")).collect(),
         keys: vec!["x".into(), "y".into()],
-        faults: vec![FaultName { name: "partition[0]".into(), place: String::new() }],
+        faults: vec![FaultName { name: "partition[0]".into(), place: String::new(), node: None }],
         end_ns: 200_000_000,
         ..Header::default()
     };
@@ -153,7 +202,7 @@ fn a_session_that_is_always_refused_is_found() {
 
 #[test]
 fn calls_that_need_others_may_time_out() {
-    let calls = [(0, 0, EVENTUAL, answered as fn(u32) -> What), (1, 0, EVENTUAL, timed_out)];
+    let calls = [(0, 0, EVENTUAL, answered as End), (1, 0, EVENTUAL, timed_out)];
     let mut quorum = recording(&calls);
     quorum.header.quorums = vec![1, 2];
     assert_eq!(check(&quorum).verdict, Verdict::Holds);
@@ -182,6 +231,35 @@ fn what_faults_touch_is_counted_apart() {
     let report = check(&recording);
     let note = "answered 3 of 3 (100.0 %); during faults 1 of 1 (100.0 %)";
     assert_eq!((report.verdict, report.note.as_str()), (Verdict::Holds, note));
+}
+
+#[test]
+fn a_node_in_trouble_owes_no_answers() {
+    let calls = [(0, 0, EVENTUAL, answered as End), (1, 0, EVENTUAL, timed_out), (1, 0, EVENTUAL, timed_out)];
+    // Until when n1 stands still: before the calls, while the first is under way, or while the second is.
+    for (until, unanswered) in [(2, &[1, 2][..]), (4, &[2]), (6, &[])] {
+        let mut recording = recording(&calls);
+        for (at, what) in [(1, What::Paused), (until, What::Resumed)] {
+            recording.events.insert(at, Event { what, node: 1, ..recording.events[0] });
+        }
+        // It answers a new call, and has no excuse any more.
+        let what = What::Invoked {
+            op: 9,
+            session: 0,
+            action: Action::Read,
+            key: 0,
+            value: 0,
+            level: EVENTUAL,
+            context: false,
+        };
+        recording.events.insert(until + 1, Event { what, node: 1, ..recording.events[0] });
+        recording.events.insert(until + 2, Event { what: answered(9), node: 1, ..recording.events[0] });
+        for (event, number) in recording.events.iter_mut().zip(1..) {
+            (event.number, event.at_ns) = (number, number);
+        }
+        let ops: Vec<u32> = check(&recording).findings.into_iter().flat_map(|finding| finding.ops).collect();
+        assert_eq!(ops, unanswered, "{until}");
+    }
 }
 
 #[test]

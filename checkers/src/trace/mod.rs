@@ -72,13 +72,16 @@ impl Header {
 }
 
 /// A fault of the run, as a person calls it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultName {
     /// For instance `partition[0]`.
     pub name: String,
     /// Where it stands in the scenario, for instance `loss.toml:14`; empty when nowhere.
     pub place: String,
+    /// The node that it happens to; absent when it happens to messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<Node>,
 }
 
 /// A number that replicas report about themselves.

@@ -21,7 +21,7 @@ impl Script {
             sessions: vec!["c0".into(), "c1".into()],
             keys: vec!["x".into()],
             kinds: vec!["update".into()],
-            faults: vec![FaultName { name: "partition[0]".into(), place: "first-run.toml:14".into() }],
+            faults: vec![FaultName { name: "partition[0]".into(), place: "first-run.toml:14".into(), node: None }],
             settling_from_ns: Some(100_000_000),
             end_ns: 200_000_000,
             ..Header::default()

@@ -123,7 +123,7 @@ fn carry_out(
         sessions: (0..sessions).map(|i| format!("c{i}")).collect(),
         keys: ["x", "y"][..keys].iter().map(|name| (*name).to_owned()).collect(),
         kinds: vec!["update".into()],
-        faults: vec![FaultName { name: "partition[0]".into(), place: "toy.toml:14".into() }],
+        faults: vec![FaultName { name: "partition[0]".into(), place: "toy.toml:14".into(), node: None }],
         overwrites: if chance.one_in(3) { Overwrites::Held } else { Overwrites::Read },
         ..Header::default()
     };

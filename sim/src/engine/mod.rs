@@ -91,7 +91,14 @@ pub fn header<R: Replica>(plan: &Plan, config: &R::Config) -> Header {
         faults: plan
             .faults
             .iter()
-            .map(|fault| FaultName { name: fault.name.clone(), place: fault.place.clone() })
+            .map(|fault| FaultName {
+                name: fault.name.clone(),
+                place: fault.place.clone(),
+                node: match fault.kind {
+                    FaultKind::Node { node, .. } => Some(node),
+                    FaultKind::Partition { .. } | FaultKind::Drop { .. } | FaultKind::Links { .. } => None,
+                },
+            })
             .collect(),
         gauges: R::GAUGES
             .iter()
