@@ -2,11 +2,11 @@
 //!
 //! A replica that is up answers by itself what it can answer by itself: a write, or a read that asks for one
 //! replica, of a key that the asked node holds, by a session that stays there. That such a call times out has no
-//! excuse in the network. It has one in the node: while that is down, stands still, or a fault of its own makes it or its
-//! disk slow, and until it has then answered a new call, it owes nothing. What needs others (quorum reads, keys held elsewhere, sessions that move and wait until a
-//! replica has caught up with them) may time out, and any call may be refused, which a store documents; both are counted,
-//! and what they come to is in the note. A session of which every call is refused was promised what the store cannot
-//! give.
+//! excuse in the network. It has one in the node: while that is down, stands still, or a fault of its own makes it or
+//! its disk slow, and until it has then answered a new call, it owes nothing. What needs others (quorum reads, keys held
+//! elsewhere, sessions that move and wait until a replica has caught up with them) may time out, and any call may be
+//! refused, which a store documents; both are counted, and what they come to is in the note. A session of which every
+//! call is refused was promised what the store cannot give.
 
 use std::collections::BTreeMap;
 

@@ -22,11 +22,14 @@
 //! - if versions stand side by side until somebody who has seen them replaces them (a store with siblings; any store
 //!   when nothing was returned), and neither a version that was returned nor any delete can have seen w.
 //!
-//! What a write *had seen* is what its store promises to replace ([`Overwrites`]): what its context's read returned
-//! and earlier writes of its origin to the key; or what the replica that took it in had shown or taken in. What it *can* have
-//! seen is everything that was asked for before its context's read was answered. In a bare history it had seen its
-//! session's earlier writes of the key; what its session had read counts for that session and for writes follow
-//! reads, since otherwise a store that keeps writers' orders and no more would be found wrong.
+//! What a write *had seen* is what its store promises to replace ([`Overwrites`](crate::trace::Overwrites)): what its
+//! context's read returned and earlier writes of its origin to the key; or what the replica that took it in had shown
+//! or taken in. What it *can* have seen is everything that was asked for before its context's read was answered. In a
+//! bare history it had seen its session's earlier writes of the key; what its session had read counts for that session
+//! and for writes follow reads, since otherwise a store that keeps writers' orders and no more would be found wrong.
+//!
+//! The last two guarantees are about order, too: a view that has shown w and then shows again what w's session had
+//! written, or read, before and what w had replaced, breaks them.
 //!
 //! # What cannot be noticed
 //!
@@ -44,8 +47,7 @@ mod story;
 pub use judge::{Breach, Judgement, judge};
 pub use log::Log;
 
-#[allow(unused_imports)] // for the link above
-use crate::trace::{Overwrites, Recording};
+use crate::trace::Recording;
 use crate::verdict::Report;
 
 /// One of the four.
