@@ -5,6 +5,8 @@
 //! for lower writes, and the context that it hands back with its next write to the key depends on them. From then on
 //! the key is left out.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::FxHashMap;
 
 use super::tables::Tables;
@@ -33,6 +35,8 @@ struct Side {
     asked: Vec<(u64, Node, u32, u32)>,
     /// By key, since when its versions depend on reads at a lower level.
     mixed: FxHashMap<u32, u64>,
+    /// By higher write that hands back a context: its key, its time, and when the read was answered.
+    handed: BTreeMap<u32, (u32, u64, u64)>,
     /// Lower writes arrive.
     lower: Vec<(u64, Node, u32)>,
 }
@@ -89,6 +93,13 @@ pub(super) fn compare(history: &History<'_>, tables: &Tables, again: &dyn Again)
 /// Leaves the moments of keys out that depend on reads at a lower level in one of the runs; how many of ours.
 fn leave_mixed_out(history: &History<'_>, ours: &mut Side, theirs: &mut Side) -> usize {
     let count = ours.shown.len();
+    // A session that waited somewhere for lower writes may have come to read at another time, and so something else.
+    for (op, (key, at_ns, read_ns)) in &ours.handed {
+        if theirs.handed.get(op).is_some_and(|(_, _, other_ns)| other_ns != read_ns) {
+            let since = ours.mixed.entry(*key).or_insert(*at_ns);
+            *since = (*since).min(*at_ns);
+        }
+    }
     let is_mixed = |moment: &Moment| {
         let key = history.operations.get(moment.op).map(|operation| operation.key);
         let since = key.and_then(|key| [&ours.mixed, &theirs.mixed].into_iter().filter_map(|all| all.get(&key)).min());
@@ -106,7 +117,7 @@ fn side(recording: &Recording, below: u8) -> Side {
     let mut keys: FxHashMap<u32, u32> = FxHashMap::default();
     let mut writes: FxHashMap<WriteId, (u32, u8)> = FxHashMap::default();
     let mut reads: FxHashMap<u32, (u64, u32, u32, Level)> = FxHashMap::default();
-    let mut last_reads: FxHashMap<(u32, u32), (Level, bool)> = FxHashMap::default();
+    let mut last_reads: FxHashMap<(u32, u32), (Level, bool, u64)> = FxHashMap::default();
     for event in &recording.events {
         match event.what {
             What::Invoked { op, session, action: Action::Read, key, level, .. } => {
@@ -114,7 +125,7 @@ fn side(recording: &Recording, below: u8) -> Side {
             }
             What::Answered { op } => {
                 if let Some((invoked, session, key, level)) = reads.get(&op).copied() {
-                    last_reads.insert((session, key), (level, event.cause == invoked));
+                    last_reads.insert((session, key), (level, event.cause == invoked, event.at_ns));
                 }
             }
             What::Invoked { op, session, key, context, .. } => {
@@ -122,9 +133,12 @@ fn side(recording: &Recording, below: u8) -> Side {
                 if priority(key) >= below {
                     let read = last_reads.get(&(session, key)).copied().filter(|_| context);
                     // When a read was answered late, its session may have waited for lower writes that it had seen.
-                    let is_mixed = |(level, at_once): (Level, bool)| {
+                    let is_mixed = |(level, at_once, _): (Level, bool, u64)| {
                         !at_once || Tables::view(level, priority(key)).is_some_and(|view| view < usize::from(below))
                     };
+                    if let Some((_, _, read_ns)) = read {
+                        side.handed.insert(op, (key, event.at_ns, read_ns));
+                    }
                     if read.is_some_and(is_mixed) {
                         side.mixed.entry(key).or_insert(event.at_ns);
                     }
