@@ -66,17 +66,28 @@ pub(super) fn replicas(search: &mut Search<'_>) {
         None => plan.clone(),
     });
     // What went to the first replica may be needed at another one.
-    'again: loop {
-        for gone in (0..search.best.replicas).rev() {
-            let kept: Vec<Node> = (0..search.best.replicas).filter(|node| *node != gone).collect();
-            for home in &kept {
-                if search.try_plan(with_nodes(&search.best, &kept, *home)) {
-                    continue 'again;
-                }
+    while one_less(search, &[search.best.seed]) {}
+    // Whom replicas ask, and when, follows from the seed; with fewer of them it may have to be another one.
+    let seeds: Vec<u64> = (1..=OTHER_SEEDS).collect();
+    while search.best.replicas <= OTHER_SEEDS_REPLICAS_MAX && one_less(search, &seeds) {}
+}
+
+/// So many other seeds are tried for the replicas' own chance, and only with so many replicas.
+const OTHER_SEEDS: u64 = 40;
+const OTHER_SEEDS_REPLICAS_MAX: u16 = 6;
+
+/// Leaves out one replica, with one of the seeds.
+fn one_less(search: &mut Search<'_>, seeds: &[u64]) -> bool {
+    for gone in (0..search.best.replicas).rev() {
+        let kept: Vec<Node> = (0..search.best.replicas).filter(|node| *node != gone).collect();
+        for home in &kept {
+            let less = with_nodes(&search.best, &kept, *home);
+            if seeds.iter().any(|seed| search.try_plan(Plan { seed: *seed, ..less.clone() })) {
+                return true;
             }
         }
-        return;
     }
+    false
 }
 
 /// The plan on the nodes `kept` alone, which get new numbers; what the others were asked is asked of `home`.

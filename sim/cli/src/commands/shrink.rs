@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use kvsim_checkers::trace::{Event, LostBy, What};
 use kvsim_checkers::{Finding, Verdict};
 use kvsim_sim::plan::{FaultKind, Plan};
 use kvsim_sim::shrink::{self, Answer, Shrunk};
@@ -28,7 +29,8 @@ struct Size {
     operations: usize,
     /// Other than the loss of single messages.
     faults: usize,
-    lost_messages: u64,
+    /// By chance or one by one; what a partition or a crash loses is a part of it.
+    lost_messages: usize,
     workload_seconds: f64,
 }
 
@@ -39,7 +41,7 @@ impl Size {
             sessions: plan.sessions.len(),
             operations: plan.operations(),
             faults: plan.faults.iter().filter(|fault| !matches!(fault.kind, FaultKind::Drop(_))).count(),
-            lost_messages: judged.counts.lost,
+            lost_messages: judged.recording.events.iter().filter(|event| is_lost_alone(plan, event)).count(),
             workload_seconds: plan.workload_end_ns as f64 / 1e9,
         }
     }
@@ -51,10 +53,21 @@ impl Size {
             ("sessions", self.sessions as u64, small.sessions as u64),
             ("operations", self.operations as u64, small.operations as u64),
             ("faults", self.faults as u64, small.faults as u64),
-            ("lost messages", self.lost_messages, small.lost_messages),
+            ("lost messages", self.lost_messages as u64, small.lost_messages as u64),
         ];
         let counts = counts.map(|(name, before, after)| format!("{name} {before} -> {after}"));
         format!("{}, {:.3} s -> {:.3} s", counts.join(", "), self.workload_seconds, small.workload_seconds)
+    }
+}
+
+/// True when a message is lost for no other reason than its own fate.
+fn is_lost_alone(plan: &Plan, event: &Event) -> bool {
+    match event.what {
+        What::Lost { by: LostBy::Chance, .. } => true,
+        What::Lost { by: LostBy::Fault(number), .. } => {
+            matches!(plan.faults[usize::from(number)].kind, FaultKind::Drop(_))
+        }
+        _ => false,
     }
 }
 
@@ -94,7 +107,7 @@ pub fn shrink(args: &Shrink) -> Result<u8, Failure> {
     let stored = Stored::read(&args.run)?;
     let store = super::store_of(&stored)?;
     super::stop_gently();
-    let judged = judge::judge(store, &stored.plan, Keep::Judged);
+    let judged = judge::judge(store, &stored.plan, Keep::Everything);
     let target = target(args, &stored.plan, &judged)?;
     let plan = prepared(&stored.plan, &target);
     let shrunk = search(args, store, &plan, &target);
@@ -215,7 +228,7 @@ fn as_scenario(
     let read = scenario::read(&file, text.as_bytes(), &[], &names)
         .map_err(|error| cannot(format!("the reader does not take it:\n{}", error.render(false))))?;
     let (_, plan) = super::lowered(&file, &read, read.seed)?;
-    let judged = judge::judge(store, &plan, Keep::Judged);
+    let judged = judge::judge(store, &plan, Keep::Everything);
     if !judged.interrupted && !target.is_in(&judged) {
         return Err(cannot(format!("read back, it does not show {code} (stopped too early? see --for)")));
     }
