@@ -37,7 +37,7 @@ pub struct Judged {
 }
 
 /// Code of the finding that the store panicked.
-const PANIC: &str = "PANIC001";
+pub const PANIC: &str = "PANIC001";
 
 /// Runs `plan` and judges it. A violation is looked at again with all messages recorded, so that findings can
 /// tell how they came about; the second run is the same as the first.

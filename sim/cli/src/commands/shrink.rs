@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use kvsim_checkers::trace::{Event, LostBy, What};
 use kvsim_checkers::{Finding, Verdict};
+use kvsim_sim::hunt::cause;
 use kvsim_sim::plan::{FaultKind, Plan};
 use kvsim_sim::shrink::{self, Answer, Shrunk};
 use kvsim_sim::stores::StoreEntry;
@@ -98,7 +99,12 @@ struct Target {
 impl Target {
     fn is_in(&self, judged: &Judged) -> bool {
         let mut reports = judged.reports.iter().filter(|report| report.checker == self.checker);
-        reports.any(|report| report.findings.iter().any(|finding| finding.code == self.finding.code))
+        // A store has one code for all its panics.
+        let is_same = |finding: &Finding| {
+            finding.code == self.finding.code
+                && (finding.code != judge::PANIC || cause(finding) == cause(&self.finding))
+        };
+        reports.any(|report| report.findings.iter().any(is_same))
     }
 }
 
