@@ -2,8 +2,8 @@
 //!
 //! Whole parts are left out first: sessions, operations, faults, replicas, by delta debugging ([`ddmin`]; Zeller and
 //! Hildebrandt, IEEE TSE 2002). Then nothing is left to chance: losses, duplicates and, where they matter, delays are
-//! written out message by message ([`explicit`]), and those that do not matter leave. In the end what is left gets
-//! simple values ([`simple`], [`times`]). This works because the fate of a message follows from its own identity:
+//! written out message by message (`explicit`), and those that do not matter leave. In the end what is left gets
+//! simple values (`simple`, `times`). This works because the fate of a message follows from its own identity:
 //! what is left out leaves the rest alone.
 //!
 //! What the store promises and how it is set stays as it is, and replicas keep the time to agree that the scenario
