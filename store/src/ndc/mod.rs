@@ -268,7 +268,7 @@ impl Replica for Ndc {
         into.extend([self.state.dot_keys(), self.state.unstripped(), self.calls.len()].map(|count| count as u64));
         if let Some(ordered) = self.state.ordered() {
             let waiting = &ordered.waiting;
-            into.extend([waiting.len() as u64, waiting.bytes(), waiting.stubs() as u64, ordered.objects() as u64]);
+            into.extend([waiting.len() as u64, waiting.bytes(), waiting.lacking() as u64, ordered.objects() as u64]);
         }
     }
 

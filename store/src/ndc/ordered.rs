@@ -155,13 +155,13 @@ impl Ordered {
     /// Nothing is missing of `origin`: all that waits has its turn, and nothing comes after the write `last`. False while
     /// a delta is still to be asked for.
     pub fn close(&mut self, origin: ReplicaId, last: u64, observe: &mut impl FnMut(Observation)) -> bool {
-        if self.waiting.range(origin, 0, 0..=last).any(|(_, waiter)| waiter.delta.is_none()) {
+        if self.waiting.range(origin, 0, 0..=last).any(|(_, waiter)| waiter.is_stub()) {
             return false;
         }
         for view in (0..VIEWS).rev() {
             let behind = |ordered: &Ordered| ordered.frontiers.frontier(origin, view);
             while let Some(delta) =
-                self.waiting.next(origin, view, behind(self)).and_then(|(_, next)| next.delta.clone())
+                self.waiting.next(origin, view, behind(self)).and_then(|(_, next)| next.delta_at(view).cloned())
             {
                 self.apply(view, &delta, observe);
                 self.advance(view, origin, delta.dot.counter);
@@ -174,7 +174,7 @@ impl Ordered {
     /// The waiting write of `origin` whose turn it is at `view`.
     fn next_turn(&self, view: usize, origin: ReplicaId) -> Option<Arc<Delta>> {
         let (_, waiter) = self.waiting.next(origin, view, self.frontiers.frontier(origin, view))?;
-        waiter.delta.clone().filter(|delta| self.is_turn(delta, view))
+        waiter.delta_at(view).cloned().filter(|delta| self.is_turn(delta, view))
     }
 
     /// The step ends: what still waits takes room, or its delta is dropped.
@@ -186,15 +186,14 @@ impl Ordered {
 
     fn make_room(&mut self, dot: Dot, observe: &mut impl FnMut(Observation)) {
         let Some(key) = self.waiting.get(dot).map(|waiter| waiter.key) else { return };
-        let behind: Vec<usize> = self.behind(dot, key).collect();
-        if self.defects.has(Defect::CountedBuffer) {
-            // As if each took 256 bytes, of one room for all.
-            return if self.waiting.len() as u64 > self.room_bytes / 256 {
-                self.waiting.forget(dot)
-            };
+        if self.defects.has(Defect::CountedBuffer) && self.waiting.len() as u64 > self.room_bytes / 256 {
+            // As if each took 256 bytes, of one room for all; and nothing is said.
+            return self.waiting.forget(dot);
         }
-        if !self.waiting.make_room(dot, behind.iter().copied(), self.room_bytes) {
-            let levels = behind.into_iter().map(|view| levels_of(view, key.priority() as usize));
+        let behind: Vec<usize> = self.behind(dot, key).collect();
+        let refused = self.waiting.make_room(dot, behind.into_iter().rev(), self.room_bytes);
+        if !refused.is_empty() {
+            let levels = refused.into_iter().map(|view| levels_of(view, key.priority() as usize));
             observe(Observation::Overflowed { levels: levels.fold(Levels::NONE, Levels::and), dot });
         }
     }
@@ -203,7 +202,7 @@ impl Ordered {
     /// the answer or wait here with their delta. One may have lost its delta since the question was asked.
     pub fn can_follow(&self, repair: &Repair) -> [bool; VIEWS] {
         let mut follows = [true; VIEWS];
-        if self.waiting.stubs() == 0 || repair.full {
+        if self.waiting.lacking() == 0 || repair.full {
             return follows;
         }
         let brought = |dot: Dot, key: Key, view: usize| {
@@ -214,7 +213,7 @@ impl Ordered {
             let stubs = repair.frontiers.iter().flat_map(|(origin, _)| {
                 let ahead = self.frontiers.frontier(origin, view) + 1..=repair.frontiers.frontier(origin, view);
                 let waiters = self.waiting.range(origin, view, ahead);
-                let stubs = waiters.filter(|(_, waiter)| waiter.delta.is_none());
+                let stubs = waiters.filter(move |(_, waiter)| waiter.delta_at(view).is_none());
                 stubs.map(move |(counter, waiter)| (Dot { origin, counter }, waiter.key))
             });
             // A view never comes farther than the ones above.
@@ -229,7 +228,7 @@ impl Ordered {
         let Ordered { frontiers, waiting, apart, .. } = self;
         for (origin, _) in theirs.iter() {
             let ahead = frontiers.frontier(origin, view) + 1..=theirs.frontier(origin, view);
-            for delta in waiting.range(origin, view, ahead).filter_map(|(_, waiter)| waiter.delta.as_ref()) {
+            for delta in waiting.range(origin, view, ahead).filter_map(|(_, waiter)| waiter.delta_at(view)) {
                 let object = &mut apart[view].get_mut(&delta.key).expect("a write waits").object;
                 let levels = levels_of(view, delta.key.priority() as usize);
                 merge_delta(object, Basis::View(frontiers, view), delta, levels, observe);

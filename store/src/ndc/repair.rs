@@ -17,7 +17,7 @@ impl State {
     /// The question for what this replica misses.
     pub fn pull(&self, round: u64, members: &[ReplicaId]) -> Pull {
         let stubs = |ordered: &Ordered| {
-            let stubs = ordered.waiting.iter().filter(|(_, waiter)| waiter.delta.is_none());
+            let stubs = ordered.waiting.iter().filter(|(_, waiter)| waiter.is_stub());
             stubs.map(|(dot, _)| dot).collect()
         };
         Pull {
@@ -25,7 +25,7 @@ impl State {
             round,
             clock: self.eventual.clock.clone(),
             frontiers: self.ordered.as_ref().map(|ordered| ordered.frontiers.clone()).unwrap_or_default(),
-            stubs: self.ordered.as_ref().filter(|ordered| ordered.waiting.stubs() > 0).map(stubs).unwrap_or_default(),
+            stubs: self.ordered.as_ref().filter(|ordered| ordered.waiting.lacking() > 0).map(stubs).unwrap_or_default(),
             recovers: !self.serves,
             report: self.dead.report(members, &self.eventual.clock),
         }
@@ -70,7 +70,7 @@ impl State {
         let (me, own_only) = (self.me, self.defects.has(Defect::TrustPeerClock));
         for dot in unknown.chain(stubs).filter(|dot| !own_only || dot.origin == me) {
             let waiter = ordered.as_ref().and_then(|ordered| ordered.waiting.get(dot));
-            if let Some(delta) = waiter.and_then(|waiter| waiter.delta.as_ref()) {
+            if let Some(delta) = waiter.and_then(|waiter| waiter.delta()) {
                 deltas.push(delta.clone());
             } else if let Some(key) = waiter.map(|waiter| waiter.key).or_else(|| dot_keys.key(dot)) {
                 if self.placement.holds(pull.from.node, key) {
@@ -89,7 +89,7 @@ impl State {
             false => missing.chunk_by(|a, b| a.0 == b.0).map(|group| self.item(group, pull)).collect(),
         };
         if let (true, Some(ordered)) = (full, &self.ordered) {
-            deltas = ordered.waiting.iter().filter_map(|(_, waiter)| waiter.delta.clone()).collect();
+            deltas = ordered.waiting.iter().filter_map(|(_, waiter)| waiter.delta().cloned()).collect();
         }
         let frontiers = self.ordered.as_ref().map(|ordered| &ordered.frontiers);
         let mut watermarks = self.watermarks.clone();

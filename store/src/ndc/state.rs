@@ -15,6 +15,7 @@ use super::memory::Watermarks;
 use super::message::Delta;
 use super::object::{Context, Object};
 use super::ordered::Ordered;
+use super::waiting::Waiter;
 
 /// A replica's knowledge. Everything but the watermarks, which are only a saving, follows from its log.
 #[derive(Clone, Debug)]
@@ -295,7 +296,7 @@ pub(super) fn take_in(
     let Delta { dot, key, .. } = *delta;
     if eventual.clock.contains(dot) {
         // Known already; but it may be what a view waits for.
-        let is_stub = ordered.waiting.get(dot).is_some_and(|waiter| waiter.delta.is_none());
+        let is_stub = ordered.waiting.get(dot).is_some_and(Waiter::is_stub);
         if is_stub {
             ordered.complete(delta);
             ordered.drain(dot.origin, observe);

@@ -2,8 +2,8 @@
 //!
 //! A write waits at the views that miss an earlier write of its origin. What waits is the delta, never something
 //! merged. The room is limited in bytes, for each view by itself: bulk writes that wait for one another cannot push an
-//! urgent write out of the view that carries urgent writes only. A write for which no view has room is left as a
-//! stub, so that its gap is not forgotten, and asked for again by anti-entropy.
+//! urgent write out of the view that carries urgent writes only, nor help it to stay there. A view without room keeps a
+//! stub, so that the gap is not forgotten, and the write is asked for again by anti-entropy.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -18,12 +18,33 @@ use crate::contract::{Dot, Key, ReplicaId};
 #[derive(Clone, Debug)]
 pub struct Waiter {
     pub key: Key,
-    /// Absent in a stub.
-    pub delta: Option<Arc<Delta>>,
+    /// Absent when no view has room for it.
+    delta: Option<Arc<Delta>>,
+    /// It has come in this step, so that room does not matter yet.
+    in_hand: bool,
     /// By view: bytes taken of its room.
     taken: [u32; VIEWS],
-    /// It has been told that this is a stub.
-    told: bool,
+    /// By view: there is no room.
+    lacks: [bool; VIEWS],
+}
+
+impl Waiter {
+    /// The delta, for a view that has room for it: not for one that could only use it because another view has room.
+    /// Those above must have room, too, since a view never comes farther than they do.
+    pub fn delta_at(&self, view: usize) -> Option<&Arc<Delta>> {
+        let has_room = || self.taken[view] > 0 && !self.lacks[view..].contains(&true);
+        self.delta.as_ref().filter(|_| self.in_hand || has_room())
+    }
+
+    /// The delta, if any view has room for it.
+    pub fn delta(&self) -> Option<&Arc<Delta>> {
+        self.delta.as_ref()
+    }
+
+    /// True when some view has no room for it, so that it has to be asked for.
+    pub fn is_stub(&self) -> bool {
+        self.lacks.contains(&true)
+    }
 }
 
 /// All waiting writes of a replica.
@@ -32,7 +53,8 @@ pub struct Waiting {
     /// By origin and priority, so that a view finds its next write without passing the less urgent ones.
     origins: ReplicaMap<[BTreeMap<u64, Waiter>; VIEWS]>,
     len: usize,
-    stubs: usize,
+    /// Pairs of a write and a view that has no room for it.
+    lacking: usize,
     /// Bytes taken, by view.
     taken: [u64; VIEWS],
 }
@@ -43,9 +65,9 @@ impl Waiting {
         self.len
     }
 
-    /// Number of stubs.
-    pub fn stubs(&self) -> usize {
-        self.stubs
+    /// Number of views without room, over all waiting writes.
+    pub fn lacking(&self) -> usize {
+        self.lacking
     }
 
     /// Bytes taken of the fullest view's room.
@@ -66,20 +88,13 @@ impl Waiting {
     /// Lets `dot` wait, with its delta or as a stub; a stub that is there gets the delta.
     pub fn insert(&mut self, dot: Dot, key: Key, delta: Option<Arc<Delta>>) {
         let writes = &mut self.origins.entry(dot.origin)[key.priority() as usize];
-        let has_delta = delta.is_some();
-        match writes.entry(dot.counter) {
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                entry.insert(Waiter { key, delta, taken: [0; VIEWS], told: false });
-                self.len += 1;
-                self.stubs += usize::from(!has_delta);
-            }
-            std::collections::btree_map::Entry::Occupied(mut entry) => {
-                if has_delta && entry.get().delta.is_none() {
-                    entry.get_mut().delta = delta;
-                    entry.get_mut().told = false;
-                    self.stubs -= 1;
-                }
-            }
+        let len = &mut self.len;
+        let waiter = writes.entry(dot.counter).or_insert_with(|| {
+            *len += 1;
+            Waiter { key, delta: None, in_hand: false, taken: [0; VIEWS], lacks: [false; VIEWS] }
+        });
+        if delta.is_some() {
+            (waiter.delta, waiter.in_hand) = (delta, true);
         }
     }
 
@@ -116,9 +131,9 @@ impl Waiting {
         for writes in self.origins.get_mut(dot.origin).into_iter().flatten() {
             if let Some(waiter) = writes.get_mut(&{ dot.counter }) {
                 self.taken[view] -= u64::from(std::mem::take(&mut waiter.taken[view]));
+                self.lacking -= usize::from(std::mem::take(&mut waiter.lacks[view]));
                 if view == 0 {
                     debug_assert_eq!(waiter.taken, [0; VIEWS], "the first view is the last to pass a write");
-                    self.stubs -= usize::from(waiter.delta.is_none());
                     self.len -= 1;
                     writes.remove(&{ dot.counter });
                 }
@@ -130,13 +145,11 @@ impl Waiting {
     /// Drops the delta of a write, see [`super::Defect::CountedBuffer`].
     pub fn forget(&mut self, dot: Dot) {
         let waiter = self.origins.entry(dot.origin).iter_mut().find_map(|writes| writes.get_mut(&{ dot.counter }));
-        if let Some(waiter) = waiter
-            && waiter.delta.take().is_some()
-        {
+        if let Some(waiter) = waiter {
+            waiter.delta = None;
             for (taken, own) in self.taken.iter_mut().zip(&mut waiter.taken) {
                 *taken -= u64::from(std::mem::take(own));
             }
-            self.stubs += 1;
         }
     }
 
@@ -150,28 +163,39 @@ impl Waiting {
         earlier.into_iter().for_each(|counter| self.forget(Dot { counter, ..dot }));
     }
 
-    /// Takes room for `dot` at those of `views` that have not taken any for it, as far as each has `limit` bytes. If
-    /// none has, the delta is dropped.
+    /// The step ends: `dot` takes room at those of `views`, the narrowest first, that have not taken any for it, as far as each has `limit`
+    /// bytes. The delta stays as long as one has.
     ///
-    /// Returns false the first time that there is a stub only.
-    pub fn make_room(&mut self, dot: Dot, views: impl Iterator<Item = usize>, limit: u64) -> bool {
-        let Waiting { origins, taken, stubs, .. } = self;
+    /// Returns the views that have no room for it and had not said so before.
+    pub fn make_room(&mut self, dot: Dot, views: impl Iterator<Item = usize>, limit: u64) -> Vec<usize> {
+        let Waiting { origins, taken, lacking, .. } = self;
         let found = origins.entry(dot.origin).iter_mut().find_map(|writes| writes.get_mut(&{ dot.counter }));
-        let Some(waiter) = found else { return true };
-        let Some(delta) = &waiter.delta else { return std::mem::replace(&mut waiter.told, true) };
-        let bytes = delta.wire_bytes();
+        let Some(waiter) = found else { return Vec::new() };
+        let bytes = waiter.delta.as_ref().filter(|_| waiter.in_hand).map(|delta| delta.wire_bytes());
+        let mut refused = Vec::new();
         for view in views {
-            if waiter.taken[view] == 0 && taken[view] + u64::from(bytes) <= limit {
-                taken[view] += u64::from(bytes);
-                waiter.taken[view] = bytes;
+            if waiter.taken[view] > 0 {
+                continue;
+            }
+            let above = !waiter.lacks[view + 1..].contains(&true);
+            match bytes.filter(|bytes| above && taken[view] + u64::from(*bytes) <= limit) {
+                Some(bytes) => {
+                    taken[view] += u64::from(bytes);
+                    waiter.taken[view] = bytes;
+                    *lacking -= usize::from(std::mem::take(&mut waiter.lacks[view]));
+                }
+                None if !waiter.lacks[view] => {
+                    waiter.lacks[view] = true;
+                    *lacking += 1;
+                    refused.push(view);
+                }
+                None => {}
             }
         }
-        let kept = waiter.taken != [0; VIEWS];
-        if !kept {
+        waiter.in_hand = false;
+        if waiter.taken == [0; VIEWS] {
             waiter.delta = None;
-            waiter.told = true;
-            *stubs += 1;
         }
-        kept
+        refused
     }
 }
