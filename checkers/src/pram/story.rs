@@ -2,6 +2,7 @@
 
 use super::Order;
 use super::judge::{Breach, Judgement, Unclear};
+use crate::convergence::journey::journey;
 use crate::history::{History, Kind, NOTHING, Op};
 use crate::operations::{Operation, Operations, listed, name};
 use crate::trace::{Event, Recording, WriteId};
@@ -115,7 +116,7 @@ impl Teller<'_> {
         sorted.sort_by_key(|op| (self.operation(*op).invoked, *op));
         let last = ops.iter().copied().rfind(|op| self.op(*op).session == session && self.op(*op).kind == Kind::Read);
         let mut seen: Vec<u32> = Vec::new();
-        let mut story = Vec::new();
+        let (mut story, mut why) = (Vec::new(), Vec::new());
         for index in sorted {
             let op = self.op(index);
             let mut line = self.operations.describe(self.operation(index));
@@ -125,7 +126,9 @@ impl Teller<'_> {
                     op.value != NOTHING && other.kind == Kind::Write && other.value == op.value
                 });
                 if Some(index) == last {
-                    line.text.push_str(&self.impossible(index, writer, &seen, ops));
+                    let missing = self.missing(index, writer, &seen, ops);
+                    line.text.push_str(&self.impossible(missing));
+                    why = missing.map(|write| self.why(index, write)).unwrap_or_default();
                 } else if op.session != session {
                     line.text.push_str("   so it did happen");
                 } else if let Some(writer) = writer {
@@ -135,18 +138,35 @@ impl Teller<'_> {
             }
             story.push(line);
         }
+        story.extend(why);
         self.finding(self.order.out_of_order(), title, story, ops)
     }
 
-    /// Why the last read of a story cannot be, in short.
-    fn impossible(&self, read: u32, writer: Option<u32>, seen: &[u32], ops: &[u32]) -> String {
-        let missing = ops.iter().copied().find(|write| {
+    /// What became of the messages that were to carry a missing write to the replica that was read.
+    fn why(&self, read: u32, write: u32) -> Vec<StoryLine> {
+        let (asked, Some(id)) = (self.operation(read), self.write_id(write)) else { return Vec::new() };
+        let writes = crate::convergence::history::History::of(self.recording);
+        let number = writes.number(id, self.recording.events.len());
+        let messages = number.map(|number| journey(&writes, number, asked.node)).unwrap_or_default();
+        let until = self.recording.events[asked.answered().unwrap_or(asked.invoked)].at_ns;
+        let messages: Vec<StoryLine> = messages.into_iter().filter(|line| line.at_ns <= until).collect();
+        let title = StoryLine { at_ns: until, text: format!("why n{} answered so:", asked.node) };
+        if messages.is_empty() { messages } else { [title].into_iter().chain(messages).collect() }
+    }
+
+    /// The write that the last read of a story should have returned or seen overwritten.
+    fn missing(&self, read: u32, writer: Option<u32>, seen: &[u32], ops: &[u32]) -> Option<u32> {
+        ops.iter().copied().find(|write| {
             let is_earlier = |later: &u32| self.precedes(*write, *later);
             self.op(*write).kind == Kind::Write
                 && self.op(*write).key == self.op(read).key
                 && Some(*write) != writer
                 && seen.iter().any(is_earlier)
-        });
+        })
+    }
+
+    /// Why the last read of a story cannot be, in short.
+    fn impossible(&self, missing: Option<u32>) -> String {
         match missing {
             Some(write) => {
                 let Op { number, session, .. } = *self.op(write);

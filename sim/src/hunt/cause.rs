@@ -20,9 +20,10 @@ pub fn cause(finding: &Finding) -> String {
         .map(|by| by.trim_start_matches("by "))
         .collect();
     let lost_by: Vec<&str> = lost_by.into_iter().collect();
+    let text = words.join(" ").replace(NUMBER, "…");
     match lost_by.as_slice() {
-        [] => words.join(" "),
-        by => format!("{}; messages lost by {}", words.join(" "), by.join(", ")),
+        [] => text,
+        by => format!("{text}; messages lost by {}", by.join(", ")),
     }
 }
 
@@ -31,8 +32,14 @@ fn unnamed(word: &str) -> String {
     let is_sign = |c: char| !c.is_alphanumeric() && c != '#';
     let lead = &word[..word.len() - word.trim_start_matches(is_sign).len()];
     let trail = &word[word.trim_end_matches(is_sign).len()..];
-    format!("{lead}…{trail}")
+    // A number is no name: in `2 at n0, 3 at n1` the items of the list are not `n0` and `3`.
+    let middle = &word[lead.len()..word.len() - trail.len()];
+    let sign = if middle.contains(char::is_alphabetic) { "…" } else { NUMBER };
+    format!("{lead}{sign}{trail}")
 }
+
+/// Stands for a number until the lists are shortened.
+const NUMBER: &str = "\u{1}";
 
 /// Several replicas *hold* what one *holds*.
 fn singular(word: &str, after_not: bool) -> String {
