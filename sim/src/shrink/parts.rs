@@ -76,26 +76,14 @@ pub(super) fn replicas(search: &mut Search<'_>) {
 const OTHER_SEEDS: u64 = 40;
 const OTHER_SEEDS_REPLICAS_MAX: u16 = 6;
 
-/// With one replica less, so many faults are left out one by one.
-const FAULTS_MAX: usize = 4;
-
 /// Leaves out one replica, with one of the seeds.
 fn one_less(search: &mut Search<'_>, seeds: &[u64]) -> bool {
     for gone in (0..search.best.replicas).rev() {
         let kept: Vec<Node> = (0..search.best.replicas).filter(|node| *node != gone).collect();
         for home in &kept {
             let less = with_nodes(&search.best, &kept, *home);
-            // A fault that kept a message from one replica may keep it from the one that is needed now.
-            let fewer_faults = (0..less.faults.len().min(FAULTS_MAX)).map(|index| {
-                let mut plan = less.clone();
-                plan.faults.remove(index);
-                plan
-            });
-            let plans: Vec<Plan> = std::iter::once(less.clone()).chain(fewer_faults).collect();
-            for plan in plans {
-                if seeds.iter().any(|seed| search.try_plan(Plan { seed: *seed, ..plan.clone() })) {
-                    return true;
-                }
+            if seeds.iter().any(|seed| search.try_plan(Plan { seed: *seed, ..less.clone() })) {
+                return true;
             }
         }
     }
