@@ -87,6 +87,7 @@ fn write(op: &Op, place: u32, sessions: u32) -> Write {
         asked: place,
         done: is_done.then_some(place),
         seen: Clock::default(),
+        told: Vec::new(),
         horizon: 0,
     }
 }

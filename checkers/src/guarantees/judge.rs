@@ -1,6 +1,6 @@
 //! The verdict: for each read, what must not be missing from it.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Guarantee;
 use super::log::{Eyes, Log, Read};
@@ -31,7 +31,8 @@ pub struct Breach {
     pub shown: Option<u32>,
 }
 
-/// Writes to one key, of each origin the last: earlier ones are missing only where it is missing, too.
+/// Writes to one key, of each line those that no later one of the line stands for: another is missing only where that
+/// one is missing, too. They are few: who hands back a context has mostly seen what others at the same replica had.
 type Last = Vec<u32>;
 
 /// What sessions had written or read.
@@ -78,21 +79,21 @@ fn sources(log: &Log, guarantee: Guarantee) -> Sources {
             sources.sessions[key as usize].push(session);
         }
         let mut last = states.last().map_or_else(Last::new, |(_, last)| last.clone());
-        if put(log, &mut last, write) {
+        if put(log, &mut last, write, |other| *other) {
             states.push((time, last));
         }
     }
     sources
 }
 
-/// False when a later write of the same origin is there already.
-fn put(log: &Log, last: &mut Last, write: u32) -> bool {
-    let (origin, counter) = log.write(write).id;
-    match last.iter_mut().find(|other| log.write(**other).id.0 == origin) {
-        Some(other) if log.write(*other).id.1 >= counter => return false,
-        Some(other) => *other = write,
-        None => last.push(write),
+/// Adds an item for a write; false when a write that is there stands for it. `write_of` tells an item's write.
+fn put<T: Copy>(log: &Log, last: &mut Vec<T>, item: T, write_of: impl Fn(&T) -> u32) -> bool {
+    let new = log.write(write_of(&item));
+    if last.iter().any(|other| log.write(write_of(other)).stands_for(new)) {
+        return false;
     }
+    last.retain(|other| !new.stands_for(log.write(write_of(other))));
+    last.push(item);
     true
 }
 
@@ -157,52 +158,35 @@ fn others(log: &Log, sources: &Sources, guarantee: Guarantee) -> Judgement {
 /// What views have shown.
 struct Views<'a> {
     log: &'a Log,
-    /// By key and origin: the writes in order.
-    lines: FxHashMap<(u32, u32), Vec<u32>>,
-    /// By view, key and origin: how many of them it has shown.
-    counts: FxHashMap<(u32, u32, u32), usize>,
+    /// By view: the writes.
+    shown: FxHashSet<(u32, u32)>,
     /// By view and session: of the session's writes, the last that it asked for.
     last: FxHashMap<(u32, u32), Shown>,
-    /// By view, session and key: of each origin the last.
+    /// By view, session and key: of each line those that no later one stands for.
     of_key: FxHashMap<(u32, u32, u32), Vec<Shown>>,
 }
 
 impl<'a> Views<'a> {
     fn of(log: &'a Log) -> Views<'a> {
-        let mut lines: FxHashMap<(u32, u32), Vec<u32>> = FxHashMap::default();
-        for (write, number) in log.writes.iter().zip(0..) {
-            lines.entry((write.key, write.id.0)).or_default().push(number);
-        }
-        Views { log, lines, counts: FxHashMap::default(), last: FxHashMap::default(), of_key: FxHashMap::default() }
+        Views { log, shown: FxHashSet::default(), last: FxHashMap::default(), of_key: FxHashMap::default() }
     }
 
-    /// A read shows what it returned and what that has replaced.
+    /// A read shows what it returned and what that has replaced with all that it had replaced in turn.
     fn show(&mut self, view: u32, read: &Read) {
-        for write in &read.returned {
-            let write = self.log.write(*write);
-            self.show_until(view, read, write.id);
-            if self.log.has_contexts {
-                write.seen.entries().iter().for_each(|id| self.show_until(view, read, *id));
-            }
-        }
-    }
-
-    fn show_until(&mut self, view: u32, read: &Read, (origin, counter): (u32, u64)) {
         let log = self.log;
-        let line = self.lines.get(&(read.key, origin)).map_or(&[][..], |line| line);
-        let count = self.counts.entry((view, read.key, origin)).or_default();
-        while let Some(write) = line.get(*count).copied().filter(|write| log.write(*write).id.1 <= counter) {
-            *count += 1;
-            let (now, session) = (Shown { write, read: read.op }, log.write(write).session);
-            let last = self.last.entry((view, session)).or_insert(now);
-            if log.write(last.write).asked < log.write(write).asked {
+        let mut open = read.returned.clone();
+        while let Some(number) = open.pop() {
+            if !self.shown.insert((view, number)) {
+                continue;
+            }
+            let (now, write) = (Shown { write: number, read: read.op }, log.write(number));
+            open.extend(&write.told);
+            let last = self.last.entry((view, write.session)).or_insert(now);
+            if log.write(last.write).asked < write.asked {
                 *last = now;
             }
-            let of_key = self.of_key.entry((view, session, read.key)).or_default();
-            match of_key.iter_mut().find(|shown| log.write(shown.write).id.0 == origin) {
-                Some(shown) => *shown = now,
-                None => of_key.push(now),
-            }
+            let of_key = self.of_key.entry((view, write.session, read.key)).or_default();
+            put(log, of_key, now, |shown| shown.write);
         }
     }
 }

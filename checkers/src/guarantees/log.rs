@@ -20,8 +20,8 @@ impl Clock {
         self.0.binary_search_by_key(&origin, |entry| entry.0).is_ok_and(|place| counter <= self.0[place].1)
     }
 
-    pub(super) fn entries(&self) -> &[(u32, u64)] {
-        &self.0
+    fn covers_all(&self, other: &Clock) -> bool {
+        other.0.iter().all(|entry| self.covers(*entry))
     }
 }
 
@@ -44,8 +44,17 @@ pub(super) struct Write {
     pub(super) done: Option<u32>,
     /// What it had certainly seen.
     pub(super) seen: Clock,
+    /// Writes that count as carried out wherever this one is, with what they had replaced.
+    pub(super) told: Vec<u32>,
     /// Of what was asked for before, it can have seen everything. Of no use in registers.
     pub(super) horizon: u32,
+}
+
+impl Write {
+    /// Nothing is without `earlier` but what is without this write. They are of the same key.
+    pub(super) fn stands_for(&self, earlier: &Write) -> bool {
+        self.id.0 == earlier.id.0 && self.id.1 >= earlier.id.1 && self.seen.covers_all(&earlier.seen)
+    }
 }
 
 /// A read that was answered with writes to its key.

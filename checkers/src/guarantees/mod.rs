@@ -23,8 +23,9 @@
 //!   when nothing was returned), and neither a version that was returned nor any delete can have seen w.
 //!
 //! What a write *had seen* is what its store promises to replace ([`Overwrites`](crate::trace::Overwrites)): what its
-//! context's read returned and earlier writes of its origin to the key; or what the replica that took it in had shown
-//! or taken in. What it *can* have seen is everything that was asked for before its context's read was answered. In a
+//! context's read returned, with what that had seen, and earlier writes of its origin to the key, without what those had
+//! seen (where only the later one has come, that still stands); or what the replica that took it in had shown or
+//! taken in. What it *can* have seen is everything that was asked for before its context's read was answered. In a
 //! bare history it had seen its session's earlier writes of the key; what its session had read counts for that session
 //! and for writes follow reads, since otherwise a store that keeps writers' orders and no more would be found wrong.
 //!

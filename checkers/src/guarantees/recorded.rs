@@ -11,6 +11,8 @@ use crate::trace::{Action, Level, Node, Overwrites, What, WriteId};
 struct Known {
     seen: Clock,
     horizon: u32,
+    /// Writes that it has certainly seen in full, with what they had seen in full.
+    told: Vec<u32>,
     /// Of a replica: the life of its node in which it had seen that.
     life: u32,
 }
@@ -19,6 +21,7 @@ impl Known {
     fn merge(&mut self, other: &Known) {
         self.seen.merge(&other.seen);
         self.horizon = self.horizon.max(other.horizon);
+        self.told.extend(&other.told);
     }
 }
 
@@ -101,13 +104,25 @@ impl Building<'_> {
         let life = self.lives[usize::from(id.node)];
         let next_line = self.lines.len() as u32;
         let line = *self.lines.entry((origin, life)).or_insert(next_line);
+        let overwrites = self.overwrites;
         let replica = self.replica(
-            if self.overwrites == Overwrites::Read { origin } else { id.node.into() },
+            if overwrites == Overwrites::Read { origin } else { id.node.into() },
             id.node,
             operation.key,
         );
-        context.iter().for_each(|context| replica.merge(context));
-        let Known { seen, horizon, .. } = replica.clone();
+        let mut seen = replica.seen.clone();
+        let mut told = std::mem::take(&mut replica.told);
+        match context {
+            // Not for the replica's next write: where only that one has come, what this one had read is still there.
+            Some(context) => {
+                seen.merge(&context.seen);
+                told = context.told;
+                replica.horizon = replica.horizon.max(context.horizon);
+            }
+            None if overwrites == Overwrites::Held => replica.told.push(number),
+            None => {}
+        }
+        let horizon = replica.horizon;
         replica.seen.add((line, id.counter));
         if operation.action == Action::Delete {
             self.log.deletes[operation.key as usize].push(number);
@@ -122,6 +137,7 @@ impl Building<'_> {
             asked: operation.invoked as u32,
             done: operation.answered().map(|place| place as u32),
             seen,
+            told,
             horizon,
         });
     }
@@ -132,7 +148,7 @@ impl Building<'_> {
         let life = self.lives[usize::from(node)];
         let known = self.replicas.entry((number, key)).or_default();
         if known.life != life {
-            (known.seen, known.life) = (Clock::default(), life);
+            *known = Known { horizon: known.horizon, life, ..Known::default() };
         }
         known
     }
@@ -159,6 +175,7 @@ impl Building<'_> {
             known.seen.merge(seen);
             known.seen.add(id);
         }
+        known.told.clone_from(&returned);
         let events = &self.operations.recording().events;
         let invoked = (read.invoked as u32, events[read.invoked].number);
         let (seen_at, seen_by) = self.reached.get(&op).copied().unwrap_or(invoked);

@@ -43,6 +43,8 @@ pub struct Facts {
     /// What counts for the session of the later write, and for who grants that writes follow reads.
     seen_and_read: Pairs,
     can_replace: Pairs,
+    /// Where the later one is, the earlier one counts as carried out.
+    comes_with: Pairs,
 }
 
 /// The least transitive relation with these pairs.
@@ -117,7 +119,7 @@ impl Facts {
 
         let register = recording.header.overwrites == Overwrites::Held;
         let life_of = |write: usize| life(ids[write].0.node, ids[write].1);
-        let (mut seen, mut can_replace) = (Pairs::new(), Pairs::new());
+        let (mut line, mut read, mut can_replace) = (Pairs::new(), Pairs::new(), Pairs::new());
         for later in 0..writes.len() {
             let context = matches!(events[writes[later].asked].what, What::Invoked { context: true, .. });
             let told = reads.iter().zip(&nodes).filter(|(read, _)| read.key == writes[later].key);
@@ -149,9 +151,12 @@ impl Facts {
                 } else {
                     covers(later)
                 };
-                let is_told = told.iter().any(|read| read.returned.iter().flatten().any(|write| covers(*write)));
-                if first != later && (is_line || is_told) {
-                    seen.insert((first, later));
+                if first != later && is_line {
+                    line.insert((first, later));
+                }
+                if first != later && told.iter().any(|told| told.returned.iter().flatten().any(|write| *write == first))
+                {
+                    read.insert((first, later));
                 }
                 let is_in_time = told.iter().any(|read| writes[first].asked < read.answered);
                 if first != later && !register && (is_in_order || is_in_time) {
@@ -159,8 +164,22 @@ impl Facts {
                 }
             }
         }
-        let (seen, can_replace) = (closure(seen), closure(can_replace));
-        Facts { register, real_time: true, writes, reads, seen_and_read: seen.clone(), seen, can_replace }
+        let comes_with = closure(if register { line.union(&read).copied().collect() } else { read });
+        let seen: Pairs = if register {
+            comes_with.clone()
+        } else {
+            // What was read comes with what it had seen; an earlier write of the line is replaced, and no more.
+            let read = &comes_with;
+            let of_read = |(first, earlier): &(usize, usize)| {
+                let (first, earlier) = (*first, *earlier);
+                let later = read.iter().filter(move |(by, later)| *by == earlier && *later != first);
+                later.map(move |(_, later)| (first, *later)).collect::<Vec<_>>()
+            };
+            let of_read: Pairs = line.iter().flat_map(of_read).collect();
+            line.iter().copied().chain(of_read).chain(read.iter().copied()).collect()
+        };
+        let (can_replace, seen_and_read) = (closure(can_replace), seen.clone());
+        Facts { register, real_time: true, writes, reads, seen, seen_and_read, can_replace, comes_with }
     }
 
     /// Entries are sorted by session.
@@ -228,8 +247,8 @@ impl Facts {
                 }
             }
         }
-        let (register, real_time, can_replace) = (true, false, Pairs::new());
-        Facts { register, real_time, writes, reads, seen, seen_and_read, can_replace }
+        let (register, real_time, can_replace, comes_with) = (true, false, Pairs::new(), Pairs::new());
+        Facts { register, real_time, writes, reads, seen, seen_and_read, can_replace, comes_with }
     }
 
     fn had_seen(&self, later: usize, first: usize, session: Option<u32>) -> bool {
@@ -309,7 +328,7 @@ impl Facts {
         let earlier = self.reads.iter().filter(|other| other.view == read.view && other.seen_at <= read.seen_at);
         for shown in earlier.filter_map(|other| other.returned.as_ref()) {
             for (number, write) in self.writes.iter().enumerate() {
-                let is_replaced = |version: &usize| self.real_time && self.had_seen(*version, number, None);
+                let is_replaced = |version: &usize| self.comes_with.contains(&(number, *version));
                 if !shown.contains(&number) && !shown.iter().any(is_replaced) {
                     continue;
                 }

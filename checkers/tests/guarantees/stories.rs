@@ -184,6 +184,24 @@ fn what_somebody_may_have_replaced_is_not_missed() {
 }
 
 #[test]
+fn an_earlier_write_of_the_same_replica_may_be_missing() {
+    // c0 has replaced at n0 what c1 wrote. Where only the write of c2 comes, it replaces that, too, if c2 had read what
+    // c0 wrote.
+    for (context, broken) in [(false, &["WFR001"][..]), (true, &["MR001", "WFR001"])] {
+        let mut script = Script::new();
+        script.writes(1, 1, 0, w(1, 1));
+        script.reads(0, 0, 2, 0, &[w(1, 1)]);
+        script.writes(0, 3, 0, w(0, 1));
+        script.reads(2, 0, 4, 0, &[w(0, 1)]);
+        script.changes(2, 5, Action::Write, 0, w(0, 2), context);
+        script.reads(1, 1, 6, 0, &[w(1, 1), w(0, 2)]);
+        script.changes(2, 7, Action::Delete, 0, w(0, 3), false);
+        script.reads(1, 1, 8, 0, &[w(1, 1)]);
+        assert_eq!(script.broken(), broken);
+    }
+}
+
+#[test]
 fn what_cannot_be_told() {
     let note = |script: &Script| {
         let report = guarantees::check(&script.0, Guarantee::ReadYourWrites);
