@@ -121,7 +121,8 @@ fn own(log: &Log, sources: &Sources) -> Judgement {
 
 /// The guarantees about what others see who see a session's writes.
 fn others(log: &Log, sources: &Sources, guarantee: Guarantee) -> Judgement {
-    let mut views = Views::of(log);
+    let mut views =
+        Views { log, guarantee, shown: FxHashSet::default(), last: FxHashMap::default(), of_key: FxHashMap::default() };
     let mut judgement = Judgement::default();
     for read in &log.reads {
         let Some(view) = read.view else { continue };
@@ -158,6 +159,7 @@ fn others(log: &Log, sources: &Sources, guarantee: Guarantee) -> Judgement {
 /// What views have shown.
 struct Views<'a> {
     log: &'a Log,
+    guarantee: Guarantee,
     /// By view: the writes.
     shown: FxHashSet<(u32, u32)>,
     /// By view and session: of the session's writes, the last that it asked for.
@@ -167,11 +169,8 @@ struct Views<'a> {
 }
 
 impl<'a> Views<'a> {
-    fn of(log: &'a Log) -> Views<'a> {
-        Views { log, shown: FxHashSet::default(), last: FxHashMap::default(), of_key: FxHashMap::default() }
-    }
-
-    /// A read shows what it returned and what that has replaced with all that it had replaced in turn.
+    /// A read shows what it returned. Where writes follow reads, it shows what that had replaced, too, with all that
+    /// this had replaced in turn; elsewhere a replica may never have had it.
     fn show(&mut self, view: u32, read: &Read) {
         let log = self.log;
         let mut open = read.returned.clone();
@@ -180,7 +179,9 @@ impl<'a> Views<'a> {
                 continue;
             }
             let (now, write) = (Shown { write: number, read: read.op }, log.write(number));
-            open.extend(&write.told);
+            if self.guarantee.is_about_reads() {
+                open.extend(&write.told);
+            }
             let last = self.last.entry((view, write.session)).or_insert(now);
             if log.write(last.write).asked < write.asked {
                 *last = now;

@@ -44,7 +44,7 @@ pub(super) struct Write {
     pub(super) done: Option<u32>,
     /// What it had certainly seen.
     pub(super) seen: Clock,
-    /// Writes that count as carried out wherever this one is, with what they had replaced.
+    /// Writes that it has replaced, with what they had replaced in turn.
     pub(super) told: Vec<u32>,
     /// Of what was asked for before, it can have seen everything. Of no use in registers.
     pub(super) horizon: u32,

@@ -105,11 +105,8 @@ impl Building<'_> {
         let next_line = self.lines.len() as u32;
         let line = *self.lines.entry((origin, life)).or_insert(next_line);
         let overwrites = self.overwrites;
-        let replica = self.replica(
-            if overwrites == Overwrites::Read { origin } else { id.node.into() },
-            id.node,
-            operation.key,
-        );
+        let replica =
+            self.replica(if overwrites == Overwrites::Read { origin } else { id.node.into() }, id.node, operation.key);
         let mut seen = replica.seen.clone();
         let mut told = std::mem::take(&mut replica.told);
         match context {

@@ -43,7 +43,7 @@ pub struct Facts {
     /// What counts for the session of the later write, and for who grants that writes follow reads.
     seen_and_read: Pairs,
     can_replace: Pairs,
-    /// Where the later one is, the earlier one counts as carried out.
+    /// Where the later one is, the earlier one counts as carried out, with what it had replaced.
     comes_with: Pairs,
 }
 
@@ -328,7 +328,7 @@ impl Facts {
         let earlier = self.reads.iter().filter(|other| other.view == read.view && other.seen_at <= read.seen_at);
         for shown in earlier.filter_map(|other| other.returned.as_ref()) {
             for (number, write) in self.writes.iter().enumerate() {
-                let is_replaced = |version: &usize| self.comes_with.contains(&(number, *version));
+                let is_replaced = |version: &usize| about_reads && self.comes_with.contains(&(number, *version));
                 if !shown.contains(&number) && !shown.iter().any(is_replaced) {
                     continue;
                 }
