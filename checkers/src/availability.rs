@@ -1,7 +1,7 @@
 //! Availability: a store that answers nothing must not look good.
 //!
-//! A replica that is up answers by itself what it can answer by itself: a write, or a read that asks for one
-//! replica, of a key that the asked node holds, by a session that stays there. That such a call times out has no
+//! A replica that is up answers by itself what it can answer by itself: a write or a read for which one replica is
+//! enough, of a key that the asked node holds, by a session that stays there. That such a call times out has no
 //! excuse in the network. It has one in the node: while that is down, stands still, or a fault of its own makes it or
 //! its disk slow, and until it has then answered a new call, it owes nothing. What needs others (quorum reads, keys held
 //! elsewhere, sessions that move and wait until a replica has caught up with them) may time out, and any call may be
@@ -134,7 +134,7 @@ fn homes(operations: &Operations<'_>) -> BTreeMap<u32, Option<Node>> {
 fn is_alone(recording: &Recording, homes: &BTreeMap<u32, Option<Node>>, operation: &Operation) -> bool {
     let header = &recording.header;
     let quorum = header.quorums.get(operation.session as usize).copied().unwrap_or(1);
-    let asks_one = operation.action != Action::Read || quorum == 1;
+    let asks_one = if operation.action == Action::Read { quorum == 1 } else { header.ack <= 1 };
     asks_one && header.holds(operation.node, operation.key) && homes[&operation.session].is_some()
 }
 

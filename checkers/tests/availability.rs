@@ -25,7 +25,10 @@ fn judge(recording: &Recording) -> Expected {
     let has = |what: What| events.iter().any(|event| event.what == what);
     let is_alone = |session: u32, node: Node, action: Action, key: u32| {
         let stays = invoked.iter().all(|(_, other, at, ..)| *other != session || *at == node);
-        let asks_one = action != Action::Read || header.quorums.is_empty() || header.quorums[session as usize] == 1;
+        let asks_one = match action {
+            Action::Read => header.quorums.is_empty() || header.quorums[session as usize] == 1,
+            _ => header.ack <= 1,
+        };
         stays && asks_one && header.holders(key).contains(&node)
     };
     // After the event at a place, the node is kept from answering by something that is going on, ...
@@ -97,6 +100,7 @@ fn random_recordings_are_judged_as_defined() {
         if chance.one_in(2) {
             recording.header.quorums = recording.header.sessions.iter().map(|_| 1 + chance.below(2) as u16).collect();
         }
+        recording.header.ack = chance.below(3) as u16;
         // Something happens to nodes.
         recording.header.faults[0].node = Some(0).filter(|_| chance.one_in(2));
         for _ in 0..chance.below(4) {
@@ -206,6 +210,14 @@ fn calls_that_need_others_may_time_out() {
     let mut quorum = recording(&calls);
     quorum.header.quorums = vec![1, 2];
     assert_eq!(check(&quorum).verdict, Verdict::Holds);
+    let mut writes = recording(&calls);
+    writes.header.ack = 2;
+    let actions = writes.events.iter_mut().filter_map(|event| match &mut event.what {
+        What::Invoked { action, op: 1, .. } => Some(action),
+        _ => None,
+    });
+    actions.for_each(|action| *action = Action::Write);
+    assert_eq!(check(&writes).verdict, Verdict::Holds);
     let mut elsewhere = recording(&calls);
     elsewhere.header.placement = vec![vec![0], vec![1]];
     assert_eq!(check(&elsewhere).verdict, Verdict::Holds);

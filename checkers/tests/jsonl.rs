@@ -15,6 +15,7 @@ fn header() -> Header {
         nodes: 3,
         sessions: vec!["c0".into(), "c1".into()],
         quorums: vec![1, 2],
+        ack: 2,
         keys: vec!["x".into(), "\"quoted\" ü\n".into()],
         priorities: vec![0, 3],
         placement: vec![vec![0, 2], vec![1]],

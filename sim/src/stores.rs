@@ -64,7 +64,7 @@ pub const STORES: &[StoreEntry] = &[
     StoreEntry {
         name: "ndc",
         summary: "node-wide dot-based clocks (DottedDB): siblings, deletes without tombstones, anti-entropy by clocks",
-        settings: &["anti_entropy", "strip", "replication", "views", "buffer", "heartbeat", "defects"],
+        settings: &["anti_entropy", "strip", "replication", "ack", "views", "buffer", "heartbeat", "defects"],
         defects: || {
             let info = |one: &ndc::Defect| DefectInfo {
                 name: one.name(),
@@ -125,7 +125,7 @@ fn ndc_config(plan: &Plan) -> ndc::Config {
             Views::All => ndc::Views::All,
         },
         buffer_bytes: plan.store.buffer_bytes,
-        ack: 1,
+        ack: plan.store.ack,
         heartbeats: plan.heartbeats().map(|(every_ns, keys)| {
             let keys = keys.map(|key| Key::new(key, priority_of(&plan.keys[key as usize])));
             ndc::Heartbeats { every_ns, keys: keys.collect() }

@@ -29,6 +29,10 @@ pub struct Header {
     /// How many replicas a read asks, the one on its node included, by session; empty when it is always one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quorums: Vec<u16>,
+    /// How many replicas have a write on their disks before it is acknowledged, the one on the session's node
+    /// included; 1 when left out.
+    #[serde(default, skip_serializing_if = "is_one")]
+    pub ack: u16,
     /// Names of the keys.
     pub keys: Vec<String>,
     /// The priority of each key's writes, by key, higher is more urgent; empty when all are 0.
@@ -52,6 +56,10 @@ pub struct Header {
     pub settling_from_ns: Option<u64>,
     /// When the run ends.
     pub end_ns: u64,
+}
+
+fn is_one(ack: &u16) -> bool {
+    *ack <= 1
 }
 
 impl Header {

@@ -159,6 +159,9 @@ pub struct StoreParams {
     pub strip_ns: u64,
     /// Nodes per key, chosen by a consistent-hash ring; absent: all nodes hold all keys.
     pub replication: Option<u16>,
+    /// Replicas that have a write on their disks before it is acknowledged, the asked one included (NDC only).
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub ack: u16,
     /// The levels that replicas keep views for (NDC only).
     #[serde(default, skip_serializing_if = "is_default")]
     pub views: Views,
@@ -180,12 +183,21 @@ impl Default for StoreParams {
             anti_entropy_ns: Some(100_000_000),
             strip_ns: 500_000_000,
             replication: None,
+            ack: 1,
             views: Views::Eventual,
             buffer_bytes: buffer_bytes_default(),
             heartbeat_ns: None,
             defects: Vec::new(),
         }
     }
+}
+
+fn one() -> u16 {
+    1
+}
+
+fn is_one(number: &u16) -> bool {
+    *number == 1
 }
 
 fn buffer_bytes_default() -> u64 {

@@ -40,6 +40,9 @@ impl Plan {
         if self.store.replication.is_some_and(|copies| copies == 0 || copies > self.replicas) {
             return wrong("store.replication".into(), format!("expected 1 to {}", self.replicas));
         }
+        if !(1..=self.store.replication.unwrap_or(self.replicas)).contains(&self.store.ack) {
+            return wrong("store.ack".into(), "expected 1 to the number of nodes that hold a key".into());
+        }
         if self.store.views == Views::All && self.store.replication.is_some_and(|copies| copies < self.replicas) {
             return wrong("store.views".into(), "ordered levels need every key on every node (no replication)".into());
         }

@@ -113,6 +113,7 @@ pub(super) fn with_nodes(plan: &Plan, kept: &[Node], home: Node) -> Plan {
     let new_home = renamed(home).expect("sessions move to a node that is kept");
     plan.replicas = kept.len() as u16;
     plan.store.replication = plan.store.replication.map(|copies| copies.min(plan.replicas));
+    plan.store.ack = plan.store.ack.min(plan.replicas);
     for session in &mut plan.sessions {
         session.node = renamed(session.node).unwrap_or(new_home);
         session.quorum = session.quorum.min(plan.replicas);

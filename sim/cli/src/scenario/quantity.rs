@@ -118,6 +118,16 @@ pub enum Replication {
     Text(String),
 }
 
+/// "majority", "all", or a number of replicas.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+pub enum Ack {
+    /// So many.
+    Number(u16),
+    /// A share of those that hold the key.
+    Text(String),
+}
+
 /// A node, or a list of nodes.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
@@ -203,6 +213,15 @@ either!(Replication, {
     "maximum": 1000,
     "pattern": "^all$",
     "examples": ["all", 3],
+});
+either!(Ack, {
+    "title": "number of replicas",
+    "description": "\"majority\" or \"all\" of those that hold a key, or a whole number of them.",
+    "type": ["integer", "string"],
+    "minimum": 1,
+    "maximum": 1000,
+    "pattern": "^(majority|all)$",
+    "examples": ["majority", 2],
 });
 either!(Nodes, {
     "title": "node or a list of nodes",

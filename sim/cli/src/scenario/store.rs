@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kvsim_sim::plan::{StoreParams, Views};
 
 use super::diagnostic::{listed, shown};
-use super::quantity::Replication;
+use super::quantity::{Ack, Replication};
 use super::raw::{self, ViewsText};
 use super::source::Span;
 use super::units::{self, Wrong};
@@ -24,6 +24,7 @@ impl Validator<'_> {
                     ("anti_entropy", store.anti_entropy.span),
                     ("strip", store.strip.span),
                     ("replication", store.replication.span),
+                    ("ack", store.ack.span),
                     ("views", store.views.as_ref().and_then(|views| views.span)),
                     ("buffer", store.buffer.span),
                     ("heartbeat", store.heartbeat.span),
@@ -49,12 +50,14 @@ impl Validator<'_> {
         // What another store of the file's name would understand means nothing to this one.
         let understood = |name: &str| self.store.is_some_and(|known| known.settings.contains(&name));
         let (has_buffer, has_heartbeat) = (understood("buffer"), understood("heartbeat"));
-        let defects = if understood("defects") { self.defects(store) } else { Vec::new() };
+        let (has_defects, has_ack) = (understood("defects"), understood("ack"));
+        let defects = if has_defects { self.defects(store) } else { Vec::new() };
         StoreParams {
             name: store.name.value.clone(),
             anti_entropy_ns: self.text(&store.anti_entropy, off_or_duration).flatten(),
             strip_ns: self.text(&store.strip, units::positive_duration).unwrap_or(1),
             replication,
+            ack: if has_ack { self.ack(store) } else { usual.ack },
             views: Views::Eventual,
             buffer_bytes: self.text(&store.buffer, units::bytes).filter(|_| has_buffer).unwrap_or(usual.buffer_bytes),
             heartbeat_ns: self.text(&store.heartbeat, off_or_duration).flatten().filter(|_| has_heartbeat),
@@ -76,6 +79,25 @@ impl Validator<'_> {
                 None
             }
             Replication::Number(nodes) => Some(*nodes),
+        }
+    }
+
+    /// Once it is known how many nodes hold a key.
+    fn ack(&mut self, store: &raw::Store) -> u16 {
+        let holders = self.holders;
+        match &store.ack.value {
+            Ack::Text(text) if text == "majority" => holders / 2 + 1,
+            Ack::Text(text) if text == "all" => holders,
+            Ack::Number(replicas) if (1..=holders).contains(replicas) => *replicas,
+            wrong => {
+                let wrong = match wrong {
+                    Ack::Text(text) => format!("`{}` is not a number of replicas", shown(text)),
+                    Ack::Number(0) => "the asked replica always counts".to_owned(),
+                    Ack::Number(replicas) => format!("{replicas} are more than hold a key"),
+                };
+                self.wrong(store.ack.span, wrong, format!("\"majority\", \"all\", or 1 to {holders}"));
+                1
+            }
         }
     }
 

@@ -96,6 +96,7 @@ fn store(plan: &Plan, usual: &Scenario) -> Vec<String> {
     setting("strip", store.strip_ns != usual.strip_ns, quoted(&time(store.strip_ns)));
     let replication = store.replication.map_or("\"all\"".to_owned(), |copies| copies.to_string());
     setting("replication", store.replication != usual.replication, replication);
+    setting("ack", store.ack != usual.ack, store.ack.to_string());
     // Who reads at an ordered level, or watches for heartbeats, needs all views.
     let is_ordered = plan.sessions.iter().any(|session| session.level != Level::Eventual);
     let needed = if is_ordered || store.heartbeat_ns.is_some() { Views::All } else { Views::Eventual };

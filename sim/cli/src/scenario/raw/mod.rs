@@ -21,7 +21,7 @@ pub use troubles::{
 };
 
 use super::quantity::{
-    Bandwidth, BytesText, Choice, DelayText, DurationOrOff, DurationText, Nodes, Percentage, Replication, Seed,
+    Ack, Bandwidth, BytesText, Choice, DelayText, DurationOrOff, DurationText, Nodes, Percentage, Replication, Seed,
     SettleText, SyncText,
 };
 use super::source::At;
@@ -97,6 +97,9 @@ pub struct Store {
     /// On how many nodes each key is kept: "all", or a number, for which a consistent-hash ring chooses the
     /// nodes.
     pub replication: At<Replication>,
+    /// How many replicas must have a write on their disks before it is acknowledged, the asked one included: a number,
+    /// "majority" or "all" of those that hold the key. With 1, a lost disk may take an acknowledged write with it.
+    pub ack: At<Ack>,
     /// For which levels replicas keep what a read at that level sees: "eventual" alone, or "all". When left out,
     /// "all" if a session reads at an ordered level or there are heartbeats, otherwise "eventual".
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -117,6 +120,7 @@ impl Default for Store {
             anti_entropy: At::by_default("100ms".into()),
             strip: At::by_default("500ms".into()),
             replication: At::by_default(Replication::Text("all".to_owned())),
+            ack: At::by_default(Ack::Number(1)),
             views: None,
             buffer: At::by_default("16MiB".into()),
             heartbeat: At::by_default("off".into()),

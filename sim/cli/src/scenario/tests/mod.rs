@@ -21,7 +21,7 @@ fn names() -> Names {
         name: "ndc",
         message_kinds: vec!["update", "pull"],
         levels: vec!["eventual", "fifo"],
-        settings: vec!["anti_entropy", "strip", "replication", "views", "buffer", "heartbeat", "defects"],
+        settings: vec!["anti_entropy", "strip", "replication", "ack", "views", "buffer", "heartbeat", "defects"],
         defects: vec!["naive-quorum-read", "forgetful"],
     };
     let lww = StoreNames {

@@ -65,6 +65,10 @@ fn overrides_change_values() {
     assert_eq!(set(&["store.anti_entropy=off"]).store.anti_entropy_ns, None);
     let ring = ["store.replication=3", "store.views=eventual", "store.heartbeat=off"];
     assert_eq!(set(&ring).store.replication, Some(3));
+    for (ack, replicas) in [("2", 2), ("majority", 3), ("all", 5)] {
+        assert_eq!(set(&[&format!("store.ack={ack}")]).store.ack, replicas);
+    }
+    assert_eq!(set(&[&ring[..], &["store.ack=majority"]].concat()).store.ack, 2, "of those that hold a key");
     assert_eq!(set(&["clients.panel.rate=20/s"]).clients[0].pace, Pace::Rate { every_ns: 50_000_000 });
     assert_eq!(set(&["clients.panel.at=n3"]).clients[0].at, [3]);
     assert_eq!(set(&["clients.panel.at=[\"n3\", \"n4\"]"]).clients[0].at, [3, 4]);
