@@ -27,6 +27,11 @@ impl NodeClock {
         known.insert(dot.counter).then(|| known.base())
     }
 
+    /// True when something is known of `origin`.
+    pub fn has(&self, origin: ReplicaId) -> bool {
+        self.0.get(origin).is_some()
+    }
+
     /// Number of origins of which something is known.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -6,6 +6,9 @@
 //! one can learn more: what they know only ever comes from each other, and messages of dead replicas are refused. Then
 //! the missing writes are *void*. Who learns that from another member may take it over: its own report was among those
 //! that agreed.
+//!
+//! The same holds for a dead replica of which nobody knows a write, and only a causal context speaks: a client had read
+//! there. Contexts may mention writes that are lost. Once its origin is void, such an entry says nothing any more.
 
 use smallvec::SmallVec;
 
@@ -42,6 +45,8 @@ pub struct Dead {
     reports: ReplicaMap<Report>,
     /// Per dead replica: all agree that nothing is missing up to its last known write, and nothing comes after it.
     void: ReplicaMap<u64>,
+    /// Dead replicas that a context mentions and of which no write is known.
+    mentioned: Vec<ReplicaId>,
 }
 
 impl Dead {
@@ -52,11 +57,12 @@ impl Dead {
 
     /// What this replica has to report, if it knows of a dead one or somebody else does.
     pub fn report(&self, members: &[ReplicaId], clock: &NodeClock) -> Option<Box<Report>> {
-        let dead = || clock.iter().filter(|(origin, _)| !is_member(members, *origin));
-        if self.reports.is_empty() && dead().next().is_none() {
+        let is_dead = |origin: ReplicaId| !is_member(members, origin);
+        let is_silent = !clock.iter().any(|(origin, _)| is_dead(origin)) && self.mentioned.is_empty();
+        if self.reports.is_empty() && is_silent {
             return None;
         }
-        let known = dead().filter(|(origin, _)| !self.is_void(*origin));
+        let known = self.open(members, clock);
         Some(Box::new(Report {
             members: members.to_vec(),
             known: known.map(|(origin, known)| (origin, known.clone())).collect(),
@@ -76,24 +82,47 @@ impl Dead {
         *self.reports.entry(from) = report.clone();
         let is_open = |origin: ReplicaId| !is_member(members, origin) && !self.is_void(origin);
         let told = report.void.iter().copied().filter(|(origin, _)| is_open(*origin));
-        let dead = clock.iter().filter(|(origin, _)| is_open(*origin));
-        let agreed = dead.filter(|(origin, known)| {
-            members.iter().filter(|member| **member != me).all(|member| {
-                let report = self.reports.get(*member).filter(|report| report.members == members);
-                report.is_some_and(|report| report.of(*origin) == *known)
-            })
-        });
-        let agreed = agreed.map(|(origin, known)| (origin, known.max()));
-        let mut all: Vec<(ReplicaId, u64)> = agreed.chain(told).collect();
+        let mut all = self.agreed(me, members, clock);
+        all.extend(told);
         all.sort_unstable();
         all.dedup();
         all
     }
 
+    /// What all members agree about and is still to be given up: per dead replica its last known write.
+    pub fn agreed(&self, me: ReplicaId, members: &[ReplicaId], clock: &NodeClock) -> Vec<(ReplicaId, u64)> {
+        let agreed = self.open(members, clock).filter(|(origin, known)| {
+            members.iter().filter(|member| **member != me).all(|member| {
+                let report = self.reports.get(*member).filter(|report| report.members == members);
+                report.is_some_and(|report| report.of(*origin) == *known)
+            })
+        });
+        agreed.map(|(origin, known)| (origin, known.max())).collect()
+    }
+
+    /// The dead replicas that nothing is agreed about, with what is known of each.
+    fn open<'a>(
+        &'a self,
+        members: &'a [ReplicaId],
+        clock: &'a NodeClock,
+    ) -> impl Iterator<Item = (ReplicaId, &'a DotSet)> {
+        static NONE: DotSet = DotSet::EMPTY;
+        let mentioned = self.mentioned.iter().filter(|origin| !clock.has(**origin)).map(|origin| (*origin, &NONE));
+        let all = clock.iter().chain(mentioned);
+        all.filter(|(origin, _)| !is_member(members, *origin) && !self.is_void(*origin))
+    }
+
+    /// Notes the dead replicas that stored contexts mention and of which no write is known.
+    pub fn mention(&mut self, origins: impl Iterator<Item = ReplicaId>) {
+        self.mentioned.clear();
+        self.mentioned.extend(origins);
+        self.mentioned.sort_unstable();
+        self.mentioned.dedup();
+    }
+
     /// All dead replicas that nothing is agreed about, see [`super::Defect::EarlyVoid`].
     pub fn all_open(&self, members: &[ReplicaId], clock: &NodeClock) -> Vec<(ReplicaId, u64)> {
-        let open = clock.iter().filter(|(origin, _)| !is_member(members, *origin) && !self.is_void(*origin));
-        open.map(|(origin, known)| (origin, known.max())).collect()
+        self.open(members, clock).map(|(origin, known)| (origin, known.max())).collect()
     }
 
     /// What is missing of `origin` up to `last` is given up.

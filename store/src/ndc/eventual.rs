@@ -145,13 +145,21 @@ impl Eventual {
         }
     }
 
-    /// Strips what has become implied.
-    pub fn strip(&mut self) {
+    /// Strips what has become implied, and what contexts say of origins that are void.
+    pub fn strip(&mut self, is_void: impl Fn(ReplicaId) -> bool) {
         for key in self.unstripped.take() {
-            if self.objects.get(key).is_some() {
+            if let Some(object) = self.objects.get_mut(key) {
+                object.context.drop_origins(&is_void);
                 self.store_stripped(key);
             }
         }
+    }
+
+    /// The origins that stored contexts mention and of which no write is known.
+    pub fn mentioned(&self) -> impl Iterator<Item = ReplicaId> {
+        let objects = self.unstripped.keys.iter().filter_map(|key| self.objects.get(*key));
+        let origins = objects.flat_map(|object| object.context.iter()).map(|(origin, _)| origin);
+        origins.filter(|origin| !self.clock.has(*origin))
     }
 
     /// Strips the object of `key` and keeps it only if something is left.

@@ -229,7 +229,8 @@ impl Replica for Ndc {
             }
             Input::Timer(Timer::CleanUp) => {
                 env.arm(Timer::CleanUp, self.config.strip_ns);
-                self.state.clean_up(env.members);
+                let dead = self.state.clean_up(env.members);
+                self.give_up(dead, env);
                 self.calls.expire(env.now_ns);
                 self.look_for_lag(env);
             }

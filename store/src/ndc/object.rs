@@ -51,6 +51,11 @@ impl Context {
         self.0.len()
     }
 
+    /// Drops what is said of these origins.
+    pub fn drop_origins(&mut self, is_dropped: impl Fn(ReplicaId) -> bool) {
+        self.0.retain(|seen| !is_dropped(seen.origin));
+    }
+
     /// Drops what `basis` implies. The sparse rest of a clock implies nothing, since an entry also speaks for the
     /// counters below.
     pub fn strip(&mut self, basis: Basis<'_>) {

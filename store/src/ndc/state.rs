@@ -7,7 +7,7 @@ use crate::clock::{DotSet, NodeClock};
 use crate::contract::{Dot, Key, Level, Levels, Observation, ReplicaId, Value, Version};
 use crate::placement::Placement;
 
-use super::dead::Dead;
+use super::dead::{Dead, is_member};
 use super::defects::{Defect, Defects};
 use super::eventual::{Eventual, eventual_and};
 use super::frontier::{Basis, Frontiers, Reach, VIEWS};
@@ -225,13 +225,15 @@ impl State {
         }
     }
 
-    /// Strips what has become implied, and forgets the keys of writes that every holder has.
-    pub fn clean_up(&mut self, members: &[ReplicaId]) {
-        self.eventual.strip();
+    /// Strips what has become implied, and forgets the keys of writes that every holder has. Returns what is to be
+    /// [given up](State::give_up).
+    pub fn clean_up(&mut self, members: &[ReplicaId]) -> Vec<(ReplicaId, u64)> {
+        self.eventual.strip(|origin| self.dead.is_void(origin));
         if !self.defects.has(Defect::OldWatermarks) {
             self.watermarks.forget(members);
         }
         self.dead.forget_reports(members);
+        self.dead.mention(self.eventual.mentioned().filter(|origin| !is_member(members, *origin)));
         let State { me, placement, eventual: Eventual { dot_keys, .. }, watermarks, defects, .. } = self;
         let others = || members.iter().filter(|member| *member != me);
         let base = |peer: &ReplicaId, origin| match defects.has(Defect::OldWatermarks) {
@@ -252,6 +254,8 @@ impl State {
                 },
             );
         }
+        // With others, their reports decide.
+        if others().next().is_none() { self.dead.agreed(self.me, members, &self.eventual.clock) } else { Vec::new() }
     }
 
     /// See [`crate::Replica::assert_invariants`].
