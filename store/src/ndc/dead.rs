@@ -13,7 +13,7 @@
 use smallvec::SmallVec;
 
 use crate::clock::{DotSet, NodeClock, ReplicaMap};
-use crate::contract::ReplicaId;
+use crate::contract::{Dot, ReplicaId};
 
 /// What a member knows of dead replicas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub struct Report {
     members: Vec<ReplicaId>,
     /// Per dead replica: its known writes. One that is missing has none.
     known: SmallVec<[(ReplicaId, DotSet); 1]>,
-    /// Per dead replica that all agreed about: its last known write.
-    void: SmallVec<[(ReplicaId, u64); 1]>,
+    /// Per dead replica that all agreed about: its known writes.
+    void: SmallVec<[(ReplicaId, DotSet); 1]>,
 }
 
 impl Report {
@@ -34,8 +34,13 @@ impl Report {
 
     /// Size when sent.
     pub fn wire_bytes(&self) -> u32 {
-        let known = self.known.iter().map(|(_, known)| 12 + 8 * known.words() as u32);
-        4 * self.members.len() as u32 + known.sum::<u32>() + 12 * self.void.len() as u32
+        let known = self.known.iter().chain(&self.void).map(|(_, known)| 12 + 8 * known.words() as u32);
+        4 * self.members.len() as u32 + known.sum::<u32>()
+    }
+
+    /// True when `dot` was given up: nobody has it, though clocks have its number.
+    pub fn is_void(&self, dot: Dot) -> bool {
+        self.void.iter().any(|(origin, known)| *origin == dot.origin && !known.contains(dot.counter))
     }
 }
 
@@ -43,8 +48,8 @@ impl Report {
 #[derive(Clone, Debug, Default)]
 pub struct Dead {
     reports: ReplicaMap<Report>,
-    /// Per dead replica: all agree that nothing is missing up to its last known write, and nothing comes after it.
-    void: ReplicaMap<u64>,
+    /// Per dead replica: all agree that these are all of its writes that will ever be known.
+    void: ReplicaMap<DotSet>,
     /// Dead replicas that a context mentions and of which no write is known.
     mentioned: Vec<ReplicaId>,
 }
@@ -66,11 +71,11 @@ impl Dead {
         Some(Box::new(Report {
             members: members.to_vec(),
             known: known.map(|(origin, known)| (origin, known.clone())).collect(),
-            void: self.void.iter().map(|(origin, last)| (origin, *last)).collect(),
+            void: self.void.iter().map(|(origin, known)| (origin, known.clone())).collect(),
         }))
     }
 
-    /// Takes in what `from` has reported. Returns what is to be given up now: per dead replica its last known write.
+    /// Takes in what `from` has reported. Returns what is to be given up now: per dead replica what is known of it.
     pub fn learn(
         &mut self,
         me: ReplicaId,
@@ -78,26 +83,25 @@ impl Dead {
         clock: &NodeClock,
         from: ReplicaId,
         report: &Report,
-    ) -> Vec<(ReplicaId, u64)> {
+    ) -> Vec<(ReplicaId, DotSet)> {
         *self.reports.entry(from) = report.clone();
         let is_open = |origin: ReplicaId| !is_member(members, origin) && !self.is_void(origin);
-        let told = report.void.iter().copied().filter(|(origin, _)| is_open(*origin));
         let mut all = self.agreed(me, members, clock);
-        all.extend(told);
-        all.sort_unstable();
-        all.dedup();
+        all.extend(report.void.iter().filter(|(origin, _)| is_open(*origin)).cloned());
+        all.sort_by_key(|(origin, _)| *origin);
+        all.dedup_by_key(|(origin, _)| *origin);
         all
     }
 
-    /// What all members agree about and is still to be given up: per dead replica its last known write.
-    pub fn agreed(&self, me: ReplicaId, members: &[ReplicaId], clock: &NodeClock) -> Vec<(ReplicaId, u64)> {
+    /// What all members agree about and is still to be given up: per dead replica what is known of it.
+    pub fn agreed(&self, me: ReplicaId, members: &[ReplicaId], clock: &NodeClock) -> Vec<(ReplicaId, DotSet)> {
         let agreed = self.open(members, clock).filter(|(origin, known)| {
             members.iter().filter(|member| **member != me).all(|member| {
                 let report = self.reports.get(*member).filter(|report| report.members == members);
                 report.is_some_and(|report| report.of(*origin) == *known)
             })
         });
-        agreed.map(|(origin, known)| (origin, known.max())).collect()
+        agreed.map(|(origin, known)| (origin, known.clone())).collect()
     }
 
     /// The dead replicas that nothing is agreed about, with what is known of each.
@@ -121,13 +125,13 @@ impl Dead {
     }
 
     /// All dead replicas that nothing is agreed about, see [`super::Defect::EarlyVoid`].
-    pub fn all_open(&self, members: &[ReplicaId], clock: &NodeClock) -> Vec<(ReplicaId, u64)> {
-        self.open(members, clock).map(|(origin, known)| (origin, known.max())).collect()
+    pub fn all_open(&self, members: &[ReplicaId], clock: &NodeClock) -> Vec<(ReplicaId, DotSet)> {
+        self.open(members, clock).map(|(origin, known)| (origin, known.clone())).collect()
     }
 
-    /// What is missing of `origin` up to `last` is given up.
-    pub fn give_up(&mut self, origin: ReplicaId, last: u64) {
-        *self.void.entry(origin) = last;
+    /// What is missing of `origin` beside `known` is given up.
+    pub fn give_up(&mut self, origin: ReplicaId, known: &DotSet) {
+        self.void.entry(origin).clone_from(known);
     }
 
     /// Forgets what replicas reported that are members no more.

@@ -125,13 +125,20 @@ impl Eventual {
         object.is_some_and(|object| object.context.covers(delta.dot) || object.implies(delta.dot))
     }
 
-    /// All that a replica with this clock has is here now.
-    pub fn absorb_clock(&mut self, clock: &NodeClock, observe: &mut impl FnMut(Observation)) {
+    /// All that a replica with this clock has is here now. What is void it never had.
+    pub fn absorb_clock(
+        &mut self,
+        clock: &NodeClock,
+        is_void: impl Fn(Dot) -> bool,
+        observe: &mut impl FnMut(Observation),
+    ) {
         for (origin, _) in clock.iter() {
             let new: Vec<u64> = clock.missing_in(&self.clock, origin).collect();
             for counter in new {
                 let dot = Dot { origin, counter };
-                observe(Observation::Known(dot));
+                if !is_void(dot) {
+                    observe(Observation::Known(dot));
+                }
                 self.clock.insert(dot);
             }
         }

@@ -35,7 +35,7 @@ mod repair;
 mod state;
 mod waiting;
 
-use crate::clock::NodeClock;
+use crate::clock::{DotSet, NodeClock};
 use crate::contract::{
     Dot, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Overwrites, Replica, ReplicaId, Tag, Version,
 };
@@ -106,8 +106,8 @@ pub enum Record {
         /// There was nothing yet that it could miss.
         founding: bool,
     },
-    /// What is missing of a dead replica up to this write is given up.
-    GivenUp(ReplicaId, u64),
+    /// What is missing of a dead replica beside these writes is given up.
+    GivenUp(ReplicaId, DotSet),
     /// A write request with this number goes to a node.
     Sent(NodeId, u64),
     /// A write request with this number came from a node.
@@ -340,10 +340,10 @@ impl Ndc {
     }
 
     /// What is missing of dead replicas is given up.
-    fn give_up(&mut self, dead: Vec<(ReplicaId, u64)>, env: &mut Env<'_, Ndc>) {
-        for (origin, last) in dead {
-            if self.state.give_up(origin, last, &mut |observation| env.observe(observation)) {
-                env.append(|| Record::GivenUp(origin, last));
+    fn give_up(&mut self, dead: Vec<(ReplicaId, DotSet)>, env: &mut Env<'_, Ndc>) {
+        for (origin, known) in dead {
+            if self.state.give_up(origin, &known, &mut |observation| env.observe(observation)) {
+                env.append(|| Record::GivenUp(origin, known));
             }
         }
     }
@@ -354,7 +354,7 @@ impl Ndc {
         match record {
             Record::Received(delta) => drop(self.state.receive(delta, observe)),
             Record::Absorbed(repair) => self.state.absorb(repair, observe),
-            Record::GivenUp(origin, last) => drop(self.state.give_up(*origin, *last, observe)),
+            Record::GivenUp(origin, known) => drop(self.state.give_up(*origin, known, observe)),
             Record::Booted { founding } => {
                 *boots += 1;
                 if *founding {

@@ -11,6 +11,7 @@ use super::message::{Delta, Pull, Repair, RepairItem};
 use super::object::Object;
 use super::ordered::Ordered;
 use super::state::{State, take_in};
+use crate::clock::DotSet;
 use crate::contract::{Dot, Key, Level, Levels, Observation, ReplicaId};
 
 impl State {
@@ -32,7 +33,7 @@ impl State {
     }
 
     /// Takes in what the sender of `pull` says of itself. Returns what is to be [given up](State::give_up).
-    pub fn note(&mut self, pull: &Pull, members: &[ReplicaId]) -> Vec<(ReplicaId, u64)> {
+    pub fn note(&mut self, pull: &Pull, members: &[ReplicaId]) -> Vec<(ReplicaId, DotSet)> {
         let frontiers = self.ordered.is_some().then_some(&pull.frontiers);
         self.watermarks.learn_clock(pull.from, &pull.clock, frontiers);
         self.note_report(pull.from, pull.report.as_deref(), members)
@@ -44,7 +45,7 @@ impl State {
         from: ReplicaId,
         report: Option<&Report>,
         members: &[ReplicaId],
-    ) -> Vec<(ReplicaId, u64)> {
+    ) -> Vec<(ReplicaId, DotSet)> {
         // One that misses everything must not take for void what it has yet to get.
         let State { me, dead, eventual, serves: true, .. } = self else { return Vec::new() };
         if self.defects.has(Defect::EarlyVoid) {
@@ -188,7 +189,8 @@ impl State {
             repair.clock.iter().for_each(|(origin, known)| self.eventual.clock.raise(origin, known.base()));
         }
         if repair.full {
-            self.eventual.absorb_clock(&repair.clock, observe);
+            let is_void = |dot| repair.report.as_ref().is_some_and(|report| report.is_void(dot));
+            self.eventual.absorb_clock(&repair.clock, is_void, observe);
             self.serves = true;
         }
         // What the sender's clock said about the objects stays with them where the own clock does not say it.

@@ -87,8 +87,9 @@ impl State {
         self.serves = true;
     }
 
-    /// What is missing of a dead replica up to its write `last` is given up; false when that has to wait.
-    pub fn give_up(&mut self, origin: ReplicaId, last: u64, observe: &mut impl FnMut(Observation)) -> bool {
+    /// What is missing of a dead replica beside `known` is given up; false when that has to wait.
+    pub fn give_up(&mut self, origin: ReplicaId, known: &DotSet, observe: &mut impl FnMut(Observation)) -> bool {
+        let last = known.max();
         let can = self.ordered.as_mut().is_none_or(|ordered| {
             let closed = ordered.close(origin, last, observe);
             ordered.settle(observe);
@@ -96,7 +97,7 @@ impl State {
         });
         if can {
             self.eventual.clock.raise(origin, last);
-            self.dead.give_up(origin, last);
+            self.dead.give_up(origin, known);
         }
         can
     }
@@ -227,7 +228,7 @@ impl State {
 
     /// Strips what has become implied, and forgets the keys of writes that every holder has. Returns what is to be
     /// [given up](State::give_up).
-    pub fn clean_up(&mut self, members: &[ReplicaId]) -> Vec<(ReplicaId, u64)> {
+    pub fn clean_up(&mut self, members: &[ReplicaId]) -> Vec<(ReplicaId, DotSet)> {
         self.eventual.strip(|origin| self.dead.is_void(origin));
         if !self.defects.has(Defect::OldWatermarks) {
             self.watermarks.forget(members);
