@@ -209,12 +209,12 @@ impl State {
     /// The keys known here that an answer with everything does not mention: nothing is left of them at the sender.
     fn unmentioned(&self, repair: &Repair) -> Vec<RepairItem> {
         let is_mentioned = |key: &Key| repair.items.binary_search_by_key(key, |item| item.key).is_ok();
-        let nothing = |key| RepairItem {
+        let nothing = |key: Key| RepairItem {
             key,
             dots: Default::default(),
             object: Object::default(),
             eventual: true,
-            same: [true; VIEWS],
+            same: std::array::from_fn(|view| view <= key.priority() as usize),
             apart: Vec::new(),
         };
         self.keys().into_iter().filter(|key| !is_mentioned(key)).map(nothing).collect()
