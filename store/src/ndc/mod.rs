@@ -341,10 +341,8 @@ impl Ndc {
 
     /// What is missing of dead replicas is given up.
     fn give_up(&mut self, dead: Vec<(ReplicaId, DotSet)>, env: &mut Env<'_, Ndc>) {
-        for (origin, known) in dead {
-            if self.state.give_up(origin, &known, &mut |observation| env.observe(observation)) {
-                env.append(|| Record::GivenUp(origin, known));
-            }
+        for (origin, known) in self.state.give_up(dead, &mut |observation| env.observe(observation)) {
+            env.append(|| Record::GivenUp(origin, known));
         }
     }
 
@@ -354,7 +352,7 @@ impl Ndc {
         match record {
             Record::Received(delta) => drop(self.state.receive(delta, observe)),
             Record::Absorbed(repair) => self.state.absorb(repair, observe),
-            Record::GivenUp(origin, known) => drop(self.state.give_up(*origin, known, observe)),
+            Record::GivenUp(origin, known) => drop(self.state.give_up(vec![(*origin, known.clone())], observe)),
             Record::Booted { founding } => {
                 *boots += 1;
                 if *founding {

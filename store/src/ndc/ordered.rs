@@ -8,16 +8,17 @@
 //! origin before it that the view carries. A write that has its turn at a view has it at all views above, too: their
 //! predecessors are no later.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::defects::{Defect, Defects};
 use super::eventual::seen;
 use super::frontier::{Basis, Frontiers, VIEWS, levels_of};
 use super::message::{Delta, Repair};
-use super::object::{Object, Side, version_of};
+use super::object::{Change, Object, Side, version_of};
 use super::waiting::Waiting;
 use crate::contract::{Dot, Key, Levels, Observation, ReplicaId};
+use crate::key_table::KeyTable;
 
 /// The state of the ordered views.
 #[derive(Clone, Debug)]
@@ -152,23 +153,73 @@ impl Ordered {
         }
     }
 
-    /// Nothing is missing of `origin`: all that waits has its turn, and nothing comes after the write `last`. False while
-    /// a delta is still to be asked for.
-    pub fn close(&mut self, origin: ReplicaId, last: u64, observe: &mut impl FnMut(Observation)) -> bool {
-        if self.waiting.range(origin, 0, 0..=last).any(|(_, waiter)| waiter.is_stub()) {
-            return false;
+    /// Nothing is missing of these origins up to a last write, after which nothing comes: all that waits has its turn.
+    /// Where a delta is lacking, the view takes over the eventual object of the key, which reflects it. Returns those
+    /// of which that cannot be done yet: other writes to such a key still wait there.
+    ///
+    /// To ask for the delta may be in vain: its origin is dead, and all others may have had as little room.
+    pub fn close(
+        &mut self,
+        closing: &mut Vec<(ReplicaId, u64)>,
+        eventual: &KeyTable<Object>,
+        observe: &mut impl FnMut(Observation),
+    ) {
+        loop {
+            let can_close = |origin, last| (0..VIEWS).all(|view| self.are_closing(closing, origin, last, view));
+            let Some(at) = closing.iter().position(|(origin, last)| !can_close(*origin, *last)) else { break };
+            closing.remove(at);
         }
-        for view in (0..VIEWS).rev() {
-            let behind = |ordered: &Ordered| ordered.frontiers.frontier(origin, view);
-            while let Some(delta) =
-                self.waiting.next(origin, view, behind(self)).and_then(|(_, next)| next.delta_at(view).cloned())
-            {
-                self.apply(view, &delta, observe);
-                self.advance(view, origin, delta.dot.counter);
+        let mut taken: BTreeSet<(usize, Key)> = BTreeSet::new();
+        for (origin, last) in closing.iter() {
+            for view in 0..VIEWS {
+                taken.extend(self.lacking(*origin, *last, view).map(|key| (view, key)));
             }
         }
-        self.advance(0, origin, last);
-        true
+        for (view, key) in &taken {
+            let nothing = Object::default();
+            let common = eventual.get(*key).unwrap_or(&nothing);
+            let own = &mut self.apart[*view].get_mut(key).expect("a write waits").object;
+            let levels = levels_of(*view, key.priority() as usize);
+            for version in own.versions.iter().filter(|version| !common.versions.contains(version)) {
+                observe(seen(Change::Hidden(version.dot), levels));
+            }
+            for version in common.versions.iter().filter(|version| !own.versions.contains(version)) {
+                observe(seen(Change::Shown(*version), levels));
+            }
+            own.clone_from(common);
+        }
+        for (origin, last) in closing.iter() {
+            for view in (0..VIEWS).rev() {
+                let behind = |ordered: &Ordered| ordered.frontiers.frontier(*origin, view);
+                while let Some((counter, next)) =
+                    self.waiting.next(*origin, view, behind(self)).filter(|(counter, _)| counter <= last)
+                {
+                    let delta = next.delta_at(view).filter(|_| !taken.contains(&(view, next.key))).cloned();
+                    if let Some(delta) = delta {
+                        self.apply(view, &delta, observe);
+                    }
+                    self.advance(view, *origin, counter);
+                }
+            }
+            self.advance(0, *origin, *last);
+        }
+    }
+
+    /// The keys of the writes of `origin` up to `last` whose deltas `view` lacks.
+    fn lacking(&self, origin: ReplicaId, last: u64, view: usize) -> impl Iterator<Item = Key> {
+        let waiting = self.waiting.range(origin, view, self.frontiers.frontier(origin, view) + 1..=last);
+        waiting.filter(move |(_, waiter)| waiter.delta_at(view).is_none()).map(|(_, waiter)| waiter.key)
+    }
+
+    /// True when all that waits at `view` for a key of which a delta of `origin` is lacking is of the `closing`.
+    fn are_closing(&self, closing: &[(ReplicaId, u64)], origin: ReplicaId, last: u64, view: usize) -> bool {
+        let of_closing = |key: Key| {
+            let waiting = closing.iter().flat_map(|(origin, last)| {
+                self.waiting.range(*origin, view, self.frontiers.frontier(*origin, view) + 1..=*last)
+            });
+            waiting.filter(|(_, waiter)| waiter.key == key).count()
+        };
+        self.lacking(origin, last, view).all(|key| of_closing(key) == self.apart[view][&key].waits as usize)
     }
 
     /// The waiting write of `origin` whose turn it is at `view`.

@@ -87,19 +87,24 @@ impl State {
         self.serves = true;
     }
 
-    /// What is missing of a dead replica beside `known` is given up; false when that has to wait.
-    pub fn give_up(&mut self, origin: ReplicaId, known: &DotSet, observe: &mut impl FnMut(Observation)) -> bool {
-        let last = known.max();
-        let can = self.ordered.as_mut().is_none_or(|ordered| {
-            let closed = ordered.close(origin, last, observe);
+    /// What is missing of dead replicas beside the known writes is given up. Returns those for which that could be done
+    /// now.
+    pub fn give_up(
+        &mut self,
+        mut dead: Vec<(ReplicaId, DotSet)>,
+        observe: &mut impl FnMut(Observation),
+    ) -> Vec<(ReplicaId, DotSet)> {
+        if let Some(ordered) = self.ordered.as_mut().filter(|_| !dead.is_empty()) {
+            let mut closing = dead.iter().map(|(origin, known)| (*origin, known.max())).collect();
+            ordered.close(&mut closing, &self.eventual.objects, observe);
             ordered.settle(observe);
-            closed
-        });
-        if can {
-            self.eventual.clock.raise(origin, last);
-            self.dead.give_up(origin, known);
+            dead.retain(|(origin, _)| closing.iter().any(|(closed, _)| closed == origin));
         }
-        can
+        for (origin, known) in &dead {
+            self.eventual.clock.raise(*origin, known.max());
+            self.dead.give_up(*origin, known);
+        }
+        dead
     }
 
     /// Which nodes hold which keys.
