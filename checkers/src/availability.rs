@@ -65,7 +65,8 @@ impl Count {
 pub fn check(recording: &Recording) -> Report {
     let operations = Operations::of(recording);
     let faults = Faults::of(recording, &operations);
-    let homes = homes(&operations);
+    let mut homes = homes(&operations);
+    homes.extend(recording.header.movers.iter().map(|session| (*session, None)));
     let (mut all, mut alone, mut in_faults) = (Count::default(), Count::default(), Count::default());
     let mut by_level: BTreeMap<Level, Count> = BTreeMap::new();
     let mut by_session: BTreeMap<u32, Count> = BTreeMap::new();
@@ -120,7 +121,7 @@ pub fn check(recording: &Recording) -> Report {
     Report { checker: NAME.to_owned(), verdict, note, findings }
 }
 
-/// The node of each session that asks no other.
+/// The node of each session that has asked no other.
 fn homes(operations: &Operations<'_>) -> BTreeMap<u32, Option<Node>> {
     let mut homes = BTreeMap::new();
     for operation in operations.list() {

@@ -29,7 +29,7 @@ fn judge(recording: &Recording) -> Expected {
             Action::Read => header.quorums.is_empty() || header.quorums[session as usize] == 1,
             _ => header.ack <= 1,
         };
-        stays && asks_one && header.holders(key).contains(&node)
+        stays && !header.movers.contains(&session) && asks_one && header.holders(key).contains(&node)
     };
     // After the event at a place, the node is kept from answering by something that is going on, ...
     let is_kept = |node: Node, place: usize| {
@@ -101,6 +101,7 @@ fn random_recordings_are_judged_as_defined() {
             recording.header.quorums = recording.header.sessions.iter().map(|_| 1 + chance.below(2) as u16).collect();
         }
         recording.header.ack = chance.below(3) as u16;
+        recording.header.movers.extend((0..1).filter(|_| chance.one_in(4)));
         // Something happens to nodes.
         recording.header.faults[0].node = Some(0).filter(|_| chance.one_in(2));
         for _ in 0..chance.below(4) {

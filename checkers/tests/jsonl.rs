@@ -16,6 +16,7 @@ fn header() -> Header {
         sessions: vec!["c0".into(), "c1".into()],
         quorums: vec![1, 2],
         ack: 2,
+        movers: vec![1],
         keys: vec!["x".into(), "\"quoted\" ü\n".into()],
         priorities: vec![0, 3],
         placement: vec![vec![0, 2], vec![1]],

@@ -33,6 +33,9 @@ pub struct Header {
     /// included; 1 when left out.
     #[serde(default, skip_serializing_if = "is_one")]
     pub ack: u16,
+    /// Numbers of the sessions that ask several nodes, and carry with them what they have seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub movers: Vec<u32>,
     /// Names of the keys.
     pub keys: Vec<String>,
     /// The priority of each key's writes, by key, higher is more urgent; empty when all are 0.

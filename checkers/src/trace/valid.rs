@@ -177,6 +177,9 @@ impl<'a> Rules<'a> {
         if !header.quorums.is_empty() && header.quorums.len() != header.sessions.len() {
             return Err(Invalid::Quorums { expected: header.sessions.len(), found: header.quorums.len() });
         }
+        for session in &header.movers {
+            range("session", *session, header.sessions.len())?;
+        }
         for (key, holders) in header.placement.iter().enumerate() {
             for node in holders {
                 range("node", *node, usize::from(header.nodes))?;

@@ -144,8 +144,8 @@ impl Calls {
     }
 
     /// Takes out the waiting reads for which the view has come far enough, in the order of their coming.
-    pub fn ready(&mut self, frontiers: &Frontiers) -> Vec<InOrder> {
-        self.parked.extract_if(.., |read| frontiers.covers(&read.seen, read.view)).collect()
+    pub fn ready(&mut self, has_come_far_enough: impl Fn(&InOrder) -> bool) -> Vec<InOrder> {
+        self.parked.extract_if(.., |read| has_come_far_enough(read)).collect()
     }
 
     /// True when a read waits for its view.

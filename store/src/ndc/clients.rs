@@ -84,10 +84,11 @@ impl Ndc {
 
     /// Answers a read in order, now or when its view has come far enough.
     fn answer_in_order(&mut self, read: InOrder, env: &mut Env<'_, Ndc>) {
-        let frontiers = self.state.frontiers();
-        if !frontiers.covers(&read.seen, read.view) {
+        if !self.state.covers(&read.seen, read.view) {
+            self.state.wait_for(&read.seen, env.members);
             return self.calls.park(read);
         }
+        let frontiers = self.state.frontiers();
         let Object { versions, context } = self.state.filled(read.key, Some(read.view));
         let seen = read.moves.then(|| {
             let mut seen = read.seen;
@@ -100,7 +101,8 @@ impl Ndc {
     /// Answers the reads whose view has come far enough.
     pub(super) fn answer_ready(&mut self, env: &mut Env<'_, Ndc>) {
         if self.calls.has_parked() {
-            let ready = self.calls.ready(self.state.frontiers());
+            let state = &self.state;
+            let ready = self.calls.ready(|read| state.covers(&read.seen, read.view));
             ready.into_iter().for_each(|read| self.answer_in_order(read, env));
         }
     }

@@ -7,8 +7,9 @@
 //! the missing writes are *void*. Who learns that from another member may take it over: its own report was among those
 //! that agreed.
 //!
-//! The same holds for a dead replica of which nobody knows a write, and only a causal context speaks: a client had read
-//! there. Contexts may mention writes that are lost. Once its origin is void, such an entry says nothing any more.
+//! The same holds for a dead replica of which nobody knows a write, and only a causal context speaks, or a session that
+//! moves and waits for what it has seen there. Both may mention writes that are lost. Once their origin is void, they
+//! mean nothing any more.
 
 use smallvec::SmallVec;
 
@@ -50,7 +51,7 @@ pub struct Dead {
     reports: ReplicaMap<Report>,
     /// Per dead replica: all agree that these are all of its writes that will ever be known.
     void: ReplicaMap<DotSet>,
-    /// Dead replicas that a context mentions and of which no write is known.
+    /// Dead replicas that contexts and sessions mention.
     mentioned: Vec<ReplicaId>,
 }
 
@@ -116,9 +117,8 @@ impl Dead {
         all.filter(|(origin, _)| !is_member(members, *origin) && !self.is_void(*origin))
     }
 
-    /// Notes the dead replicas that stored contexts mention and of which no write is known.
+    /// Notes dead replicas that somebody has seen writes of, be any known here or not.
     pub fn mention(&mut self, origins: impl Iterator<Item = ReplicaId>) {
-        self.mentioned.clear();
         self.mentioned.extend(origins);
         self.mentioned.sort_unstable();
         self.mentioned.dedup();

@@ -231,6 +231,7 @@ impl Replica for Ndc {
                 env.arm(Timer::CleanUp, self.config.strip_ns);
                 let dead = self.state.clean_up(env.members);
                 self.give_up(dead, env);
+                self.answer_ready(env);
                 self.calls.expire(env.now_ns);
                 self.look_for_lag(env);
             }

@@ -107,6 +107,18 @@ impl State {
         dead
     }
 
+    /// True when `view` has come as far as somebody had seen it. Writes of the dead that were given up never come.
+    pub fn covers(&self, seen: &Frontiers, view: usize) -> bool {
+        let frontiers = self.frontiers();
+        let is_covered = |origin, counter| frontiers.frontier(origin, view) >= counter || self.dead.is_void(origin);
+        seen.iter().all(|(origin, reach)| is_covered(origin, reach[view]))
+    }
+
+    /// Somebody waits for what they had seen. If it is of dead replicas, it may have to be given up.
+    pub fn wait_for(&mut self, seen: &Frontiers, members: &[ReplicaId]) {
+        self.dead.mention(seen.iter().map(|(origin, _)| origin).filter(|origin| !is_member(members, *origin)));
+    }
+
     /// Which nodes hold which keys.
     pub fn placement(&self) -> &Placement {
         &self.placement
