@@ -48,11 +48,11 @@ defects! {
     /// A delete is applied before its turn in ordered views, so they lose what comes after something missing.
     EarlyDelete = "early-delete", noticed by "fifo-visibility, priority";
     /// A write that leaves no version is taken to have had its turn, so the view moves over a gap.
-    VacuousTurn = "vacuous-turn", noticed by "fifo-visibility, priority";
+    VacuousTurn = "vacuous-turn", noticed by "fifo-visibility, priority, panic";
     /// A client has one causal context for all keys, so its write destroys versions that it has not seen.
     SharedContext = "shared-context", noticed by "convergence";
     /// The counter of writes is not on the disk, so names of writes are used again after a crash.
-    ReuseDots = "reuse-dots", noticed by "convergence";
+    ReuseDots = "reuse-dots", noticed by "convergence, panic";
     /// The last writes per view are not on the disk, so after a restart narrow views skip gaps.
     VolatilePredecessors = "volatile-predecessors", noticed by "fifo-visibility, priority";
     /// A replica that has lost its disk takes over a clock without the objects, so it claims all and holds nothing.
@@ -76,7 +76,7 @@ defects! {
     /// Contexts are stripped up to the last known write, over gaps, so deleted values come back.
     StripBeyondBase = "strip-beyond-base", noticed by "convergence";
     /// Urgent writes wait for less urgent ones before them: a priority inversion.
-    LowPredecessors = "low-predecessors", noticed by "priority";
+    LowPredecessors = "low-predecessors", noticed by "priority, panic";
     /// Predecessors are those of a more urgent view, so less urgent writes come out of order.
     HighPredecessors = "high-predecessors", noticed by "fifo-visibility, priority";
     /// What a node's earlier life was known to hold counts for the new one, so keys are forgotten that it misses.

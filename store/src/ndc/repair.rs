@@ -79,7 +79,11 @@ impl State {
                 }
             } else {
                 // Void, or the question is old and the sender has the write by now.
-                let has_it = watermarks.base(pull.from, dot.origin) >= dot.counter || self.dead.is_void(dot.origin);
+                let base = match self.defects.has(Defect::OldWatermarks) {
+                    true => watermarks.base_of_node(pull.from.node, dot.origin),
+                    false => watermarks.base(pull.from, dot.origin),
+                };
+                let has_it = base >= dot.counter || self.dead.is_void(dot.origin);
                 full |= self.placement.is_full() && !has_it;
             }
         }
