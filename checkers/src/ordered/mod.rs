@@ -25,6 +25,7 @@
 
 mod fifo;
 mod interference;
+mod lives;
 mod priority;
 mod reads;
 mod state;
@@ -36,7 +37,7 @@ pub use fifo::{NAME as FIFO, check as check_fifo};
 pub use priority::{NAME as PRIORITY, check as check_priority};
 
 use crate::convergence::history::History;
-use crate::trace::{Header, What};
+use crate::trace::Header;
 use tables::Tables;
 use walk::{Found, ORDERED};
 
@@ -53,10 +54,6 @@ fn obstacle(history: &History<'_>, tables: &Tables) -> Option<String> {
     }
     if !header.placement.is_empty() {
         return Some("not every replica holds every key, so that no replica gets whole sequences of writes".to_owned());
-    }
-    if history.recording.events.iter().any(|event| matches!(event.what, What::Down { .. })) {
-        // With a node's memory its obligations end; what it must reflect when it is back is not worked out here.
-        return Some("nodes went down, and what they must show when they are back is not judged yet".to_owned());
     }
     tables.gap.clone()
 }

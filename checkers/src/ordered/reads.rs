@@ -7,7 +7,7 @@ use super::tables::Tables;
 use super::walk::Walk;
 use crate::convergence::history::History;
 use crate::operations::Operation;
-use crate::trace::{Action, Level};
+use crate::trace::{Action, Disk, Level, Node};
 
 /// What is wrong with what a read returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,10 +32,23 @@ pub(super) struct ReadBreach {
     pub(super) wrong: Wrong,
     /// The write that it returned too early or again, or does not reflect.
     pub(super) write: u32,
+    /// The write that kept it from being returned.
+    pub(super) missing: Option<u32>,
 }
 
-/// A line, a position there, and whether the session wrote that itself.
-type Had = (u32, u32, bool);
+/// What a session has read or written.
+#[derive(Clone, Copy)]
+struct Had {
+    line: u32,
+    position: u32,
+    /// It wrote that itself.
+    own: bool,
+    /// Where and when.
+    node: Node,
+    place: usize,
+    /// One bit for each view in which the node owes it although its disk was lost since.
+    owed: u8,
+}
 
 /// What sessions must find in what they read.
 #[derive(Default)]
@@ -54,23 +67,42 @@ impl Reads {
             return;
         }
         let had = self.had.entry((operation.session, operation.key)).or_default();
+        let (node, place) = (operation.node, operation.answered().unwrap_or(0));
         let mut must_have = |write: u32, own: bool| {
             let (line, position) = tables.places[write as usize];
-            match had.iter_mut().find(|(other, _, _)| *other == line) {
-                Some(last) if last.1 < position => *last = (line, position, own),
+            let new = Had { line, position, own, node, place, owed: 0 };
+            match had.iter_mut().find(|had| had.line == line) {
+                Some(last) if last.position < position => *last = new,
                 Some(_) => {}
-                None => had.push((line, position, own)),
+                None => had.push(new),
             }
         };
         match operation.action {
             Action::Read => history.returned(operation).for_each(|write| must_have(write, false)),
             Action::Write | Action::Delete => {
-                let place = operation.answered().unwrap_or(0);
                 let own = operation.write.and_then(|id| history.number(id, place));
                 let own = own.filter(|write| history.write(*write).op == op);
                 own.into_iter().for_each(|write| must_have(write, true));
             }
         }
+    }
+
+    /// The node is up without the disk that it had. It has to serve again what all other replicas reflect: from whomever it
+    /// gets everything, that is among it.
+    pub(super) fn restarts_empty(&mut self, tables: &Tables, state: &State<'_, '_>, node: Node) {
+        let nodes = (0..state.anywhere()).filter(|other| *other != node);
+        let others: Vec<Node> = nodes.filter(|other| state.lives.is_down(*other) != Some(Disk::Lost)).collect();
+        for had in self.had.values_mut().flatten().filter(|had| had.node == node && !others.is_empty()) {
+            let write = tables.at(had.line, had.position);
+            let views = 0..=usize::from(tables.priorities[write as usize]);
+            let owed = views.filter(|view| others.iter().all(|other| state.is_due(*other, write, *view)));
+            had.owed = owed.fold(0, |owed, view| owed | 1 << view);
+        }
+    }
+
+    /// A node goes down: what the others reflect may not be with them any more when it is asked for.
+    pub(super) fn goes_down(&mut self) {
+        self.had.values_mut().flatten().for_each(|had| had.owed = 0);
     }
 
     /// Judges a read that its replica served as soon as it saw it, at this place in the recording. Of any other one it
@@ -86,7 +118,7 @@ impl Reads {
         let had = self.had.get(&(read.session, read.key)).map_or(&[][..], Vec::as_slice);
         let is_own = |write: u32| {
             let (line, position) = tables.places[write as usize];
-            had.contains(&(line, position, true))
+            had.iter().any(|had| (had.line, had.position, had.own) == (line, position, true))
         };
         let state = &walk.state;
         if at_once.is_some() {
@@ -110,25 +142,31 @@ impl Reads {
                 }
             }
         }
-        let (node, view) = match at_once {
+        let (node, reflected_in) = match at_once {
             Some(_) => (read.node, view),
             None => (state.anywhere(), State::arrived(priority)),
         };
-        for (line, position, own) in had {
-            let write = tables.at(*line, *position);
+        for Had { line, position, own, node: had_at, place, owed } in had.iter().copied() {
+            let write = tables.at(line, position);
             let is_returned = returned.iter().any(|other| {
                 let (other, later) = tables.places[*other as usize];
-                other == *line && later >= *position
+                other == line && later >= position
             });
             let is_told = wrong.iter().any(|(_, other)| *other == write);
-            if !is_returned && !is_told && !state.is_excused(node, write, view) {
-                wrong.push((if *own { Wrong::Own } else { Wrong::Forgotten }, write));
+            // It went with the only disk that the session may count on, or with all.
+            let is_lost = had_at == read.node && state.lives.has_lost(had_at, place) && owed >> view & 1 == 0
+                || state.is_gone(write);
+            if !is_returned && !is_told && !is_lost && !state.is_excused(node, write, reflected_in) {
+                wrong.push((if own { Wrong::Own } else { Wrong::Forgotten }, write));
             }
         }
         wrong.sort_unstable();
         for (wrong, write) in wrong {
             if self.told.insert((read.session, wrong, write)) {
-                walk.found.reads.push(ReadBreach { op: read.number, at: at_once.unwrap_or(answered), wrong, write });
+                let early = at_once.filter(|_| wrong == Wrong::Early);
+                let missing = early.and_then(|_| walk.state.missing(read.node, write, view));
+                let at = at_once.unwrap_or(answered);
+                walk.found.reads.push(ReadBreach { op: read.number, at, wrong, write, missing });
             }
         }
     }

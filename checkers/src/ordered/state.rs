@@ -8,10 +8,17 @@
 //! Which write had seen which is known from two sides. A write had *surely* seen the earlier writes of its origin to
 //! its key, and what the read returned whose context it hands back. It had *perhaps* seen whatever that read's
 //! replica reflected then, and what this in turn had seen. Between the two nothing is judged.
+//!
+//! **Nodes that go down.** What a replica knows and shows ends with its life; what its disk has, by the host's word and
+//! not by the store's, it knows again when it is up (`lives`). A write that no disk has any more, of an origin whose own
+//! disk was lost, is *void*: it can never arrive, so that the writes after it are ready without it. When a store may be
+//! sure of that it has to find out first, so they are due only once the level has shown something beyond it, and at the
+//! end.
 
-use super::tables::{Tables, VIEWS};
+use super::lives::{Lives, Void};
+use super::tables::{Tables, VIEWS, rank};
 use crate::convergence::history::History;
-use crate::trace::{Level, Levels, Node, Overwrites};
+use crate::trace::{Disk, Level, Levels, Node, Overwrites};
 
 /// Writes up to a position, by line.
 pub(super) type Seen = Vec<(u32, u32)>;
@@ -32,7 +39,7 @@ struct Cell {
 /// An origin at one replica, as one view has it.
 #[derive(Clone, Copy, Default)]
 struct Front {
-    /// So many writes of the chain are ready, and due.
+    /// So many writes of the chain are ready or void, and due or passed.
     ready: u32,
     due: u32,
     /// The largest counter that was shown, and that was dropped for want of room.
@@ -44,10 +51,14 @@ struct Front {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Mark {
     pub(super) known: bool,
+    /// Known, or on the disk of a node that is down.
+    pub(super) has: bool,
     /// Shown now.
     pub(super) shown: Levels,
-    /// Shown now or earlier.
+    /// Shown now or earlier, in this life or in one from which the disk still has the write.
     pub(super) was_shown: Levels,
+    /// Shown now or ever.
+    pub(super) ever_shown: Levels,
     /// Found overwritten and not shown.
     pub(super) was_gone: Levels,
 }
@@ -65,6 +76,16 @@ pub(super) enum Status {
     Either,
 }
 
+/// What excuses that a ready write is not reflected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Excuses {
+    /// That there was no room for it, or that the store need not be sure yet that an earlier one is void.
+    All,
+    /// Only the latter.
+    Voids,
+    None,
+}
+
 pub(super) struct State<'a, 'b> {
     history: &'b History<'a>,
     tables: &'b Tables,
@@ -76,6 +97,7 @@ pub(super) struct State<'a, 'b> {
     marks: Vec<Mark>,
     /// By write, what its context had seen, perhaps and surely; absent until the write is first heard of.
     seen: Vec<Option<(Seen, Seen)>>,
+    pub(super) lives: Lives,
     /// Writes whose status may have changed.
     pub(super) dirty: Vec<u32>,
 }
@@ -99,6 +121,7 @@ impl<'a, 'b> State<'a, 'b> {
             fronts: vec![[Front::default(); VIEWS]; nodes * tables.chains.len()],
             marks: vec![Mark::default(); nodes * history.writes.len()],
             seen: vec![None; history.writes.len()],
+            lives: Lives::of(history, tables),
             dirty: Vec::new(),
         }
     }
@@ -161,25 +184,128 @@ impl<'a, 'b> State<'a, 'b> {
             self.seen[write as usize] = Some(held);
             self.ready(self.anywhere(), write, everything);
         }
-        if std::mem::replace(&mut self.mark(node, write).known, true) {
+        let mark = self.mark(node, write);
+        if mark.known {
             return;
+        }
+        mark.known = true;
+        let had = std::mem::replace(&mut mark.has, true);
+        if !had {
+            self.lives.gain(write);
         }
         self.ready(node, write, everything);
         let origin = tables.origins[write as usize];
         for view in 0..=usize::from(priority) {
-            let chain = &tables.chains[origin as usize][view];
-            while let Some(next) = chain.get(self.front(node, origin, view).ready as usize).copied()
-                && self.marked(node, next).known
-            {
-                self.front(node, origin, view).ready += 1;
-                self.ready(node, next, view);
+            if self.is_passed(node, write, view) {
+                // It was void, or seemed to be.
+                let place = self.place(write, view);
+                let front = self.front(node, origin, view);
+                front.due = front.due.min(place);
+                self.ready(node, write, view);
             }
-            self.advance(node, origin, view, false);
+            self.proceed(node, origin, view);
         }
     }
 
+    /// True when no disk has the write any more.
+    pub(super) fn is_gone(&self, write: u32) -> bool {
+        self.seen[write as usize].is_some() && self.lives.copies(write) == 0
+    }
+
+    /// The node goes down: its replica knows nothing and shows nothing.
+    pub(super) fn down(&mut self, node: Node, disk: Disk, place: usize) {
+        let (cells, writes) = (self.cells_per_node, self.seen.len());
+        let node_from = |per_node: usize| usize::from(node) * per_node;
+        self.cells[node_from(cells)..][..cells].fill(Cell::default());
+        let origins = self.tables.chains.len();
+        self.fronts[node_from(origins)..][..origins].fill([Front::default(); VIEWS]);
+        for write in 0..writes as u32 {
+            let mark = self.mark(node, write);
+            (mark.known, mark.shown, mark.was_gone) = (false, Levels::NONE, Levels::NONE);
+            if disk == Disk::Lost {
+                self.forget(node, write);
+            }
+        }
+        self.lives.down(self.history, self.tables, node, disk, place);
+    }
+
+    /// The disk of a node that is down does not have the write.
+    pub(super) fn forget(&mut self, node: Node, write: u32) {
+        let mark = self.mark(node, write);
+        let had = std::mem::take(&mut mark.has);
+        mark.was_shown = Levels::NONE;
+        if had {
+            self.lives.lose(write);
+        }
+    }
+
+    /// The node is up with what its disk has.
+    pub(super) fn up(&mut self, node: Node) {
+        for write in 0..self.seen.len() as u32 {
+            if self.marked(node, write).has {
+                self.learn(node, write, None);
+            }
+        }
+    }
+
+    /// Looks again at what the replica still waits for: some of it may have become void.
+    pub(super) fn refresh(&mut self, node: Node) {
+        for origin in 0..self.tables.chains.len() as u32 {
+            (0..VIEWS).for_each(|view| self.proceed(node, origin, view));
+        }
+    }
+
+    /// What has arrived or is void becomes ready, in order.
+    fn proceed(&mut self, node: Node, origin: u32, view: usize) {
+        let chain = &self.tables.chains[origin as usize][view];
+        while let Some(next) = chain.get(self.front(node, origin, view).ready as usize).copied() {
+            if self.marked(node, next).known {
+                self.ready(node, next, view);
+            } else if self.void(next).is_none() {
+                break;
+            }
+            self.front(node, origin, view).ready += 1;
+        }
+        self.advance(node, origin, view, Excuses::All);
+    }
+
+    /// The place of a write among those that the view carries of its origin.
+    fn place(&self, write: u32, view: usize) -> u32 {
+        let chain = &self.tables.chains[self.tables.origins[write as usize] as usize][view];
+        chain.partition_point(|other| rank(self.history, *other) < rank(self.history, write)) as u32
+    }
+
+    /// True when the view of a replica got as far as the write, or beyond.
+    pub(super) fn is_passed(&self, node: Node, write: u32, view: usize) -> bool {
+        let origin = self.tables.origins[write as usize] as usize;
+        let ready = self.fronts[usize::from(node) * self.tables.chains.len() + origin][view].ready;
+        let last = self.tables.chains[origin][view][..ready as usize].last();
+        last.is_some_and(|last| rank(self.history, *last) >= rank(self.history, write))
+    }
+
+    /// True when the view of a replica has to reflect the write.
+    pub(super) fn is_due(&self, node: Node, write: u32, view: usize) -> bool {
+        let origin = self.tables.origins[write as usize] as usize;
+        let due = self.fronts[usize::from(node) * self.tables.chains.len() + origin][view].due;
+        self.marked(node, write).known && self.place(write, view) < due
+    }
+
+    /// The write that keeps `write` from being ready, if one does.
+    pub(super) fn missing(&self, node: Node, write: u32, view: usize) -> Option<u32> {
+        let origin = self.tables.origins[write as usize] as usize;
+        let ready = self.fronts[usize::from(node) * self.tables.chains.len() + origin][view].ready;
+        let next = self.tables.chains[origin][view].get(ready as usize).copied();
+        let missing = next.filter(|next| rank(self.history, *next) <= rank(self.history, write));
+        missing.or_else(|| (!self.marked(node, write).known).then_some(write))
+    }
+
+    /// Why the write can never arrive at a replica that does not have it.
+    pub(super) fn void(&self, write: u32) -> Option<Void> {
+        self.lives.void(self.history, self.tables, write)
+    }
+
     /// The replica had no room for the write. What has arrived from its origin is excused until this write or a later
-    /// one is shown. (A replica that restarts would be excused in the same way, for all origins and views.)
+    /// one is shown. (One that restarts says so again.)
     pub(super) fn overflow(&mut self, node: Node, write: u32, level: Level) {
         let counter = self.history.write(write).id.counter;
         if let Some(view) = Tables::view(level, self.tables.priorities[write as usize]) {
@@ -195,29 +321,42 @@ impl<'a, 'b> State<'a, 'b> {
         if let Some(view) = Tables::view(level, self.tables.priorities[write as usize]) {
             let front = self.front(node, origin, view);
             front.shown_to = front.shown_to.max(counter);
-            self.advance(node, origin, view, false);
+            self.advance(node, origin, view, Excuses::All);
         }
     }
 
-    /// What is ready becomes due as far as nothing excuses it, or without excuse.
-    fn advance(&mut self, node: Node, origin: u32, view: usize, no_excuse: bool) {
+    /// What is ready becomes due as far as nothing excuses it.
+    fn advance(&mut self, node: Node, origin: u32, view: usize, excuses: Excuses) {
         let chain = &self.tables.chains[origin as usize][view];
         let front = *self.front(node, origin, view);
-        let excused = front.shown_to < front.dropped_to && !no_excuse;
+        // When the origin's disk is lost, perhaps nobody has it any more who had room for it.
+        let is_kept_out = excuses == Excuses::All || self.lives.is_dead(origin);
+        let had_no_room = front.shown_to < front.dropped_to && is_kept_out;
         for place in front.due..front.ready {
             let write = chain[place as usize];
-            if excused && self.history.write(write).id.counter > front.shown_to {
-                break;
+            let is_shown = self.history.write(write).id.counter <= front.shown_to;
+            if self.marked(node, write).known {
+                if had_no_room && !is_shown {
+                    break;
+                }
+                self.due(node, write, view);
+            } else if !is_shown {
+                match self.void(write) {
+                    Some(Void::Undone) => {}
+                    Some(Void::Dead) if excuses == Excuses::None => {}
+                    _ => break,
+                }
             }
             self.front(node, origin, view).due += 1;
-            self.due(node, write, view);
         }
     }
 
-    /// The recording has ended: what is ready is due, whatever excused it.
+    /// The recording has ended: what is ready is due, whatever excused it. As long as a node may come back, nobody can be
+    /// sure what is void.
     pub(super) fn end(&mut self, node: Node) {
+        let excuses = if self.lives.any_down() { Excuses::Voids } else { Excuses::None };
         for origin in 0..self.tables.chains.len() as u32 {
-            (0..VIEWS).for_each(|view| self.advance(node, origin, view, true));
+            (0..VIEWS).for_each(|view| self.advance(node, origin, view, excuses));
         }
     }
 
@@ -267,7 +406,8 @@ impl<'a, 'b> State<'a, 'b> {
     pub(super) fn status(&self, node: Node, write: u32, view: usize) -> Status {
         let (line, position) = self.tables.places[write as usize];
         let cell = self.look(node, line, view);
-        if cell.ready < position || self.history.write(write).delete {
+        let is_void = cell.ready > position && !self.marked(node, write).known;
+        if cell.ready < position || is_void || self.history.write(write).delete {
             Status::Absent
         } else if cell.due > position {
             Status::Overwritten(self.tables.at(line, cell.due))

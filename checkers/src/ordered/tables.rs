@@ -1,9 +1,9 @@
 //! The writes of a recording, in the two orders that ordered levels know: by origin, and by origin and key.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::convergence::history::History;
-use crate::trace::Level;
+use crate::convergence::history::{History, Write};
+use crate::trace::{Level, What, WriteId};
 
 /// Number of priorities, and of the views that wait: view `v` carries the writes of priority `v` or above.
 pub(super) const VIEWS: usize = 4;
@@ -14,16 +14,23 @@ pub(super) struct Tables {
     pub(super) priorities: Vec<u8>,
     /// By write: the number of its origin.
     pub(super) origins: Vec<u32>,
-    /// By origin and view: the writes that the view carries, in the order of their counters.
+    /// By origin and view: the writes that the view carries, in the order in which they were taken in.
     pub(super) chains: Vec<[Vec<u32>; VIEWS]>,
     /// By write: its line, and its position there, from 1.
     pub(super) places: Vec<(u32, u32)>,
-    /// By line: the writes of one origin to one key, in the order of their counters.
+    /// By line: the writes of one origin to one key, in the same order.
     pub(super) lines: Vec<Vec<u32>>,
     /// By key: its lines.
     pub(super) of_key: FxHashMap<u32, Vec<u32>>,
-    /// A name that is missing among an origin's writes: the order of the others cannot be told.
+    /// Why the order of an origin's writes cannot be told: a name is missing among them, or belongs to two.
     pub(super) gap: Option<String>,
+}
+
+/// Where a write stands among those of its origin. Between two lives of its node some may have been undone, whose
+/// counters are given again.
+pub(super) fn rank(history: &History<'_>, write: u32) -> (u32, u64) {
+    let write = history.write(write);
+    (write.life, write.id.counter)
 }
 
 impl Tables {
@@ -32,7 +39,7 @@ impl Tables {
         let priority =
             |key: u32| history.header().priorities.get(key as usize).map_or(0, |priority| (*priority).min(3));
         let mut order: Vec<u32> = (0..count as u32).collect();
-        order.sort_unstable_by_key(|write| (history.write(*write).id.origin(), history.write(*write).id.counter));
+        order.sort_unstable_by_key(|write| (history.write(*write).id.origin(), rank(history, *write)));
         let mut tables = Tables {
             priorities: history.writes.iter().map(|write| priority(write.key)).collect(),
             origins: vec![0; count],
@@ -40,18 +47,20 @@ impl Tables {
             places: vec![(0, 0); count],
             lines: Vec::new(),
             of_key: FxHashMap::default(),
-            gap: None,
+            gap: given_again(history),
         };
         for writes in order.chunk_by(|a, b| history.write(*a).id.origin() == history.write(*b).id.origin()) {
             let mut chains: [Vec<u32>; VIEWS] = Default::default();
             let mut lines: FxHashMap<u32, u32> = FxHashMap::default();
-            for (write, counter) in writes.iter().zip(1..) {
-                let (key, id) = (history.write(*write).key, history.write(*write).id);
-                if id.counter != counter && tables.gap.is_none() {
-                    let missing = crate::trace::WriteId { counter, ..id };
+            let mut counter = 1;
+            for write in writes {
+                let Write { key, id, undone, .. } = *history.write(*write);
+                if id.counter != counter && undone.is_none() && tables.gap.is_none() {
+                    let missing = WriteId { counter, ..id };
                     tables.gap =
                         Some(format!("{missing} was never named, so that the order of its origin is not known"));
                 }
+                counter += u64::from(undone.is_none());
                 let number = *write as usize;
                 tables.origins[number] = tables.chains.len() as u32;
                 for chain in &mut chains[..=usize::from(tables.priorities[number])] {
@@ -87,4 +96,21 @@ impl Tables {
         };
         (view <= priority).then_some(usize::from(view))
     }
+}
+
+/// A name that its replica has given again after its disk had broken a promise: what is said about one of the two
+/// writes cannot be told from what is said about the other.
+fn given_again(history: &History<'_>) -> Option<String> {
+    let mut forgotten: FxHashSet<WriteId> = FxHashSet::default();
+    history.recording.events.iter().enumerate().find_map(|(place, event)| match event.what {
+        What::Forgot { write, promised: true } if write.node == event.node => {
+            forgotten.insert(write);
+            None
+        }
+        What::Wrote { write, .. } if forgotten.contains(&write) => {
+            let is_other = history.number(write, place).is_none_or(|number| history.write(number).wrote != place);
+            is_other.then(|| format!("a disk broke its promise, and {write} then became the name of a second write"))
+        }
+        _ => None,
+    })
 }

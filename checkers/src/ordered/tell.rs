@@ -3,7 +3,7 @@
 use super::reads::{ReadBreach, Wrong};
 use super::tables::Tables;
 use super::walk::{Breach, Kind};
-use crate::convergence::history::History;
+use crate::convergence::history::{History, nodes, verb};
 use crate::convergence::journey::journey;
 use crate::operations::seconds;
 use crate::trace::{Level, Levels, Node, What};
@@ -36,16 +36,22 @@ pub(super) fn breach(
     let passed = breach.passed.map(|place| (place.max(from), teller.later(late, place)));
     let title = match (broken, breach.kind) {
         (_, Kind::Early) => {
-            let (why, missing) = teller.why_not(write, from);
-            story.extend(missing.into_iter().flat_map(|missing| teller.absent(missing)));
+            let why = teller.why_not(write, breach.missing);
+            story.extend(breach.missing.into_iter().flat_map(|missing| teller.absent(missing, from)));
             story.push(StoryLine { at_ns: at_ns(from), text: format!("n{node} shows {this}") });
             format!("order: n{node} shows {this} at {levels} {why}")
         }
-        (Broken::Order, _) => {
+        (Broken::Order, _) | (_, Kind::Skipped) => {
             let (place, later) = passed.unwrap_or((from, None));
             told_at = place;
+            let mut shown_at = place;
+            if breach.kind == Kind::Skipped {
+                shown_at = breach.passed.unwrap_or(place);
+                let text = format!("{other}, which seemed to be lost with every disk, is there after all");
+                story.push(StoryLine { at_ns: at_ns(from), text });
+            }
             let later = later.map_or_else(|| "a later write".to_owned(), |later| history.title(later));
-            story.push(StoryLine { at_ns: at_ns(place), text: format!("n{node} shows {later}") });
+            story.push(StoryLine { at_ns: at_ns(shown_at), text: format!("n{node} shows {later}") });
             format!("order: n{node} shows {later} at {levels}, but does not reflect the earlier {other}")
         }
         (_, Kind::Unreflected) => {
@@ -64,6 +70,15 @@ pub(super) fn breach(
                     "priority inversion (liveness): n{node} never reflects {other} at {levels}, though all that it \
                      needs has arrived{still}"
                 ),
+                Some(end)
+                    if history.event(end).node == node && matches!(history.event(end).what, What::Down { .. }) =>
+                {
+                    format!(
+                        "priority inversion (promptness): n{node} goes down without having reflected {other} at \
+                         {levels}, though all that it needs had arrived {} before{still}",
+                        seconds(at_ns(end) - at_ns(from))
+                    )
+                }
                 Some(end) => format!(
                     "priority inversion (promptness): n{node} reflects {other} at {levels} only {} after all that it \
                      needs has arrived{still}",
@@ -74,6 +89,9 @@ pub(super) fn breach(
     };
     if breach.kind != Kind::Early {
         let (at_ns, text) = match until {
+            Some(end) if matches!(history.event(end).what, What::Down { .. }) && history.event(end).node == node => {
+                (at_ns(end), format!("n{node} goes down"))
+            }
             Some(end) => (at_ns(end), format!("n{node} is right again")),
             None => (history.header().end_ns, "it is still so at the end".to_owned()),
         };
@@ -90,7 +108,7 @@ pub(super) fn breach(
 
 /// What is wrong with a read, told.
 pub(super) fn read(history: &History<'_>, tables: &Tables, breach: &ReadBreach, code: &'static str) -> Finding {
-    let ReadBreach { op, at, wrong, write } = *breach;
+    let ReadBreach { op, at, wrong, write, missing } = *breach;
     let read = history.operations.get(op).expect("breaches are collected from reads");
     let teller = Teller { history, tables, node: read.node, levels: Levels::only(read.level) };
     let (this, levels, node) = (history.title(write), teller.levels(), read.node);
@@ -100,8 +118,8 @@ pub(super) fn read(history: &History<'_>, tables: &Tables, breach: &ReadBreach, 
     let answer = format!("#{op} at n{node} reads {returned} at {levels}");
     let title = match wrong {
         Wrong::Early => {
-            let (why, missing) = teller.why_not(write, at);
-            story.extend(missing.into_iter().flat_map(|missing| teller.absent(missing)));
+            let why = teller.why_not(write, missing);
+            story.extend(missing.into_iter().flat_map(|missing| teller.absent(missing, at)));
             format!("order: {answer}, with {this} {why}")
         }
         Wrong::Passed => format!("order: {answer} without {this}, though n{node} had shown later writes of its origin"),
@@ -154,33 +172,36 @@ impl Teller<'_, '_> {
     }
 
     fn is_known(&self, write: u32, place: usize) -> bool {
-        self.history.known_at(self.node, write).is_some_and(|known| known <= place)
+        self.history.known_since(self.node, write, place).is_some()
     }
 
-    /// Why the write must not be shown after `place`, and the write whose record is missing.
-    fn why_not(&self, write: u32, place: usize) -> (String, Option<u32>) {
-        let history = self.history;
+    /// Why the write must not be shown.
+    fn why_not(&self, write: u32, missing: Option<u32>) -> String {
         let priority = self.tables.priorities[write as usize];
-        let Some(view) = self.levels.iter().find_map(|level| Tables::view(level, priority)) else {
-            return (format!("although keys of P{priority} are not read there"), None);
-        };
-        let chain = &self.tables.chains[self.tables.origins[write as usize] as usize][view];
-        let counter = history.write(write).id.counter;
-        let mut needed = chain.iter().copied().take_while(|other| history.write(*other).id.counter <= counter);
-        match needed.find(|other| !self.is_known(*other, place)) {
-            Some(other) if other == write => ("before it has arrived".to_owned(), Some(other)),
-            Some(other) => (format!("before the earlier {} has arrived", history.title(other)), Some(other)),
-            None => ("although it is a delete".to_owned(), None),
+        match missing {
+            Some(other) if other == write => "before it has arrived".to_owned(),
+            Some(other) => format!("before the earlier {} has arrived", self.history.title(other)),
+            None if self.levels.iter().all(|level| Tables::view(level, priority).is_none()) => {
+                format!("although keys of P{priority} are not read there")
+            }
+            None => "although it is a delete".to_owned(),
         }
     }
 
-    /// A write, and what became of the messages that carried it.
-    fn absent(&self, write: u32) -> Vec<StoryLine> {
+    /// A write that had not arrived at `place`, and what became of the messages that carried it.
+    fn absent(&self, write: u32, place: usize) -> Vec<StoryLine> {
+        let history = self.history;
         let mut story = self.described([write]);
-        story.extend(journey(self.history, write, self.node));
-        if let Some(place) = self.history.known_at(self.node, write) {
-            let text = format!("n{} gets to know {}", self.node, self.history.write(write).id);
-            story.push(StoryLine { at_ns: self.history.event(place).at_ns, text });
+        story.extend(journey(history, write, self.node));
+        let others = (0..history.header().nodes).filter(|node| *node != self.node);
+        let having: Vec<Node> = others.filter(|node| history.known_since(*node, write, place).is_some()).collect();
+        if !having.is_empty() && having != [history.write(write).id.node] {
+            let text = format!("{} {} it then", nodes(&having), verb(&having, "knows", "know"));
+            story.push(StoryLine { at_ns: history.event(place).at_ns, text });
+        }
+        if let Some(place) = history.known_at(self.node, write) {
+            let text = format!("n{} gets to know {}", self.node, history.write(write).id);
+            story.push(StoryLine { at_ns: history.event(place).at_ns, text });
         }
         story
     }

@@ -11,7 +11,7 @@ use super::state::{Seen, State, Status};
 use super::tables::Tables;
 use crate::convergence::history::History;
 use crate::operations::Operation;
-use crate::trace::{Action, Level, Levels, Node, What};
+use crate::trace::{Action, Disk, Level, Levels, Node, What, WriteId};
 
 /// In what way a level fails to show what it must.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +22,8 @@ pub(super) enum Kind {
     Late,
     /// It no longer reflects a write that it reflected.
     Unreflected,
+    /// It has passed over a write that seemed to be void and was not.
+    Skipped,
 }
 
 /// A level of a replica is not as it must be, for a while.
@@ -35,11 +37,13 @@ pub(super) struct Breach {
     /// The write that is not reflected: the same, or one that has overwritten it.
     pub(super) late: u32,
     pub(super) kind: Kind,
-    /// The last announcement of the step that ended it; none when nothing did.
+    /// The last announcement of the step that ended it, or where the node went down; none when nothing ended it.
     pub(super) until: Option<usize>,
     /// Place of the step after which the level first showed a later write of the late one's origin.
     pub(super) passed: Option<usize>,
     pub(super) levels: Levels,
+    /// The write that kept it from being shown.
+    pub(super) missing: Option<u32>,
 }
 
 /// What the walk has found.
@@ -80,17 +84,23 @@ pub(super) struct Walk<'a, 'b> {
     /// Reads whose context a write hands back, and what those that were answered had seen, perhaps and surely.
     handed_back: FxHashSet<u32>,
     contexts: FxHashMap<u32, (Seen, Seen)>,
+    /// By node: how often it has been down.
+    lives: Vec<u32>,
+    /// The place of a loss of which it is still to be seen what follows at other replicas.
+    loss: Option<usize>,
+    /// By origin, writes that seemed to be void and were not.
+    revived: FxHashMap<u32, Vec<u32>>,
     /// When the first of two levels, `fifo` and that of its own priority, showed a write above P0.
     first_shown: FxHashMap<(Node, u32), (bool, u64)>,
 }
 
-/// By replica, level, origin and, at `priority`, the priority of what was shown: the counters that were shown, as
+/// By replica in one of its lives, level, origin and, at `priority`, the priority of what was shown: the counters that were shown, as
 /// far as each was the largest so far, with the place of the step after which it was.
 #[derive(Default)]
 pub(super) struct Reach(FxHashMap<Shower, Vec<(u64, usize)>>);
 
-/// Replica, level, origin and priority.
-type Shower = (Node, Level, u32, u8);
+/// Replica and its life, level, origin and priority.
+type Shower = ((Node, u32), Level, u32, u8);
 
 impl Reach {
     fn note(&mut self, key: Shower, counter: u64, place: usize) {
@@ -117,15 +127,33 @@ pub(super) fn walk(history: &History<'_>, tables: &Tables) -> Found {
         reached: reached(history),
         handed_back: history.writes.iter().filter_map(|write| write.context).collect(),
         contexts: FxHashMap::default(),
+        lives: vec![0; usize::from(history.header().nodes)],
+        loss: None,
+        revived: FxHashMap::default(),
         first_shown: FxHashMap::default(),
     };
     for (place, event) in history.recording.events.iter().enumerate() {
+        let node = event.node;
+        if !matches!(event.what, What::Forgot { .. }) {
+            walk.lose();
+        }
         match event.what {
             What::Known { .. } | What::Visible { .. } | What::Hidden { .. } | What::Overflowed { .. } => {
-                if (walk.node, walk.cause) != (event.node, event.cause) {
+                if (walk.node, walk.cause) != (node, event.cause) {
                     walk.end_step();
-                    (walk.node, walk.cause) = (event.node, event.cause);
+                    (walk.node, walk.cause) = (node, event.cause);
                 }
+                walk.step.push(place);
+            }
+            What::Down { disk } => walk.down(node, disk, place),
+            What::Forgot { write, promised } => walk.forget(node, write, promised, place),
+            What::Up { .. } => {
+                walk.end_step();
+                if walk.state.lives.up(node) == Some(Disk::Lost) {
+                    walk.reads.restarts_empty(tables, &walk.state, node);
+                }
+                // With what its disk has the replica takes its first step.
+                (walk.node, walk.cause) = (node, event.number);
                 walk.step.push(place);
             }
             What::Invoked { op, .. } | What::Reached { op } => walk.reads_at(op, place),
@@ -136,6 +164,7 @@ pub(super) fn walk(history: &History<'_>, tables: &Tables) -> Found {
             _ => {}
         }
     }
+    walk.lose();
     walk.end_step();
     walk.end();
     walk.found
@@ -193,9 +222,45 @@ impl Walk<'_, '_> {
         (perhaps, surely)
     }
 
+    /// A node goes down. What is wrong at its replica is over.
+    fn down(&mut self, node: Node, disk: Disk, place: usize) {
+        self.end_step();
+        let open = self.open.range((node, 0, Level::Eventual)..=(node, u32::MAX, Level::Priority));
+        for key in open.map(|(key, _)| *key).collect::<Vec<_>>() {
+            self.now(node, key.1, key.2, None, place);
+        }
+        self.state.down(node, disk, place);
+        self.reads.goes_down();
+        self.lives[usize::from(node)] += 1;
+        self.loss = Some(place);
+    }
+
+    fn forget(&mut self, node: Node, id: WriteId, promised: bool, place: usize) {
+        self.end_step();
+        let Some(write) = self.history.number(id, place) else { return };
+        // Whoever acknowledges a write before his own disk has it is not excused by that.
+        let answered = self.history.operation(write).answered();
+        if promised || id.node != node || answered.is_none_or(|answered| answered > place) {
+            self.state.forget(node, write);
+            self.loss = Some(place);
+        }
+    }
+
+    /// After a loss, other replicas may be waiting for what can never arrive.
+    fn lose(&mut self) {
+        let Some(place) = self.loss.take() else { return };
+        self.state.lives.now = place;
+        for node in 0..self.history.header().nodes {
+            self.state.refresh(node);
+            self.state.dirty.extend(self.revived.values().flatten());
+            self.judge(node, place);
+        }
+    }
+
     fn end_step(&mut self) {
         let Some(last) = self.step.last().copied() else { return };
         let (history, node) = (self.history, self.node);
+        self.state.lives.now = last;
         let places = std::mem::take(&mut self.step);
         let said = |place: usize| history.event(place).what;
         for place in &places {
@@ -205,10 +270,16 @@ impl Walk<'_, '_> {
                 levels.iter().for_each(|level| self.state.overflow(node, write, level));
             }
         }
+        if places.iter().any(|place| matches!(said(*place), What::Up { .. })) {
+            self.state.up(node);
+        }
+        let mut revived = Vec::new();
         for place in &places {
             if let What::Known { write } = said(*place)
                 && let Some(write) = history.number(write, *place)
             {
+                let is_news = !self.state.marked(node, write).has;
+                revived.extend((is_news && self.state.void(write).is_some()).then_some(write));
                 let context = history.write(write).context.and_then(|read| self.contexts.get(&read));
                 self.state.learn(node, write, context);
             }
@@ -230,7 +301,9 @@ impl Walk<'_, '_> {
                 _ => {}
             }
         }
-        self.judge(node, last);
+        for write in &revived {
+            self.revived.entry(self.tables.origins[*write as usize]).or_default().push(*write);
+        }
         for place in &places {
             if let What::Visible { levels, write } = said(*place)
                 && let Some(write) = history.number(write, *place)
@@ -239,9 +312,16 @@ impl Walk<'_, '_> {
                 for level in levels.iter() {
                     let priority = self.tables.priorities[write as usize];
                     let priority = if level == Level::Priority { priority } else { 0 };
-                    self.reach.note((node, level, origin, priority), counter, last);
+                    let life = (node, self.lives[usize::from(node)]);
+                    self.reach.note((life, level, origin, priority), counter, last);
                 }
+                self.state.dirty.extend(self.revived.get(&origin).into_iter().flatten());
             }
+        }
+        self.judge(node, last);
+        for other in (0..history.header().nodes).filter(|other| *other != node && !revived.is_empty()) {
+            self.state.dirty.extend(&revived);
+            self.judge(other, last);
         }
         self.step = places;
         self.step.clear();
@@ -249,8 +329,9 @@ impl Walk<'_, '_> {
 
     fn show(&mut self, write: u32, levels: Levels, at_ns: u64) {
         let mark = self.state.mark(self.node, write);
-        let new = levels.without(mark.was_shown);
+        let new = levels.without(mark.ever_shown);
         (mark.shown, mark.was_shown) = (mark.shown.and(levels), mark.was_shown.and(levels));
+        mark.ever_shown = mark.ever_shown.and(levels);
         self.state.dirty.push(write);
         let ordered = ORDERED.into_iter().filter(|level| levels.contains(*level));
         for level in ordered {
@@ -312,10 +393,20 @@ impl Walk<'_, '_> {
                     }
                     _ => None,
                 };
+                let wrong = wrong.or_else(|| self.is_skipped(node, write, level).then_some((Kind::Skipped, write)));
                 self.now(node, write, level, wrong, place);
             }
         }
         self.state.dirty = dirty;
+    }
+
+    /// True when the level shows later writes of the origin because the write seemed to be void, and it was not.
+    fn is_skipped(&self, node: Node, write: u32, level: Level) -> bool {
+        let Some(view) = Tables::view(level, self.tables.priorities[write as usize]) else { return false };
+        !self.state.marked(node, write).known
+            && self.state.is_passed(node, write, view)
+            && self.state.void(write).is_none()
+            && self.passed(node, write, level).is_some()
     }
 
     /// What is wrong about a write from `place` on.
@@ -329,8 +420,10 @@ impl Walk<'_, '_> {
             self.close(breach, level, Some(place));
         }
         if let Some((kind, late)) = wrong {
-            let breach =
-                Breach { node, write, levels: Levels::only(level), kind, late, from: place, until: None, passed: None };
+            let view = Tables::view(level, self.tables.priorities[write as usize]);
+            let missing = view.filter(|_| kind == Kind::Early).and_then(|view| self.state.missing(node, write, view));
+            let levels = Levels::only(level);
+            let breach = Breach { node, write, levels, kind, late, from: place, until: None, passed: None, missing };
             self.open.entry(key).or_insert(breach);
         }
     }
@@ -342,9 +435,12 @@ impl Walk<'_, '_> {
             return;
         }
         breach.until = until;
-        if breach.kind == Kind::Late {
-            breach.passed = self.passed(breach.node, breach.late, level).filter(|passed| lasts_after(*passed));
-        }
+        let passed = || self.passed(breach.node, breach.late, level);
+        breach.passed = match breach.kind {
+            Kind::Late => passed().filter(|passed| lasts_after(*passed)),
+            Kind::Skipped => passed(),
+            Kind::Early | Kind::Unreflected => None,
+        };
         self.found.breaches.push(breach);
     }
 
@@ -358,7 +454,8 @@ impl Walk<'_, '_> {
         let (origin, counter) = (self.tables.origins[write as usize], self.history.write(write).id.counter);
         let highest = if level == Level::Priority { self.tables.priorities[write as usize] } else { 0 };
         let firsts = (0..=highest).filter_map(|priority| {
-            let list = self.reach.0.get(&(node, level, origin, priority))?;
+            let life = (node, self.lives[usize::from(node)]);
+            let list = self.reach.0.get(&(life, level, origin, priority))?;
             list.get(list.partition_point(|(shown, _)| *shown <= counter)).map(|(_, place)| *place)
         });
         firsts.min()
@@ -370,15 +467,17 @@ impl Walk<'_, '_> {
         // Whether a replica asks again for what it had no room for is seen only when it had time to.
         let is_settled = self.history.header().settling_from_ns.is_some();
         for node in (0..self.history.header().nodes).filter(|_| is_settled) {
-            self.state.end(node);
-            self.judge(node, end);
+            if self.state.lives.is_down(node).is_none() {
+                self.state.end(node);
+                self.judge(node, end);
+            }
         }
         let open = std::mem::take(&mut self.open);
         open.into_iter().for_each(|((_, _, level), breach)| self.close(breach, level, None));
         let breaches = &mut self.found.breaches;
         breaches.sort_unstable();
         breaches.dedup_by(|other, first| {
-            let is_same = Breach { levels: first.levels, ..*other } == *first;
+            let is_same = Breach { levels: first.levels, missing: first.missing, ..*other } == *first;
             if is_same {
                 first.levels = first.levels.and(other.levels);
             }

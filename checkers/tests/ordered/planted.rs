@@ -283,13 +283,132 @@ PRIO005: priority inversion: n1 begins to show P3alarm = 102 (#2 of c0, n0:2) at
     assert_eq!(compared(asks_later).note, gain + "P3: sessions asked for other writes in the second run");
 }
 
+/// Two alarms of n0, both overwriting nothing, and the second one at n1, which misses the first.
+fn first_alarm_missing(second_reaches: &[What]) -> Script {
+    let mut script = Script::new();
+    script.0.header.nodes = 3;
+    script.0.header.keys.push("P3smoke".into());
+    script.0.header.priorities.push(3);
+    script.write(1, 1, &[]);
+    script.write(2, 2, &[]);
+    script.step(second_reaches);
+    script
+}
+
+fn eventually(counter: u64) -> What {
+    What::Visible { levels: Levels::only(Level::Eventual), write: w(counter) }
+}
+
+fn but_eventually(counter: u64, key: u32) -> What {
+    What::Visible { levels: Script::levels(key).without(Levels::only(Level::Eventual)), write: w(counter) }
+}
+
 #[test]
-fn nodes_that_go_down_are_not_judged() {
+fn a_write_that_went_with_its_disk_is_passed_over() {
+    let mut script = first_alarm_missing(&[known(2), eventually(2)]);
+    script.push(0, 0, What::Down { disk: Disk::Lost });
+    // Nobody has to know that at once, but in the end.
+    let mut never = script.clone();
+    assert!(script.fifo().is_empty() && script.priority().findings.is_empty());
+    script.step(&[but_eventually(2, 2)]);
+    assert!(script.fifo().is_empty());
+    assert_eq!(script.priority().verdict, Verdict::Holds);
+    assert!(script.priority().note.ends_with("non-interference is not judged, since nodes went down"));
+    never.0.header.settling_from_ns = Some(20_000_000);
+    assert_eq!(
+        told(&never.priority().findings).lines().next(),
+        Some(
+            "PRIO004: priority inversion (liveness): n1 never reflects P3smoke = 102 (#2 of c0, n0:2) at fifo, \
+             fifo-p1, fifo-p2, fifo-p3, priority, though all that it needs has arrived"
+        )
+    );
+}
+
+#[test]
+fn a_write_that_somebody_has_is_passed_over() {
+    let mut script = first_alarm_missing(&[known(2), eventually(2)]);
+    let cause = script.push(2, 0, What::Delivered { kind: 0, id: 0, from: 0 });
+    script.push(2, cause, known(1));
+    script.push(2, cause, visible(1, 1));
+    script.push(0, 0, What::Down { disk: Disk::Lost });
+    script.step(&[but_eventually(2, 2)]);
+    assert_eq!(told(&script.fifo()), "\
+FIFO001: order: n1 shows P3smoke = 102 (#2 of c0, n0:2) at fifo, fifo-p1, fifo-p2, fifo-p3, priority before the earlier P3alarm = 101 (#1 of c0, n0:1) has arrived
+   1 ms  c0 write  #1  P3alarm = 101  at n0   ok 0.005 s
+   6 ms  c0 write  #2  P3smoke = 102  at n0   ok 0.010 s
+  19 ms  n2 knows it then
+  19 ms  n1 shows P3smoke = 102 (#2 of c0, n0:2)
+");
+}
+
+#[test]
+fn a_write_that_was_given_up_comes_after_all() {
+    let mut script = first_alarm_missing(&[known(2), eventually(2)]);
+    script.push(0, 0, What::Down { disk: Disk::Lost });
+    script.step(&[but_eventually(2, 2)]);
+    let cause = script.push(2, 0, What::Delivered { kind: 0, id: 0, from: 0 });
+    script.push(2, cause, known(1));
+    script.push(2, cause, visible(1, 1));
+    let expected = "\
+FIFO001: order: n1 shows P3smoke = 102 (#2 of c0, n0:2) at fifo, fifo-p1, fifo-p2, fifo-p3, priority, but does not reflect the earlier P3alarm = 101 (#1 of c0, n0:1)
+   1 ms  c0 write  #1  P3alarm = 101  at n0   ok 0.005 s
+  16 ms  n1 shows P3smoke = 102 (#2 of c0, n0:2)
+  19 ms  P3alarm = 101 (#1 of c0, n0:1), which seemed to be lost with every disk, is there after all
+ 100 ms  it is still so at the end
+";
+    assert_eq!(told(&script.fifo()), expected);
+    assert_eq!(told(&script.priority().findings), expected.replace("FIFO", "PRIO"));
+}
+
+#[test]
+fn a_restart_forgets_what_the_disk_has() {
     let mut script = log_and_alarm();
-    script.push(1, 0, What::Down { disk: Disk::Kept });
+    script.step(&[known(1), visible(1, 0), known(2), visible(2, 1)]);
+    let down = script.push(1, 0, What::Down { disk: Disk::Kept });
+    let mut forgotten = script.clone();
+    forgotten.push(1, down, What::Forgot { write: w(2), promised: false });
+    for (script, code) in [(&mut script, Some("FIFO002")), (&mut forgotten, None)] {
+        let cause = script.push(1, 0, What::Up { incarnation: 1 });
+        script.push(1, cause, known(1));
+        script.push(1, cause, visible(1, 0));
+        let codes: Vec<String> = script.fifo().into_iter().map(|finding| finding.code).collect();
+        assert_eq!(codes.first().map(String::as_str), code);
+    }
+}
+
+#[test]
+fn an_empty_replica_serves() {
+    // c1 has read the alarm at n1. Without its disk n1 need not know it again, but what n0 has it could have got.
+    let mut script = log_and_alarm();
+    script.step(&[known(1), visible(1, 0), known(2), visible(2, 1)]);
+    script.read(3, 1, 1, &[2]);
+    script.push(1, 0, What::Down { disk: Disk::Lost });
+    let mut nobody_else = script.clone();
+    nobody_else.push(0, 0, What::Down { disk: Disk::Kept });
+    for (script, code) in [(&mut script, Some("FIFO002")), (&mut nobody_else, None)] {
+        script.push(1, 0, What::Up { incarnation: 2 });
+        script.read(4, 1, 1, &[]);
+        let codes: Vec<String> = script.fifo().into_iter().map(|finding| finding.code).collect();
+        assert_eq!(codes.first().map(String::as_str), code);
+    }
+}
+
+#[test]
+fn a_name_that_was_given_again_is_not_judged() {
+    let mut script = log_and_alarm();
+    let down = script.push(0, 0, What::Down { disk: Disk::TailLost });
+    script.push(0, down, What::Forgot { write: w(2), promised: true });
+    let up = script.push(0, 0, What::Up { incarnation: 1 });
+    script.push(0, up, known(1));
+    script.push(0, up, visible(1, 0));
+    assert_eq!(ordered::check_fifo(&script.0).verdict, Verdict::Holds);
+    let (level, action) = (FIFO, Action::Write);
+    let invoked = What::Invoked { op: 9, session: 0, action, key: 1, value: 109, level, context: false };
+    let cause = script.push(0, 0, invoked);
+    script.push(0, cause, What::Wrote { op: 9, write: w(2) });
     for report in [ordered::check_fifo(&script.0), script.priority()] {
         assert_eq!(report.verdict, Verdict::Unknown);
-        assert_eq!(report.note, "nodes went down, and what they must show when they are back is not judged yet");
+        assert_eq!(report.note, "a disk broke its promise, and n0:2 then became the name of a second write");
     }
 }
 

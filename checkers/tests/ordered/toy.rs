@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kvsim_checkers::trace::{Action, Event, Header, Level, Levels, Node, Overwrites, Recording, What, WriteId};
+use kvsim_checkers::trace::{Action, Disk, Event, Header, Level, Levels, Node, Overwrites, Recording, What, WriteId};
 use kvsim_checkers::{Again, Variation};
 
 /// A promise that the store breaks.
@@ -30,6 +30,18 @@ pub enum Defect {
     Careless,
     /// Reads return less than is announced.
     ReadsLess,
+    /// How far a view had come is kept through a restart, even where the writes themselves were not.
+    KeepsFrontiers,
+    /// Now and then a restart forgets a write that the disk has.
+    ForgetsAtRestart,
+    /// What is missing of a dead replica is given up although somebody has it.
+    VoidTooEarly,
+    /// What is missing of a dead replica is never given up.
+    NeverVoid,
+    /// Messages of dead replicas still count.
+    AcceptsDead,
+    /// A replica without its disk serves before it has got everything again.
+    ServesEmpty,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,6 +51,8 @@ pub struct Setup {
     /// Messages that carry writes of a lower priority meet other fates.
     pub below: u8,
     pub sessions_stay: bool,
+    /// Nodes go down.
+    pub crashes: bool,
 }
 
 /// Makes the run again.
@@ -54,12 +68,14 @@ struct Delta {
     key: u32,
     priority: u8,
     delete: bool,
-    context: BTreeMap<Node, u64>,
+    context: BTreeMap<u32, u64>,
 }
 
 #[derive(Clone, Default)]
 struct Replica {
     counter: u64,
+    /// Dead replicas of which what is missing was given up.
+    void: BTreeSet<u32>,
     received: BTreeSet<WriteId>,
     announced: BTreeSet<WriteId>,
     /// By view.
@@ -78,6 +94,21 @@ enum Happening {
     Operation(u32),
     Delivery { write: WriteId, to: Node, copy: u64 },
     Pull { at: Node, from: Node, round: u64 },
+    Crash { node: Node, number: u64 },
+    Restart { node: Node },
+}
+
+/// Whether a node is up, and in which life.
+#[derive(Clone)]
+struct Life {
+    incarnation: u16,
+    down: Option<Disk>,
+    /// It will not be back.
+    left: bool,
+    /// False until it has got everything again after the loss of its disk.
+    serves: bool,
+    /// What its disk has when it is down.
+    disk: Replica,
 }
 
 #[derive(Default)]
@@ -85,18 +116,21 @@ struct Session {
     level: Option<Level>,
     /// By view, what it has seen applied.
     seen: [BTreeSet<WriteId>; 4],
-    contexts: BTreeMap<u32, BTreeMap<Node, u64>>,
+    contexts: BTreeMap<u32, BTreeMap<u32, u64>>,
 }
 
 struct Toy {
     setup: Setup,
     recording: Recording,
     replicas: Vec<Replica>,
+    lives: Vec<Life>,
     sessions: Vec<Session>,
     writes: BTreeMap<WriteId, Delta>,
     agenda: BTreeSet<(u64, Happening)>,
     /// Writes that a view of a replica may let wait.
     room: usize,
+    /// Lost messages of which late copies are about.
+    late: Vec<(WriteId, Node)>,
     /// A read's context holds only what it returned.
     plain_contexts: bool,
     now_ns: u64,
@@ -149,10 +183,15 @@ pub fn run(setup: Setup) -> Recording {
     let mut toy = Toy {
         setup,
         replicas: vec![Replica::default(); usize::from(nodes)],
+        lives: vec![
+            Life { incarnation: 1, down: None, left: false, serves: true, disk: Replica::default() };
+            usize::from(nodes)
+        ],
         sessions: (0..3).map(|_| Session::default()).collect(),
         writes: BTreeMap::new(),
         agenda: BTreeSet::new(),
         room: if roll(6, 3) == 0 { 1 } else { usize::MAX },
+        late: Vec::new(),
         plain_contexts: roll(7, 4) == 0,
         now_ns: 0,
         node: 0,
@@ -173,20 +212,32 @@ pub fn run(setup: Setup) -> Recording {
         let when = hash(&[seed, 42, round]) % (u64::from(count) * 4 + 20) * 1_000;
         toy.agenda.insert((when, Happening::Pull { at, from, round }));
     }
+    for number in 0..if setup.crashes { 1 + roll(11, 4) } else { 0 } {
+        let node = hash(&[seed, 50, number]) as u16 % nodes;
+        let when = 4_000 + hash(&[seed, 51, number]) % (u64::from(count) * 4_000);
+        toy.agenda.insert((when, Happening::Crash { node, number }));
+    }
     while let Some((now_ns, happening)) = toy.agenda.pop_first() {
         toy.now_ns = now_ns.max(toy.now_ns);
         match happening {
             Happening::Operation(op) => toy.operation(op),
             Happening::Delivery { write, to, .. } => {
+                let is_undone = !toy.writes.contains_key(&write);
+                if toy.is_down(to) || is_undone || toy.is_dead(write) && !toy.has(Defect::AcceptsDead) {
+                    continue;
+                }
                 toy.arrives(to, write.node, 0);
                 let mut received = BTreeSet::from([write]);
                 received.retain(|write| !toy.replicas[usize::from(to)].received.contains(write));
                 toy.receive(received);
             }
-            Happening::Pull { at, from, round } => {
+            Happening::Pull { at, from, round } if !toy.is_down(at) && !toy.is_down(from) => {
                 toy.arrives(at, from, round);
                 toy.pull(at, from);
             }
+            Happening::Pull { .. } => {}
+            Happening::Crash { node, number } => toy.crash(node, number),
+            Happening::Restart { node } => toy.restart(node),
         }
     }
     if roll(70, 3) != 0 {
@@ -212,6 +263,138 @@ impl Toy {
         let (node, cause, at_ns) = (self.node, self.cause, self.now_ns);
         self.recording.events.push(Event { number, at_ns, cause, node, what });
         number
+    }
+
+    fn is_down(&self, node: Node) -> bool {
+        self.lives[usize::from(node)].down.is_some()
+    }
+
+    /// True for a write of a replica that is a member no more.
+    fn is_dead(&self, write: WriteId) -> bool {
+        let life = &self.lives[usize::from(write.node)];
+        life.incarnation != write.incarnation && (life.down.is_none() || life.left)
+    }
+
+    /// A node goes down. What it got to know just before that is not on its disk yet.
+    fn crash(&mut self, node: Node, number: u64) {
+        if self.is_down(node) {
+            return;
+        }
+        let roll = |what: u64, limit: u64| hash(&[self.setup.seed, 300, number, what]) % limit;
+        let (kind, unwritten, own, lasts_ns) =
+            (roll(1, 8), roll(2, 2) == 0, roll(3, 2) == 0, 500 + roll(4, 12) * 1_000);
+        let stays_down = roll(5, 8) == 0;
+        let disk = [Disk::Kept, Disk::Kept, Disk::Kept, Disk::Kept, Disk::TailLost, Disk::Lost, Disk::Lost, Disk::Lost]
+            [kind as usize];
+        let before = self.replicas[usize::from(node)].clone();
+        if unwritten {
+            self.arrives(node, node, number);
+            let others = self.writes.keys().filter(|write| write.node != node && !before.received.contains(write));
+            let is_refused = |write: &WriteId| {
+                let life = &self.lives[usize::from(write.node)];
+                life.incarnation != write.incarnation || life.down.is_some()
+            };
+            let some = others.filter(|write| !is_refused(write) && self.roll(&[20, number, write.counter], 3) == 0);
+            let some: BTreeSet<WriteId> = some.copied().collect();
+            if !some.is_empty() {
+                self.receive(some);
+            }
+            if own && self.lives[usize::from(node)].serves {
+                let (op, key) = (1_000 + number as u32, (number % self.recording.header.keys.len() as u64) as u32);
+                let (action, level, value) = (Action::Write, Level::Eventual, 1_000 + number);
+                self.cause = 0;
+                let asked = What::Invoked { op, session: 0, action, key, value, level, context: false };
+                self.cause = self.push(asked);
+                self.take_in(op, key, false, BTreeMap::new());
+            }
+        }
+        (self.node, self.cause) = (node, 0);
+        self.cause = self.push(What::Down { disk });
+        let after = std::mem::take(&mut self.replicas[usize::from(node)]);
+        let mut kept = before;
+        match disk {
+            Disk::Lost => {
+                kept = Replica::default();
+                self.lives[usize::from(node)].incarnation += 1;
+                self.lives[usize::from(node)].serves = false;
+            }
+            Disk::TailLost => {
+                let is_promised =
+                    |write: &&WriteId| write.node != node && self.roll(&[21, number, write.counter], 3) == 0;
+                let torn: Vec<WriteId> = kept.received.iter().filter(is_promised).copied().collect();
+                for write in torn {
+                    kept.received.remove(&write);
+                    self.push(What::Forgot { write, promised: true });
+                }
+                kept.void.clear();
+                kept.dropped.retain(|(_, write)| kept.received.contains(write));
+            }
+            Disk::Kept => {}
+        }
+        if disk != Disk::Lost {
+            let gone: Vec<WriteId> = after.announced.difference(&kept.announced).copied().collect();
+            for write in gone {
+                self.push(What::Forgot { write, promised: false });
+                if write.node == node {
+                    self.writes.remove(&write);
+                }
+            }
+        }
+        if self.has(Defect::KeepsFrontiers) {
+            kept.applied = after.applied;
+            kept.applied.iter_mut().for_each(|applied| applied.retain(|write| self.writes.contains_key(write)));
+        } else if disk == Disk::TailLost {
+            kept.applied = Default::default();
+        }
+        self.lives[usize::from(node)].disk = kept;
+        self.lives[usize::from(node)].down = Some(disk);
+        self.lives[usize::from(node)].left = stays_down && disk == Disk::Lost;
+        if !stays_down {
+            self.agenda.insert((self.now_ns + lasts_ns, Happening::Restart { node }));
+        }
+    }
+
+    fn restart(&mut self, node: Node) {
+        (self.node, self.cause) = (node, 0);
+        let life = &mut self.lives[usize::from(node)];
+        life.down = None;
+        let mut replica = std::mem::take(&mut life.disk);
+        let what = What::Up { incarnation: life.incarnation };
+        self.cause = self.push(what);
+        replica.announced.clear();
+        replica.shown.clear();
+        let mut received = std::mem::take(&mut replica.received);
+        if self.has(Defect::ForgetsAtRestart) && self.roll(&[22, self.now_ns], 2) == 0 {
+            received.pop_first();
+            replica.applied.iter_mut().for_each(|applied| applied.retain(|write| received.contains(write)));
+        }
+        let dropped = replica.dropped.clone();
+        self.replicas[usize::from(node)] = replica;
+        if self.has(Defect::ServesEmpty) {
+            self.lives[usize::from(node)].serves = true;
+        }
+        if !received.is_empty() {
+            self.receive_with(received, dropped, false);
+        }
+    }
+
+    /// When all replicas know the same of a dead one, what is missing of it can never arrive.
+    fn give_up(&mut self, at: Node) {
+        let received = |node: usize, origin: u32| {
+            self.replicas[node].received.iter().filter(move |write| write.origin() == origin).collect::<Vec<_>>()
+        };
+        let members = || (0..self.replicas.len()).filter(|node| !self.lives[*node].left);
+        let is_agreed = |origin: &u32| {
+            let all_know = || members().all(|node| received(node, *origin) == received(usize::from(at), *origin));
+            let all_up = || members().all(|node| self.lives[node].down.is_none());
+            self.has(Defect::VoidTooEarly) || all_up() && all_know()
+        };
+        let received_here = self.replicas[usize::from(at)].received.iter();
+        let dead: BTreeSet<u32> =
+            received_here.filter(|write| self.is_dead(**write)).map(|write| write.origin()).collect();
+        let given_up = |origin: &u32| !self.has(Defect::NeverVoid) && is_agreed(origin);
+        let dead: Vec<u32> = dead.into_iter().filter(given_up).collect();
+        self.replicas[usize::from(at)].void.extend(dead);
     }
 
     /// A message, which becomes the cause of what follows.
@@ -240,11 +423,11 @@ impl Toy {
         let (unknown, no_answer, stood_still) = (roll(7, 20) == 0, roll(8, 10) == 0, roll(9, 8) == 0);
         (self.node, self.cause) = (node, 0);
         self.cause = self.push(What::Invoked { op, session, action, key, value, level, context });
-        if stood_still {
+        if stood_still && !self.is_down(node) {
             (self.now_ns, self.cause) = (self.now_ns + 500, 0);
             self.cause = self.push(What::Reached { op });
         }
-        if unknown {
+        if unknown || self.is_down(node) || !self.lives[usize::from(node)].serves {
             self.push(What::TimedOut { op });
         } else if action == Action::Read {
             self.read(op, session, key, level);
@@ -271,15 +454,16 @@ impl Toy {
             return;
         }
         let state = &self.sessions[session as usize];
-        let behind =
-            view.is_some_and(|view| !state.seen[view].is_subset(&self.replicas[usize::from(node)].applied[view]));
+        // Whoever stays where he is carries nothing.
+        let behind = !self.setup.sessions_stay
+            && view.is_some_and(|view| !state.seen[view].is_subset(&self.replicas[usize::from(node)].applied[view]));
         if behind && !self.has(Defect::Careless) {
             let is_behind = |toy: &Toy| {
                 let seen = &toy.sessions[session as usize].seen;
                 view.is_some_and(|view| !seen[view].is_subset(&toy.replicas[usize::from(node)].applied[view]))
             };
             for from in (0..self.recording.header.nodes).filter(|from| *from != node) {
-                if is_behind(self) {
+                if is_behind(self) && !self.is_down(from) {
                     self.arrives(node, from, u64::from(op));
                     self.pull(node, from);
                 }
@@ -298,10 +482,10 @@ impl Toy {
         let reflected = view.map_or(&replica.received, |view| &replica.applied[view]);
         for write in reflected.iter().filter(|write| self.writes[write].key == key) {
             if !self.plain_contexts || returned.contains(write) {
-                raise(&mut context, write.node, write.counter);
+                raise(&mut context, write.origin(), write.counter);
             }
             if !self.plain_contexts {
-                self.writes[write].context.iter().for_each(|(node, counter)| raise(&mut context, *node, *counter));
+                self.writes[write].context.iter().for_each(|(origin, counter)| raise(&mut context, *origin, *counter));
             }
         }
         self.sessions[session as usize].contexts.insert(key, context);
@@ -320,14 +504,35 @@ impl Toy {
             Overwrites::Held => {
                 let received = &self.replicas[usize::from(node)].received;
                 for write in received.iter().filter(|write| self.writes[write].key == key) {
-                    raise(&mut seen, write.node, write.counter);
-                    self.writes[write].context.iter().for_each(|(node, counter)| raise(&mut seen, *node, *counter));
+                    raise(&mut seen, write.origin(), write.counter);
+                    self.writes[write].context.iter().for_each(|(origin, counter)| raise(&mut seen, *origin, *counter));
                 }
             }
         }
+        let id = self.take_in(op, key, delete, seen);
+        let priority = self.priority(key);
+        let salt = if priority < self.setup.below { 77 } else { 0 };
+        for to in (0..self.recording.header.nodes).filter(|to| *to != node) {
+            for copy in 0..2 {
+                let fate = self.roll(&[3, salt, u64::from(op), u64::from(to), copy], 64);
+                // The first copy is lost now and then, the second is there only now and then.
+                if fate.is_multiple_of(8) || copy == 1 && fate % 4 != 1 {
+                    self.late.push((id, to));
+                    continue;
+                }
+                let delay_ns = 1_000 * (1 + fate / 4);
+                self.agenda.insert((self.now_ns + delay_ns, Happening::Delivery { write: id, to, copy }));
+            }
+        }
+    }
+
+    /// The node's next write.
+    fn take_in(&mut self, op: u32, key: u32, delete: bool, seen: BTreeMap<u32, u64>) -> WriteId {
+        let node = self.node;
+        let incarnation = self.lives[usize::from(node)].incarnation;
         let replica = &mut self.replicas[usize::from(node)];
         replica.counter += 1;
-        let id = WriteId { node, incarnation: 1, counter: replica.counter };
+        let id = WriteId { node, incarnation, counter: replica.counter };
         let priority = self.priority(key);
         self.writes.insert(id, Delta { key, priority, delete, context: seen });
         let named_first = self.roll(&[2, u64::from(op)], 2) == 0;
@@ -338,26 +543,20 @@ impl Toy {
         if !named_first {
             self.push(What::Wrote { op, write: id });
         }
-        let salt = if priority < self.setup.below { 77 } else { 0 };
-        for to in (0..self.recording.header.nodes).filter(|to| *to != node) {
-            for copy in 0..2 {
-                let fate = self.roll(&[3, salt, u64::from(op), u64::from(to), copy], 64);
-                // The first copy is lost now and then, the second is there only now and then.
-                if fate.is_multiple_of(8) || copy == 1 && fate % 4 != 1 {
-                    continue;
-                }
-                let delay_ns = 1_000 * (1 + fate / 4);
-                self.agenda.insert((self.now_ns + delay_ns, Happening::Delivery { write: id, to, copy }));
-            }
-        }
+        id
     }
 
     /// Anti-entropy: `at` gets all that `from` has, in one step.
     fn pull(&mut self, at: Node, from: Node) {
         let source = self.replicas[usize::from(from)].clone();
+        let serves = self.lives[usize::from(from)].serves;
         let replica = &mut self.replicas[usize::from(at)];
         let fresh: BTreeSet<WriteId> = source.received.difference(&replica.received).copied().collect();
-        if self.setup.defect.is_none() && fresh.is_empty() && replica.dropped.is_empty() {
+        if serves {
+            self.lives[usize::from(at)].serves = true;
+            replica.void.extend(&source.void);
+        }
+        if !self.setup.crashes && self.setup.defect.is_none() && fresh.is_empty() && replica.dropped.is_empty() {
             return;
         }
         // What the source let go it cannot hand on.
@@ -368,6 +567,8 @@ impl Toy {
         for (view, applied) in source.applied.iter().enumerate() {
             replica.applied[view].extend(applied.iter().filter(|_| self.setup.defect.is_none()));
         }
+        replica.received.extend(&fresh);
+        self.give_up(at);
         if self.has(Defect::Unshows) && self.roll(&[4, self.now_ns], 2) == 0 {
             let gone = self.replicas[usize::from(at)].shown.iter().rfind(|one| one.0 != Level::Eventual).copied();
             self.replicas[usize::from(at)].unshown.extend(gone);
@@ -440,9 +641,13 @@ impl Toy {
                     continue;
                 }
                 let waits_for = if self.has(Defect::WaitsForLower) { 0 } else { view };
-                let earlier =
-                    self.writes.keys().filter(|other| other.node == write.node && other.counter < write.counter);
-                let mut before = earlier.filter(|other| is_mine(other, waits_for));
+                let earlier = self
+                    .writes
+                    .keys()
+                    .filter(|other| other.origin() == write.origin() && other.counter < write.counter);
+                let is_void =
+                    |other: &WriteId| replica.void.contains(&other.origin()) && !replica.received.contains(other);
+                let mut before = earlier.filter(|other| is_mine(other, waits_for) && !is_void(other));
                 let fits = if self.has(Defect::WaitsForLower) {
                     before.all(|other| replica.received.contains(other))
                 } else {
@@ -466,8 +671,9 @@ impl Toy {
 
     fn covers(&self, by: &WriteId, write: &WriteId) -> bool {
         let (a, b) = (&self.writes[by], &self.writes[write]);
-        let own = by.node == write.node && by.counter > write.counter;
-        a.key == b.key && (own || by != write && a.context.get(&write.node).is_some_and(|seen| *seen >= write.counter))
+        let own = by.origin() == write.origin() && by.counter > write.counter;
+        a.key == b.key
+            && (own || by != write && a.context.get(&write.origin()).is_some_and(|seen| *seen >= write.counter))
     }
 
     /// Brings what a replica shows up to date and says what changes.
@@ -522,19 +728,35 @@ impl Toy {
         self.recording.header.settling_from_ns = Some(self.now_ns);
         self.push(What::Settling);
         let nodes = self.recording.header.nodes;
-        for (round, at, from) in (0..3).flat_map(|round| (0..nodes * nodes).map(move |i| (round, i / nodes, i % nodes)))
-        {
-            if at != from {
-                self.now_ns += 1_000;
-                self.arrives(at, from, round);
-                self.pull(at, from);
+        for round in 0..3 {
+            for (at, from) in (0..nodes * nodes).map(|i| (i / nodes, i % nodes)) {
+                if !self.is_down(at) && !self.is_down(from) {
+                    self.now_ns += 1_000;
+                    self.arrives(at, from, round);
+                    if at == from {
+                        // Whoever is alone has nobody else to ask.
+                        self.give_up(at);
+                        self.receive(BTreeSet::new());
+                    } else {
+                        self.pull(at, from);
+                    }
+                }
+            }
+            for (write, to) in std::mem::take(&mut self.late) {
+                let is_new = !self.replicas[usize::from(to)].received.contains(&write);
+                if self.has(Defect::AcceptsDead) && round == 1 && is_new && self.is_dead(write) && !self.is_down(to) {
+                    self.arrives(to, write.node, round);
+                    self.receive(BTreeSet::from([write]));
+                } else if round == 0 {
+                    self.late.push((write, to));
+                }
             }
         }
     }
 
     fn snapshot(&mut self) {
         self.cause = 0;
-        for node in 0..self.recording.header.nodes {
+        for node in (0..self.recording.header.nodes).filter(|node| !self.is_down(*node)).collect::<Vec<_>>() {
             self.node = node;
             for (level, write) in self.replicas[usize::from(node)].shown.clone() {
                 let key = self.writes[&write].key;
@@ -544,9 +766,21 @@ impl Toy {
     }
 }
 
-fn raise(context: &mut BTreeMap<Node, u64>, node: Node, counter: u64) {
-    let seen = context.entry(node).or_default();
+fn raise(context: &mut BTreeMap<u32, u64>, origin: u32, counter: u64) {
+    let seen = context.entry(origin).or_default();
     *seen = counter.max(*seen);
+}
+
+/// True when some replica shows a write at `fifo` and an earlier one of its origin is never known there.
+pub fn passes_over(recording: &Recording) -> bool {
+    recording.events.iter().any(|event| {
+        let What::Visible { write, levels } = event.what else { return false };
+        let earlier = (1..write.counter).map(|counter| WriteId { counter, ..write });
+        let known = |write: WriteId| {
+            recording.events.iter().any(|other| other.node == event.node && other.what == What::Known { write })
+        };
+        levels.contains(Level::Fifo) && earlier.into_iter().any(|write| !known(write))
+    })
 }
 
 /// A source of chance for spoiling.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kvsim_checkers::trace::{Action, Event, Level, Node, Overwrites, Recording, What, WriteId};
+use kvsim_checkers::trace::{Action, Disk, Event, Level, Node, Overwrites, Recording, What, WriteId};
 
 use crate::toy::{LEVELS, view};
 
@@ -34,7 +34,12 @@ struct Write {
     priority: u8,
     delete: bool,
     invoked: usize,
+    wrote: usize,
+    /// How often its node had been down before.
+    life: usize,
     context: Option<u32>,
+    /// Where its node forgot it, and nobody else ever heard of it.
+    undone: Option<usize>,
 }
 
 #[derive(Clone)]
@@ -56,6 +61,7 @@ enum Kind {
     Early,
     Late,
     Unreflected,
+    Skipped,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -81,16 +87,34 @@ type Moment = (usize, Option<(Kind, usize)>);
 #[derive(Clone, Default)]
 struct Replica {
     known: Set,
+    /// On the disk, too, when the node is down.
+    has: Set,
+    /// By view: void writes at which all earlier ones had arrived or were void.
+    gaps: [Set; 4],
     due: [Set; 4],
-    dropped_to: BTreeMap<(usize, Node), u64>,
-    shown_to: BTreeMap<(usize, Node), u64>,
+    dropped_to: BTreeMap<(usize, u32), u64>,
+    shown_to: BTreeMap<(usize, u32), u64>,
+    down: Option<Disk>,
+    life: usize,
+    /// The last place where the disk lost something.
+    lost: Option<usize>,
     shown: BTreeSet<(Level, usize)>,
     was_shown: BTreeSet<(Level, usize)>,
     was_gone: BTreeSet<(Level, usize)>,
-    /// Ends of steps, with what they showed.
-    steps: Vec<(usize, Vec<(Level, usize)>)>,
+    /// Ends of steps, in which life, with what they showed.
+    steps: Vec<(usize, usize, Vec<(Level, usize)>)>,
     /// What was wrong after each step.
     wrong: BTreeMap<(usize, Level), Vec<Moment>>,
+}
+
+/// What a session has read or written: which write, itself, where and when, and the views that owe it after a loss.
+#[derive(Clone)]
+struct Had {
+    write: usize,
+    own: bool,
+    node: Node,
+    place: usize,
+    owed: Set,
 }
 
 struct Twin<'a> {
@@ -103,7 +127,12 @@ struct Twin<'a> {
     /// What each write that anybody has heard of had seen: perhaps, surely.
     seen: BTreeMap<usize, (Set, Set)>,
     contexts: BTreeMap<u32, (Set, Set)>,
-    had: BTreeMap<(u32, u32), Vec<(usize, bool)>>,
+    had: BTreeMap<(u32, u32), Vec<Had>>,
+    /// Origins whose disk was lost.
+    dead: BTreeSet<u32>,
+    /// The last loss of which it is to be seen what follows.
+    loss: Option<usize>,
+    now: usize,
     told: BTreeSet<(u32, Wrong, usize)>,
     reads: Vec<(u32, Wrong, usize)>,
     shown: u64,
@@ -124,14 +153,25 @@ pub fn judge(recording: &Recording) -> Option<Judged> {
         seen: BTreeMap::new(),
         contexts: BTreeMap::new(),
         had: BTreeMap::new(),
+        dead: BTreeSet::new(),
+        loss: None,
+        now: 0,
         told: BTreeSet::new(),
         reads: Vec::new(),
         shown: 0,
     };
     twin.collect_writes();
     twin.needed = (0..twin.writes.len()).map(|write| [0, 1, 2, 3].map(|view| twin.needed(write, view))).collect();
-    let names: BTreeSet<WriteId> = twin.writes.iter().map(|write| write.id).collect();
-    if names.iter().any(|id| id.counter > 1 && !names.contains(&WriteId { counter: id.counter - 1, ..*id })) {
+    let origins: BTreeSet<u32> = twin.writes.iter().map(|write| write.id.origin()).collect();
+    for origin in origins {
+        let mut of: Vec<&Write> = twin.writes.iter().filter(|write| write.id.origin() == origin).collect();
+        of.retain(|write| write.undone.is_none());
+        of.sort_by_key(|write| (write.life, write.id.counter));
+        if of.iter().zip(1..).any(|(write, counter)| write.id.counter != counter) {
+            return None;
+        }
+    }
+    if twin.given_again() {
         return None;
     }
     twin.walk();
@@ -181,7 +221,9 @@ impl Twin<'_> {
     fn collect_writes(&mut self) {
         let mut last_reads: BTreeMap<(u32, u32), u32> = BTreeMap::new();
         let mut contexts: BTreeMap<u32, u32> = BTreeMap::new();
-        for event in &self.recording.events {
+        let events = &self.recording.events;
+        for (place, event) in events.iter().enumerate() {
+            let before = &events[..place];
             match event.what {
                 What::Invoked { op, session, key, action: Action::Write | Action::Delete, context: true, .. } => {
                     if let Some(read) = last_reads.get(&(session, key)) {
@@ -194,9 +236,13 @@ impl Twin<'_> {
                         last_reads.insert((operation.session, operation.key), op);
                     }
                 }
-                What::Wrote { op, write } if self.writes.iter().all(|other| other.id != write) => {
+                What::Wrote { op, write } => {
+                    if self.writes.iter().any(|other| other.id == write && other.undone.is_none()) {
+                        continue;
+                    }
                     let operation = &self.operations[&op];
                     let priority = self.recording.header.priorities.get(operation.key as usize).copied().unwrap_or(0);
+                    let downs = |event: &&Event| event.node == write.node && matches!(event.what, What::Down { .. });
                     self.writes.push(Write {
                         id: write,
                         op,
@@ -204,23 +250,70 @@ impl Twin<'_> {
                         priority,
                         delete: operation.action == Action::Delete,
                         invoked: operation.invoked,
+                        wrote: place,
+                        life: before.iter().filter(downs).count(),
                         context: contexts.get(&op).copied(),
+                        undone: None,
                     });
+                }
+                What::Forgot { write, promised: false } if write.node == event.node => {
+                    let is_heard = |event: &Event| event.node != write.node && event.what == What::Known { write };
+                    if before.iter().any(is_heard) {
+                        continue;
+                    }
+                    let operations = &self.operations;
+                    if let Some(last) = self.writes.iter_mut().rfind(|other| other.id == write)
+                        && operations[&last.op].answered.is_none_or(|answered| answered > place)
+                    {
+                        last.undone.get_or_insert(place);
+                    }
                 }
                 _ => {}
             }
         }
     }
 
+    /// Whether a name was given again that a disk had promised to keep.
+    fn given_again(&self) -> bool {
+        let events = &self.recording.events;
+        events.iter().enumerate().any(|(place, event)| {
+            let What::Wrote { write, .. } = event.what else { return false };
+            let broken =
+                |event: &Event| event.node == write.node && event.what == What::Forgot { write, promised: true };
+            events[..place].iter().any(broken)
+                && self.number(write, place).is_none_or(|number| self.writes[number].wrote != place)
+        })
+    }
+
     fn number(&self, id: WriteId, place: usize) -> Option<usize> {
-        self.writes.iter().position(|write| write.id == id && write.invoked < place)
+        let named: Vec<usize> = (0..self.writes.len()).filter(|write| self.writes[*write].id == id).collect();
+        let then = |write: &&usize| self.writes[**write].undone.is_none_or(|undone| place <= undone);
+        let number = named.iter().find(then).or(named.last()).copied();
+        number.filter(|write| self.writes[*write].invoked < place)
+    }
+
+    fn rank(&self, write: usize) -> (usize, u64) {
+        (self.writes[write].life, self.writes[write].id.counter)
+    }
+
+    fn is_undone(&self, write: usize) -> bool {
+        self.writes[write].undone.is_some_and(|undone| undone <= self.now)
+    }
+
+    fn is_nowhere(&self, write: usize) -> bool {
+        self.replicas.iter().all(|replica| !replica.has.contains(&write))
+    }
+
+    fn is_void(&self, write: usize) -> bool {
+        self.is_undone(write) || self.dead.contains(&self.writes[write].id.origin()) && self.is_nowhere(write)
     }
 
     fn line_up_to(&self, write: usize) -> Set {
         let this = &self.writes[write];
         let same = |other: &usize| {
             let other = &self.writes[*other];
-            other.key == this.key && other.id.origin() == this.id.origin() && other.id.counter <= this.id.counter
+            let is_earlier = (other.life, other.id.counter) <= (this.life, this.id.counter);
+            other.key == this.key && other.id.origin() == this.id.origin() && is_earlier
         };
         (0..self.writes.len()).filter(same).collect()
     }
@@ -239,18 +332,123 @@ impl Twin<'_> {
         let earlier = |other: &usize| {
             let other = &self.writes[*other];
             other.id.origin() == this.id.origin()
-                && other.id.counter <= this.id.counter
+                && (other.life, other.id.counter) <= (this.life, this.id.counter)
                 && usize::from(other.priority) >= view
         };
         (0..self.writes.len()).filter(earlier).collect()
     }
 
     fn ready(&self, node: Node, view: usize) -> Set {
-        let known = &self.replicas[usize::from(node)].known;
+        let replica = &self.replicas[usize::from(node)];
+        let is_there = |write: &usize| replica.known.contains(write) || replica.gaps[view].contains(write);
         let is_ready = |write: &usize| {
-            usize::from(self.writes[*write].priority) >= view && self.needed[*write][view].is_subset(known)
+            usize::from(self.writes[*write].priority) >= view
+                && replica.known.contains(write)
+                && self.needed[*write][view].iter().all(is_there)
         };
         (0..self.writes.len()).filter(is_ready).collect()
+    }
+
+    /// Void writes are passed, and what is ready becomes due unless something excuses it.
+    fn follow(&mut self, node: Node, at_end: bool) {
+        for view in 0..4 {
+            loop {
+                let replica = &self.replicas[usize::from(node)];
+                let is_there = |write: &usize| replica.known.contains(write) || replica.gaps[view].contains(write);
+                let is_gap = |write: &usize| {
+                    let mut earlier = self.needed[*write][view].iter().filter(|other| *other != write);
+                    usize::from(self.writes[*write].priority) >= view
+                        && !is_there(write)
+                        && self.is_void(*write)
+                        && earlier.all(is_there)
+                };
+                let Some(gap) = (0..self.writes.len()).find(is_gap) else { break };
+                self.replicas[usize::from(node)].gaps[view].insert(gap);
+            }
+            let may_come_back = self.replicas.iter().any(|other| other.down.is_some_and(|disk| disk != Disk::Lost));
+            for write in self.ready(node, view) {
+                let origin = (view, self.writes[write].id.origin());
+                let replica = &self.replicas[usize::from(node)];
+                let shown_to = replica.shown_to.get(&origin).copied().unwrap_or(0);
+                let has_room = shown_to >= replica.dropped_to.get(&origin).copied().unwrap_or(0);
+                let is_passed = |other: &usize| {
+                    let surely = self.is_undone(*other) || at_end && !may_come_back && self.is_void(*other);
+                    replica.known.contains(other) || self.counter(*other) <= shown_to || surely
+                };
+                let comes_again = at_end && !self.dead.contains(&origin.1);
+                let no_excuse = has_room || self.counter(write) <= shown_to || comes_again;
+                if no_excuse && self.needed[write][view].iter().all(is_passed) {
+                    self.replicas[usize::from(node)].due[view].insert(write);
+                }
+            }
+        }
+    }
+
+    /// A loss may let others pass over what they waited for.
+    fn lose(&mut self) {
+        let Some(place) = self.loss.take() else { return };
+        self.now = place;
+        for node in 0..self.recording.header.nodes {
+            self.follow(node, false);
+            self.compare(node, place);
+        }
+    }
+
+    fn down(&mut self, node: Node, disk: Disk, place: usize) {
+        let mut origins: Vec<(u32, usize)> = Vec::new();
+        for write in self.writes.iter().filter(|write| write.id.node == node) {
+            origins.push((write.id.origin(), write.wrote));
+        }
+        let replica = &mut self.replicas[usize::from(node)];
+        for moments in replica.wrong.values_mut() {
+            moments.push((place, None));
+        }
+        let old = std::mem::take(replica);
+        let is_lost = disk == Disk::Lost;
+        *replica = Replica {
+            has: if is_lost { Set::new() } else { old.has },
+            was_shown: if is_lost { BTreeSet::new() } else { old.was_shown },
+            down: Some(disk),
+            life: old.life + 1,
+            lost: if disk == Disk::Kept { old.lost } else { Some(place) },
+            steps: old.steps,
+            wrong: old.wrong,
+            ..Replica::default()
+        };
+        if is_lost {
+            // An origin is dead when its first write was taken in before.
+            for (origin, _) in &origins {
+                let of = || (0..self.writes.len()).filter(|write| self.writes[*write].id.origin() == *origin);
+                let first = of().min_by_key(|write| self.rank(*write)).expect("it has a write");
+                if self.writes[first].wrote < place {
+                    self.dead.insert(*origin);
+                }
+            }
+        }
+        self.had.values_mut().flatten().for_each(|had| had.owed.clear());
+        self.loss = Some(place);
+    }
+
+    fn forget(&mut self, node: Node, id: WriteId, promised: bool, place: usize) {
+        let Some(write) = self.number(id, place) else { return };
+        let answered = self.operations[&self.writes[write].op].answered;
+        if promised || id.node != node || answered.is_none_or(|answered| answered > place) {
+            let replica = &mut self.replicas[usize::from(node)];
+            replica.has.remove(&write);
+            replica.was_shown.retain(|(_, other)| *other != write);
+            self.loss = Some(place);
+        }
+    }
+
+    fn up(&mut self, node: Node) {
+        if self.replicas[usize::from(node)].down.take() != Some(Disk::Lost) {
+            return;
+        }
+        let others = self.replicas.iter().zip(0..).filter(|(replica, _)| replica.down != Some(Disk::Lost));
+        let others: Vec<&Replica> = others.filter(|(_, other)| *other != node).map(|(replica, _)| replica).collect();
+        for had in self.had.values_mut().flatten().filter(|had| had.node == node && !others.is_empty()) {
+            had.owed = (0..4).filter(|view| others.iter().all(|other| other.due[*view].contains(&had.write))).collect();
+        }
     }
 
     /// Writes of `key` in `reflected`, and what these had perhaps seen.
@@ -265,16 +463,31 @@ impl Twin<'_> {
 
     fn walk(&mut self) {
         let mut step: Vec<usize> = Vec::new();
+        let mut of = (0, 0);
         for (place, event) in self.recording.events.iter().enumerate() {
+            if !matches!(event.what, What::Forgot { .. }) {
+                self.lose();
+            }
             match event.what {
                 What::Known { .. } | What::Visible { .. } | What::Hidden { .. } | What::Overflowed { .. } => {
-                    let other = |first: &usize| {
-                        let first = self.event(*first);
-                        (first.node, first.cause) != (event.node, event.cause)
-                    };
-                    if step.first().is_some_and(other) {
+                    if of != (event.node, event.cause) {
                         self.step(&std::mem::take(&mut step));
+                        of = (event.node, event.cause);
                     }
+                    step.push(place);
+                }
+                What::Down { disk } => {
+                    self.step(&std::mem::take(&mut step));
+                    self.down(event.node, disk, place);
+                }
+                What::Forgot { write, promised } => {
+                    self.step(&std::mem::take(&mut step));
+                    self.forget(event.node, write, promised, place);
+                }
+                What::Up { .. } => {
+                    self.step(&std::mem::take(&mut step));
+                    self.up(event.node);
+                    of = (event.node, event.number);
                     step.push(place);
                 }
                 What::Invoked { op, .. } | What::Reached { op } | What::Answered { op } => {
@@ -297,12 +510,15 @@ impl Twin<'_> {
                 _ => {}
             }
         }
+        self.lose();
         self.step(&step);
         for node in 0..self.recording.header.nodes {
+            if self.replicas[usize::from(node)].down.is_some() {
+                continue;
+            }
             // Whether what was dropped was asked for again is seen only when there was time to.
-            for view in (0..4).filter(|_| self.recording.header.settling_from_ns.is_some()) {
-                let ready = self.ready(node, view);
-                self.replicas[usize::from(node)].due[view].extend(ready);
+            if self.recording.header.settling_from_ns.is_some() {
+                self.follow(node, true);
             }
             self.compare(node, self.recording.events.len().saturating_sub(1));
         }
@@ -311,28 +527,37 @@ impl Twin<'_> {
     fn step(&mut self, places: &[usize]) {
         let Some(last) = places.last().copied() else { return };
         let node = self.event(last).node;
+        self.now = last;
         let said: Vec<(usize, What)> = places.iter().map(|place| (*place, self.event(*place).what)).collect();
         for (place, what) in &said {
             let What::Overflowed { levels, write } = *what else { continue };
             let Some(write) = self.number(write, *place) else { continue };
             for view in levels.iter().filter_map(|level| view(level, self.writes[write].priority)) {
-                let (origin, counter) = (self.writes[write].id.node, self.counter(write));
+                let (origin, counter) = (self.writes[write].id.origin(), self.counter(write));
                 let to = self.replicas[usize::from(node)].dropped_to.entry((view, origin)).or_default();
                 *to = counter.max(*to);
             }
         }
+        if said.iter().any(|(_, what)| matches!(what, What::Up { .. })) {
+            let replica = &mut self.replicas[usize::from(node)];
+            replica.known = replica.has.clone();
+        }
+        let mut is_revived = false;
         for (place, what) in &said {
             let What::Known { write } = *what else { continue };
             let Some(write) = self.number(write, *place) else { continue };
+            let is_news = !self.replicas[usize::from(node)].has.contains(&write);
+            is_revived |= is_news && self.is_void(write);
             self.hear(node, write);
             self.replicas[usize::from(node)].known.insert(write);
+            self.replicas[usize::from(node)].has.insert(write);
         }
         let mut shown = Vec::new();
         for (place, what) in &said {
             match *what {
                 What::Visible { levels, write } => {
                     let Some(write) = self.number(write, *place) else { continue };
-                    let (origin, counter) = (self.writes[write].id.node, self.counter(write));
+                    let (origin, counter) = (self.writes[write].id.origin(), self.counter(write));
                     for level in levels.iter() {
                         self.shown += u64::from(level != Level::Eventual);
                         shown.push((level, write));
@@ -355,19 +580,13 @@ impl Twin<'_> {
                 _ => {}
             }
         }
-        for view in 0..4 {
-            for write in self.ready(node, view) {
-                let origin = (view, self.writes[write].id.node);
-                let counter = self.counter(write);
-                let replica = &mut self.replicas[usize::from(node)];
-                let shown_to = replica.shown_to.get(&origin).copied().unwrap_or(0);
-                if shown_to >= replica.dropped_to.get(&origin).copied().unwrap_or(0) || counter <= shown_to {
-                    replica.due[view].insert(write);
-                }
-            }
-        }
-        self.replicas[usize::from(node)].steps.push((last, shown));
+        self.follow(node, false);
+        let life = self.replicas[usize::from(node)].life;
+        self.replicas[usize::from(node)].steps.push((last, life, shown));
         self.compare(node, last);
+        for other in (0..self.recording.header.nodes).filter(|other| *other != node && is_revived) {
+            self.compare(other, last);
+        }
     }
 
     fn hear(&mut self, node: Node, write: usize) {
@@ -397,13 +616,13 @@ impl Twin<'_> {
         let by: Vec<usize> =
             due.iter().copied().filter(|by| *by != write && self.seen[by].1.contains(&write)).collect();
         if let Some(own) =
-            by.iter().filter(|by| self.is_same_line(**by, write)).max_by_key(|by| self.counter(**by)).copied()
+            by.iter().filter(|by| self.is_same_line(**by, write)).max_by_key(|by| self.rank(**by)).copied()
         {
             return Status::Overwritten(own);
         }
         let furthest = |by: &usize| {
             let line = self.seen[by].1.iter().filter(|other| self.is_same_line(**other, write));
-            line.map(|other| self.counter(*other)).max()
+            line.map(|other| self.rank(*other)).max()
         };
         if let Some(by) = by.iter().copied().max_by_key(|by| (furthest(by), std::cmp::Reverse(*by))) {
             return Status::Overwritten(by);
@@ -436,12 +655,24 @@ impl Twin<'_> {
                     }
                     Status::Either => None,
                 };
+                let wrong = wrong.or_else(|| self.is_skipped(node, write, level).then_some((Kind::Skipped, write)));
+                let replica = &mut self.replicas[usize::from(node)];
                 replica.wrong.entry((write, level)).or_default().push((place, wrong));
             }
         }
     }
 
-    fn passed(&self, node: Node, write: usize, level: Level) -> Option<usize> {
+    /// The level passed over a write that is there after all.
+    fn is_skipped(&self, node: Node, write: usize, level: Level) -> bool {
+        let Some(view) = view(level, self.writes[write].priority) else { return false };
+        let replica = &self.replicas[usize::from(node)];
+        !replica.known.contains(&write)
+            && replica.gaps[view].contains(&write)
+            && !self.is_void(write)
+            && self.passed(node, replica.life, write, level).is_some()
+    }
+
+    fn passed(&self, node: Node, life: usize, write: usize, level: Level) -> Option<usize> {
         let this = &self.writes[write];
         let passes = |(at, other): &(Level, usize)| {
             let other = &self.writes[*other];
@@ -450,8 +681,8 @@ impl Twin<'_> {
                 && other.id.counter > this.id.counter
                 && (level != Level::Priority || other.priority <= this.priority)
         };
-        let step = self.replicas[usize::from(node)].steps.iter().find(|(_, shown)| shown.iter().any(passes));
-        step.map(|(place, _)| *place)
+        let mut steps = self.replicas[usize::from(node)].steps.iter().filter(|step| step.1 == life);
+        steps.find(|(_, _, shown)| shown.iter().any(passes)).map(|step| step.0)
     }
 
     fn returned(&self, read: &Operation) -> Set {
@@ -492,11 +723,11 @@ impl Twin<'_> {
                         wrong.push((Wrong::Unreflected, write));
                     }
                     Status::Present if !returned.contains(&write) => {
-                        if had.contains(&(write, true)) {
+                        if had.iter().any(|had| had.write == write && had.own) {
                             wrong.push((Wrong::Own, write));
                         } else if replica.was_shown.contains(&one) {
                             wrong.push((Wrong::Unreflected, write));
-                        } else if self.passed(read.node, write, read.level).is_some() {
+                        } else if self.passed(read.node, replica.life, write, read.level).is_some() {
                             wrong.push((Wrong::Passed, write));
                         }
                     }
@@ -504,12 +735,14 @@ impl Twin<'_> {
                 }
             }
         }
-        for (write, own) in had {
-            let is_there =
-                |other: &usize| self.is_same_line(*other, write) && self.counter(*other) >= self.counter(write);
+        for Had { write, own, node, place, owed } in had {
+            let is_there = |other: &usize| self.is_same_line(*other, write) && self.rank(*other) >= self.rank(write);
             let seen = reflected.iter().any(|by| self.seen[by].0.contains(&write));
             let is_told = wrong.iter().any(|(_, other)| *other == write);
-            if !returned.iter().any(is_there) && !seen && !self.writes[write].delete && !is_told {
+            let replica = &self.replicas[usize::from(node)];
+            let is_lost = node == read.node && replica.lost.is_some_and(|lost| lost > place) && !owed.contains(&view)
+                || self.seen.contains_key(&write) && self.is_nowhere(write);
+            if !returned.iter().any(is_there) && !seen && !self.writes[write].delete && !is_told && !is_lost {
                 wrong.push((if own { Wrong::Own } else { Wrong::Forgotten }, write));
             }
         }
@@ -536,13 +769,15 @@ impl Twin<'_> {
                     .collect()
             }
         };
+        let (node, place) = (operation.node, operation.answered.unwrap_or(0));
         for (write, own) in found {
+            let new = Had { write, own, node, place, owed: Set::new() };
             let mut had = self.had.remove(&(operation.session, operation.key)).unwrap_or_default();
-            let other = had.iter().position(|(other, _)| self.is_same_line(*other, write));
+            let other = had.iter().position(|other| self.is_same_line(other.write, write));
             match other {
-                Some(at) if self.counter(had[at].0) < self.counter(write) => had[at] = (write, own),
+                Some(at) if self.rank(had[at].write) < self.rank(write) => had[at] = new,
                 Some(_) => {}
-                None => had.push((write, own)),
+                None => had.push(new),
             }
             self.had.insert((operation.session, operation.key), had);
         }
@@ -569,7 +804,14 @@ impl Twin<'_> {
                     if !lasts(from) {
                         continue;
                     }
-                    let passed = self.passed(node, late, *level).filter(|passed| kind == Kind::Late && lasts(*passed));
+                    let is_down = |event: &&Event| event.node == node && matches!(event.what, What::Down { .. });
+                    let life = self.recording.events[..from].iter().filter(is_down).count();
+                    let passed = self.passed(node, life, late, *level);
+                    let passed = passed.filter(|passed| match kind {
+                        Kind::Late => lasts(*passed),
+                        Kind::Skipped => true,
+                        Kind::Early | Kind::Unreflected => false,
+                    });
                     breaches.entry((from, node, *write, late, kind, until, passed)).or_default().push(*level);
                 }
             }

@@ -40,8 +40,8 @@ struct Log<T> {
     records: Vec<T>,
     /// When each record is written; ascending.
     written_ns: Vec<u64>,
-    /// The writes that the replica got to know in this life, and how many records the log had when the step was over:
-    /// with those it knows the write again.
+    /// The writes that the replica got to know, and how many records the log had when the step was over: with those it
+    /// knows the write again.
     known: Vec<(Dot, usize)>,
 }
 
@@ -95,8 +95,11 @@ impl<R: Replica> Disk<R> {
         log.records.truncate(kept);
         log.written_ns.clear();
         log.written_ns.resize(kept, 0);
-        let known = log.known.drain(..).filter(|(_, records)| *records > kept && loss != DiskLoss::Lost);
-        known.map(|(dot, records)| (dot, records <= written)).collect()
+        if loss == DiskLoss::Lost {
+            log.known.clear();
+        }
+        let gone = log.known.extract_if(.., |(_, records)| *records > kept);
+        gone.map(|(dot, records)| (dot, records <= written)).collect()
     }
 
     /// The records, for a replica that boots; to be [put back](Disk::put_back).

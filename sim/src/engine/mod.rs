@@ -441,6 +441,11 @@ impl<'a, R: Replica> Engine<'a, R> {
         if self.keeps_log {
             self.note_known(node);
         }
+        self.carry_out(node, cause);
+    }
+
+    /// Carries out what a replica has said that took a step, or played its log again.
+    fn carry_out(&mut self, node: Node, cause: u64) {
         for observation in self.outbox.observations.drain(..) {
             self.tracer.emit(node, cause, observed(observation));
         }

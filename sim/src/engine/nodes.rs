@@ -109,7 +109,7 @@ impl<R: Replica> Engine<'_, R> {
         host.boot(self.config, self.plan.seed, &self.members, self.tracer.now_ns, &mut self.outbox);
         self.in_store = None;
         host.hindered = host.backlog.hinders();
-        self.drain(node, cause);
+        self.carry_out(node, cause);
     }
 
     /// All but `node`, which knows it, are told that the list of members has changed.
