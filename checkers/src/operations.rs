@@ -71,6 +71,9 @@ impl<'a> Operations<'a> {
     pub fn of(recording: &'a Recording) -> Operations<'a> {
         let mut all =
             Operations { recording, list: Vec::new(), by_number: FxHashMap::default(), by_write: FxHashMap::default() };
+        // By node, how often it has been down; by write, how often its node had been.
+        let mut downs = vec![0; usize::from(recording.header.nodes)];
+        let mut lives: FxHashMap<WriteId, u32> = FxHashMap::default();
         for (place, event) in recording.events.iter().enumerate() {
             match event.what {
                 What::Invoked { op, session, action, key, value, level, context } => {
@@ -93,6 +96,7 @@ impl<'a> Operations<'a> {
                 What::Wrote { op, write } => {
                     if let Some(index) = all.by_number.get(&op) {
                         all.by_write.entry(write).or_insert(*index);
+                        lives.entry(write).or_insert(downs[usize::from(event.node)]);
                         all.list[*index].write.get_or_insert(write);
                     }
                 }
@@ -102,7 +106,15 @@ impl<'a> Operations<'a> {
                     }
                 }
                 // Nobody has heard of it: the replica gives the name again, and takes the request in again if it comes again.
-                What::Forgot { write, promised: false } if write.node == event.node => all.undo(write),
+                // Not in a later life, which has got the write from others.
+                What::Forgot { write, promised: false }
+                    if write.node == event.node
+                        && lives.get(&write).is_some_and(|life| life + 1 == downs[usize::from(event.node)]) =>
+                {
+                    all.undo(write);
+                    lives.remove(&write);
+                }
+                What::Down { .. } => downs[usize::from(event.node)] += 1,
                 What::Answered { op } => all.end(op, Outcome::Answered(place)),
                 What::Refused { op } => all.end(op, Outcome::Refused(place)),
                 What::TimedOut { op } => all.end(op, Outcome::TimedOut(place)),

@@ -152,7 +152,10 @@ impl Building<'_> {
 
     /// The write never happened, unless somebody knows it, and its name may be given again.
     fn forgot(&mut self, id: WriteId, place: u32) {
+        // Not in a later life, which has got the write from others.
+        let ended = self.lives[usize::from(id.node)].checked_sub(1);
         if let Some(number) = self.numbers.get(&id).copied()
+            && ended.and_then(|life| self.lines.get(&(id.origin(), life))) == Some(&self.log.write(number).id.0)
             && self.log.write(number).done.is_none_or(|done| done > place)
         {
             self.numbers.remove(&id);

@@ -238,9 +238,11 @@ impl Walk<'_, '_> {
     fn forget(&mut self, node: Node, id: WriteId, promised: bool, place: usize) {
         self.end_step();
         let Some(write) = self.history.number(id, place) else { return };
-        // Whoever acknowledges a write before his own disk has it is not excused by that.
+        // Whoever acknowledges a write before his own disk has it is not excused by that. A later life of the node, which
+        // has got the write from others, has acknowledged nothing.
         let answered = self.history.operation(write).answered();
-        if promised || id.node != node || answered.is_none_or(|answered| answered > place) {
+        let is_own = id.node == node && self.lives[usize::from(node)] == self.history.write(write).life + 1;
+        if promised || !is_own || answered.is_none_or(|answered| answered > place) {
             self.state.forget(node, write);
             self.loss = Some(place);
         }
