@@ -4,7 +4,7 @@
 //! of them (`fifo`), of those of some priority or above (`fifo-p1` to `fifo-p3`), or for each key of those of the
 //! key's own priority or above (`priority`). So at each moment the writes that a level of a replica must reflect
 //! follow from what has arrived there, and what it must show of a key follows from these (`state`). Both checkers
-//! compare what a replica shows with that, step by step (`walk`), and what its reads return (`reads`):
+//! compare what a replica shows with that, step by step (`walk`, `compare`), and what its reads return (`reads`):
 //!
 //! | broken | code |
 //! |---|---|
@@ -20,12 +20,17 @@
 //! What has arrived, replicas announce themselves. They cannot hide a breach by announcing it late without showing
 //! something early or answering a read with what they deny to have (CONV005).
 //!
+//! A node that goes down begins anew with what its disk has, by the host's word (`lives`, `state`). A write that went
+//! with every disk is void, and nothing waits for it; if somebody has it after all, passing over it broke the order.
+//!
 //! Time and memory are proportional to the length of the recording, to the number of siblings where contexts are
-//! handed back, and to nodes times writes.
+//! handed back, and to nodes times writes; each time that a node goes down or up costs a look at all writes there.
 
+mod compare;
 mod fifo;
 mod interference;
 mod lives;
+mod look;
 mod priority;
 mod reads;
 mod state;

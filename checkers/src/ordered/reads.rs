@@ -1,6 +1,8 @@
 //! What reads at ordered levels return, compared with what they must return.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashSet;
 
 use super::state::{State, Status};
 use super::tables::Tables;
@@ -54,7 +56,7 @@ struct Had {
 #[derive(Default)]
 pub(super) struct Reads {
     /// By session and key: the last write of each line that the session has read or written.
-    had: FxHashMap<(u32, u32), Vec<Had>>,
+    had: BTreeMap<(u32, u32), Vec<Had>>,
     /// One finding of a kind is enough about a write, for each session.
     told: FxHashSet<(u32, Wrong, u32)>,
 }

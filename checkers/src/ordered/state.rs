@@ -16,7 +16,7 @@
 //! end.
 
 use super::lives::{Lives, Void};
-use super::tables::{Tables, VIEWS, rank};
+use super::tables::{Tables, VIEWS};
 use crate::convergence::history::History;
 use crate::trace::{Disk, Level, Levels, Node, Overwrites};
 
@@ -25,23 +25,23 @@ pub(super) type Seen = Vec<(u32, u32)>;
 
 /// A line at one replica, as one view has it. Positions; 0 for none.
 #[derive(Clone, Copy, Default)]
-struct Cell {
-    ready: u32,
-    due: u32,
+pub(super) struct Cell {
+    pub(super) ready: u32,
+    pub(super) due: u32,
     /// What ready writes of other lines had perhaps seen.
-    perhaps: u32,
+    pub(super) perhaps: u32,
     /// What due writes of other lines had surely seen.
-    surely: u32,
+    pub(super) surely: u32,
     /// The write that had.
-    by: u32,
+    pub(super) by: u32,
 }
 
 /// An origin at one replica, as one view has it.
 #[derive(Clone, Copy, Default)]
-struct Front {
+pub(super) struct Front {
     /// So many writes of the chain are ready or void, and due or passed.
-    ready: u32,
-    due: u32,
+    pub(super) ready: u32,
+    pub(super) due: u32,
     /// The largest counter that was shown, and that was dropped for want of room.
     shown_to: u64,
     dropped_to: u64,
@@ -87,13 +87,13 @@ enum Excuses {
 }
 
 pub(super) struct State<'a, 'b> {
-    history: &'b History<'a>,
-    tables: &'b Tables,
+    pub(super) history: &'b History<'a>,
+    pub(super) tables: &'b Tables,
     /// Where the cells of a line begin: one per view that carries it, and one for all that has arrived.
     bases: Vec<u32>,
     cells_per_node: usize,
     cells: Vec<Cell>,
-    fronts: Vec<[Front; VIEWS]>,
+    pub(super) fronts: Vec<[Front; VIEWS]>,
     marks: Vec<Mark>,
     /// By write, what its context had seen, perhaps and surely; absent until the write is first heard of.
     seen: Vec<Option<(Seen, Seen)>>,
@@ -136,7 +136,7 @@ impl<'a, 'b> State<'a, 'b> {
         &mut self.cells[usize::from(node) * self.cells_per_node + base + view]
     }
 
-    fn look(&self, node: Node, line: u32, view: usize) -> Cell {
+    pub(super) fn look(&self, node: Node, line: u32, view: usize) -> Cell {
         self.cells[usize::from(node) * self.cells_per_node + self.bases[line as usize] as usize + view]
     }
 
@@ -155,16 +155,6 @@ impl<'a, 'b> State<'a, 'b> {
 
     fn front(&mut self, node: Node, origin: u32, view: usize) -> &mut Front {
         &mut self.fronts[usize::from(node) * self.tables.chains.len() + origin as usize][view]
-    }
-
-    /// What a read of `key` in a view of a replica reflects, and what that had seen.
-    pub(super) fn snapshot(&self, node: Node, key: u32, view: usize) -> Seen {
-        let lines = self.tables.of_key.get(&key).into_iter().flatten();
-        let reflected = lines.map(|line| {
-            let cell = self.look(node, *line, view);
-            (*line, cell.ready.max(cell.perhaps))
-        });
-        reflected.filter(|(_, position)| *position > 0).collect()
     }
 
     /// The record of a write has arrived, whose context had seen this, perhaps and surely.
@@ -269,36 +259,6 @@ impl<'a, 'b> State<'a, 'b> {
         self.advance(node, origin, view, Excuses::All);
     }
 
-    /// The place of a write among those that the view carries of its origin.
-    fn place(&self, write: u32, view: usize) -> u32 {
-        let chain = &self.tables.chains[self.tables.origins[write as usize] as usize][view];
-        chain.partition_point(|other| rank(self.history, *other) < rank(self.history, write)) as u32
-    }
-
-    /// True when the view of a replica got as far as the write, or beyond.
-    pub(super) fn is_passed(&self, node: Node, write: u32, view: usize) -> bool {
-        let origin = self.tables.origins[write as usize] as usize;
-        let ready = self.fronts[usize::from(node) * self.tables.chains.len() + origin][view].ready;
-        let last = self.tables.chains[origin][view][..ready as usize].last();
-        last.is_some_and(|last| rank(self.history, *last) >= rank(self.history, write))
-    }
-
-    /// True when the view of a replica has to reflect the write.
-    pub(super) fn is_due(&self, node: Node, write: u32, view: usize) -> bool {
-        let origin = self.tables.origins[write as usize] as usize;
-        let due = self.fronts[usize::from(node) * self.tables.chains.len() + origin][view].due;
-        self.marked(node, write).known && self.place(write, view) < due
-    }
-
-    /// The write that keeps `write` from being ready, if one does.
-    pub(super) fn missing(&self, node: Node, write: u32, view: usize) -> Option<u32> {
-        let origin = self.tables.origins[write as usize] as usize;
-        let ready = self.fronts[usize::from(node) * self.tables.chains.len() + origin][view].ready;
-        let next = self.tables.chains[origin][view].get(ready as usize).copied();
-        let missing = next.filter(|next| rank(self.history, *next) <= rank(self.history, write));
-        missing.or_else(|| (!self.marked(node, write).known).then_some(write))
-    }
-
     /// Why the write can never arrive at a replica that does not have it.
     pub(super) fn void(&self, write: u32) -> Option<Void> {
         self.lives.void(self.history, self.tables, write)
@@ -401,39 +361,5 @@ impl<'a, 'b> State<'a, 'b> {
         if position > 0 {
             self.dirty.push(self.tables.at(line, position));
         }
-    }
-
-    pub(super) fn status(&self, node: Node, write: u32, view: usize) -> Status {
-        let (line, position) = self.tables.places[write as usize];
-        let cell = self.look(node, line, view);
-        let is_void = cell.ready > position && !self.marked(node, write).known;
-        if cell.ready < position || is_void || self.history.write(write).delete {
-            Status::Absent
-        } else if cell.due > position {
-            Status::Overwritten(self.tables.at(line, cell.due))
-        } else if cell.surely >= position {
-            Status::Overwritten(cell.by)
-        } else if cell.due == position && cell.ready == position && cell.perhaps < position {
-            Status::Present
-        } else {
-            Status::Either
-        }
-    }
-
-    /// True when a write of the view may have overwritten `write`, or it is a delete.
-    pub(super) fn is_excused(&self, node: Node, write: u32, view: usize) -> bool {
-        let (line, position) = self.tables.places[write as usize];
-        let cell = self.look(node, line, view);
-        cell.ready > position || cell.perhaps >= position || self.history.write(write).delete
-    }
-
-    /// The positions in a view of a replica that reads of `key` must return.
-    pub(super) fn must_show(&self, node: Node, key: u32, view: usize) -> impl Iterator<Item = u32> {
-        let lines = self.tables.of_key.get(&key).into_iter().flatten();
-        let last = lines.filter_map(move |line| match self.look(node, *line, view).ready {
-            0 => None,
-            ready => Some(self.tables.at(*line, ready)),
-        });
-        last.filter(move |write| self.status(node, *write, view) == Status::Present)
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::reads::{ReadBreach, Reads};
-use super::state::{Seen, State, Status};
+use super::state::{Seen, State};
 use super::tables::Tables;
 use crate::convergence::history::History;
 use crate::operations::Operation;
@@ -59,10 +59,6 @@ pub(super) struct Found {
     pub(super) gains_ns: Vec<u64>,
 }
 
-/// How long a level may fail to show what it must, in nanoseconds: within a moment of virtual time steps have no
-/// order that a client could see.
-const BOUND_NS: u64 = 0;
-
 /// The levels that wait.
 pub(super) const ORDERED: [Level; 5] = [Level::Fifo, Level::FifoP1, Level::FifoP2, Level::FifoP3, Level::Priority];
 
@@ -74,7 +70,7 @@ pub(super) struct Walk<'a, 'b> {
     pub(super) found: Found,
     reads: Reads,
     /// What is wrong at the moment.
-    open: BTreeMap<(Node, u32, Level), Breach>,
+    pub(super) open: BTreeMap<(Node, u32, Level), Breach>,
     /// The step under way: whose, from what, and the places of its announcements.
     node: Node,
     cause: u64,
@@ -85,11 +81,11 @@ pub(super) struct Walk<'a, 'b> {
     handed_back: FxHashSet<u32>,
     contexts: FxHashMap<u32, (Seen, Seen)>,
     /// By node: how often it has been down.
-    lives: Vec<u32>,
+    pub(super) lives: Vec<u32>,
     /// The place of a loss of which it is still to be seen what follows at other replicas.
     loss: Option<usize>,
     /// By origin, writes that seemed to be void and were not.
-    revived: FxHashMap<u32, Vec<u32>>,
+    revived: BTreeMap<u32, Vec<u32>>,
     /// When the first of two levels, `fifo` and that of its own priority, showed a write above P0.
     first_shown: FxHashMap<(Node, u32), (bool, u64)>,
 }
@@ -97,10 +93,10 @@ pub(super) struct Walk<'a, 'b> {
 /// By replica in one of its lives, level, origin and, at `priority`, the priority of what was shown: the counters that were shown, as
 /// far as each was the largest so far, with the place of the step after which it was.
 #[derive(Default)]
-pub(super) struct Reach(FxHashMap<Shower, Vec<(u64, usize)>>);
+pub(super) struct Reach(pub(super) FxHashMap<Shower, Vec<(u64, usize)>>);
 
 /// Replica and its life, level, origin and priority.
-type Shower = ((Node, u32), Level, u32, u8);
+pub(super) type Shower = ((Node, u32), Level, u32, u8);
 
 impl Reach {
     fn note(&mut self, key: Shower, counter: u64, place: usize) {
@@ -129,7 +125,7 @@ pub(super) fn walk(history: &History<'_>, tables: &Tables) -> Found {
         contexts: FxHashMap::default(),
         lives: vec![0; usize::from(history.header().nodes)],
         loss: None,
-        revived: FxHashMap::default(),
+        revived: BTreeMap::new(),
         first_shown: FxHashMap::default(),
     };
     for (place, event) in history.recording.events.iter().enumerate() {
@@ -366,128 +362,5 @@ impl Walk<'_, '_> {
             }
             _ => {}
         }
-    }
-
-    /// Compares what the replica shows of the writes that changed with what it must show.
-    fn judge(&mut self, node: Node, place: usize) {
-        let mut dirty = std::mem::take(&mut self.state.dirty);
-        dirty.sort_unstable();
-        dirty.dedup();
-        for write in dirty.drain(..) {
-            let priority = self.tables.priorities[write as usize];
-            for level in ORDERED.into_iter().filter(|level| self.history.header().levels.contains(*level)) {
-                let mark = self.state.marked(node, write);
-                let (is_shown, was_shown) = (mark.shown.contains(level), mark.was_shown.contains(level));
-                let status =
-                    Tables::view(level, priority).map_or(Status::Absent, |view| self.state.status(node, write, view));
-                let wrong = match status {
-                    Status::Absent if is_shown => Some((Kind::Early, write)),
-                    Status::Present if !is_shown && was_shown => Some((Kind::Unreflected, write)),
-                    Status::Present if !is_shown => Some((Kind::Late, write)),
-                    Status::Overwritten(by) if is_shown && mark.was_gone.contains(level) => {
-                        Some((Kind::Unreflected, by))
-                    }
-                    Status::Overwritten(by) if is_shown => Some((Kind::Late, by)),
-                    Status::Overwritten(_) => {
-                        let mark = self.state.mark(node, write);
-                        mark.was_gone = mark.was_gone.with(level);
-                        None
-                    }
-                    _ => None,
-                };
-                let wrong = wrong.or_else(|| self.is_skipped(node, write, level).then_some((Kind::Skipped, write)));
-                self.now(node, write, level, wrong, place);
-            }
-        }
-        self.state.dirty = dirty;
-    }
-
-    /// True when the level shows later writes of the origin because the write seemed to be void, and it was not.
-    fn is_skipped(&self, node: Node, write: u32, level: Level) -> bool {
-        let Some(view) = Tables::view(level, self.tables.priorities[write as usize]) else { return false };
-        !self.state.marked(node, write).known
-            && self.state.is_passed(node, write, view)
-            && self.state.void(write).is_none()
-            && self.passed(node, write, level).is_some()
-    }
-
-    /// What is wrong about a write from `place` on.
-    fn now(&mut self, node: Node, write: u32, level: Level, wrong: Option<(Kind, u32)>, place: usize) {
-        let key = (node, write, level);
-        if !self.open.is_empty()
-            && let Some(breach) = self.open.get(&key).copied()
-            && wrong.is_none_or(|(kind, _)| kind != breach.kind)
-        {
-            self.open.remove(&key);
-            self.close(breach, level, Some(place));
-        }
-        if let Some((kind, late)) = wrong {
-            let view = Tables::view(level, self.tables.priorities[write as usize]);
-            let missing = view.filter(|_| kind == Kind::Early).and_then(|view| self.state.missing(node, write, view));
-            let levels = Levels::only(level);
-            let breach = Breach { node, write, levels, kind, late, from: place, until: None, passed: None, missing };
-            self.open.entry(key).or_insert(breach);
-        }
-    }
-
-    /// A breach is over, unless it was none: one that lasts no longer than it may.
-    fn close(&mut self, mut breach: Breach, level: Level, until: Option<usize>) {
-        let lasts_after = |from: usize| until.is_none_or(|end| self.at_ns(end) > self.at_ns(from) + BOUND_NS);
-        if !lasts_after(breach.from) {
-            return;
-        }
-        breach.until = until;
-        let passed = || self.passed(breach.node, breach.late, level);
-        breach.passed = match breach.kind {
-            Kind::Late => passed().filter(|passed| lasts_after(*passed)),
-            Kind::Skipped => passed(),
-            Kind::Early | Kind::Unreflected => None,
-        };
-        self.found.breaches.push(breach);
-    }
-
-    fn at_ns(&self, place: usize) -> u64 {
-        self.history.event(place).at_ns
-    }
-
-    /// The step after which the level first showed a later write of the origin of `write`, for which `write` must
-    /// be reflected.
-    pub(super) fn passed(&self, node: Node, write: u32, level: Level) -> Option<usize> {
-        let (origin, counter) = (self.tables.origins[write as usize], self.history.write(write).id.counter);
-        let highest = if level == Level::Priority { self.tables.priorities[write as usize] } else { 0 };
-        let firsts = (0..=highest).filter_map(|priority| {
-            let life = (node, self.lives[usize::from(node)]);
-            let list = self.reach.0.get(&(life, level, origin, priority))?;
-            list.get(list.partition_point(|(shown, _)| *shown <= counter)).map(|(_, place)| *place)
-        });
-        firsts.min()
-    }
-
-    /// The recording has ended.
-    fn end(&mut self) {
-        let end = self.history.recording.events.len().saturating_sub(1);
-        // Whether a replica asks again for what it had no room for is seen only when it had time to.
-        let is_settled = self.history.header().settling_from_ns.is_some();
-        for node in (0..self.history.header().nodes).filter(|_| is_settled) {
-            if self.state.lives.is_down(node).is_none() {
-                self.state.end(node);
-                self.judge(node, end);
-            }
-        }
-        let open = std::mem::take(&mut self.open);
-        open.into_iter().for_each(|((_, _, level), breach)| self.close(breach, level, None));
-        let breaches = &mut self.found.breaches;
-        breaches.sort_unstable();
-        breaches.dedup_by(|other, first| {
-            let is_same = Breach { levels: first.levels, missing: first.missing, ..*other } == *first;
-            if is_same {
-                first.levels = first.levels.and(other.levels);
-            }
-            is_same
-        });
-        // That an overwritten version is still shown follows from its overwriter's not being shown.
-        let own: FxHashSet<(Node, u32, Option<usize>)> =
-            breaches.iter().filter(|one| one.write == one.late).map(|one| (one.node, one.write, one.until)).collect();
-        breaches.retain(|one| one.write == one.late || !own.contains(&(one.node, one.late, one.until)));
     }
 }

@@ -84,6 +84,9 @@ enum Wrong {
 /// The end of a step, and what was wrong then: in which way, and which write is not reflected.
 type Moment = (usize, Option<(Kind, usize)>);
 
+/// Where it ended, in which life, and what it began to show.
+type Step = (usize, usize, Vec<(Level, usize)>);
+
 #[derive(Clone, Default)]
 struct Replica {
     known: Set,
@@ -101,8 +104,7 @@ struct Replica {
     shown: BTreeSet<(Level, usize)>,
     was_shown: BTreeSet<(Level, usize)>,
     was_gone: BTreeSet<(Level, usize)>,
-    /// Ends of steps, in which life, with what they showed.
-    steps: Vec<(usize, usize, Vec<(Level, usize)>)>,
+    steps: Vec<Step>,
     /// What was wrong after each step.
     wrong: BTreeMap<(usize, Level), Vec<Moment>>,
 }

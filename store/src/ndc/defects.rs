@@ -56,7 +56,7 @@ defects! {
     /// The last writes per view are not on the disk, so after a restart narrow views skip gaps.
     VolatilePredecessors = "volatile-predecessors", noticed by "fifo-visibility, priority";
     /// A replica that has lost its disk takes over a clock without the objects, so it claims all and holds nothing.
-    NoFullTransfer = "no-full-transfer", noticed by "convergence";
+    NoFullTransfer = "no-full-transfer", noticed by "convergence, fifo-visibility, priority";
     /// A write that is superseded when it arrives is not noted, so its gap stays and holds up all later writes.
     ForgetSupersededDot = "forget-superseded-dot", noticed by "priority";
     /// Of several waiting writes of one replica to one key only the last is kept, so the view waits for what was here.
@@ -82,7 +82,7 @@ defects! {
     /// What a node's earlier life was known to hold counts for the new one, so keys are forgotten that it misses.
     OldWatermarks = "old-watermarks", noticed by "convergence";
     /// What is missing of a dead replica is given up without asking, so somebody who has it is not asked.
-    EarlyVoid = "early-void", noticed by "convergence";
+    EarlyVoid = "early-void", noticed by "convergence, fifo-visibility, priority";
     /// Messages of dead replicas still count, so a write that was given up arrives after all, at some.
     AcceptDead = "accept-dead", noticed by "convergence";
     /// A replica serves clients before it has got everything again, so they read old or no values.
