@@ -15,6 +15,8 @@
 //! - [`again`]: a second run, for what one recording cannot show;
 //! - [`ordered`]: ordered levels show each origin's writes in order, and none waits for a lower priority;
 //! - [`guarantees`]: read your writes, monotonic reads, monotonic writes, writes follow reads;
+//! - [`explain`]: why an operation was answered as it was;
+//! - [`moment`]: what each replica knew and showed when a recording was cut off;
 //! - [`metadata`]: at rest a store leaves nothing over that it promised to clean up.
 //!
 //! [`CHECKERS`] lists all checkers.
@@ -22,9 +24,11 @@
 pub mod again;
 pub mod availability;
 pub mod convergence;
+pub mod explain;
 pub mod guarantees;
 pub mod history;
 pub mod metadata;
+pub mod moment;
 pub mod operations;
 pub mod ordered;
 pub mod pram;

@@ -10,56 +10,102 @@ use crate::verdict::StoryLine;
 /// More lines than this say nothing new.
 const LINES_MAX: usize = 4;
 
-/// The messages that the replica sent when it took the write in, and later ones with the same identity: which of
-/// them arrived at `to`, and what the others were lost by. Empty when the recording has no messages.
-pub(crate) fn journey(history: &History<'_>, write: u32, to: Node) -> Vec<StoryLine> {
-    let taken_in = history.event(history.write(write).wrote);
-    let mut carriers = FxHashSet::default();
-    let mut first = None;
-    let mut has_messages = false;
-    let mut lines = Vec::new();
-    for event in &history.recording.events {
-        let kind_name = |kind: u8| name(&history.header().kinds, kind);
-        let text = match event.what {
-            What::Sent { kind, id, copies, .. } => {
-                has_messages = true;
-                if (event.cause, event.node) == (taken_in.cause, taken_in.node) && carriers.insert((kind, id)) {
-                    first.get_or_insert_with(|| {
-                        let nodes = if copies == 1 { "node" } else { "nodes" };
-                        let text = format!("n{}  {} {id}  sent to {copies} {nodes}", event.node, kind_name(kind));
-                        StoryLine { at_ns: event.at_ns, text }
-                    });
+/// The messages that a replica sent when it took a write in, and later ones with the same identity, as far as they were
+/// for one other replica.
+pub(crate) struct Journey {
+    /// What was sent at first, if anything was.
+    pub(crate) sent: Option<StoryLine>,
+    /// Which of them arrived, and what the others were lost by: places in the recording.
+    pub(crate) ends: Vec<usize>,
+    /// The recording has messages at all.
+    has_messages: bool,
+}
+
+impl Journey {
+    pub(crate) fn of(history: &History<'_>, write: u32, to: Node) -> Journey {
+        let taken_in = history.event(history.write(write).wrote);
+        let mut carriers = FxHashSet::default();
+        let mut journey = Journey { sent: None, ends: Vec::new(), has_messages: false };
+        for (place, event) in history.recording.events.iter().enumerate() {
+            match event.what {
+                What::Sent { kind, id, copies, .. } => {
+                    journey.has_messages = true;
+                    if (event.cause, event.node) == (taken_in.cause, taken_in.node) && carriers.insert((kind, id)) {
+                        journey.sent.get_or_insert_with(|| {
+                            let nodes = if copies == 1 { "node" } else { "nodes" };
+                            let kind = name(&history.header().kinds, kind);
+                            let text = format!("n{}  {kind} {id}  sent to {copies} {nodes}", event.node);
+                            StoryLine { at_ns: event.at_ns, text }
+                        });
+                    }
                 }
-                continue;
+                What::Lost { kind, id, to: receiver, .. } if receiver == to && carriers.contains(&(kind, id)) => {
+                    journey.ends.push(place);
+                }
+                What::Delivered { kind, id, .. } if event.node == to && carriers.contains(&(kind, id)) => {
+                    journey.ends.push(place);
+                }
+                _ => continue,
             }
-            What::Lost { kind, id, to: receiver, by } if receiver == to && carriers.contains(&(kind, id)) => {
-                let by = match by {
-                    LostBy::Chance => "by chance".to_owned(),
-                    LostBy::Fault(fault) => match history.header().faults.get(usize::from(fault)) {
-                        Some(fault) if fault.place.is_empty() => fault.name.clone(),
-                        Some(fault) => format!("{}, {}", fault.name, fault.place),
-                        None => format!("fault #{fault}"),
-                    },
-                };
-                format!("n{} -> n{to}  {} {id}  lost ({by})", event.node, kind_name(kind))
+            if journey.ends.len() == LINES_MAX {
+                break;
             }
-            What::Delivered { kind, id, from } if event.node == to && carriers.contains(&(kind, id)) => {
-                format!("n{from} -> n{to}  {} {id}  delivered", kind_name(kind))
-            }
-            _ => continue,
-        };
-        lines.push(StoryLine { at_ns: event.at_ns, text });
-        if lines.len() == LINES_MAX {
-            break;
         }
+        journey
     }
-    if !has_messages || !lines.is_empty() {
-        return lines;
+}
+
+/// What became of the messages that were to carry a write to a replica. Empty when the recording has no messages.
+pub(crate) fn journey(history: &History<'_>, write: u32, to: Node) -> Vec<StoryLine> {
+    let journey = Journey::of(history, write, to);
+    if !journey.has_messages || !journey.ends.is_empty() {
+        let line = |place: &usize| StoryLine { at_ns: history.event(*place).at_ns, text: end_of(history, *place) };
+        return journey.ends.iter().map(line).collect();
     }
-    let mut line = first.unwrap_or_else(|| StoryLine {
+    let taken_in = history.event(history.write(write).wrote);
+    let mut line = journey.sent.unwrap_or_else(|| StoryLine {
         at_ns: taken_in.at_ns,
         text: format!("n{} sent nothing when it took the write in", taken_in.node),
     });
     line.text.push_str(&format!("; nothing of it is recorded as delivered to n{to} or lost on the way"));
     vec![line]
+}
+
+/// The end of a message's way, told.
+pub(crate) fn end_of(history: &History<'_>, place: usize) -> String {
+    let event = history.event(place);
+    let kind_name = |kind: u8| name(&history.header().kinds, kind);
+    match event.what {
+        What::Lost { kind, id, to, by } => {
+            format!(
+                "n{} -> n{to}  {} {id}  lost ({}{})",
+                event.node,
+                kind_name(kind),
+                lost_by(history, by),
+                place_of(history, by)
+            )
+        }
+        What::Delivered { kind, id, from } => {
+            format!("n{from} -> n{}  {} {id}  delivered", event.node, kind_name(kind))
+        }
+        _ => unreachable!("a message arrives or is lost"),
+    }
+}
+
+/// Why a message was lost, in short.
+pub(crate) fn lost_by(history: &History<'_>, by: LostBy) -> String {
+    match by {
+        LostBy::Chance => "by chance".to_owned(),
+        LostBy::Fault(fault) => {
+            let known = history.header().faults.get(usize::from(fault));
+            known.map_or_else(|| format!("fault #{fault}"), |fault| fault.name.clone())
+        }
+    }
+}
+
+/// The place in the scenario of the fault by which a message was lost.
+fn place_of(history: &History<'_>, by: LostBy) -> String {
+    let LostBy::Fault(fault) = by else { return String::new() };
+    let known = history.header().faults.get(usize::from(fault)).filter(|fault| !fault.place.is_empty());
+    known.map_or_else(String::new, |fault| format!(", {}", fault.place))
 }

@@ -34,7 +34,7 @@ mod look;
 mod priority;
 mod reads;
 mod state;
-mod tables;
+pub(crate) mod tables;
 mod tell;
 mod walk;
 

@@ -2,20 +2,20 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::convergence::history::{History, Write};
-use crate::trace::{Level, What, WriteId};
+use crate::convergence::history::{History, Known, Write};
+use crate::trace::{Disk, Level, Node, What, WriteId};
 
 /// Number of priorities, and of the views that wait: view `v` carries the writes of priority `v` or above.
 pub(super) const VIEWS: usize = 4;
 
 /// What never changes during the walk.
-pub(super) struct Tables {
+pub(crate) struct Tables {
     /// By write: the priority of its key.
-    pub(super) priorities: Vec<u8>,
+    pub(crate) priorities: Vec<u8>,
     /// By write: the number of its origin.
     pub(super) origins: Vec<u32>,
     /// By origin and view: the writes that the view carries, in the order in which they were taken in.
-    pub(super) chains: Vec<[Vec<u32>; VIEWS]>,
+    pub(crate) chains: Vec<[Vec<u32>; VIEWS]>,
     /// By write: its line, and its position there, from 1.
     pub(super) places: Vec<(u32, u32)>,
     /// By line: the writes of one origin to one key, in the same order.
@@ -24,6 +24,8 @@ pub(super) struct Tables {
     pub(super) of_key: FxHashMap<u32, Vec<u32>>,
     /// Why the order of an origin's writes cannot be told: a name is missing among them, or belongs to two.
     pub(super) gap: Option<String>,
+    /// Where disks were lost.
+    lost_disks: Vec<(Node, usize)>,
 }
 
 /// Where a write stands among those of its origin. Between two lives of its node some may have been undone, whose
@@ -34,7 +36,7 @@ pub(super) fn rank(history: &History<'_>, write: u32) -> (u32, u64) {
 }
 
 impl Tables {
-    pub(super) fn of(history: &History<'_>) -> Tables {
+    pub(crate) fn of(history: &History<'_>) -> Tables {
         let count = history.writes.len();
         let priority =
             |key: u32| history.header().priorities.get(key as usize).map_or(0, |priority| (*priority).min(3));
@@ -48,6 +50,7 @@ impl Tables {
             lines: Vec::new(),
             of_key: FxHashMap::default(),
             gap: given_again(history),
+            lost_disks: lost_disks(history),
         };
         for writes in order.chunk_by(|a, b| history.write(*a).id.origin() == history.write(*b).id.origin()) {
             let mut chains: [Vec<u32>; VIEWS] = Default::default();
@@ -85,7 +88,7 @@ impl Tables {
     }
 
     /// The view in which `level` reads keys of this priority; none when it does not carry them.
-    pub(super) fn view(level: Level, priority: u8) -> Option<usize> {
+    pub(crate) fn view(level: Level, priority: u8) -> Option<usize> {
         let view = match level {
             Level::Eventual => return None,
             Level::Fifo => 0,
@@ -95,6 +98,40 @@ impl Tables {
             Level::Priority => priority,
         };
         (view <= priority).then_some(usize::from(view))
+    }
+
+    /// What `level` needs before it may show `write`: the writes of its origin that the level carries, up to itself.
+    /// Nothing where the level waits for nothing or does not carry the key.
+    fn needed(&self, history: &History<'_>, level: Level, write: u32) -> &[u32] {
+        let Some(view) = Tables::view(level, self.priorities[write as usize]) else { return &[] };
+        let chain = &self.chains[self.origins[write as usize] as usize][view];
+        let own = rank(history, write);
+        &chain[..chain.partition_point(|other| rank(history, *other) <= own)]
+    }
+
+    /// The first write without which `level` of `node` must not show `write` and of which the node had no record at
+    /// `place`; it may be `write` itself.
+    pub(crate) fn missing(
+        &self,
+        history: &History<'_>,
+        (node, level): (Node, Level),
+        write: u32,
+        place: usize,
+    ) -> Option<u32> {
+        let is_missing =
+            |other: &u32| history.known_since(node, *other, place).is_none() && !self.is_void(history, *other, place);
+        self.needed(history, level, write).iter().copied().find(is_missing)
+    }
+
+    /// True when at `place` a write can never arrive any more where it is not known: it was undone, or no disk has it and
+    /// that of its origin was lost.
+    pub(crate) fn is_void(&self, history: &History<'_>, write: u32, place: usize) -> bool {
+        let Write { id, wrote, undone, .. } = *history.write(write);
+        let is_lost = |node: Node, since: usize| {
+            self.lost_disks.iter().any(|(other, lost)| *other == node && (since..=place).contains(lost))
+        };
+        let has = |known: &Known| known.write == write && known.place <= place && !is_lost(known.node, known.place);
+        undone.is_some_and(|undone| undone <= place) || is_lost(id.node, wrote) && !history.known.iter().any(has)
     }
 }
 
@@ -113,4 +150,11 @@ fn given_again(history: &History<'_>) -> Option<String> {
         }
         _ => None,
     })
+}
+
+/// The nodes that lost their disks, and where in the recording.
+fn lost_disks(history: &History<'_>) -> Vec<(Node, usize)> {
+    let events = history.recording.events.iter().zip(0..);
+    let lost = events.filter(|(event, _)| matches!(event.what, What::Down { disk: Disk::Lost }));
+    lost.map(|(event, place)| (event.node, place)).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::Order;
 use super::judge::{Breach, Judgement, Unclear};
-use crate::convergence::journey::journey;
+use crate::explain::Tale;
 use crate::history::{History, Kind, NOTHING, Op};
 use crate::operations::{Operation, Operations, listed, name};
 use crate::trace::{Event, Recording, WriteId};
@@ -138,20 +138,24 @@ impl Teller<'_> {
             }
             story.push(line);
         }
+        why.retain(|line| !story.contains(line));
         story.extend(why);
         self.finding(self.order.out_of_order(), title, story, ops)
     }
 
-    /// What became of the messages that were to carry a missing write to the replica that was read.
+    /// Why the replica that was read answered without a write.
     fn why(&self, read: u32, write: u32) -> Vec<StoryLine> {
         let (asked, Some(id)) = (self.operation(read), self.write_id(write)) else { return Vec::new() };
-        let writes = crate::convergence::history::History::of(self.recording);
-        let number = writes.number(id, self.recording.events.len());
-        let messages = number.map(|number| journey(&writes, number, asked.node)).unwrap_or_default();
-        let until = self.recording.events[asked.answered().unwrap_or(asked.invoked)].at_ns;
-        let messages: Vec<StoryLine> = messages.into_iter().filter(|line| line.at_ns <= until).collect();
-        let title = StoryLine { at_ns: until, text: format!("why n{} answered so:", asked.node) };
-        if messages.is_empty() { messages } else { [title].into_iter().chain(messages).collect() }
+        let tale = Tale::of(self.recording);
+        let number = tale.history.number(id, self.recording.events.len());
+        // A recording of operations alone knows nothing of it.
+        let number = number.filter(|_| !tale.history.known.is_empty());
+        let Some(absence) = number.and_then(|number| tale.without(asked, number)) else { return Vec::new() };
+        let until = asked.answered().unwrap_or(asked.invoked);
+        let text = format!("why n{} answered so: {}", asked.node, absence.why);
+        // What comes later explains nothing.
+        let story = tale.in_order(absence.story.into_iter().filter(|line| line.place < until).collect());
+        [StoryLine { at_ns: self.recording.events[until].at_ns, text }].into_iter().chain(story).collect()
     }
 
     /// The write that the last read of a story should have returned or seen overwritten.

@@ -29,7 +29,11 @@ pub enum Command {
     Hunt(Hunt),
     /// Make a run smaller while it shows the same finding, and write it as a scenario
     Shrink(Shrink),
-    /// List stores, faults or checkers
+    /// Explain why an operation was answered as it was
+    Explain(Explain),
+    /// Show what happened, event by event, or the state of the replicas at a moment
+    Trace(Trace),
+    /// List stores, faults, checkers or defects
     List(List),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
@@ -50,6 +54,8 @@ impl Command {
             | Command::Replay(Replay { format, .. })
             | Command::Hunt(Hunt { format, .. })
             | Command::Shrink(Shrink { format, .. })
+            | Command::Explain(Explain { format, .. })
+            | Command::Trace(Trace { format, .. })
             | Command::List(List { format, .. }) => *format == Format::Json,
             Command::Schema | Command::Completions { .. } | Command::Man => false,
         }
@@ -75,8 +81,8 @@ pub struct Run {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// What to keep of the trace
-    #[arg(long, value_enum, default_value_t = Trace::Hash)]
-    pub trace: Trace,
+    #[arg(long, value_enum, default_value_t = Kept::Hash)]
+    pub trace: Kept,
     /// Run twice and compare every event: a difference is a bug of kvsim
     #[arg(long)]
     pub twice: bool,
@@ -158,6 +164,76 @@ pub struct Shrink {
     pub format: Format,
 }
 
+/// Arguments of `kvsim explain`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::TABLE)]
+pub struct Explain {
+    /// The folder of a run, a plan.json, or a scenario
+    #[arg(value_name = "RUN|FILE")]
+    pub run: PathBuf,
+    /// Which operation, by its number [default: one that the first finding names]
+    #[arg(long, value_name = "NUMBER")]
+    pub op: Option<u32>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// Arguments of `kvsim trace`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::TABLE)]
+pub struct Trace {
+    /// The folder of a run, a plan.json, or a scenario
+    #[arg(value_name = "RUN|FILE")]
+    pub run: PathBuf,
+    /// Only what happens at this node, or to messages from or to it
+    #[arg(long, value_name = "NODE")]
+    pub node: Option<String>,
+    /// Only what concerns this key; faults and troubles of nodes stay
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// Only what this session asks and is answered; faults and troubles of nodes stay
+    #[arg(long, value_name = "SESSION")]
+    pub session: Option<String>,
+    /// From this virtual time on (for instance 1.2s)
+    #[arg(long, value_name = "TIME", value_parser = until)]
+    pub from: Option<u64>,
+    /// Up to this virtual time
+    #[arg(long, value_name = "TIME", value_parser = until)]
+    pub to: Option<u64>,
+    /// Only these kinds of events [default: all but timers and end]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND,...")]
+    pub kind: Vec<EventKind>,
+    /// Show instead what each replica knows, shows and lets wait at this virtual time
+    #[arg(long, value_name = "TIME", value_parser = until, conflicts_with_all = ["session", "from", "to", "kind"])]
+    pub at: Option<u64>,
+    /// Draw instead a space-time diagram into this file: for short runs
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["node", "key", "session", "kind", "at"])]
+    pub svg: Option<PathBuf>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// Kinds of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EventKind {
+    /// What sessions ask and are answered
+    Operations,
+    /// What replicas get to know, show and let wait
+    Writes,
+    /// What is sent, lost, doubled and delivered
+    Messages,
+    /// Nodes that go down, come up, stand still, and what disks forget
+    Nodes,
+    /// Faults that begin and end; the beginning of settling
+    Faults,
+    /// Timers that run out
+    Timers,
+    /// What replicas hold and report at the end
+    End,
+}
+
 /// Arguments of `kvsim list`.
 #[derive(Debug, clap::Args)]
 pub struct List {
@@ -177,11 +253,13 @@ pub enum Listed {
     Faults,
     /// Checkers with the codes of their findings
     Checkers,
+    /// Mistakes that can be planted in stores, to see whether they are found
+    Defects,
 }
 
 /// What to keep of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Trace {
+pub enum Kept {
     /// Only its hash; verdicts stay unknown (exit code 3)
     Off,
     /// Its hash; judge it

@@ -33,6 +33,8 @@ pub const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
 pub const GREEN: anstyle::Style = anstyle::AnsiColor::Green.on_default();
 /// Yellow, for what is not known.
 pub const YELLOW: anstyle::Style = anstyle::AnsiColor::Yellow.on_default();
+/// Bold, for what is to be seen first.
+pub const BOLD: anstyle::Style = anstyle::Style::new().bold();
 /// Back to normal.
 pub const PLAIN: anstyle::Reset = anstyle::Reset;
 

@@ -4,7 +4,9 @@
 
 mod args;
 mod commands;
+mod diagram;
 mod exit;
+mod filter;
 mod folder;
 mod hunt;
 mod judge;
@@ -13,6 +15,7 @@ mod progress;
 mod recorder;
 mod report;
 mod scenario;
+mod source;
 
 use std::process::ExitCode;
 
@@ -36,6 +39,8 @@ fn main() -> ExitCode {
         Command::Replay(replay) => commands::replay(replay),
         Command::Hunt(hunt) => commands::hunt(hunt),
         Command::Shrink(shrink) => commands::shrink(shrink),
+        Command::Explain(explain) => commands::explain(explain),
+        Command::Trace(trace) => commands::trace(trace),
         Command::List(list) => commands::list(list),
         Command::Schema => commands::schema(),
         Command::Completions { shell } => commands::completions(*shell),

@@ -105,9 +105,9 @@ fn another_seed_is_another_run() {
             line.unwrap_or_else(|| panic!("no line {name}:\n{text}")).trim().to_string()
         };
         let (stored, now) = (line("stored"), line("now"));
-        assert!(now.contains(&format!("#{expected} ")) && stored != now, "{text}");
+        assert!(now.contains(&format!("[{expected}] ")) && stored != now, "{text}");
         match trace {
-            "full" => assert!(stored.contains(&format!("#{expected} ")), "{text}"),
+            "full" => assert!(stored.contains(&format!("[{expected}] ")), "{text}"),
             _ => assert!(stored.contains("not kept"), "{text}"),
         }
     }
@@ -123,7 +123,7 @@ fn a_removed_operation_is_noticed_where_it_was() {
         assert!(text.contains("not reproduced") && text.contains("is the first that differs"), "{text}");
         if trace == "full" {
             let stored = text.lines().find(|line| line.trim().starts_with("stored")).unwrap();
-            assert!(stored.contains("0.021 s") && stored.contains("bob write x = 2"), "{text}");
+            assert!(stored.contains("0.021000 s") && stored.contains("bob write  #4  x = 2"), "{text}");
         }
         // What came before is still the same.
         replay(folder.path(), &["--until", "20ms"]).expect(0);
@@ -139,7 +139,7 @@ fn until_shows_the_last_events_and_stops() {
     let folder = stored(&["--trace", "full"]);
     let until = |time: &str| replay(folder.path(), &["--until", time]).expect(0).stdout;
     let text = until("21ms");
-    assert!(text.contains("bob write x = 2") && text.contains("reproduced up to 0.021 s"), "{text}");
+    assert!(text.contains("bob write  #4  x = 2") && text.contains("reproduced up to 0.021 s"), "{text}");
     assert!(!text.contains("carol"), "carol writes at 22 ms:\n{text}");
     assert!(until("0s").contains("reproduced up to 0.000 s: 0 events"), "{}", until("0s"));
     // Much later than the end is the end.

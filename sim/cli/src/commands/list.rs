@@ -1,7 +1,7 @@
 //! `kvsim list`: what there is to choose from.
 
 use kvsim_checkers::CHECKERS;
-use kvsim_sim::stores::STORES;
+use kvsim_sim::stores::{DefectInfo, STORES, StoreEntry};
 use serde::Serialize;
 
 use crate::args::{Format, List, Listed};
@@ -99,6 +99,12 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// The names of the defects that can be planted in a store; [`Listed::Defects`] tells more.
+fn defects(store: &StoreEntry) -> Option<String> {
+    let names: Vec<&str> = (store.defects)().iter().map(|defect| defect.name).collect();
+    (!names.is_empty()).then(|| format!("defects to plant (kvsim list defects): {}", names.join(", ")))
+}
+
 /// Lists; returns the exit code.
 pub fn list(args: &List) -> Result<u8, Failure> {
     let entries: Vec<Entry> = match args.what {
@@ -113,7 +119,7 @@ pub fn list(args: &List) -> Result<u8, Failure> {
                     format!("messages: {}", store.message_kinds.join(", ")),
                 ]
                 .into_iter()
-                .chain((store.defects)().iter().map(|defect| format!("defect {}: {}", defect.name, defect.meaning)))
+                .chain(defects(store))
                 .collect(),
             })
             .collect(),
@@ -129,6 +135,15 @@ pub fn list(args: &List) -> Result<u8, Failure> {
                 details: checker.codes.iter().map(|code| format!("{}  {}", code.code, code.meaning)).collect(),
             })
             .collect(),
+        Listed::Defects => {
+            let defects = |store: &'static StoreEntry| (store.defects)().into_iter().map(|defect| (store.name, defect));
+            let entry = |(store, defect): (&str, DefectInfo)| Entry {
+                name: defect.name,
+                summary: defect.meaning,
+                details: vec![format!("store: {store}"), format!("should be noticed by: {}", defect.noticed_by)],
+            };
+            STORES.iter().flat_map(defects).map(entry).collect()
+        }
     };
     match args.format {
         Format::Json => super::print_json(&entries)?,

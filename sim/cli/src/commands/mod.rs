@@ -1,18 +1,22 @@
 //! What the command can do, one file each.
 
+mod explain;
 mod generate;
 mod hunt;
 mod list;
 mod replay;
 mod run;
 mod shrink;
+mod trace;
 
+pub use explain::explain;
 pub use generate::{completions, man, schema};
 pub use hunt::hunt;
 pub use list::list;
 pub use replay::replay;
 pub use run::{lowered, names, overrides, run};
 pub use shrink::shrink;
+pub use trace::trace;
 
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
@@ -37,7 +41,7 @@ pub fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
 }
 
 /// The store that a stored run is of.
-fn store_of(stored: &Stored) -> Result<&'static StoreEntry, Failure> {
+pub fn store_of(stored: &Stored) -> Result<&'static StoreEntry, Failure> {
     let (name, path) = (&stored.plan.store.name, stored.path.display());
     let unknown = || Failure::Usage(format!("{path}: there is no store {name} (see kvsim list stores)"));
     let store = stores::find(name).ok_or_else(unknown)?;

@@ -10,6 +10,7 @@ use crate::exit::{self, Failure, GREEN, PLAIN, RED};
 use crate::folder::Stored;
 use crate::judge::{self, Judged};
 use crate::recorder::Keep;
+use crate::report::words::Words;
 use crate::report::{Summary, text};
 
 /// What a replay came to, for programs.
@@ -78,12 +79,11 @@ fn replay_until(args: &Replay, stored: &Stored, store: &StoreEntry, until_ns: u6
             let mut out = String::new();
             if events.len() > SHOWN {
                 let earlier = events.len() - SHOWN;
-                out.push_str(&format!(
-                    "  ({earlier} earlier events; kvsim run --trace full keeps all in trace.jsonl)\n"
-                ));
+                out.push_str(&format!("  ({earlier} earlier events; kvsim trace shows all)\n"));
             }
+            let words = Words::of(&judged.recording);
             for event in &events[events.len().saturating_sub(SHOWN)..] {
-                out.push_str(&text::event(&judged.recording.header, event));
+                out.push_str(&words.line(event));
                 out.push('\n');
             }
             let (count, time) = (events.len(), seconds(until_ns));
@@ -127,8 +127,8 @@ fn not_reproduced(stored: &Stored, store: &StoreEntry, judged: &Judged, hash: u6
         return out;
     };
     out.push_str(&format!("event {number} is the first that differs (plan made by {made_by})\n"));
-    let header = &judged.recording.header;
-    let say = |event: Option<Event>, why: &str| event.map_or(why.to_string(), |event| text::event(header, &event));
+    let words = Words::of(&judged.recording);
+    let say = |event: Option<Event>, why: &str| event.map_or(why.to_string(), |event| words.line(&event));
     out.push_str(&format!(
         "  stored  {}\n",
         say(stored.event(number), "not kept (kvsim run --trace full keeps events)")

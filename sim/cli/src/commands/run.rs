@@ -8,7 +8,7 @@ use kvsim_sim::plan::Plan;
 use kvsim_sim::scenario::Scenario;
 use kvsim_sim::stores::{self, STORES, StoreEntry};
 
-use crate::args::{Format, Run, Trace};
+use crate::args::{Format, Kept, Run};
 use crate::exit::Failure;
 use crate::folder::Folder;
 use crate::judge::{self, Judged};
@@ -23,16 +23,16 @@ pub fn run(args: &Run) -> Result<u8, Failure> {
     let folder = Folder::create(place, &plan)?;
     super::stop_gently();
     let keep = match args.trace {
-        Trace::Off => Keep::Nothing,
-        Trace::Hash => Keep::Judged,
-        Trace::Full => Keep::Everything,
+        Kept::Off => Keep::Nothing,
+        Kept::Hash => Keep::Judged,
+        Kept::Full => Keep::Everything,
     };
     let judged = judge::judge(store, &plan, keep);
     if args.twice && !judged.interrupted {
         same_again(store, &plan, &judged);
     }
     let summary = Summary::new(&plan, &judged, folder.path());
-    folder.store(&summary, &judged.marks, (args.trace == Trace::Full).then_some(&judged.recording))?;
+    folder.store(&summary, &judged.marks, (args.trace == Kept::Full).then_some(&judged.recording))?;
     match args.format {
         Format::Json => super::print_json(&summary)?,
         Format::Text => super::print(&text::report(&plan, &summary, judged.real))?,

@@ -1,6 +1,10 @@
-//! Saying what a run came to: [`Summary`] for programs, [`text`] for people.
+//! Saying what a run came to: [`Summary`] for programs, [`text`] for people; [`words`] for single events, [`moment`] for
+//! how things stood, [`explained`] for why.
 
+pub mod explained;
+pub mod moment;
 mod summary;
 pub mod text;
+pub mod words;
 
 pub use summary::{Judgement, Summary};

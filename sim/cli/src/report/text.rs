@@ -4,7 +4,8 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use kvsim_checkers::operations::seconds;
-use kvsim_checkers::trace::{Disk, Event, Header, Level, Levels, LostBy, What};
+use kvsim_checkers::trace::Action;
+use kvsim_checkers::verdict::StoryLine;
 use kvsim_checkers::{Finding, Verdict};
 use kvsim_sim::plan::Plan;
 
@@ -36,7 +37,7 @@ fn write_report(out: &mut String, plan: &Plan, summary: &Summary, real: Duration
         write_verdict(out, verdict)?;
     }
     for verdict in summary.verdicts.iter().filter(|verdict| !verdict.findings.is_empty()) {
-        write_findings(out, summary, verdict)?;
+        write_findings(out, plan, summary, verdict)?;
     }
     let (operations, messages) = (grouped(counts.operations), grouped(counts.messages));
     let (answered, timed_out, refused) = (grouped(counts.answered), grouped(counts.timed_out), grouped(counts.refused));
@@ -92,25 +93,38 @@ fn write_verdict(out: &mut String, judgement: &Judgement) -> fmt::Result {
 }
 
 /// The findings of a checker: the first with its story, the others by their titles.
-fn write_findings(out: &mut String, summary: &Summary, judgement: &Judgement) -> fmt::Result {
+fn write_findings(out: &mut String, plan: &Plan, summary: &Summary, judgement: &Judgement) -> fmt::Result {
     let Some((first, others)) = judgement.findings.split_first() else { return Ok(()) };
     let (word, colour) = if judgement.is_expected() { ("finding", YELLOW) } else { ("error", RED) };
     writeln!(out)?;
     let Finding { code, title, at_ns, story, events, .. } = first;
     writeln!(out, "{colour}{word}[{code}]{PLAIN}: {title}")?;
-    for line in story {
-        writeln!(out, "  {:>10}  {}", seconds(line.at_ns), line.text)?;
-    }
+    write_story(out, story)?;
     // What can only be told at the end has mostly happened long before.
     let look_ns = story.last().map_or(*at_ns, |line| line.at_ns.min(*at_ns));
     if let Some(event) = events.last() {
         let (at, dir, look) = (seconds(*at_ns), quoted(&summary.run_dir), exact(look_ns));
         writeln!(out, "  told at {at} by event {event}; look: kvsim replay {dir} --until {look}")?;
     }
+    if let Some(op) = to_explain(plan, first) {
+        writeln!(out, "  why so: kvsim explain {} --op {op}", quoted(&summary.run_dir))?;
+    }
     for other in others {
         writeln!(out, "{colour}{word}[{}]{PLAIN}: {}", other.code, other.title)?;
     }
     Ok(())
+}
+
+/// The lines of a story with their times.
+pub fn write_story(out: &mut String, story: &[StoryLine]) -> fmt::Result {
+    story.iter().try_for_each(|line| writeln!(out, "  {:>10}  {}", seconds(line.at_ns), line.text))
+}
+
+/// The operation whose answer explains a finding best: the last read that it names, or the last write.
+pub fn to_explain(plan: &Plan, finding: &Finding) -> Option<u32> {
+    let operations = plan.sessions.iter().flat_map(|session| &session.ops);
+    let named = operations.filter(|op| finding.ops.contains(&op.op));
+    named.map(|op| (op.action == Action::Read, op.op)).max().map(|(_, op)| op)
 }
 
 /// A time as the command line takes it, to the nanosecond.
@@ -140,84 +154,6 @@ pub fn grouped(number: u64) -> String {
         out.push(digit);
     }
     out
-}
-
-/// One event in one line.
-pub fn event(header: &Header, event: &Event) -> String {
-    let mut line = format!("{:>10}  #{:<7} ", seconds(event.at_ns), event.number);
-    let node = event.node;
-    let key = |key: u32| &header.keys[key as usize];
-    let session = |session: u32| &header.sessions[session as usize];
-    let kind = |kind: u8| &header.kinds[usize::from(kind)];
-    let fault = |fault: u16| &header.faults[usize::from(fault)].name;
-    let mut say = |text: fmt::Arguments<'_>| line.write_fmt(text).expect("a string takes everything");
-    match event.what {
-        What::Invoked { op, session: who, action, key: k, value, .. } => {
-            let action = format!("{action:?}").to_lowercase();
-            say(format_args!("n{node}  {} {action} {} ", session(who), key(k)));
-            if value > 0 {
-                say(format_args!("= {value} "));
-            }
-            say(format_args!("(operation {op})"));
-        }
-        What::Wrote { op, write } => say(format_args!("n{node}  operation {op} is write {write}")),
-        What::Returned { op, write } => say(format_args!("n{node}  operation {op} returns {write}")),
-        What::Answered { op } => say(format_args!("n{node}  operation {op} answered")),
-        What::Refused { op } => say(format_args!("n{node}  operation {op} refused")),
-        What::TimedOut { op } => say(format_args!("n{node}  operation {op} timed out")),
-        What::Sent { kind: k, id, bytes, copies } => {
-            say(format_args!("n{node}  sends {} {id} to {copies} nodes, {bytes} bytes", kind(k)));
-        }
-        What::Lost { kind: k, id, to, by } => {
-            say(format_args!("n{node} -> n{to}  {} {id} lost by ", kind(k)));
-            match by {
-                LostBy::Chance => say(format_args!("chance")),
-                LostBy::Fault(number) => say(format_args!("{}", fault(number))),
-            }
-        }
-        What::Duplicated { kind: k, id, to } => say(format_args!("n{node} -> n{to}  {} {id} duplicated", kind(k))),
-        What::Delivered { kind: k, id, from } => say(format_args!("n{from} -> n{node}  {} {id} arrives", kind(k))),
-        What::TimerFired => say(format_args!("n{node}  timer")),
-        What::Known { write } => say(format_args!("n{node}  knows {write}")),
-        What::Visible { levels, write } => say(format_args!("n{node}  shows {write} at {}", all(levels))),
-        What::Hidden { levels, write } => say(format_args!("n{node}  hides {write} at {}", all(levels))),
-        What::Overflowed { levels, write } => {
-            say(format_args!("n{node}  has no room to let {write} wait at {}", all(levels)));
-        }
-        What::Lagging { level, origin, behind_ns } => {
-            let behind = seconds(behind_ns);
-            say(format_args!("n{node}  {} lags behind what came from n{origin} by {behind}", level.name()));
-        }
-        What::FaultOn { fault: number } => say(format_args!("{} begins", fault(number))),
-        What::FaultOff { fault: number } => say(format_args!("{} ends", fault(number))),
-        What::Down { disk: Disk::Kept } => say(format_args!("n{node}  goes down; its disk is kept")),
-        What::Down { disk: Disk::TailLost } => say(format_args!("n{node}  goes down; its disk loses the last records")),
-        What::Down { disk: Disk::Lost } => say(format_args!("n{node}  is down, without a disk")),
-        What::Up { incarnation } => say(format_args!("n{node}  is up in its life {incarnation}")),
-        What::Forgot { write, promised: false } => {
-            say(format_args!("n{node}  had not yet written {write} to its disk"))
-        }
-        What::Forgot { write, promised: true } => say(format_args!("n{node}  lost {write} although its disk had it")),
-        What::Paused => say(format_args!("n{node}  stands still")),
-        What::Resumed => say(format_args!("n{node}  goes on")),
-        What::Reached { op } => say(format_args!("n{node}  takes up operation {op}")),
-        What::Settling => say(format_args!("settling begins")),
-        What::Holds { level, key: k, write } => {
-            say(format_args!("n{node}  holds {write} of {} at {}", key(k), level.name()));
-        }
-        What::Gauge { gauge, value } => {
-            say(format_args!("n{node}  {} {value}", header.gauges[usize::from(gauge)].name));
-        }
-    }
-    if event.cause > 0 {
-        let _ = write!(line, "  because of #{}", event.cause);
-    }
-    line
-}
-
-/// The names of levels.
-fn all(levels: Levels) -> String {
-    levels.iter().map(Level::name).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use std::path::Path;
 use kvsim_sim::scenario::Scenario;
 use serde::Deserialize as _;
 
-pub use diagnostic::{Diagnostics, printable};
+pub use diagnostic::{Diagnostics, nearest, printable};
 
 use diagnostic::Diagnostic;
 pub use structure::schema;

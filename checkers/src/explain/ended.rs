@@ -1,0 +1,143 @@
+//! What hindered an answer.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::Reason;
+use super::tale::{Line, Tale};
+use crate::convergence::journey::end_of;
+use crate::operations::{Operation, Outcome, name, seconds};
+use crate::trace::{Node, What};
+
+/// More lines than these are not read.
+const LINES_MAX: usize = 12;
+
+/// Why an operation was refused, timed out or has no answer.
+pub(super) fn unanswered(tale: &Tale<'_>, operation: &Operation) -> Reason {
+    match operation.outcome {
+        Outcome::Refused(place) => refused(tale, operation, place),
+        Outcome::TimedOut(place) => hindered(tale, operation, place, "timed out"),
+        _ => hindered(tale, operation, tale.history.recording.events.len() - 1, "not answered"),
+    }
+}
+
+/// Replicas do not say why they refuse; what the recording knows of it suffices mostly.
+fn refused(tale: &Tale<'_>, operation: &Operation, place: usize) -> Reason {
+    let header = tale.history.header();
+    let Operation { node, level, key, session, .. } = *operation;
+    let (priority, at) = (header.priority(key), level.name());
+    let quorum = header.quorums.get(session as usize).map_or(1, |quorum| usize::from(*quorum));
+    let holders = header.holders(key).len();
+    let events = &tale.history.recording.events[..place];
+    let last_up = events.iter().rfind(|event| event.node == node && matches!(event.what, What::Up { .. }));
+    let why = if !header.levels.contains(level) {
+        format!("the store {} does not serve the level {at}", header.store)
+    } else if !level.carries(priority) {
+        format!("the level {at} does not carry {}, whose priority is P{priority}", tale.history.key(key))
+    } else if quorum > holders {
+        format!("it asks {quorum} replicas, and {holders} hold {}", tale.history.key(key))
+    } else if let Some(up) = last_up {
+        let when = seconds(up.at_ns);
+        format!("n{node} serves nobody until it has got everything again; it was up at {when}")
+    } else {
+        format!("n{node} gave no reason that the recording knows of")
+    };
+    Reason::bare(format!("refused: {why}"))
+}
+
+fn hindered(tale: &Tale<'_>, operation: &Operation, until: usize, how: &str) -> Reason {
+    let history = &tale.history;
+    let node = operation.node;
+    let mut story = condition(tale, node, operation.invoked, until);
+    let mut why: Vec<String> = story.iter().map(|line| line.text().to_owned()).collect();
+    let mut follows: FxHashSet<u64> = [history.event(operation.invoked).number].into_iter().collect();
+    let (mut sent, mut lost) = (0, 0);
+    let mut messages = Vec::new();
+    for place in operation.invoked + 1..=until {
+        let event = history.event(place);
+        if !follows.contains(&event.cause) {
+            continue;
+        }
+        follows.insert(event.number);
+        match event.what {
+            What::Sent { kind, id, copies, .. } => {
+                sent += usize::from(copies);
+                let kind = name(&history.header().kinds, kind);
+                let nodes = if copies == 1 { "node" } else { "nodes" };
+                messages.push(tale.line(place, format!("n{}  {kind} {id}  sent to {copies} {nodes}", event.node)));
+            }
+            What::Lost { .. } => {
+                lost += 1;
+                messages.push(tale.line(place, end_of(history, place)));
+            }
+            What::Delivered { .. } => messages.push(tale.line(place, end_of(history, place))),
+            What::Reached { .. } => {
+                let text = format!("n{node} takes up #{}", operation.number);
+                messages.push(tale.line(place, text));
+            }
+            What::Wrote { write, .. } => messages.push(tale.line(place, format!("n{node} takes it in as {write}"))),
+            _ => {}
+        }
+    }
+    if lost > 0 {
+        why.push(format!("{lost} of {sent} messages that it led to were lost"));
+    } else if sent > 0 && why.is_empty() {
+        why.push("what it led to took longer than the session was patient".to_owned());
+    }
+    let moved = |other: &&Operation| other.session == operation.session && other.node != node;
+    let came = history.operations.list().iter().rfind(|other| moved(other) && other.invoked < operation.invoked);
+    if let (true, Some(before)) = (why.is_empty(), came) {
+        why.push(format!(
+            "n{node} kept it waiting: its session had come from n{} (#{}), and had seen there what n{node} had not",
+            before.node, before.number
+        ));
+    }
+    let why = if why.is_empty() { format!("nothing that is recorded hindered n{node}") } else { why.join("; ") };
+    messages.truncate(LINES_MAX);
+    story.extend(messages);
+    let over = format!("#{} {how}   <== here", operation.number);
+    story.push(tale.line(until, over));
+    tale.reason(format!("{how}: {why}"), story)
+}
+
+/// What kept `node` from working between two places: it was down, stood still, or suffered a fault of its own.
+fn condition(tale: &Tale<'_>, node: Node, from: usize, until: usize) -> Vec<Line> {
+    let header = tale.history.header();
+    // What began and has not ended, by what it is.
+    let mut open: FxHashMap<String, usize> = FxHashMap::default();
+    let mut story = Vec::new();
+    let spell = |what: &str, begin: usize, end: Option<usize>| {
+        let end = end.map_or("".to_owned(), |end| format!(" to {}", seconds(tale.at_ns(end))));
+        tale.line(begin, format!("n{node} {what} from {}{end}", seconds(tale.at_ns(begin))))
+    };
+    for (place, event) in tale.history.recording.events.iter().enumerate() {
+        let of_node = |fault: u16| {
+            let fault = header.faults.get(usize::from(fault)).filter(|fault| fault.node == Some(node))?;
+            Some(format!("suffered {}", fault.name))
+        };
+        let (what, begins) = match event.what {
+            What::Down { .. } if event.node == node => (Some("was down".to_owned()), true),
+            What::Up { .. } if event.node == node => (Some("was down".to_owned()), false),
+            What::Paused if event.node == node => (Some("stood still".to_owned()), true),
+            What::Resumed if event.node == node => (Some("stood still".to_owned()), false),
+            What::FaultOn { fault } => (of_node(fault), true),
+            What::FaultOff { fault } => (of_node(fault), false),
+            _ => continue,
+        };
+        let Some(what) = what else { continue };
+        if begins && place <= until {
+            open.insert(what, place);
+        } else if let Some(begin) = open.remove(&what)
+            && place > from
+        {
+            story.push(spell(&what, begin, Some(place)));
+        }
+    }
+    let mut rest: Vec<(String, usize)> = open.into_iter().collect();
+    rest.sort_unstable_by_key(|(_, begin)| *begin);
+    story.extend(rest.iter().map(|(what, begin)| spell(what, *begin, None)));
+    // That a node is down or stands still says more than the name of the fault.
+    let says_more =
+        story.iter().any(|line| line.text().contains(" was down ") || line.text().contains(" stood still "));
+    story.retain(|line| !says_more || !line.text().contains(" suffered "));
+    story
+}

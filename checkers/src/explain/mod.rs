@@ -1,0 +1,128 @@
+//! Why an operation was answered as it was: the chain of causes, from what replicas announced and from the number of the
+//! event that each event follows from.
+//!
+//! For a read: how each version that it returned had come to the replica that was asked, and for each other write of the
+//! key that existed then why it was not returned ([`why`]): it had not arrived, it waited for another write's turn, or it
+//! had been replaced. For a write: when each replica got to know and to show it ([`spread`]). For one that was refused or
+//! timed out: what hindered the answer ([`ended`]). Where replicas passed the call on, those that contributed to the
+//! answer count.
+//!
+//! Announcements are taken at their word: that they are true is what CONV005 judges. A recording without its messages
+//! gives shorter answers.
+
+mod ended;
+mod spread;
+mod tale;
+mod why;
+
+use rustc_hash::FxHashSet;
+use serde::Serialize;
+
+use crate::convergence::history::History;
+use crate::operations::{Operation, Outcome};
+use crate::trace::{Action, Node, Recording, What};
+use crate::verdict::StoryLine;
+
+pub(crate) use tale::Tale;
+
+/// An operation and why it was answered so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The operation and its answer, in one line.
+    pub operation: StoryLine,
+    /// The reasons, the most important first.
+    pub reasons: Vec<Reason>,
+}
+
+/// One reason, with its story.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// In one sentence.
+    pub title: String,
+    /// What led to it, in order.
+    pub story: Vec<StoryLine>,
+}
+
+impl Reason {
+    fn bare(title: String) -> Reason {
+        Reason { title, story: Vec::new() }
+    }
+}
+
+/// Explains an operation of a [valid](Recording::validate) recording; nothing when it has no such operation.
+pub fn explain(recording: &Recording, op: u32) -> Option<Explanation> {
+    let tale = Tale::of(recording);
+    let history = &tale.history;
+    let operation = history.operations.get(op)?;
+    let mut reasons = Vec::new();
+    if operation.answered().is_none() {
+        reasons.push(ended::unanswered(&tale, operation));
+    }
+    match operation.action {
+        Action::Read => reasons.extend(read(&tale, operation)),
+        Action::Write | Action::Delete => reasons.extend(spread::spread(&tale, operation)),
+    }
+    let mut line = history.operations.describe(operation);
+    if operation.action == Action::Read {
+        line.text.push_str(&format!(", level {}", operation.level.name()));
+    }
+    Some(Explanation { operation: line, reasons })
+}
+
+/// More writes than these are counted: they mostly say the same.
+const REASONS_MAX: usize = 6;
+
+fn read(tale: &Tale<'_>, read: &Operation) -> Vec<Reason> {
+    let (history, Outcome::Answered(until)) = (&tale.history, read.outcome) else { return Vec::new() };
+    let returned: Vec<u32> = history.returned(read).collect();
+    let served = served(history, read, until);
+    let mut reasons: Vec<Reason> = returned.iter().map(|write| why::returned(tale, read, *write, &served)).collect();
+    let mut others: Vec<why::Absence> = Vec::new();
+    for (number, write) in (0..).zip(&history.writes) {
+        let existed = write.wrote < until && write.undone.is_none_or(|undone| undone > until);
+        if write.key == read.key && existed && !returned.contains(&number) {
+            let node = |(node, place): &(Node, usize)| why::not_returned(tale, read, number, *node, *place);
+            others.extend(served.iter().filter_map(node));
+        }
+    }
+    // What has been replaced matters least, and of that the oldest.
+    others.sort_by_key(|absence| (absence.rank, std::cmp::Reverse(absence.write)));
+    let more = others.len().saturating_sub(REASONS_MAX);
+    reasons.extend(others.into_iter().take(REASONS_MAX).map(|absence| absence.told(tale, read)));
+    if more > 0 {
+        let key = history.key(read.key);
+        reasons.push(Reason::bare(format!("and {more} more writes of {key}, most of them replaced")));
+    }
+    if reasons.is_empty() {
+        let key = history.key(read.key);
+        reasons.push(Reason::bare(format!("nobody had written {key} yet, but for deletes")));
+    }
+    reasons
+}
+
+/// The replicas whose versions the answer is made of, each with the place in the recording up to which it counts: the
+/// one that was asked, if it is to hold the key, and those whose replies to it follow from the read.
+fn served(history: &History<'_>, read: &Operation, until: usize) -> Vec<(Node, usize)> {
+    let first = history.event(read.invoked).number;
+    let mut follows: FxHashSet<u64> = [first].into_iter().collect();
+    let mut sent = Vec::new();
+    let mut served = Vec::new();
+    if history.header().holds(read.node, read.key) {
+        served.push((read.node, until));
+    }
+    for (place, event) in history.recording.events[..until].iter().enumerate().skip(read.invoked) {
+        if !follows.contains(&event.cause) {
+            continue;
+        }
+        follows.insert(event.number);
+        match event.what {
+            What::Sent { .. } => sent.push((event.number, place)),
+            What::Delivered { from, .. } if event.node == read.node && from != read.node => {
+                let reply = sent.iter().find(|(number, _)| *number == event.cause);
+                served.extend(reply.map(|(_, place)| (from, *place)));
+            }
+            _ => {}
+        }
+    }
+    served
+}

@@ -1,0 +1,180 @@
+//! What each replica knew and showed at the end of a recording, by what it had announced: a recording that is cut off
+//! at some time gives the state at that time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::convergence::history::History;
+use crate::ordered::tables::Tables;
+use crate::trace::{Level, Node, Recording, What, WriteId};
+
+/// A replica at a moment.
+#[derive(Clone, Debug, Serialize)]
+pub struct State {
+    /// Its node.
+    pub node: Node,
+    /// How its node is.
+    pub condition: Condition,
+    /// Which life of the node it is, from 1.
+    pub incarnation: u16,
+    /// Its clock: what it knows of the writes of each origin.
+    pub known: Vec<Known>,
+    /// How far each origin has come at each level in order. The level `priority` is not listed here: of each key it is
+    /// as far as the level of the key's own priority.
+    pub fronts: Vec<Front>,
+    /// What has arrived and waits for its turn, by level.
+    pub waiting: Vec<Waiting>,
+    /// What has arrived and had no room to wait for its turn; to be asked for again.
+    pub no_room: Vec<Waiting>,
+    /// What reads return: key, level and the versions.
+    pub shown: Vec<(u32, Level, Vec<WriteId>)>,
+}
+
+/// How a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Condition {
+    /// It works.
+    Up,
+    /// It does not, and its memory is lost; or it has not been there yet.
+    Down,
+    /// It stands still.
+    Paused,
+}
+
+/// The writes of one origin that a replica knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Known {
+    /// The last of them.
+    pub last: WriteId,
+    /// Their counters, in runs without a gap: first and last.
+    pub runs: Vec<(u64, u64)>,
+}
+
+/// All writes of an origin up to this one that the level carries have arrived, so that it reflects them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Front {
+    /// The level.
+    pub level: Level,
+    /// The last of them.
+    pub write: WriteId,
+}
+
+/// A write that is not shown though it has arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Waiting {
+    /// At which level.
+    pub level: Level,
+    /// Which write.
+    pub write: WriteId,
+    /// The first write that it waits for; absent when that is not known.
+    pub waits_for: Option<WriteId>,
+}
+
+/// The state of each replica at the end of a [valid](Recording::validate) recording, in the order of the nodes.
+pub fn at_the_end(recording: &Recording) -> Vec<State> {
+    let history = History::of(recording);
+    let tables = Tables::of(&history);
+    let header = history.header();
+    let mut states: Vec<State> = (0..header.nodes)
+        .map(|node| State {
+            node,
+            condition: Condition::Up,
+            incarnation: 1,
+            known: Vec::new(),
+            fronts: Vec::new(),
+            waiting: Vec::new(),
+            no_room: Vec::new(),
+            shown: Vec::new(),
+        })
+        .collect();
+    let mut shown: BTreeMap<(Node, u32, Level), BTreeSet<WriteId>> = BTreeMap::new();
+    for (place, event) in recording.events.iter().enumerate() {
+        let node = event.node;
+        let Some(state) = states.get_mut(usize::from(node)) else { continue };
+        let key = |write: WriteId| history.number(write, place).map(|number| history.write(number).key);
+        match event.what {
+            What::Down { .. } => {
+                state.condition = Condition::Down;
+                state.no_room.clear();
+                shown.retain(|(other, ..), _| *other != node);
+            }
+            What::Up { incarnation } => {
+                (state.condition, state.incarnation) = (Condition::Up, incarnation);
+            }
+            What::Paused if state.condition == Condition::Up => state.condition = Condition::Paused,
+            What::Resumed if state.condition == Condition::Paused => state.condition = Condition::Up,
+            What::Visible { levels, write } => {
+                for level in levels.iter() {
+                    let Some(key) = key(write) else { continue };
+                    shown.entry((node, key, level)).or_default().insert(write);
+                    state.no_room.retain(|waiting| (waiting.level, waiting.write) != (level, write));
+                }
+            }
+            What::Hidden { levels, write } => {
+                for level in levels.iter() {
+                    let versions = key(write).and_then(|key| shown.get_mut(&(node, key, level)));
+                    versions.map(|versions| versions.remove(&write));
+                }
+            }
+            What::Overflowed { levels, write } => {
+                let dropped = levels.iter().map(|level| Waiting { level, write, waits_for: None });
+                state.no_room.extend(dropped);
+            }
+            _ => {}
+        }
+    }
+    for state in &mut states {
+        let node = state.node;
+        let is_shown = |level: Level, write: u32| {
+            let write = history.write(write);
+            shown.get(&(node, write.key, level)).is_some_and(|versions| versions.contains(&write.id))
+        };
+        order(&history, &tables, state, &is_shown);
+    }
+    for ((node, key, level), versions) in shown {
+        if !versions.is_empty() {
+            states[usize::from(node)].shown.push((key, level, versions.into_iter().collect()));
+        }
+    }
+    states
+}
+
+/// Fills in what follows from the writes that a replica knows.
+fn order(history: &History<'_>, tables: &Tables, state: &mut State, is_shown: &dyn Fn(Level, u32) -> bool) {
+    let levels = history.header().levels;
+    let is_known = |write: &u32| history.known_at(state.node, *write).is_some();
+    for chains in &tables.chains {
+        let known: Vec<u32> = chains[0].iter().copied().filter(is_known).collect();
+        let Some(last) = known.last() else { continue };
+        let mut runs: Vec<(u64, u64)> = Vec::new();
+        for write in &known {
+            let counter = history.write(*write).id.counter;
+            match runs.last_mut() {
+                Some((_, end)) if *end + 1 == counter => *end = counter,
+                _ => runs.push((counter, counter)),
+            }
+        }
+        state.known.push(Known { last: history.write(*last).id, runs });
+        for level in levels.iter().filter(|level| !matches!(level, Level::Eventual | Level::Priority)) {
+            let Some(view) = Tables::view(level, 3) else { continue };
+            if let Some(front) = chains[view].iter().take_while(|write| is_known(write)).last() {
+                state.fronts.push(Front { level, write: history.write(*front).id });
+            }
+        }
+        // By view, the first write that has not arrived.
+        let gaps = chains.each_ref().map(|chain| chain.iter().copied().find(|write| !is_known(write)));
+        for level in levels.iter() {
+            for write in &known {
+                let Some(view) = Tables::view(level, tables.priorities[*write as usize]) else { continue };
+                let id = history.write(*write).id;
+                let gap = gaps[view].map(|gap| history.write(gap).id).filter(|gap| gap.counter < id.counter);
+                let is_dropped = state.no_room.iter().any(|other| (other.level, other.write) == (level, id));
+                if gap.is_some() && !is_dropped && !is_shown(level, *write) {
+                    state.waiting.push(Waiting { level, write: id, waits_for: gap });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! `kvsim explain`: why an operation was answered as it was.
+
+use kvsim_checkers::explain::{self, Explanation};
+use kvsim_checkers::{Finding, Report};
+use kvsim_sim::plan::Plan;
+use serde::Serialize;
+
+use crate::args::{Explain, Format};
+use crate::exit::{self, Failure};
+use crate::judge;
+use crate::recorder::Keep;
+use crate::report::explained::Explained;
+use crate::report::{Judgement, text};
+use crate::source::Source;
+
+/// An explanation, for programs.
+#[derive(Serialize)]
+struct Told {
+    schema: u32,
+    /// The operation; absent when the finding names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    op: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<Explanation>,
+    /// The finding that the operation was chosen for; absent when somebody named the operation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finding: Option<Finding>,
+}
+
+/// Explains; returns the exit code.
+pub fn explain(args: &Explain) -> Result<u8, Failure> {
+    let Source { store, plan } = Source::read(&args.run)?;
+    super::stop_gently();
+    let wrong = |why: String| Failure::Usage(format!("{}: {why}", args.run.display()));
+    if let Some(op) = args.op.filter(|op| plan.sessions.iter().all(|session| session.ops.iter().all(|o| o.op != *op))) {
+        return Err(wrong(no_operation(&plan, op)));
+    }
+    let judged = judge::run(store, &plan, Keep::Everything, u64::MAX);
+    let (op, finding) = match args.op {
+        Some(op) => (Some(op), None),
+        None => {
+            let first = first(&plan, &judged.reports).ok_or_else(|| {
+                let help = "choose an operation with --op (kvsim trace --kind operations lists them)";
+                wrong(format!("the run has no finding to explain\n  {help}"))
+            })?;
+            (text::to_explain(&plan, &first), Some(first))
+        }
+    };
+    let explanation = op.map(|op| {
+        let never = || wrong(format!("operation {op} was never asked: its session did not come to it"));
+        explain::explain(&judged.recording, op).ok_or_else(never)
+    });
+    let explanation = explanation.transpose()?;
+    match args.format {
+        Format::Json => super::print_json(&Told { schema: 1, op, explanation, finding })?,
+        Format::Text => {
+            let run = args.run.display().to_string();
+            let told = Explained { run: &run, explanation: explanation.as_ref(), finding: finding.as_ref() };
+            super::print(&told.text(&plan, &judged.reports))?;
+        }
+    }
+    Ok(if judged.interrupted { exit::INTERRUPTED } else { exit::HOLDS })
+}
+
+/// The finding to explain: of those that nobody expected the first that names an operation, or else the first.
+fn first(plan: &Plan, reports: &[Report]) -> Option<Finding> {
+    let mut reports: Vec<&Report> = reports.iter().collect();
+    reports.sort_by_key(|report| Judgement::new(plan, report).is_expected());
+    let findings = || reports.iter().flat_map(|report| &report.findings);
+    findings().find(|finding| text::to_explain(plan, finding).is_some()).or(findings().next()).cloned()
+}
+
+/// Which operations there are instead: those with the nearest numbers.
+fn no_operation(plan: &Plan, op: u32) -> String {
+    let mut all: Vec<u32> = plan.sessions.iter().flat_map(|session| session.ops.iter().map(|op| op.op)).collect();
+    all.sort_unstable();
+    let (Some(first), Some(last)) = (all.first().copied(), all.last().copied()) else {
+        return "the run has no operations".to_owned();
+    };
+    all.sort_by_key(|other| (other.abs_diff(op), *other));
+    all.truncate(3);
+    all.sort_unstable();
+    let near: Vec<String> = all.iter().map(u32::to_string).collect();
+    format!(
+        "the run has no operation {op}\n  it has operations from {first} to {last}; near it are {}",
+        near.join(", ")
+    )
+}

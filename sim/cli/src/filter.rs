@@ -1,0 +1,164 @@
+//! Which events of a recording somebody wants to see.
+
+use std::collections::HashSet;
+
+use kvsim_checkers::operations::Operations;
+use kvsim_checkers::trace::{Event, Header, Recording, What};
+
+use crate::args::{EventKind, Trace};
+use crate::exit::Failure;
+use crate::source;
+
+/// What is wanted, with names looked up.
+pub struct Filter {
+    kinds: Vec<EventKind>,
+    node: Option<u16>,
+    key: Option<u32>,
+    session: Option<u32>,
+    from_ns: u64,
+    to_ns: u64,
+    /// The numbers of the events by which messages with writes of the key were sent.
+    #[allow(clippy::disallowed_types)] // asked only whether it contains a number
+    carriers: HashSet<u64>,
+}
+
+/// What most people do not look for is left out.
+const USUAL: [EventKind; 5] =
+    [EventKind::Operations, EventKind::Writes, EventKind::Messages, EventKind::Nodes, EventKind::Faults];
+
+impl Filter {
+    /// From the arguments of `kvsim trace`.
+    pub fn new(args: &Trace, recording: &Recording, operations: &Operations<'_>) -> Result<Filter, Failure> {
+        let header = &recording.header;
+        let node = args.node.as_deref().map(|name| source::node(header, name)).transpose()?;
+        let key = args.key.as_deref().map(|name| source::number(&header.keys, "key", name)).transpose()?;
+        let session =
+            args.session.as_deref().map(|name| source::number(&header.sessions, "session", name)).transpose()?;
+        let mut filter = Filter {
+            kinds: if args.kind.is_empty() { USUAL.to_vec() } else { args.kind.clone() },
+            node,
+            key,
+            session,
+            from_ns: args.from.unwrap_or(0),
+            to_ns: args.to.unwrap_or(u64::MAX),
+            carriers: Default::default(),
+        };
+        if let Some(key) = key {
+            filter.find_carriers(recording, operations, key);
+        }
+        Ok(filter)
+    }
+
+    /// A message concerns a key when an operation of the key led to it at once, or when a write of the key became known
+    /// or visible by it.
+    fn find_carriers(&mut self, recording: &Recording, operations: &Operations<'_>, key: u32) {
+        let events = &recording.events;
+        let find = |number: u64| events.binary_search_by_key(&number, |event| event.number).ok().map(|at| &events[at]);
+        for event in events {
+            let Some(cause) = find(event.cause) else { continue };
+            match (event.what, cause.what) {
+                (What::Sent { .. }, What::Invoked { key: asked, .. }) if asked == key => {
+                    self.carriers.insert(event.number);
+                }
+                (What::Sent { .. }, What::Reached { op }) if key_of(operations, op) == Some(key) => {
+                    self.carriers.insert(event.number);
+                }
+                (what, What::Delivered { .. }) if subject(operations, &what).key == Some(key) => {
+                    self.carriers.insert(cause.cause);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// True when somebody wants to see the event.
+    pub fn wants(&self, header: &Header, operations: &Operations<'_>, event: &Event) -> bool {
+        let kind = kind(&event.what);
+        (self.from_ns..=self.to_ns).contains(&event.at_ns)
+            && self.kinds.contains(&kind)
+            && self.node.is_none_or(|node| is_about(header, event, node))
+            && (matches!(kind, EventKind::Faults | EventKind::Nodes) || self.wants_subject(operations, event))
+    }
+
+    fn wants_subject(&self, operations: &Operations<'_>, event: &Event) -> bool {
+        let Subject { key, session } = subject(operations, &event.what);
+        let carries = match event.what {
+            What::Sent { .. } => self.carriers.contains(&event.number),
+            What::Lost { .. } | What::Duplicated { .. } | What::Delivered { .. } => {
+                self.carriers.contains(&event.cause)
+            }
+            _ => false,
+        };
+        (self.key.is_none() || self.key == key || carries) && (self.session.is_none() || self.session == session)
+    }
+}
+
+/// What an event is about.
+#[derive(Default)]
+struct Subject {
+    key: Option<u32>,
+    session: Option<u32>,
+}
+
+fn key_of(operations: &Operations<'_>, op: u32) -> Option<u32> {
+    operations.get(op).map(|operation| operation.key)
+}
+
+fn subject(operations: &Operations<'_>, what: &What) -> Subject {
+    match what {
+        What::Invoked { op, .. }
+        | What::Reached { op }
+        | What::Wrote { op, .. }
+        | What::Returned { op, .. }
+        | What::Answered { op }
+        | What::Refused { op }
+        | What::TimedOut { op } => {
+            let operation = operations.get(*op);
+            Subject { key: key_of(operations, *op), session: operation.map(|operation| operation.session) }
+        }
+        What::Known { write }
+        | What::Visible { write, .. }
+        | What::Hidden { write, .. }
+        | What::Overflowed { write, .. }
+        | What::Forgot { write, .. } => {
+            Subject { key: operations.of_write(*write).map(|operation| operation.key), session: None }
+        }
+        What::Holds { key, .. } => Subject { key: Some(*key), session: None },
+        _ => Subject::default(),
+    }
+}
+
+fn kind(what: &What) -> EventKind {
+    match what {
+        What::Invoked { .. }
+        | What::Wrote { .. }
+        | What::Returned { .. }
+        | What::Answered { .. }
+        | What::Refused { .. }
+        | What::TimedOut { .. }
+        | What::Reached { .. } => EventKind::Operations,
+        What::Known { .. }
+        | What::Visible { .. }
+        | What::Hidden { .. }
+        | What::Overflowed { .. }
+        | What::Lagging { .. } => EventKind::Writes,
+        What::Sent { .. } | What::Lost { .. } | What::Duplicated { .. } | What::Delivered { .. } => EventKind::Messages,
+        What::Down { .. } | What::Up { .. } | What::Forgot { .. } | What::Paused | What::Resumed => EventKind::Nodes,
+        What::FaultOn { .. } | What::FaultOff { .. } | What::Settling => EventKind::Faults,
+        What::TimerFired => EventKind::Timers,
+        What::Holds { .. } | What::Gauge { .. } => EventKind::End,
+    }
+}
+
+/// True when the event happens at `node`, or to a message from or to it, or to all.
+fn is_about(header: &Header, event: &Event, node: u16) -> bool {
+    match event.what {
+        What::Lost { to, .. } | What::Duplicated { to, .. } => event.node == node || to == node,
+        What::Delivered { from, .. } => event.node == node || from == node,
+        What::FaultOn { fault } | What::FaultOff { fault } => {
+            header.faults.get(usize::from(fault)).and_then(|fault| fault.node).is_none_or(|other| other == node)
+        }
+        What::Settling => true,
+        _ => event.node == node,
+    }
+}
