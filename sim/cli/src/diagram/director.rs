@@ -1,0 +1,396 @@
+//! Makes a scene of a recording: what is drawn of it, and how it is called.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use kvsim_checkers::Report;
+use kvsim_checkers::operations::{Operation, Operations, Outcome};
+use kvsim_checkers::trace::{Action, Event, Header, Level, Levels, LostBy, Node, Recording, What, WriteId};
+use kvsim_sim::plan::{FaultKind, Plan};
+
+use super::scene::{Arrow, ArrowKind, Band, Label, Point, Scene, Spell, Style};
+use crate::report::text::to_explain;
+
+/// So many messages are drawn whether they change anything or not.
+const FEW: usize = 40;
+
+struct Sent {
+    at_ns: u64,
+    node: Node,
+    name: String,
+    is_direct: bool,
+}
+
+/// What is to be seen of a run within `span_ns`; without an end, up to the last change that matters.
+pub fn scene(plan: &Plan, recording: &Recording, reports: &[Report], span_ns: Range<u64>) -> Scene {
+    let Header { scenario, store, seed, nodes, .. } = &recording.header;
+    let mut director = Director {
+        header: &recording.header,
+        operations: Operations::of(recording),
+        named: reports.iter().flat_map(|report| &report.findings).flat_map(|finding| finding.ops.clone()).collect(),
+        found: BTreeMap::new(),
+        scene: Scene {
+            title: format!("{scenario}: store {store}, seed {seed:#x}"),
+            findings: Vec::new(),
+            nodes: *nodes,
+            rows: BTreeMap::new(),
+            arrows: Vec::new(),
+            waits: Vec::new(),
+            spells: Vec::new(),
+            bands: Vec::new(),
+            left_out: 0,
+            ends: vec![Vec::new(); usize::from(*nodes)],
+        },
+    };
+    let mut codes = BTreeSet::new();
+    for finding in reports.iter().flat_map(|report| &report.findings) {
+        if !codes.insert(&finding.code) {
+            continue;
+        }
+        director.scene.findings.push(format!("{}: {}", finding.code, finding.title));
+        if let Some(op) = to_explain(plan, finding) {
+            director.found.entry(op).or_default().push(finding.code.clone());
+        }
+    }
+    let changes = changes(recording);
+    let until_ns = match span_ns.end {
+        u64::MAX => last_change(recording, &changes),
+        end => end,
+    };
+    let span_ns = span_ns.start..until_ns.saturating_add(1);
+    director.events(recording, &span_ns);
+    director.messages(recording, &span_ns, &changes);
+    director.troubles(recording, &span_ns);
+    director.bands(plan, recording, &span_ns);
+    director.ends(recording);
+    director.scene
+}
+
+/// The numbers of deliveries after which something is known, shown or answered, and of those that lead to one.
+fn changes(recording: &Recording) -> BTreeSet<u64> {
+    let mut all = BTreeSet::new();
+    for event in recording.events.iter().rev() {
+        match event.what {
+            What::Known { .. }
+            | What::Visible { .. }
+            | What::Hidden { .. }
+            | What::Overflowed { .. }
+            | What::Wrote { .. }
+            | What::Answered { .. }
+            | What::Refused { .. } => {
+                all.insert(event.cause);
+            }
+            What::Sent { .. } | What::Delivered { .. } if all.contains(&event.number) => {
+                all.insert(event.cause);
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+/// When something that matters happens last before the snapshot of the end.
+fn last_change(recording: &Recording, changes: &BTreeSet<u64>) -> u64 {
+    let matters = |event: &&Event| match event.what {
+        What::Delivered { .. } => changes.contains(&event.number),
+        What::Sent { .. }
+        | What::Lost { .. }
+        | What::Duplicated { .. }
+        | What::TimerFired
+        | What::Holds { .. }
+        | What::Gauge { .. }
+        | What::Settling
+        | What::Lagging { .. } => false,
+        _ => true,
+    };
+    recording.events.iter().rfind(matters).map_or(0, |event| event.at_ns)
+}
+
+struct Director<'a> {
+    header: &'a Header,
+    operations: Operations<'a>,
+    /// Operations that findings name.
+    named: BTreeSet<u32>,
+    /// The codes of findings that an operation explains best.
+    found: BTreeMap<u32, Vec<String>>,
+    scene: Scene,
+}
+
+impl Director<'_> {
+    fn events(&mut self, recording: &Recording, span_ns: &Range<u64>) {
+        // Announcements of one step about one write, put together.
+        let mut open: Option<(u64, Node, u64, WriteId, bool, Levels)> = None;
+        for event in recording.events.iter().filter(|event| span_ns.contains(&event.at_ns)) {
+            let shows = match event.what {
+                What::Visible { write, levels } => Some((write, true, levels)),
+                What::Hidden { write, levels } => Some((write, false, levels)),
+                What::Known { .. } => continue,
+                _ => None,
+            };
+            match (&mut open, shows) {
+                (Some((_, node, cause, write, shown, all)), Some((other, is_shown, levels)))
+                    if (*node, *cause, *write, *shown) == (event.node, event.cause, other, is_shown) =>
+                {
+                    *all = all.and(levels);
+                    continue;
+                }
+                _ => {}
+            }
+            if let Some((at_ns, node, _, write, shown, levels)) = open.take() {
+                self.shown(at_ns, node, write, shown, levels);
+            }
+            open = shows.map(|(write, shown, levels)| (event.at_ns, event.node, event.cause, write, shown, levels));
+            self.event(event, recording, span_ns);
+        }
+        if let Some((at_ns, node, _, write, shown, levels)) = open {
+            self.shown(at_ns, node, write, shown, levels);
+        }
+    }
+
+    fn shown(&mut self, at_ns: u64, node: Node, write: WriteId, shown: bool, levels: Levels) {
+        let Some(operation) = self.operations.of_write(write) else { return };
+        let (key, value) = (self.key(operation.key), operation.value);
+        let priority = self.header.priority(operation.key);
+        let all: Levels = self.header.levels.iter().filter(|level| level.carries(priority)).collect();
+        let at = if levels == all {
+            String::new()
+        } else {
+            format!(" at {}", levels.iter().map(Level::name).collect::<Vec<_>>().join(", "))
+        };
+        let sign = if shown { '+' } else { '\u{2212}' };
+        self.scene.label(at_ns, node, Style::Shown, format!("{sign} {key} = {value}{at}"));
+    }
+
+    fn key(&self, key: u32) -> String {
+        self.header.keys.get(key as usize).cloned().unwrap_or_default()
+    }
+
+    fn event(&mut self, event: &Event, recording: &Recording, span_ns: &Range<u64>) {
+        let (at_ns, node) = (event.at_ns, event.node);
+        match event.what {
+            What::Invoked { op, .. } => {
+                let Some(operation) = self.operations.get(op).cloned() else { return };
+                self.invoked(at_ns, node, &operation, recording, span_ns);
+            }
+            What::Answered { op } | What::Refused { op } | What::TimedOut { op } => {
+                let Some(operation) = self.operations.get(op) else { return };
+                if recording.events[operation.invoked].at_ns == at_ns {
+                    return;
+                }
+                let (end, style) = (self.end(operation), self.style(op));
+                self.scene.label(at_ns, node, style, format!("#{op}{end}"));
+            }
+            What::Overflowed { write, .. } => {
+                self.scene.label(at_ns, node, Style::Trouble, format!("no room for {write}"));
+            }
+            _ => {}
+        }
+    }
+
+    fn style(&self, op: u32) -> Style {
+        if self.named.contains(&op) { Style::Found } else { Style::Operation }
+    }
+
+    /// How an operation ended.
+    fn end(&self, operation: &Operation) -> String {
+        match (operation.outcome, operation.action) {
+            (Outcome::Answered(_), Action::Read) => {
+                format!(" \u{2192} {}", self.operations.values(&operation.returned))
+            }
+            (Outcome::Answered(_), _) => " ok".to_owned(),
+            (Outcome::Refused(_), _) => " refused".to_owned(),
+            (Outcome::TimedOut(_), _) => " timed out".to_owned(),
+            (Outcome::Open, _) => String::new(),
+        }
+    }
+
+    fn invoked(&mut self, at_ns: u64, node: Node, operation: &Operation, recording: &Recording, span_ns: &Range<u64>) {
+        let op = operation.number;
+        let who = self.header.sessions.get(operation.session as usize).cloned().unwrap_or_default();
+        let key = self.key(operation.key);
+        let what = match operation.action {
+            Action::Read if operation.level == Level::Eventual => format!("read {key}"),
+            Action::Read => format!("read {key} ({})", operation.level.name()),
+            Action::Write => format!("write {key} = {}", operation.value),
+            Action::Delete => format!("delete {key}"),
+        };
+        let ended_ns = match operation.outcome {
+            Outcome::Answered(place) | Outcome::Refused(place) | Outcome::TimedOut(place) => {
+                recording.events[place].at_ns
+            }
+            Outcome::Open => span_ns.end - 1,
+        };
+        let mut text = format!("#{op} {who}: {what}");
+        if ended_ns > at_ns {
+            self.scene.waits.push((node, at_ns, ended_ns.min(span_ns.end - 1)));
+            self.scene.row(ended_ns.min(span_ns.end - 1));
+        } else if operation.action == Action::Read || operation.answered().is_none() {
+            text.push_str(&self.end(operation));
+        }
+        let codes = self.found.get(&op);
+        let point = match (codes, self.named.contains(&op)) {
+            (Some(_), _) => Point::Found,
+            (None, true) => Point::Named,
+            (None, false) => Point::Usual,
+        };
+        if let Some(codes) = codes {
+            self.scene.label(at_ns, node, Style::Found, codes.join(", "));
+        }
+        let style = self.style(op);
+        self.scene.label(at_ns, node, style, text);
+        self.scene.row(at_ns).points.push((node, point));
+    }
+
+    fn messages(&mut self, recording: &Recording, span_ns: &Range<u64>, changes: &BTreeSet<u64>) {
+        let mut sent: BTreeMap<u64, Sent> = BTreeMap::new();
+        let mut asked = BTreeSet::new();
+        let mut arrived: BTreeSet<(u64, Node)> = BTreeSet::new();
+        let all = recording.events.iter().filter(|event| {
+            matches!(event.what, What::Delivered { .. } | What::Lost { .. }) && span_ns.contains(&event.at_ns)
+        });
+        let are_few = all.count() <= FEW;
+        for event in recording.events.iter().filter(|event| event.at_ns < span_ns.end) {
+            let kind = |kind: u8| self.header.kinds.get(usize::from(kind)).cloned().unwrap_or_default();
+            match event.what {
+                What::Invoked { .. } | What::Reached { .. } => drop(asked.insert(event.number)),
+                What::Sent { kind: k, id, .. } => {
+                    let is_direct = asked.contains(&event.cause);
+                    let name = format!("{} {id}", kind(k));
+                    sent.insert(event.number, Sent { at_ns: event.at_ns, node: event.node, name, is_direct });
+                }
+                What::Delivered { .. } => {
+                    let Some(Sent { at_ns, node: from, name, is_direct }) = sent.get(&event.cause) else { continue };
+                    let again = !arrived.insert((event.cause, event.node));
+                    let matters = changes.contains(&event.number) || *is_direct || again;
+                    if !span_ns.contains(at_ns) || !matters && !are_few {
+                        self.scene.left_out += usize::from(!matters);
+                        continue;
+                    }
+                    let kind = match (again, is_direct) {
+                        (true, _) => ArrowKind::Again,
+                        (false, true) => ArrowKind::Direct,
+                        (false, false) if matters => ArrowKind::Repair,
+                        (false, false) => ArrowKind::Idle,
+                    };
+                    let (from, to, sent_ns, until_ns) = (*from, event.node, *at_ns, event.at_ns);
+                    let name = format!("{name}{}", if again { ", again" } else { "" });
+                    self.scene.row(sent_ns);
+                    self.scene.row(until_ns);
+                    if matters {
+                        let first = self.scene.row(until_ns).labels.entry(to).or_default();
+                        // What arrives comes before what follows from it.
+                        let before = first.iter().take_while(|label| label.style == Style::Message).count();
+                        first.insert(before, Label { text: name, style: Style::Message });
+                    }
+                    self.scene.arrows.push(Arrow { from, to, sent_ns, until_ns, kind });
+                }
+                What::Lost { to, by, .. } => {
+                    let Some(Sent { at_ns, node: from, name, is_direct }) = sent.get(&event.cause) else { continue };
+                    if !span_ns.contains(at_ns) || !is_direct && !are_few {
+                        self.scene.left_out += usize::from(!is_direct);
+                        continue;
+                    }
+                    let by = match by {
+                        LostBy::Chance => "by chance",
+                        LostBy::Fault(fault) => self.header.faults.get(usize::from(fault)).map_or("", |f| &f.name),
+                    };
+                    let text = format!("{name} to n{to} lost ({by})");
+                    let (from, sent_ns, until_ns) = (*from, *at_ns, event.at_ns);
+                    self.scene.row(sent_ns).loses |= sent_ns == until_ns;
+                    self.scene.label(sent_ns, from, Style::Lost, text);
+                    self.scene.row(until_ns);
+                    self.scene.arrows.push(Arrow { from, to, sent_ns, until_ns, kind: ArrowKind::Lost });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Nodes that are down or stand still.
+    fn troubles(&mut self, recording: &Recording, span_ns: &Range<u64>) {
+        let mut since: BTreeMap<(Node, bool), u64> = BTreeMap::new();
+        for event in recording.events.iter().filter(|event| event.at_ns < span_ns.end) {
+            let (is_down, begins, text) = match event.what {
+                What::Down { .. } => (true, true, "goes down".to_owned()),
+                What::Up { incarnation: 1 } => (true, false, "is up again".to_owned()),
+                What::Up { incarnation } => (true, false, format!("is up, life {incarnation}")),
+                What::Paused => (false, true, "stands still".to_owned()),
+                What::Resumed => (false, false, "goes on".to_owned()),
+                _ => continue,
+            };
+            let at_ns = event.at_ns.max(span_ns.start);
+            if begins {
+                since.insert((event.node, is_down), at_ns);
+            } else if let Some(from_ns) = since.remove(&(event.node, is_down)) {
+                self.scene.spells.push(Spell { node: event.node, from_ns, until_ns: at_ns, is_down });
+            }
+            let labels = self.scene.row(at_ns).labels.entry(event.node).or_default();
+            labels.insert(0, Label { text, style: Style::Trouble });
+        }
+        for ((node, is_down), from_ns) in since {
+            self.scene.row(span_ns.end - 1);
+            self.scene.spells.push(Spell { node, from_ns, until_ns: span_ns.end - 1, is_down });
+        }
+    }
+
+    /// Faults of the network that last for a while.
+    fn bands(&mut self, plan: &Plan, recording: &Recording, span_ns: &Range<u64>) {
+        let mut since: BTreeMap<u16, u64> = BTreeMap::new();
+        let band = |fault: u16, from_ns: u64, until_ns: u64| {
+            let fault = plan.faults.get(usize::from(fault))?;
+            let cut = |side: &[Node]| side.iter().map(|node| format!("n{node}")).collect::<Vec<_>>().join(", ");
+            let (text, is_partition) = match &fault.kind {
+                FaultKind::Partition { cuts } => {
+                    let cuts = cuts.iter().map(|one| format!("{} \u{2192} {}", cut(&one.from), cut(&one.to)));
+                    (format!("{}: cut {}", fault.name, cuts.collect::<Vec<_>>().join("; ")), true)
+                }
+                FaultKind::Links { .. } => (fault.name.clone(), false),
+                _ => return None,
+            };
+            Some(Band { text, from_ns, until_ns, is_partition })
+        };
+        let mut bands = Vec::new();
+        for event in recording.events.iter().filter(|event| event.at_ns < span_ns.end) {
+            match event.what {
+                What::FaultOn { fault } => drop(since.insert(fault, event.at_ns.max(span_ns.start))),
+                What::FaultOff { fault } => {
+                    let from_ns = since.remove(&fault);
+                    bands.extend(from_ns.and_then(|from_ns| band(fault, from_ns, event.at_ns)));
+                }
+                _ => {}
+            }
+        }
+        bands.extend(since.into_iter().filter_map(|(fault, from_ns)| band(fault, from_ns, span_ns.end - 1)));
+        bands.retain(|band| band.until_ns >= span_ns.start);
+        for band in &bands {
+            self.scene.row(band.from_ns);
+            self.scene.row(band.until_ns);
+        }
+        self.scene.bands = bands;
+    }
+
+    /// What each replica returns at the end for the keys that were written.
+    fn ends(&mut self, recording: &Recording) {
+        const KEYS_MAX: usize = 6;
+        let is_write = |operation: &&Operation| operation.action != Action::Read;
+        let keys: BTreeSet<u32> = self.operations.list().iter().filter(is_write).map(|one| one.key).collect();
+        let mut held: BTreeMap<(Node, u32), Vec<WriteId>> = BTreeMap::new();
+        let mut up = BTreeSet::new();
+        for event in &recording.events {
+            match event.what {
+                What::Holds { level: Level::Eventual, key, write } => {
+                    held.entry((event.node, key)).or_default().push(write);
+                }
+                What::Gauge { .. } => drop(up.insert(event.node)),
+                _ => {}
+            }
+        }
+        for node in up {
+            for key in keys.iter().take(KEYS_MAX).filter(|key| self.header.holds(node, **key)) {
+                let versions = held.get(&(node, *key)).map_or(&[][..], |versions| versions);
+                let text = format!("{} \u{2192} {}", self.key(*key), self.operations.values(versions));
+                self.scene.ends[usize::from(node)].push(text);
+            }
+        }
+    }
+}
