@@ -61,12 +61,14 @@ fn at(tale: &Tale<'_>, node: Node, write: u32) -> Reason {
     let late = shown.clone().find(|change| tale.at_ns(change.place) > tale.at_ns(known));
     if shown.clone().next().is_none() && !history.write(write).delete {
         title.push_str(", never shown");
-        if let Some((other, how)) = why::known_overwriter(tale, (node, Level::Eventual), write, known) {
+        if let Some((other, how)) = why::known_overwriter(tale, (node, Level::Eventual), write, tale.step_end(known)) {
             title.push_str(&format!(": n{node} had {}, which {how}", history.title(other)));
         }
     }
     let waited = late.and_then(|late| {
-        late.levels.iter().find_map(|level| Some((level, tale.tables.missing(history, (node, level), write, known)?)))
+        late.levels
+            .iter()
+            .find_map(|level| Some((level, tale.tables.missing(history, (node, level), write, tale.step_end(known))?)))
     });
     if let Some((level, missing)) = waited {
         title.push_str(&format!(", but at {} it had to wait for the earlier {}", level.name(), history.title(missing)));

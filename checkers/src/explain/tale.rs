@@ -86,6 +86,14 @@ impl<'a> Tale<'a> {
         Reason { title, story: self.in_order(lines) }
     }
 
+    /// The last event of the step that the event at `place` belongs to: within a step announcements come in any order.
+    pub(super) fn step_end(&self, place: usize) -> usize {
+        let events = &self.history.recording.events;
+        let (node, cause) = (events[place].node, events[place].cause);
+        let same = events[place..].iter().take_while(|event| cause > 0 && (event.node, event.cause) == (node, cause));
+        place + same.count().max(1) - 1
+    }
+
     /// What `node` said last about showing `write` at `level`, in the life that it lived at `place`.
     pub(super) fn shown(&self, node: Node, level: Level, write: u32, place: usize) -> Shown {
         let id = self.history.write(write).id;

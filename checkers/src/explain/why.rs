@@ -76,6 +76,7 @@ pub(super) fn returned(tale: &Tale<'_>, read: &Operation, write: u32, served: &[
 
 /// For which write another waits at a level, in a few words, and what became of that write.
 fn waits(tale: &Tale<'_>, at: (Node, Level), write: u32, place: usize) -> (String, Vec<Line>) {
+    let place = tale.step_end(place);
     let Some(missing) = tale.tables.missing(&tale.history, at, write, place).filter(|missing| *missing != write) else {
         return (String::new(), Vec::new());
     };
@@ -159,7 +160,7 @@ pub(super) fn not_returned(tale: &Tale<'_>, read: &Operation, write: u32, node: 
 
 /// What `level` of `node` should have waited for before the turn of `write`, told as an aside; empty when its turn has come.
 pub(super) fn out_of_turn(tale: &Tale<'_>, at: (Node, Level), write: u32, place: usize) -> String {
-    match tale.tables.missing(&tale.history, at, write, place) {
+    match tale.tables.missing(&tale.history, at, write, tale.step_end(place)) {
         Some(missing) if missing != write => {
             let (missing, level) = (tale.history.title(missing), at.1.name());
             format!(", before its turn at {level}: the earlier {missing} had not arrived at n{}", at.0)

@@ -21,7 +21,7 @@ const SHOWN: usize = 8;
 
 /// The states of replicas at `wanted.at_ns`.
 pub fn describe(header: &Header, words: &Words<'_>, states: &[State], wanted: &Wanted) -> String {
-    let mut out = format!("{}: {} replicas at {}\n", header.scenario, states.len(), seconds(wanted.at_ns));
+    let mut out = format!("{} at {}\n", header.scenario, seconds(wanted.at_ns));
     for state in states {
         let condition = match state.condition {
             Condition::Up => "up",
