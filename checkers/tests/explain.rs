@@ -247,7 +247,7 @@ fn where_a_write_came() {
         "n0:1: hands back no read of the key, so it replaces no other replica's write",
         "n0: took it in at 0.001 s",
         "n1: known since 0.003 s",
-        "n2: it has not arrived at n2: update 1 was lost (by chance)",
+        "n2: it has not arrived: update 1 was lost (by chance)",
     ];
     assert_eq!(script.why(1), titles);
 }

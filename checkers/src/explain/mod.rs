@@ -81,8 +81,8 @@ fn read(tale: &Tale<'_>, read: &Operation) -> Vec<Reason> {
     for (number, write) in (0..).zip(&history.writes) {
         let existed = write.wrote < until && write.undone.is_none_or(|undone| undone > until);
         if write.key == read.key && existed && !returned.contains(&number) {
-            let node = |(node, place): &(Node, usize)| why::not_returned(tale, read, number, *node, *place);
-            others.extend(served.iter().filter_map(node));
+            let absence = |at: &(Node, usize)| why::not_returned(tale, read, number, *at, &served);
+            others.extend(served.iter().filter_map(absence));
         }
     }
     // What has been replaced matters least, and of that the oldest.

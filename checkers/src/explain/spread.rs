@@ -48,7 +48,8 @@ fn at(tale: &Tale<'_>, node: Node, write: u32) -> Reason {
     let wrote = history.write(write).wrote;
     let Some(known) = tale.known_after(node, write, history.write(write).invoked) else {
         let (why, story) = tale.absence(node, write, history.recording.events.len() - 1);
-        return tale.reason(format!("n{node}: it {}", why.replacen("had", "has", 1)), story);
+        let why = why.replacen(&format!("had not arrived at n{node}"), "has not arrived", 1);
+        return tale.reason(format!("n{node}: it {why}"), story);
     };
     let mut story = tale.arrival(node, write, known);
     let since = seconds(tale.at_ns(known));

@@ -85,8 +85,15 @@ fn waits(tale: &Tale<'_>, at: (Node, Level), write: u32, place: usize) -> (Strin
     (format!(" for the earlier {}", tale.history.title(missing)), story)
 }
 
-/// Why `node` did not contribute `write` to the answer to `read`, judged at `place`; nothing for a delete that is known.
-pub(super) fn not_returned(tale: &Tale<'_>, read: &Operation, write: u32, node: Node, place: usize) -> Option<Absence> {
+/// Why `node`, one of those that served `read`, did not contribute `write` to the answer, judged at `place`; nothing for a
+/// delete that is known.
+pub(super) fn not_returned(
+    tale: &Tale<'_>,
+    read: &Operation,
+    write: u32,
+    (node, place): (Node, usize),
+    served: &[(Node, usize)],
+) -> Option<Absence> {
     let history = &tale.history;
     let level = read.level;
     let at = level.name();
@@ -110,6 +117,22 @@ pub(super) fn not_returned(tale: &Tale<'_>, read: &Operation, write: u32, node: 
     match tale.shown(node, level, write, place) {
         Shown::Since(since) => {
             story.push(tale.line(since, format!("n{node} shows it at {at}")));
+            let others = served.iter().filter(|(other, _)| *other != node);
+            let replaced = others
+                .clone()
+                .find_map(|(other, place)| Some((*other, known_overwriter(tale, (*other, level), write, *place)?)));
+            if let Some((replica, (other, how))) = replaced {
+                story.push(tale.asked(other));
+                let other = history.title(other);
+                return told(
+                    Rank::Replaced,
+                    format!("n{replica}, which was asked, too, had {other}, which {how}"),
+                    story,
+                );
+            }
+            if since > read.invoked && others.count() > 0 {
+                return told(Rank::Missing, format!("it came to n{node} while the read waited for others"), story);
+            }
             told(Rank::Unexplained, format!("n{node} had said that it shows it at {at}, and did not return it"), story)
         }
         Shown::Until(until) => {
@@ -253,6 +276,6 @@ fn no_room(tale: &Tale<'_>, (node, level): (Node, Level), write: u32, place: usi
 impl Tale<'_> {
     /// Why the answer to `read` is without `write`, as far as the replica that was asked is concerned: for findings.
     pub(crate) fn without(&self, read: &Operation, write: u32) -> Option<Absence> {
-        not_returned(self, read, write, read.node, read.answered()?)
+        not_returned(self, read, write, (read.node, read.answered()?), &[])
     }
 }

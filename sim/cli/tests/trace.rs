@@ -91,7 +91,7 @@ fn drawn(scenario: &str, more: &[&str]) -> String {
 fn a_space_time_diagram() {
     let svg = drawn(EARLY, &[]);
     assert_eq!(svg, drawn(EARLY, &[]), "its bytes follow from the run");
-    expect_file!["golden/early-delete.svg"].assert_eq(&svg);
+    expect_file!["../../../docs/early-delete.svg"].assert_eq(&svg);
     for part in ["class=\"cross\"", "prefers-color-scheme: dark", "PRIO002", "at the end"] {
         assert!(svg.contains(part), "no {part:?}");
     }
