@@ -114,12 +114,12 @@ fn fronts(header: &Header, state: &State) -> Vec<String> {
 }
 
 /// The levels at which each write waits for the same.
-fn by_levels(waiting: &[&Waiting]) -> Vec<((WriteId, Option<WriteId>), Vec<Level>)> {
-    let mut all: BTreeMap<(WriteId, Option<WriteId>), Vec<Level>> = BTreeMap::new();
+fn by_levels(waiting: &[&Waiting]) -> BTreeMap<(WriteId, Option<WriteId>), Vec<Level>> {
+    let mut all: BTreeMap<_, Vec<Level>> = BTreeMap::new();
     for one in waiting {
         all.entry((one.write, one.waits_for)).or_default().push(one.level);
     }
-    all.into_iter().collect()
+    all
 }
 
 fn origin(write: WriteId) -> String {
