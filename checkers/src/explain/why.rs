@@ -153,7 +153,9 @@ pub(super) fn not_returned(
         }
         Shown::Never => {
             story.extend(tale.arrival(node, write, known));
-            let overwriter = known_overwriter(tale, (node, level), write, place);
+            // What was there when it came says more than what came later.
+            let at_first = known_overwriter(tale, (node, level), write, tale.step_end(known));
+            let overwriter = at_first.or_else(|| known_overwriter(tale, (node, level), write, place));
             let missing = tale.tables.missing(history, (node, level), write, place);
             if let Some(missing) = missing {
                 let (why, absence) = tale.absence(node, missing, place);
