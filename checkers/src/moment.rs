@@ -144,7 +144,10 @@ pub fn at_the_end(recording: &Recording) -> Vec<State> {
 /// Fills in what follows from the writes that a replica knows.
 fn order(history: &History<'_>, tables: &Tables, state: &mut State, is_shown: &dyn Fn(Level, u32) -> bool) {
     let levels = history.header().levels;
-    let is_known = |write: &u32| history.known_at(state.node, *write).is_some();
+    let node = state.node;
+    let is_known = |write: &u32| history.known_at(node, *write).is_some();
+    // Nobody waits for what can never arrive.
+    let is_missing = |write: &u32| !is_known(write) && !tables.is_void(history, *write, usize::MAX);
     for chains in &tables.chains {
         let known: Vec<u32> = chains[0].iter().copied().filter(is_known).collect();
         let Some(last) = known.last() else { continue };
@@ -159,12 +162,14 @@ fn order(history: &History<'_>, tables: &Tables, state: &mut State, is_shown: &d
         state.known.push(Known { last: history.write(*last).id, runs });
         for level in levels.iter().filter(|level| !matches!(level, Level::Eventual | Level::Priority)) {
             let Some(view) = Tables::view(level, 3) else { continue };
-            if let Some(front) = chains[view].iter().take_while(|write| is_known(write)).last() {
+            let front =
+                chains[view].iter().take_while(|write| !is_missing(write)).filter(|write| is_known(write)).last();
+            if let Some(front) = front {
                 state.fronts.push(Front { level, write: history.write(*front).id });
             }
         }
         // By view, the first write that has not arrived.
-        let gaps = chains.each_ref().map(|chain| chain.iter().copied().find(|write| !is_known(write)));
+        let gaps = chains.each_ref().map(|chain| chain.iter().copied().find(is_missing));
         for level in levels.iter() {
             for write in &known {
                 let Some(view) = Tables::view(level, tables.priorities[*write as usize]) else { continue };
