@@ -6,7 +6,6 @@ use kvsim_checkers::trace::{Event, LostBy, Node, What};
 use kvsim_store::Tag;
 
 use super::{Search, parts};
-use crate::faults::LinkFault;
 use crate::net::{Delay, Fate, Network, Ratio};
 use crate::plan::{FaultKind, FaultPlan, LinkPlan, MessageName, Pace, Plan};
 use crate::stores;
@@ -50,7 +49,7 @@ pub(super) fn operation_times(search: &mut Search<'_>) {
 }
 
 /// Losses, duplicates and delays by chance become faults that name their messages, and those that do not matter leave;
-/// then the same for what partitions and bursts lose, if that says it with no more faults.
+/// then the same for what partitions and faults of links do to messages, if that says it with no more faults.
 pub(super) fn fates(search: &mut Search<'_>) {
     let by_chance = |link: &LinkPlan| link.loss != Ratio::ZERO || link.duplicate != Ratio::ZERO;
     let left_to_chance = |plan: &Plan| by_chance(&plan.net) || plan.links.iter().any(|named| by_chance(&named.link));
@@ -63,7 +62,7 @@ pub(super) fn fates(search: &mut Search<'_>) {
         parts::leave_out(search);
     }
     let before = search.best.clone();
-    if try_without_lossy_faults(search) {
+    if try_without_link_faults(search) {
         parts::leave_out(search);
         if search.best.faults.len() > before.faults.len() {
             search.best = before;
@@ -130,34 +129,69 @@ fn messages(events: &[Event], until_ns: u64) -> BTreeSet<(u8, u64, Node, Node)> 
         .collect()
 }
 
-/// Tries to lose one by one the messages that partitions and bursts lose.
-fn try_without_lossy_faults(search: &mut Search<'_>) -> bool {
-    let is_lossy = |fault: &FaultPlan| {
-        let is_burst = matches!(fault.kind, FaultKind::Links { fault: LinkFault::Loss { .. }, .. });
-        is_burst || matches!(fault.kind, FaultKind::Partition { .. })
-    };
-    if !search.best.faults.iter().any(is_lossy) {
+/// Tries to name one by one the messages that partitions and faults of links lose, delay and double.
+fn try_without_link_faults(search: &mut Search<'_>) -> bool {
+    let is_of_links = |fault: &FaultPlan| matches!(fault.kind, FaultKind::Partition { .. } | FaultKind::Links { .. });
+    let with = &search.best;
+    let has_limit = with.net.bytes_per_s.is_some() || with.links.iter().any(|named| named.link.bytes_per_s.is_some());
+    // How long a message waits for others before it leaves is not its own fate.
+    if has_limit || !with.faults.iter().any(is_of_links) {
         return false;
     }
-    let Some((events, kinds)) = record(&search.best) else { return false };
-    let lost: BTreeSet<(u8, u64, Node, Node)> = events
-        .iter()
-        .filter_map(|event| match event.what {
-            What::Lost { kind, id, to, by: LostBy::Fault(number) } => {
-                is_lossy(&search.best.faults[usize::from(number)]).then_some((kind, id, event.node, to))
-            }
-            _ => None,
-        })
-        .collect();
-    if lost.len() > MESSAGES_MAX {
+    let Some((events, kinds)) = record(with) else { return false };
+    if messages(&events, with.workload_end_ns).len() > MESSAGES_MAX {
         return false;
+    }
+    let mut receivers: BTreeMap<u64, BTreeSet<Node>> = BTreeMap::new();
+    for event in &events {
+        match event.what {
+            What::Delivered { .. } => drop(receivers.entry(event.cause).or_default().insert(event.node)),
+            What::Lost { to, .. } => drop(receivers.entry(event.cause).or_default().insert(to)),
+            _ => {}
+        }
+    }
+    let mut without = with.clone();
+    without.faults.retain(|fault| !is_of_links(fault));
+    let (mut disturbed, mut plain) = (Network::new(with, kinds), Network::new(&without, kinds));
+    let mut faults = Vec::new();
+    for event in events.iter().take_while(|event| event.what != What::Settling) {
+        let (now_ns, from) = (event.at_ns, event.node);
+        let (kind, id, copies) = match event.what {
+            What::FaultOn { fault } | What::FaultOff { fault } => {
+                let begins = event.what == What::FaultOn { fault };
+                disturbed.switch(fault, &with.faults[usize::from(fault)].kind, begins);
+                continue;
+            }
+            What::Sent { kind, id, copies, .. } => (kind, id, copies),
+            _ => continue,
+        };
+        // Where a panic ends the run, some are still under way to nobody knows whom.
+        let known = receivers.get(&event.number).filter(|known| known.len() >= usize::from(copies));
+        let all = || (0..with.replicas).filter(|node| *node != from).collect();
+        for to in known.cloned().unwrap_or_else(all) {
+            let tag = Tag { kind, id, bytes: 0, carries: None };
+            let usual = plain.fate(&without, now_ns, from, to, tag);
+            let name = MessageName { kind: kinds[usize::from(kind)].to_string(), id, from: Some(from), to: vec![to] };
+            match (disturbed.fate(with, now_ns, from, to, tag), usual) {
+                (Fate::Lost(_), Fate::Arrives { .. }) => faults.push(FaultKind::Drop(name)),
+                (
+                    Fate::Arrives { at_ns, again_at_ns },
+                    Fate::Arrives { at_ns: usual_ns, again_at_ns: usual_again_ns },
+                ) => {
+                    if at_ns != usual_ns {
+                        faults.push(FaultKind::Delay { message: name.clone(), takes_ns: at_ns - now_ns });
+                    }
+                    if let Some(again_ns) = again_at_ns.filter(|_| again_at_ns != usual_again_ns) {
+                        faults.push(FaultKind::Duplicate { message: name, takes_ns: again_ns - now_ns });
+                    }
+                }
+                (_, Fate::Lost(_)) => {}
+            }
+        }
     }
     search.try_change(|plan| {
         let until_ns = plan.workload_end_ns;
-        plan.faults.retain(|fault| !is_lossy(fault));
-        plan.faults.extend(lost.into_iter().map(|(kind, id, from, to)| {
-            let kind = kinds[usize::from(kind)].to_string();
-            fault(FaultKind::Drop(MessageName { kind, id, from: Some(from), to: vec![to] }), until_ns)
-        }));
+        // Of several that name a message the first one decides, and these know of the others.
+        plan.faults = faults.into_iter().map(|kind| fault(kind, until_ns)).chain(without.faults).collect();
     })
 }
