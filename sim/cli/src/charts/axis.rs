@@ -165,6 +165,11 @@ impl Axis {
         }
     }
 
+    /// The names of [`Axis::names`].
+    pub fn names_of_rows(&self) -> &[String] {
+        if let Scale::Names(names) = &self.scale { names } else { &[] }
+    }
+
     /// The height of a row of [`Axis::names`], of `length` steps.
     pub fn row(&self, length: i32) -> i32 {
         length / self.to.max(1) as i32

@@ -18,7 +18,7 @@ const MARGIN: i32 = 14;
 const TITLE: u32 = 21;
 const TEXT: u32 = 15;
 const LINE: i32 = 19;
-const AXES_LEFT: u32 = 62;
+const AXES_LEFT: i32 = 62;
 const AXES_BELOW: u32 = 38;
 const PANEL_TITLE: i32 = 25;
 const GAP: i32 = 10;
@@ -51,9 +51,15 @@ fn panel_width(figure: &Figure) -> i32 {
     (WIDTH as i32 - 2 * MARGIN - (columns - 1) * GAP) / columns
 }
 
+/// The room left of a panel: numbers have few digits, but names may be long.
+fn axes_left(panel: &Panel) -> i32 {
+    let names = panel.y.names_of_rows().iter().map(|name| text_width(name, TEXT - 1) + 12);
+    names.max().unwrap_or(0).clamp(AXES_LEFT, 3 * AXES_LEFT)
+}
+
 /// The room for the names of faults above a panel.
 fn names_height(figure: &Figure, panel: &Panel) -> i32 {
-    let width = panel_width(figure) - AXES_LEFT as i32 - RIGHT;
+    let width = panel_width(figure) - axes_left(panel) - RIGHT;
     let names = names(panel, &figure.faults, (0, steps(width))).into_iter().filter(|_| panel.over_time);
     names.map(|(row, ..)| NAME * (row + 1)).max().unwrap_or(0)
 }
@@ -100,7 +106,7 @@ fn draw_panel<DB: DrawingBackend>(
         .margin_top(steps(PANEL_TITLE + names_height(figure, panel)))
         .margin_right(steps(RIGHT))
         .x_label_area_size(AXES_BELOW * STEPS)
-        .y_label_area_size(AXES_LEFT * STEPS)
+        .y_label_area_size(steps(axes_left(panel)))
         .build_cartesian_2d(panel.x.clone(), panel.y.clone())?;
     let inside = chart.plotting_area().get_pixel_range();
     if panel.over_time {
