@@ -68,10 +68,10 @@ fn the_same_run_gives_the_same_bytes() {
             staleness-dark.svg 14614 b6149c0605ee7aed
             staleness.png 107242 5c20da5edf668537
             staleness.svg 14614 b6ae329660d71a8c
-            timeline-dark.png 35759 21649a506bca82ae
-            timeline-dark.svg 4601 ea6d4984c40133f2
-            timeline.png 36105 8029b51a2fa05d7f
-            timeline.svg 4601 b7299ef2cd76b805
+            timeline-dark.png 35779 8eec56170f4c752f
+            timeline-dark.svg 4601 8072cd3816f46640
+            timeline.png 36119 67ae60b86144802e
+            timeline.svg 4601 a5751fe6a11a75b3
             traffic-dark.png 102680 cfee36f0cb52d1d5
             traffic-dark.svg 22871 42142d9b14400f15
             traffic.png 102685 70fe67929bf95759
@@ -101,10 +101,10 @@ fn the_same_run_gives_the_same_bytes() {
             staleness-dark.svg 16237 692356313a7452ef
             staleness.png 119526 35659896904a00df
             staleness.svg 16237 526f0e46c49ea656
-            timeline-dark.png 49213 128c71d8d66fcac9
-            timeline-dark.svg 8217 4782c18142f7fe90
-            timeline.png 49544 5db83dac7d6f9256
-            timeline.svg 8217 2706c49dab8bd7d1
+            timeline-dark.png 49249 280e938de3e3bff1
+            timeline-dark.svg 8217 4c044801279f2ebe
+            timeline.png 49577 ff0783a87744e3dd
+            timeline.svg 8217 e5a849047507283f
             traffic-dark.png 137265 6f2f0cb01c2d6056
             traffic-dark.svg 26072 507e87df2ad607b6
             traffic.png 137404 1df87ebe578ee4a9

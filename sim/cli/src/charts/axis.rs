@@ -281,10 +281,16 @@ mod tests {
         let places: Vec<i32> = ticks.iter().map(|tick| axis.map(tick, (0, 500))).collect();
         assert_eq!(places, [0, 100, 200, 300, 400, 500]);
         assert_eq!(axis.map(&0, (0, 500)), 0);
-        for number in [1u64, 2, 3, 1_000, 999_999_937, 1 << 40, u64::MAX] {
-            let exact = (number as f64).log2() * 65_536.0;
-            assert!((log2(number) as f64 - exact).abs() < 1.5, "{number}");
+    }
+
+    #[test]
+    fn logarithms_of_products_are_sums() {
+        assert!((0..64).all(|power| log2(1 << power) == power << 16));
+        for (one, other) in [(3, 5), (1_000, 999_937), (7, 1 << 40), (123_456_789, 987_654_321)] {
+            assert!(log2(one * other).abs_diff(log2(one) + log2(other)) <= 2, "{one} {other}");
         }
+        // 10 to the 19th: 19 times 3.321928...
+        assert_eq!(log2(10_000_000_000_000_000_000), 19 * 3_321_928_095 * 65_536 / 1_000_000_000);
     }
 
     #[test]
