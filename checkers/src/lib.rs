@@ -17,7 +17,8 @@
 //! - [`guarantees`]: read your writes, monotonic reads, monotonic writes, writes follow reads;
 //! - [`explain`]: why an operation was answered as it was;
 //! - [`moment`]: what each replica knew and showed when a recording was cut off;
-//! - [`metadata`]: at rest a store leaves nothing over that it promised to clean up.
+//! - [`metadata`]: at rest a store leaves nothing over that it promised to clean up;
+//! - [`metrics`]: figures, not verdicts: visibility, staleness, latency, traffic, lag.
 //!
 //! [`CHECKERS`] lists all checkers.
 
@@ -28,6 +29,7 @@ pub mod explain;
 pub mod guarantees;
 pub mod history;
 pub mod metadata;
+pub mod metrics;
 pub mod moment;
 pub mod operations;
 pub mod ordered;

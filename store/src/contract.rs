@@ -615,6 +615,17 @@ pub trait Replica: Sized {
     /// configuration gives them no meaning.
     fn gauges(&self, into: &mut Vec<u64>);
 
+    /// Bytes of what is kept about writes beside their values: clocks, contexts, dead versions; none where the store
+    /// does not say. Measured now and then, and no part of a run's trace.
+    fn metadata_bytes(&self) -> Option<u64> {
+        None
+    }
+
+    /// How many writes an anti-entropy message brings; 0 for any other message. No part of a run's trace.
+    fn brings(_message: &Self::Message) -> u32 {
+        0
+    }
+
     /// A hint, for speed alone: `message` is likely to arrive soon. The replica may look at the memory that its
     /// step will need (and pass what it finds to [`std::hint::black_box`]). The host asks for many messages in a
     /// row, so that the cache misses of one do not wait for those of another; first for all of them with `depth` 0,

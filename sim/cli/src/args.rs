@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use kvsim_sim::stores;
 
+use crate::charts::{Kind, Picture, Theme};
 use crate::exit;
 
 /// Run, replay and check simulations of replicated key-value stores.
@@ -33,6 +34,8 @@ pub enum Command {
     Explain(Explain),
     /// Show what happened, event by event, or the state of the replicas at a moment
     Trace(Trace),
+    /// Draw charts of stored runs
+    Plot(Plot),
     /// List stores, faults, checkers or defects
     List(List),
     /// Print the JSON Schema of scenario files, for editors
@@ -57,7 +60,7 @@ impl Command {
             | Command::Explain(Explain { format, .. })
             | Command::Trace(Trace { format, .. })
             | Command::List(List { format, .. }) => *format == Format::Json,
-            Command::Schema | Command::Completions { .. } | Command::Man => false,
+            Command::Plot(_) | Command::Schema | Command::Completions { .. } | Command::Man => false,
         }
     }
 }
@@ -232,6 +235,33 @@ pub enum EventKind {
     Timers,
     /// What replicas hold and report at the end
     End,
+}
+
+/// Arguments of `kvsim plot`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::TABLE)]
+pub struct Plot {
+    /// Folders of runs, or their plan.json; several are compared in one chart
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// Which charts [default: all that have something to show]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND")]
+    pub kind: Vec<Kind>,
+    /// The form of the files
+    #[arg(long, value_enum, default_value_t = Picture::Svg)]
+    pub format: Picture,
+    /// The page that the charts are made for
+    #[arg(long, value_enum, default_value_t = Theme::Light)]
+    pub theme: Theme,
+    /// The folder of the charts [default: RUN/charts, for several runs ./charts]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Show the time from here on, for instance 4.2s
+    #[arg(long, value_name = "TIME", value_parser = until)]
+    pub from: Option<u64>,
+    /// Show the time up to here
+    #[arg(long, value_name = "TIME", value_parser = until)]
+    pub to: Option<u64>,
 }
 
 /// Arguments of `kvsim list`.

@@ -4,7 +4,8 @@
 //! - `summary.json`: verdicts, findings, trace hash, counts;
 //! - `marks.bin`: per event its time (8 bytes) and half of the trace hash after it (4 bytes), little-endian, by
 //!   which `replay` finds the first event that differs;
-//! - `trace.jsonl`: all events, if asked for.
+//! - `trace.jsonl`: all events, if asked for;
+//! - `charts/`: what `kvsim plot` has drawn.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use kvsim_checkers::trace::{Event, Recording, jsonl};
 use kvsim_sim::plan::Plan;
 
+use crate::charts;
 use crate::exit::Failure;
 use crate::recorder::Mark;
 use crate::report::Summary;
@@ -25,6 +27,8 @@ const PLAN: &str = "plan.json";
 const SUMMARY: &str = "summary.json";
 const MARKS: &str = "marks.bin";
 const TRACE: &str = "trace.jsonl";
+/// Where a run's charts are.
+pub const CHARTS: &str = "charts";
 
 impl Folder {
     /// Makes the folder and stores the plan. What another run has left there is removed.
@@ -41,7 +45,8 @@ impl Folder {
                 "{place} has files that are not a run's; give --out a new or empty folder"
             )));
         }
-        for old in [SUMMARY, MARKS, TRACE] {
+        let charts = charts::file_names().map(|name| Path::new(CHARTS).join(name));
+        for old in [SUMMARY, MARKS, TRACE].map(PathBuf::from).into_iter().chain(charts) {
             let path = folder.0.join(old);
             if path.exists() {
                 fs::remove_file(&path).map_err(|error| cannot("remove", &path, &error))?;
@@ -74,15 +79,24 @@ impl Folder {
         name: &str,
         content: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
     ) -> Result<(), Failure> {
-        let path = self.0.join(name);
-        let beside = self.0.join(beside(name));
-        let written = File::create(&beside).map(BufWriter::new).and_then(|mut out| {
-            content(&mut out)?;
-            out.flush()?;
-            fs::rename(&beside, &path)
-        });
-        written.map_err(|error| cannot("write", &path, &error))
+        write_with(&self.0.join(name), content)
     }
+}
+
+/// Writes a file whole or not at all.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    write_with(path, |out| out.write_all(bytes))
+}
+
+fn write_with(path: &Path, content: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>) -> Result<(), Failure> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside = path.with_file_name(beside(&name));
+    let written = File::create(&beside).map(BufWriter::new).and_then(|mut out| {
+        content(&mut out)?;
+        out.flush()?;
+        fs::rename(&beside, path)
+    });
+    written.map_err(|error| cannot("write", path, &error))
 }
 
 /// A file that is not whole yet.

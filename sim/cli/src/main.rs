@@ -3,6 +3,7 @@
 //! Results go to standard output, progress and errors to standard error. Exit codes: [`exit`].
 
 mod args;
+mod charts;
 mod commands;
 mod diagram;
 mod exit;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Shrink(shrink) => commands::shrink(shrink),
         Command::Explain(explain) => commands::explain(explain),
         Command::Trace(trace) => commands::trace(trace),
+        Command::Plot(plot) => commands::plot(plot),
         Command::List(list) => commands::list(list),
         Command::Schema => commands::schema(),
         Command::Completions { shell } => commands::completions(*shell),

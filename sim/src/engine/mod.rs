@@ -16,6 +16,7 @@ mod tracer;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use kvsim_checkers::metrics::Sample;
 use kvsim_checkers::trace::{FaultName, GaugeName, Header, Node, Overwrites, What};
 use kvsim_store::{Input, Key, Levels, NodeId, Observation, Outbox, Output, Replica, ReplicaId};
 
@@ -216,6 +217,9 @@ struct Engine<'a, R: Replica> {
     /// The node whose replica is at work.
     in_store: Option<Node>,
     outcome: Outcome,
+    /// When replicas are measured next; at the end of time when nobody wants to know.
+    measure_ns: u64,
+    measures_every_ns: Option<u64>,
 }
 
 impl<'a, R: Replica> Engine<'a, R> {
@@ -226,9 +230,12 @@ impl<'a, R: Replica> Engine<'a, R> {
         };
         let keeps_log = some_node(|fault| matches!(fault, NodeFault::Crash { .. }));
         let takes_time = some_node(|fault| matches!(fault, NodeFault::SlowDisk { .. } | NodeFault::FullDisk));
+        let measures_every_ns = sink.measures_every_ns();
         Engine {
             plan,
             config,
+            measure_ns: measures_every_ns.unwrap_or(u64::MAX),
+            measures_every_ns,
             tracer: Tracer::new(sink),
             queue: Queue::new(),
             network: Network::new(plan, R::MESSAGE_KINDS),
@@ -258,6 +265,9 @@ impl<'a, R: Replica> Engine<'a, R> {
         while let Some((at_ns, due)) = self.queue.pop_and_tell(&mut |due| coming.push(due))
             && at_ns <= end_ns
         {
+            while at_ns > self.measure_ns {
+                self.measure();
+            }
             if !coming.is_empty() {
                 self.tracer.now_ns = at_ns;
                 self.warm(&coming);
@@ -271,8 +281,26 @@ impl<'a, R: Replica> Engine<'a, R> {
                 return;
             }
         }
+        while end_ns >= self.measure_ns {
+            self.measure();
+        }
         self.tracer.now_ns = end_ns;
         self.snapshot();
+    }
+
+    /// What replicas hold at the time that was due, for whoever wants to know.
+    fn measure(&mut self) {
+        for host in &self.hosts {
+            let Some(replica) = &host.replica else { continue };
+            let node = host.id.node.0;
+            self.in_store = Some(node);
+            let mut gauges = Vec::new();
+            replica.gauges(&mut gauges);
+            let metadata_bytes = replica.metadata_bytes();
+            self.tracer.sink().measured(Sample { at_ns: self.measure_ns, node, gauges, metadata_bytes });
+        }
+        self.in_store = None;
+        self.measure_ns = self.measure_ns.saturating_add(self.measures_every_ns.unwrap_or(u64::MAX).max(1));
     }
 
     /// Lets replicas fetch what they will need for the messages that arrive next. With 50 replicas each delivery
@@ -532,10 +560,14 @@ impl<'a, R: Replica> Engine<'a, R> {
     fn send(&mut self, node: Node, cause: u64, targets: &[NodeId], message: R::Message) {
         self.in_store = Some(node);
         let tag = R::tag(&message);
+        let brings = if self.measures_every_ns.is_some() { R::brings(&message) } else { 0 };
         self.in_store = None;
         let (kind, id) = (tag.kind, tag.id);
         let what = What::Sent { kind, id, bytes: tag.bytes, copies: targets.len() as u16 };
         let sent = self.tracer.emit(node, cause, what);
+        if brings > 0 {
+            self.tracer.sink().brings(sent, brings);
+        }
         let payload = self.payloads.insert(message, tag, NodeId(node), sent);
         let mut copies = 0;
         for target in targets {

@@ -1,5 +1,6 @@
 //! Numbering, hashing and handing on what happens.
 
+use kvsim_checkers::metrics::Sample;
 use kvsim_checkers::trace::{Event, Node, TraceHash, What};
 
 /// Takes the events of a run, in order.
@@ -11,6 +12,19 @@ pub trait Sink {
     fn keep_going(&self) -> bool {
         true
     }
+
+    /// Distance of the times at which replicas are to be measured; none when nobody wants to know. What is measured is
+    /// no event: it has no number and does not change the trace hash.
+    fn measures_every_ns(&self) -> Option<u64> {
+        None
+    }
+
+    /// What a replica held.
+    fn measured(&mut self, _: Sample) {}
+
+    /// The anti-entropy message of the [`What::Sent`] event with this number brings so many writes. Only said when
+    /// replicas are [measured](Sink::measures_every_ns).
+    fn brings(&mut self, _sent: u64, _writes: u32) {}
 }
 
 /// Keeps everything.
@@ -51,6 +65,10 @@ impl<'a> Tracer<'a> {
 
     pub fn keep_going(&self) -> bool {
         self.sink.keep_going()
+    }
+
+    pub fn sink(&mut self) -> &mut dyn Sink {
+        self.sink
     }
 
     pub fn hash(&self) -> &TraceHash {

@@ -195,6 +195,18 @@ impl Replica for Lww {
         into.push(self.entries.len() as u64);
         into.push(self.entries.iter().filter(|(_, entry)| entry.delete).count() as u64);
     }
+
+    /// A stamp and a counter, and all of an entry that is deleted: its key.
+    fn metadata_bytes(&self) -> Option<u64> {
+        Some(self.entries.iter().map(|(_, entry)| if entry.delete { 32 } else { 24 }).sum())
+    }
+
+    fn brings(message: &Message) -> u32 {
+        match message {
+            Message::Repair { entries, .. } => entries.len() as u32,
+            Message::Update(..) | Message::Pull { .. } => 0,
+        }
+    }
 }
 
 /// The nodes of all other members.

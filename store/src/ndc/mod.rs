@@ -274,6 +274,15 @@ impl Replica for Ndc {
         }
     }
 
+    fn metadata_bytes(&self) -> Option<u64> {
+        Some(self.state.metadata_bytes())
+    }
+
+    fn brings(message: &Message) -> u32 {
+        let Message::Repair(repair) = message else { return 0 };
+        repair.items.iter().map(|item| item.dots.len()).sum::<usize>() as u32 + repair.deltas.len() as u32
+    }
+
     fn assert_invariants(&self) {
         self.state.assert_invariants();
     }

@@ -145,6 +145,17 @@ impl State {
         self.eventual.unstripped.len()
     }
 
+    /// Bytes of what is kept about writes beside their values, in the sizes that messages have: a name, an entry of a
+    /// context or of the watermarks 12, an entry of the dot-key map 16, a key to strip 4.
+    pub fn metadata_bytes(&self) -> u64 {
+        let entries = |object: &Object| (object.versions.len() + object.context.len()) as u64;
+        let apart = self.ordered.iter().flat_map(|ordered| (0..VIEWS).flat_map(|view| ordered.all_apart(view)));
+        let objects: u64 = self.objects().chain(apart).map(|(_, object)| 12 * entries(object)).sum();
+        let frontiers = self.ordered.as_ref().map_or(0, |ordered| ordered.frontiers.wire_bytes());
+        let clocks = self.eventual.clock.wire_bytes() + self.watermarks.wire_bytes() + frontiers;
+        objects + u64::from(clocks) + 16 * self.dot_keys() as u64 + 4 * self.unstripped() as u64
+    }
+
     /// The ordered views, if any are kept.
     pub fn ordered(&self) -> Option<&Ordered> {
         self.ordered.as_ref()

@@ -20,7 +20,7 @@ mod text;
 mod troubles;
 mod units;
 mod validate;
-mod write;
+pub mod write;
 
 use std::io::Read as _;
 use std::path::Path;

@@ -303,7 +303,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// A time in the largest unit that needs no more than three decimals.
-fn time(ns: u64) -> String {
+pub fn time(ns: u64) -> String {
     let (unit_ns, unit) = match ns {
         ns if ns >= 1_000_000_000 && ns % 1_000_000 == 0 => (1_000_000_000, "s"),
         ns if ns % 1_000_000 == 0 || ns >= 1_000_000 && ns % 1_000 == 0 => (1_000_000, "ms"),
@@ -320,11 +320,13 @@ fn decimal(number: u64, unit: u64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn share(ratio: Ratio) -> String {
+/// A share in percent.
+pub fn share(ratio: Ratio) -> String {
     decimal(u64::from(ratio.billionths()), 10_000_000) + "%"
 }
 
-fn size(bytes: u64) -> String {
+/// Bytes in the largest unit that needs no decimals.
+pub fn size(bytes: u64) -> String {
     match bytes {
         bytes if bytes >= 1_000_000 && bytes % 1_000_000 == 0 => format!("{}MB", bytes / 1_000_000),
         bytes if bytes >= 1_000 && bytes % 1_000 == 0 => format!("{}kB", bytes / 1_000),
@@ -332,7 +334,8 @@ fn size(bytes: u64) -> String {
     }
 }
 
-fn delay(delay: &Delay) -> String {
+/// A delay and how it varies.
+pub fn delay(delay: &Delay) -> String {
     match delay {
         Delay::Constant(ns) => time(*ns),
         Delay::Uniform { min, max } => format!("{}..{}", time(*min), time(*max)),

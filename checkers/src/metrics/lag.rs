@@ -1,0 +1,151 @@
+//! How far replicas are behind.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::seen::Seen;
+use super::{Distributions, merge::merge_fields};
+use crate::convergence::history::History;
+use crate::trace::{Node, Overwrites, What};
+
+/// What a replica lacks at the end of each window: acknowledged writes to keys that it is to hold of which neither the
+/// record has arrived nor that of a write that had seen it. What it had when it went down counts until it is up again.
+/// Where a write replaces whatever its replica holds, one that was replaced there counts no longer: nobody will hear of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lag {
+    /// How many writes.
+    pub writes: Distributions,
+    /// For how long the first of them has been acknowledged, in nanoseconds; 0 when there is none.
+    pub age_ns: Distributions,
+}
+merge_fields!(Lag: writes, age_ns);
+
+pub(super) fn of(history: &History<'_>, seen: &Seen, window_ns: u64) -> BTreeMap<Node, Lag> {
+    let header = history.header();
+    let mut walk = Walk {
+        history,
+        seen,
+        arrived: vec![vec![0; seen.lines.len()]; usize::from(header.nodes)],
+        behind: vec![BTreeSet::new(); usize::from(header.nodes)],
+        states: vec![State::Open; history.writes.len()],
+        known_ever: FxHashSet::default(),
+        own: FxHashMap::default(),
+        all: (0..header.nodes).map(|node| (node, Lag::default())).collect(),
+    };
+    let mut from_ns = 0;
+    for (place, event) in history.recording.events.iter().enumerate() {
+        while event.at_ns >= from_ns + window_ns && from_ns + window_ns < header.end_ns {
+            walk.window_ends(from_ns, window_ns, from_ns + window_ns);
+            from_ns += window_ns;
+        }
+        match event.what {
+            What::Answered { op } => walk.acknowledge(op, place),
+            What::Known { write } => walk.known(event.node, history.number(write, place)),
+            What::Up { .. } => walk.up(event.node),
+            _ => {}
+        }
+    }
+    while from_ns < header.end_ns {
+        walk.window_ends(from_ns, window_ns, header.end_ns.min(from_ns + window_ns));
+        from_ns += window_ns;
+    }
+    walk.all
+}
+
+struct Walk<'a, 'b> {
+    history: &'b History<'a>,
+    seen: &'b Seen,
+    /// By node and line: so many of its writes have arrived, or are overwritten by what has.
+    arrived: Vec<Vec<u32>>,
+    /// By node, what it lacks: the place of the answer, and the write.
+    behind: Vec<BTreeSet<(usize, u32)>>,
+    /// By write.
+    states: Vec<State>,
+    /// Writes that were known somewhere, where a write replaces what is held.
+    known_ever: FxHashSet<(Node, u32)>,
+    /// By node and key: what the node took in and holds, where a write replaces what is held.
+    own: FxHashMap<(Node, u32), Vec<u32>>,
+    all: BTreeMap<Node, Lag>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// With the place of the answer.
+    Acknowledged(usize),
+    Replaced,
+}
+
+impl Walk<'_, '_> {
+    fn acknowledge(&mut self, op: u32, place: usize) {
+        let operation = self.history.operations.get(op);
+        let Some(write) = operation.and_then(|operation| self.history.number(operation.write?, place)) else { return };
+        let known = self.seen.places[write as usize].is_some() && self.history.write(write).op == op;
+        if known && self.states[write as usize] == State::Open {
+            self.states[write as usize] = State::Acknowledged(place);
+            (0..self.behind.len() as Node).for_each(|node| self.owe(node, write));
+        }
+    }
+
+    /// The replica lacks the write, if it does.
+    fn owe(&mut self, node: Node, write: u32) {
+        let State::Acknowledged(place) = self.states[write as usize] else { return };
+        let Some((line, position)) = self.seen.places[write as usize] else { return };
+        let holds = self.history.header().holds(node, self.history.write(write).key);
+        if holds && self.arrived[usize::from(node)][line as usize] < position {
+            self.behind[usize::from(node)].insert((place, write));
+        }
+    }
+
+    fn known(&mut self, node: Node, write: Option<u32>) {
+        let Some(write) = write.filter(|write| self.seen.places[*write as usize].is_some()) else { return };
+        for (line, up_to) in &self.seen.up_to[write as usize] {
+            let arrived = &mut self.arrived[usize::from(node)][*line as usize];
+            for position in *arrived..*up_to {
+                let write = self.seen.lines[*line as usize][position as usize];
+                if let State::Acknowledged(place) = self.states[write as usize] {
+                    self.behind[usize::from(node)].remove(&(place, write));
+                }
+            }
+            *arrived = (*arrived).max(*up_to);
+        }
+        // What a replica that starts knows from its disk replaces nothing.
+        if self.history.header().overwrites == Overwrites::Held && self.known_ever.insert((node, write)) {
+            self.replace(node, write);
+        }
+    }
+
+    /// The node holds this write now, and no longer what it took in before.
+    fn replace(&mut self, node: Node, write: u32) {
+        let info = self.history.write(write);
+        let own = self.own.entry((node, info.key)).or_default();
+        let replaced = std::mem::take(own);
+        if info.id.node == node {
+            own.push(write);
+        }
+        for write in replaced {
+            let state = std::mem::replace(&mut self.states[write as usize], State::Replaced);
+            if let State::Acknowledged(place) = state {
+                for behind in &mut self.behind {
+                    behind.remove(&(place, write));
+                }
+            }
+        }
+    }
+
+    /// What the replica still knows it announces again.
+    fn up(&mut self, node: Node) {
+        self.arrived[usize::from(node)].fill(0);
+        (0..self.states.len() as u32).for_each(|write| self.owe(node, write));
+    }
+
+    fn window_ends(&mut self, from_ns: u64, window_ns: u64, at_ns: u64) {
+        for (node, behind) in (0..).zip(&self.behind) {
+            let lag = self.all.get_mut(&node).expect("all nodes are there");
+            let first = behind.first().map(|(place, _)| self.history.event(*place).at_ns);
+            lag.writes.at(from_ns, window_ns).add(behind.len() as u64);
+            lag.age_ns.at(from_ns, window_ns).add(first.map_or(0, |first| at_ns - first));
+        }
+    }
+}

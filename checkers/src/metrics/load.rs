@@ -1,0 +1,105 @@
+//! What was asked, how soon it was answered, and what was sent for it.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use super::{Distribution, Distributions, Measured, Sums, merge::merge_fields};
+use crate::operations::{Operations, Outcome};
+use crate::trace::{Action, Level, LostBy, Recording, What};
+
+/// Operations of one kind at one level.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Calls {
+    /// From invocation to answer, in nanoseconds, of those that were answered.
+    pub latency_ns: Distribution,
+    /// The same, by window of invocation.
+    pub over_time: Distributions,
+    /// How many were invoked, by window.
+    pub asked: Sums,
+    /// Those of them that were answered, by window of invocation.
+    pub answered: Sums,
+    /// How many were refused.
+    pub refused: u64,
+    /// How many nobody waited for any longer.
+    pub timed_out: u64,
+}
+merge_fields!(Calls: latency_ns, over_time, asked, answered, refused, timed_out);
+
+pub(super) fn calls(operations: &Operations<'_>, window_ns: u64) -> BTreeMap<(Action, Level), Calls> {
+    let at_ns = |place: usize| operations.recording().events[place].at_ns;
+    let mut all: BTreeMap<(Action, Level), Calls> = BTreeMap::new();
+    for operation in operations.list() {
+        let group = all.entry((operation.action, operation.level)).or_default();
+        let invoked_ns = at_ns(operation.invoked);
+        *group.asked.at(invoked_ns, window_ns) += 1;
+        match operation.outcome {
+            Outcome::Answered(place) => {
+                let latency_ns = at_ns(place) - invoked_ns;
+                group.latency_ns.add(latency_ns);
+                group.over_time.at(invoked_ns, window_ns).add(latency_ns);
+                *group.answered.at(invoked_ns, window_ns) += 1;
+            }
+            Outcome::Refused(_) => group.refused += 1,
+            Outcome::TimedOut(_) => group.timed_out += 1,
+            Outcome::Open => {}
+        }
+    }
+    all
+}
+
+/// Messages of one kind. A recording without messages has none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Copies sent, one per receiver, by window.
+    pub copies: Sums,
+    /// Their bytes, by window.
+    pub bytes: Sums,
+    /// Copies that arrived.
+    pub delivered: u64,
+    /// Copies that the network added.
+    pub duplicated: u64,
+    /// Copies lost by chance.
+    pub lost: u64,
+    /// Copies lost by a fault.
+    pub lost_by_fault: u64,
+    /// Writes carried by anti-entropy messages that arrived.
+    pub carried: u64,
+    /// Those of them that their receiver got to know by it: over the former, the hit ratio of anti-entropy.
+    pub missing: u64,
+}
+merge_fields!(Traffic: copies, bytes, delivered, duplicated, lost, lost_by_fault, carried, missing);
+
+pub(super) fn traffic(recording: &Recording, measured: &Measured, window_ns: u64) -> BTreeMap<String, Traffic> {
+    let mut kinds: Vec<Traffic> = vec![Traffic::default(); recording.header.kinds.len()];
+    // Deliveries of anti-entropy messages, with their kind.
+    let mut repairs: FxHashMap<u64, u8> = FxHashMap::default();
+    for event in &recording.events {
+        match event.what {
+            What::Sent { kind, bytes, copies, .. } => {
+                let traffic = &mut kinds[usize::from(kind)];
+                *traffic.copies.at(event.at_ns, window_ns) += u64::from(copies);
+                *traffic.bytes.at(event.at_ns, window_ns) += u64::from(copies) * u64::from(bytes);
+            }
+            What::Lost { kind, by: LostBy::Chance, .. } => kinds[usize::from(kind)].lost += 1,
+            What::Lost { kind, by: LostBy::Fault(_), .. } => kinds[usize::from(kind)].lost_by_fault += 1,
+            What::Duplicated { kind, .. } => kinds[usize::from(kind)].duplicated += 1,
+            What::Delivered { kind, .. } => {
+                kinds[usize::from(kind)].delivered += 1;
+                let carried = measured.carried_by(event.cause);
+                if carried > 0 {
+                    kinds[usize::from(kind)].carried += u64::from(carried);
+                    repairs.insert(event.number, kind);
+                }
+            }
+            What::Known { .. } => {
+                if let Some(kind) = repairs.get(&event.cause) {
+                    kinds[usize::from(*kind)].missing += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    let named = recording.header.kinds.iter().cloned().zip(kinds);
+    named.filter(|(_, traffic)| !traffic.copies.0.is_empty()).collect()
+}

@@ -1,0 +1,65 @@
+//! Figures, not verdicts: how soon writes are seen, how old reads are, what it costs.
+//!
+//! All follow from a recording alone, but for what a replica holds over time, which a host [measures](Measured) beside it.
+//! Everything is a whole number, and the figures of many runs are [merged](Merge) without keeping their recordings. Times
+//! are counted in [distributions](Distribution) whose error is known, or in [windows](Series) of equal width.
+
+mod distribution;
+mod lag;
+mod load;
+mod measured;
+mod merge;
+mod seen;
+mod series;
+mod staleness;
+mod visibility;
+
+use std::collections::BTreeMap;
+
+pub use distribution::Distribution;
+pub use lag::Lag;
+pub use load::{Calls, Traffic};
+pub use measured::{METADATA_BYTES, Measured, Sample};
+pub use merge::Merge;
+pub use series::{Distributions, Series, Sums};
+pub use staleness::Staleness;
+pub use visibility::{Group, Visibility, Where};
+
+use crate::convergence::history::History;
+use crate::trace::{Action, Level, Node, Recording};
+use seen::Seen;
+
+/// The figures of one run, or of several with windows of the same width.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// How soon writes are seen.
+    pub visibility: BTreeMap<Group, Visibility>,
+    /// How old the answers to reads are, by level.
+    pub staleness: BTreeMap<Level, Staleness>,
+    /// What was asked and answered, by kind and level.
+    pub calls: BTreeMap<(Action, Level), Calls>,
+    /// What was sent, by kind of message.
+    pub traffic: BTreeMap<String, Traffic>,
+    /// How far replicas are behind.
+    pub lag: BTreeMap<Node, Lag>,
+    /// What replicas report about themselves, by the name of the number.
+    pub gauges: BTreeMap<String, Distributions>,
+}
+merge::merge_fields!(Metrics: visibility, staleness, calls, traffic, lag, gauges);
+
+impl Metrics {
+    /// The figures of a [valid](Recording::validate) recording, in windows of this width (not 0). The time that it takes
+    /// grows with the number of events, and with how many writes reads miss.
+    pub fn of(recording: &Recording, measured: &Measured, window_ns: u64) -> Metrics {
+        let history = History::of(recording);
+        let seen = Seen::of(&history);
+        Metrics {
+            visibility: visibility::of(&history, &seen),
+            staleness: staleness::of(&history, &seen, window_ns),
+            calls: load::calls(&history.operations, window_ns),
+            traffic: load::traffic(recording, measured, window_ns),
+            lag: lag::of(&history, &seen, window_ns),
+            gauges: measured::gauges(recording, measured, window_ns),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! How old the answers to reads are.
+//!
+//! A write is *completed* when it was acknowledged before the read was invoked. The read *misses* it when it returned
+//! neither the write nor anything that had seen it, unless a delete that had seen it was taken in before the answer. It
+//! misses a delete when it returned something that the delete had seen, and nothing that had seen the delete.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+
+use super::seen::{Seen, UpTo, raise, reach};
+use super::{Distribution, Distributions, merge::merge_fields};
+use crate::convergence::history::History;
+use crate::operations::Operation;
+use crate::trace::{Action, Level, What};
+
+/// How old the answers to reads of one level are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Staleness {
+    /// For how long the first write that the read misses had been completed when it was invoked, in nanoseconds; 0 for a
+    /// read that misses none.
+    pub age_ns: Distribution,
+    /// How many completed writes it misses.
+    pub versions: Distribution,
+    /// The ages by window of invocation.
+    pub over_time: Distributions,
+    /// How long before the read the last write to its key was completed, in nanoseconds, if there was one.
+    pub since_write_ns: Distribution,
+    /// The same, of those reads that do not miss that write: their share is the t-visibility of probabilistically bounded
+    /// staleness (Bailis et al., VLDB 2012), by t.
+    pub since_seen_ns: Distribution,
+}
+merge_fields!(Staleness: age_ns, versions, over_time, since_write_ns, since_seen_ns);
+
+/// A completed write: its position in its line, its number, and the place of its answer.
+type Completed = (u32, u32, usize);
+
+/// The completed writes of a line, in its order.
+#[derive(Default)]
+struct Line {
+    writes: Vec<Completed>,
+    deletes: Vec<Completed>,
+}
+
+#[derive(Default)]
+struct Key {
+    /// In the order of their answers.
+    completed: Vec<(usize, u32)>,
+    /// What the deletes had seen that were taken in.
+    deleted: UpTo,
+}
+
+pub(super) fn of(history: &History<'_>, seen: &Seen, window_ns: u64) -> BTreeMap<Level, Staleness> {
+    let mut walk = Walk {
+        history,
+        seen,
+        lines: seen.lines.iter().map(|_| Line::default()).collect(),
+        keys: FxHashMap::default(),
+        all: BTreeMap::new(),
+        window_ns,
+    };
+    for (place, event) in history.recording.events.iter().enumerate() {
+        match event.what {
+            What::Wrote { write, .. } => {
+                if let Some(write) = history.number(write, place)
+                    && history.write(write).delete
+                    && history.write(write).wrote == place
+                {
+                    let deleted = &mut walk.keys.entry(history.write(write).key).or_default().deleted;
+                    seen.up_to[write as usize].iter().for_each(|up_to| raise(deleted, *up_to));
+                }
+            }
+            What::Answered { op } => match history.operations.get(op) {
+                Some(read) if read.action == Action::Read => walk.read(read, place),
+                Some(operation) => walk.completed(operation, place),
+                None => {}
+            },
+            _ => {}
+        }
+    }
+    walk.all
+}
+
+struct Walk<'a, 'b> {
+    history: &'b History<'a>,
+    seen: &'b Seen,
+    lines: Vec<Line>,
+    keys: FxHashMap<u32, Key>,
+    all: BTreeMap<Level, Staleness>,
+    window_ns: u64,
+}
+
+impl Walk<'_, '_> {
+    fn completed(&mut self, operation: &Operation, place: usize) {
+        let Some(write) = operation.write.and_then(|write| self.history.number(write, place)) else { return };
+        let Some((line, position)) = self.seen.places[write as usize].filter(|_| self.is_of(operation, write)) else {
+            return;
+        };
+        let line = &mut self.lines[line as usize];
+        let list = if self.history.write(write).delete { &mut line.deletes } else { &mut line.writes };
+        let at = list.partition_point(|(other, ..)| *other < position);
+        list.insert(at, (position, write, place));
+        self.keys.entry(operation.key).or_default().completed.push((place, write));
+    }
+
+    /// The name that the operation's write got is not another's.
+    fn is_of(&self, operation: &Operation, write: u32) -> bool {
+        self.history.write(write).op == operation.number
+    }
+
+    fn read(&mut self, read: &Operation, answered: usize) {
+        let (history, seen) = (self.history, self.seen);
+        let at_ns = |place: usize| history.event(place).at_ns;
+        let returned: Vec<u32> = history.returned(read).filter(|w| seen.places[*w as usize].is_some()).collect();
+        let view = View { seen, reflected: seen.joined(&returned), returned, invoked: read.invoked };
+        debug_assert!(answered > read.invoked);
+        let key = self.keys.entry(read.key).or_default();
+        let (mut versions, mut first) = (0, usize::MAX);
+        for line in seen.lines_of.get(&read.key).into_iter().flatten() {
+            for (_, _, place) in view.missed(*line, &self.lines[*line as usize], &key.deleted) {
+                versions += 1;
+                first = first.min(place);
+            }
+        }
+        let invoked_ns = at_ns(read.invoked);
+        let age_ns = if versions == 0 { 0 } else { invoked_ns - at_ns(first) };
+        let group = self.all.entry(read.level).or_default();
+        group.age_ns.add(age_ns);
+        group.versions.add(versions);
+        group.over_time.at(invoked_ns, self.window_ns).add(age_ns);
+        let before = key.completed.partition_point(|(place, _)| *place < read.invoked);
+        let Some((place, last)) = key.completed[..before].last() else { return };
+        group.since_write_ns.add(invoked_ns - at_ns(*place));
+        let (line, _) = seen.places[*last as usize].expect("completed writes have a place");
+        let missed = view.missed(line, &self.lines[line as usize], &key.deleted).any(|(_, write, _)| write == *last);
+        if !missed {
+            group.since_seen_ns.add(invoked_ns - at_ns(*place));
+        }
+    }
+}
+
+/// What a read returned.
+struct View<'b> {
+    seen: &'b Seen,
+    returned: Vec<u32>,
+    reflected: UpTo,
+    invoked: usize,
+}
+
+impl View<'_> {
+    /// The completed writes of a line that the read misses.
+    fn missed<'c>(&'c self, number: u32, line: &'c Line, deleted: &UpTo) -> impl Iterator<Item = Completed> + 'c {
+        let reflected = reach(&self.reflected, number);
+        let gone = reflected.max(reach(deleted, number));
+        let after = |list: &'c [Completed], from: u32| &list[list.partition_point(|(at, ..)| *at <= from)..];
+        let deletes = if self.returned.is_empty() { &[] } else { after(&line.deletes, reflected) };
+        // A later delete of a line had seen at least as much as an earlier one.
+        let idle = deletes.partition_point(|(_, delete, _)| !self.contradicts(*delete));
+        let both = after(&line.writes, gone).iter().chain(&deletes[idle..]);
+        both.copied().filter(|(.., answered)| *answered < self.invoked)
+    }
+
+    /// True when the read returned what the delete had seen.
+    fn contradicts(&self, delete: u32) -> bool {
+        let had_seen = &self.seen.up_to[delete as usize];
+        let mut places = self.returned.iter().filter_map(|version| self.seen.places[*version as usize]);
+        places.any(|(line, position)| reach(had_seen, line) >= position)
+    }
+}

@@ -1,0 +1,106 @@
+//! How long it takes until a write is seen.
+
+use std::collections::BTreeMap;
+
+use super::seen::Seen;
+use super::{Distribution, merge::merge_fields};
+use crate::convergence::history::History;
+use crate::trace::{Level, What};
+
+/// Where a write is to be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Where {
+    /// At the replica that took it in.
+    Own,
+    /// At each other replica that is to hold the key, each counted.
+    Other,
+    /// At all of them: the last one counts.
+    All,
+}
+
+/// Visibility is told by level, priority of the key, and place.
+pub type Group = (Level, u8, Where);
+
+/// How long it took until acknowledged writes were reflected: shown, or something that had seen them. Deletes show
+/// nothing and are left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Visibility {
+    /// From the answer to the client, in nanoseconds; 0 when it was earlier.
+    pub latency: Distribution,
+    /// Writes (with each other replica) that were not reflected before the recording ended, or not ever, since they had
+    /// lost against concurrent ones in the meantime.
+    pub never: u64,
+}
+merge_fields!(Visibility: latency, never);
+
+pub(super) fn of(history: &History<'_>, seen: &Seen) -> BTreeMap<Group, Visibility> {
+    let header = history.header();
+    let levels: Vec<Level> = header.levels.iter().collect();
+    let nodes = usize::from(header.nodes);
+    let mut all: BTreeMap<Group, Visibility> = BTreeMap::new();
+    // By write: when it was acknowledged; only of those that count.
+    let answered_ns: Vec<Option<u64>> = (0..history.writes.len())
+        .map(|write| {
+            let counts = !history.writes[write].delete && seen.places[write].is_some();
+            let place = history.operation(write as u32).answered().filter(|_| counts)?;
+            Some(history.event(place).at_ns)
+        })
+        .collect();
+    for (write, _) in answered_ns.iter().enumerate().filter(|(_, answered)| answered.is_some()) {
+        let (key, own) = (history.writes[write].key, history.writes[write].id.node);
+        let (others, at_own) = (others(history, write), header.holds(own, key));
+        for level in levels.iter().filter(|level| level.carries(header.priority(key))) {
+            let mut owe = |at, count| {
+                if count > 0 {
+                    all.entry((*level, header.priority(key), at)).or_default().never += count;
+                }
+            };
+            owe(Where::Own, u64::from(at_own));
+            owe(Where::Other, others);
+            owe(Where::All, u64::from(others > 0 || at_own));
+        }
+    }
+    // So many writes of a line are reflected, and at so many replicas a write is.
+    let mut reflected = vec![0u32; nodes * levels.len() * seen.lines.len()];
+    let mut replicas = vec![0u16; levels.len() * history.writes.len()];
+    for (place, event) in history.recording.events.iter().enumerate() {
+        let What::Visible { levels: shown_at, write } = event.what else { continue };
+        let Some(shown) = history.number(write, place) else { continue };
+        for (number, level) in levels.iter().enumerate().filter(|(_, level)| shown_at.contains(**level)) {
+            let base = (usize::from(event.node) * levels.len() + number) * seen.lines.len();
+            for (line, up_to) in &seen.up_to[shown as usize] {
+                let reached = &mut reflected[base + *line as usize];
+                for position in *reached..*up_to {
+                    let write = seen.lines[*line as usize][position as usize] as usize;
+                    let info = &history.writes[write];
+                    let priority = header.priority(info.key);
+                    let Some(answered_ns) = answered_ns[write] else { continue };
+                    if !level.carries(priority) || !header.holds(event.node, info.key) {
+                        continue;
+                    }
+                    let latency_ns = event.at_ns.saturating_sub(answered_ns);
+                    let mut note = |at| {
+                        let group = all.entry((*level, priority, at)).or_default();
+                        group.latency.add(latency_ns);
+                        group.never -= 1;
+                    };
+                    note(if event.node == info.id.node { Where::Own } else { Where::Other });
+                    let count = &mut replicas[number * history.writes.len() + write];
+                    *count += 1;
+                    if u64::from(*count) == others(history, write) + u64::from(header.holds(info.id.node, info.key)) {
+                        note(Where::All);
+                    }
+                }
+                *reached = (*reached).max(*up_to);
+            }
+        }
+    }
+    all
+}
+
+/// How many replicas beside its own are to hold the key of a write.
+fn others(history: &History<'_>, write: usize) -> u64 {
+    let (header, info) = (history.header(), &history.writes[write]);
+    let holders = header.placement.get(info.key as usize).map_or(usize::from(header.nodes), Vec::len) as u64;
+    holders - u64::from(header.holds(info.id.node, info.key))
+}

@@ -1,0 +1,311 @@
+//! Axes: where numbers are, and how they are called. In whole numbers, so that charts are the same to the byte everywhere.
+
+use std::ops::Range;
+
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+
+/// What the numbers of an axis are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Nanoseconds.
+    Time,
+    /// Things.
+    Count,
+    /// Thousandths of something.
+    Thousandths,
+    /// Parts of 10,000, told in percent.
+    Share,
+    /// Bytes.
+    Bytes,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Scale {
+    Linear,
+    Log,
+    /// Places with names.
+    Names(Vec<String>),
+}
+
+/// An axis.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Axis {
+    what: String,
+    unit: Unit,
+    scale: Scale,
+    from: u64,
+    to: u64,
+    /// Numbers below the first one are drawn there.
+    clamps: bool,
+}
+
+const SECOND: u64 = 1_000_000_000;
+
+impl Axis {
+    /// Virtual time.
+    pub fn time(range: Range<u64>) -> Axis {
+        Axis { from: range.start, ..Axis::linear("virtual time", Unit::Time, range.end) }
+    }
+
+    /// From 0 to a round number at or above `most`.
+    pub fn up_to(what: &str, unit: Unit, most: u64) -> Axis {
+        let least = match unit {
+            Unit::Time => 1_000_000,
+            Unit::Thousandths => 100,
+            _ => 10,
+        };
+        let most = most.max(least);
+        let step = round_step(most, 5);
+        Axis::linear(what, unit, most.div_ceil(step) * step)
+    }
+
+    /// From 0 to 100 %.
+    pub fn share(what: &str) -> Axis {
+        Axis::linear(what, Unit::Share, 10_000)
+    }
+
+    fn linear(what: &str, unit: Unit, to: u64) -> Axis {
+        Axis { what: what.to_string(), unit, scale: Scale::Linear, from: 0, to, clamps: false }
+    }
+
+    /// Powers of ten around these times. Smaller ones than a thousandth of a millisecond are drawn at the beginning, so
+    /// that what took no time does not need room without end.
+    pub fn log(what: &str, numbers: impl Iterator<Item = u64>) -> Axis {
+        const LEAST: u64 = 1_000;
+        let (mut least, mut most, mut clamps) = (u64::MAX, LEAST, false);
+        for number in numbers {
+            clamps |= number < LEAST;
+            least = least.min(number.max(LEAST));
+            most = most.max(number);
+        }
+        let below = |number: u64| 10u64.pow(number.max(1).ilog10());
+        let (from, to) = (below(least.min(most)), below(most - 1).saturating_mul(10));
+        // What took no time is drawn a step before the least of the others.
+        let from = if clamps { LEAST } else { from };
+        Axis { scale: Scale::Log, from, clamps, ..Axis::linear(what, Unit::Time, to.max(from.saturating_mul(100))) }
+    }
+
+    /// One place for each name, from above.
+    pub fn names(what: &str, names: Vec<String>) -> Axis {
+        let to = names.len() as u64;
+        Axis { scale: Scale::Names(names), ..Axis::linear(what, Unit::Count, to) }
+    }
+
+    /// What the axis shows, with its unit.
+    pub fn title(&self) -> String {
+        let unit = match (&self.scale, self.unit) {
+            (Scale::Names(_), _) | (Scale::Log, Unit::Time) | (_, Unit::Count | Unit::Thousandths) => "",
+            (_, Unit::Time) => self.time_unit().1,
+            (_, Unit::Share) => "%",
+            (_, Unit::Bytes) => self.byte_unit().1,
+        };
+        if unit.is_empty() { self.what.clone() } else { format!("{} ({unit})", self.what) }
+    }
+
+    /// The last number.
+    pub fn end(&self) -> u64 {
+        self.to
+    }
+
+    /// The numbers with a name, at most about so many.
+    pub fn ticks(&self, count: usize) -> Vec<u64> {
+        match &self.scale {
+            Scale::Names(names) => (0..names.len() as u64).collect(),
+            Scale::Log => {
+                let all = std::iter::successors(Some(self.from), |tick| tick.checked_mul(10));
+                all.take_while(|tick| *tick <= self.to).collect()
+            }
+            Scale::Linear => {
+                let step = round_step(self.to - self.from, count as u64);
+                let first = self.from.div_ceil(step) * step;
+                (0..).map(|number| first + number * step).take_while(|tick| *tick <= self.to).collect()
+            }
+        }
+    }
+
+    fn name(&self, number: u64) -> String {
+        let text = match (&self.scale, self.unit) {
+            (Scale::Names(names), _) => return names.get(number as usize).cloned().unwrap_or_default(),
+            (Scale::Log, Unit::Time) => duration(number),
+            (_, Unit::Time) => decimal(number, self.time_unit().0),
+            (_, Unit::Share) => decimal(number, 100),
+            (_, Unit::Thousandths) => decimal(number, 1_000),
+            (_, Unit::Bytes) => decimal(number, self.byte_unit().0),
+            (_, Unit::Count) => number.to_string(),
+        };
+        if self.clamps && number == self.from { format!("\u{2264}\u{2009}{text}") } else { text }
+    }
+
+    fn time_unit(&self) -> (u64, &'static str) {
+        match self.to {
+            0..10_000 => (1, "ns"),
+            10_000..10_000_000 => (1_000, "\u{b5}s"),
+            10_000_000..SECOND => (1_000_000, "ms"),
+            _ => (SECOND, "s"),
+        }
+    }
+
+    fn byte_unit(&self) -> (u64, &'static str) {
+        match self.to {
+            0..10_000 => (1, "B"),
+            10_000..10_000_000 => (1_000, "kB"),
+            _ => (1_000_000, "MB"),
+        }
+    }
+
+    /// Where a number is, of `length` steps.
+    fn place(&self, number: u64, length: i64) -> i64 {
+        let number = number.clamp(self.from, self.to);
+        let share = |part: u64, whole: u64| (i128::from(part) * i128::from(length) / i128::from(whole.max(1))) as i64;
+        match &self.scale {
+            Scale::Linear => share(number - self.from, self.to - self.from),
+            Scale::Log => share(log2(number) - log2(self.from), log2(self.to) - log2(self.from)),
+            // In the middle of its row, and rows from above; half rows have odd numbers.
+            Scale::Names(names) => length - share(2 * number + 1, 2 * names.len() as u64),
+        }
+    }
+
+    /// The names of [`Axis::names`].
+    pub fn names_of_rows(&self) -> &[String] {
+        if let Scale::Names(names) = &self.scale { names } else { &[] }
+    }
+
+    /// The height of a row of [`Axis::names`], of `length` steps.
+    pub fn row(&self, length: i32) -> i32 {
+        length / self.to.max(1) as i32
+    }
+
+    /// True when the number is on the axis.
+    pub fn has(&self, number: u64) -> bool {
+        (self.from..=self.to).contains(&number)
+    }
+}
+
+/// 1, 2 or 5 times a power of ten, so that about `count` fill the range.
+pub fn round_step(range: u64, count: u64) -> u64 {
+    let rough = range.div_ceil(count.max(1)).max(1);
+    let power = 10u64.pow(rough.ilog10());
+    [1, 2, 5, 10].into_iter().map(|factor| factor * power).find(|step| *step >= rough).unwrap_or(10 * power)
+}
+
+/// The logarithm to the base 2, with 16 binary places.
+fn log2(number: u64) -> u64 {
+    let whole = u64::from(number.max(1).ilog2());
+    // From 1 to 2, with 62 binary places: each squaring tells one place of the logarithm.
+    let mut rest = u128::from(number.max(1)) << (62 - whole.min(62)) >> whole.saturating_sub(62);
+    let mut log = whole;
+    for _ in 0..16 {
+        rest = (rest * rest) >> 62;
+        log <<= 1;
+        if rest >= 1 << 63 {
+            rest >>= 1;
+            log |= 1;
+        }
+    }
+    log
+}
+
+/// A quotient without zeros at its end: `2.5`.
+fn decimal(number: u64, unit: u64) -> String {
+    let (whole, rest) = (number / unit, number % unit);
+    if rest == 0 {
+        return whole.to_string();
+    }
+    let places = unit.ilog10() as usize;
+    format!("{whole}.{rest:0places$}").trim_end_matches('0').to_string()
+}
+
+/// A time with the unit that suits it, to three digits.
+pub fn duration(ns: u64) -> String {
+    let (unit, name) = match ns {
+        0 => return "0".to_string(),
+        1..1_000 => (1, "ns"),
+        1_000..1_000_000 => (1_000, "\u{b5}s"),
+        1_000_000..SECOND => (1_000_000, "ms"),
+        _ => (SECOND, "s"),
+    };
+    // Three digits are enough for people.
+    let digits = 10u64.pow(ns.ilog10().saturating_sub(2)).min(unit);
+    format!("{}\u{2009}{name}", decimal(ns.div_ceil(digits) * digits, unit))
+}
+
+impl Ranged for Axis {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = u64;
+
+    fn map(&self, number: &u64, limit: (i32, i32)) -> i32 {
+        let length = i64::from(limit.1) - i64::from(limit.0);
+        let place = self.place(*number, length.abs());
+        (i64::from(limit.0) + place * length.signum()) as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<u64> {
+        self.ticks(hint.bold_points())
+    }
+
+    fn range(&self) -> Range<u64> {
+        self.from..self.to
+    }
+}
+
+impl ValueFormatter<u64> for Axis {
+    fn format_ext(&self, number: &u64) -> String {
+        self.name(*number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_round_names_and_equal_distances() {
+        let axis = Axis::time(0..14_000_000_000);
+        assert_eq!(axis.title(), "virtual time (s)");
+        assert_eq!(
+            axis.ticks(8).iter().map(|tick| axis.name(*tick)).collect::<Vec<_>>(),
+            ["0", "2", "4", "6", "8", "10", "12", "14"]
+        );
+        assert_eq!(axis.map(&7_000_000_000, (100, 300)), 200);
+        assert_eq!(axis.map(&7_000_000_000, (300, 100)), 200);
+        assert_eq!(Axis::up_to("writes", Unit::Count, 37).range(), 0..40);
+        assert_eq!(Axis::up_to("age", Unit::Time, 1_234_000_000).title(), "age (s)");
+    }
+
+    #[test]
+    fn logarithms_are_even_and_hold_what_took_no_time() {
+        let axis = Axis::log("latency", [0, 3_000_000, 90_000_000].into_iter());
+        assert_eq!(axis.range(), 1_000..100_000_000);
+        let ticks = axis.ticks(0);
+        assert_eq!(axis.name(ticks[0]), "\u{2264}\u{2009}1\u{2009}\u{b5}s");
+        let places: Vec<i32> = ticks.iter().map(|tick| axis.map(tick, (0, 500))).collect();
+        assert_eq!(places, [0, 100, 200, 300, 400, 500]);
+        assert_eq!(axis.map(&0, (0, 500)), 0);
+    }
+
+    #[test]
+    fn logarithms_of_products_are_sums() {
+        assert!((0..64).all(|power| log2(1 << power) == power << 16));
+        for (one, other) in [(3, 5), (1_000, 999_937), (7, 1 << 40), (123_456_789, 987_654_321)] {
+            assert!(log2(one * other).abs_diff(log2(one) + log2(other)) <= 2, "{one} {other}");
+        }
+        // 10 to the 19th: 19 times 3.321928...
+        assert_eq!(log2(10_000_000_000_000_000_000), 19 * 3_321_928_095 * 65_536 / 1_000_000_000);
+    }
+
+    #[test]
+    fn times_are_told_in_three_digits() {
+        let told = [0, 999, 1_000, 10_000_000, 123_456_789, 12_000_000_000].map(duration);
+        assert_eq!(
+            told.map(|text| text.replace('\u{2009}', " ")),
+            ["0", "999 ns", "1 \u{b5}s", "10 ms", "124 ms", "12 s"]
+        );
+    }
+
+    #[test]
+    fn rows_go_down() {
+        let axis = Axis::names("session", vec!["a".into(), "b".into()]);
+        assert_eq!((axis.map(&0, (400, 0)), axis.map(&1, (400, 0))), (100, 300));
+        assert_eq!(axis.name(1), "b");
+    }
+}

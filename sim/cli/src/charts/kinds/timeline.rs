@@ -1,0 +1,123 @@
+//! The operations of sessions.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use kvsim_checkers::operations::{Operations, Outcome};
+use kvsim_checkers::trace::{Action, Event, What};
+use kvsim_sim::plan::Plan;
+
+use super::PANEL;
+use crate::charts::axis::Axis;
+use crate::charts::draw::WIDTH;
+use crate::charts::figure::{Dash, Entry, Figure, Mark, Panel, Style};
+use crate::charts::runs::{Run, Runs};
+
+/// More sessions than these nobody tells apart.
+const SESSIONS_MAX: usize = 32;
+
+/// What bars mean: by kind of operation, and what was not answered.
+const BARS: &[(usize, &str)] =
+    &[(0, "read"), (1, "write"), (2, "delete"), (4, "refused"), (3, "timed out or never answered")];
+
+/// A row per session, a bar per operation, from its invocation to its end.
+pub fn timeline(runs: &Runs) -> Result<Figure, &'static str> {
+    let (mut panels, mut used, mut notes) = (Vec::new(), BTreeSet::new(), Vec::new());
+    for run in &runs.list {
+        let sessions: Vec<usize> =
+            (0..run.plan.sessions.len()).filter(|s| !Plan::is_heartbeat(&run.plan.sessions[*s].name)).collect();
+        if sessions.len() > SESSIONS_MAX {
+            notes.push(format!("The first {SESSIONS_MAX} of {} sessions.", sessions.len()));
+        }
+        let rows: BTreeMap<u32, u64> = sessions.iter().take(SESSIONS_MAX).map(|s| *s as u32).zip(0..).collect();
+        let shown = shown(runs, run);
+        let marks = bars(&shown, run, &rows, &mut used);
+        if marks.is_empty() {
+            continue;
+        }
+        let name = |session: &u32| {
+            let session = &run.plan.sessions[*session as usize];
+            if session.moves() { session.name.clone() } else { format!("{} n{}", session.name, session.node) }
+        };
+        panels.push(Panel {
+            title: if runs.are_many() {
+                run.label.clone()
+            } else {
+                "Sessions, with the replica that each asks".to_string()
+            },
+            x: Axis::time(shown),
+            y: Axis::names("", rows.keys().map(name).collect()),
+            over_time: true,
+            marks,
+        });
+    }
+    if panels.is_empty() {
+        return Err("there was no operation in the time shown");
+    }
+    let entry = |(colour, label): &(usize, &str)| Entry {
+        style: Style { colour: *colour, dash: Dash::Solid },
+        label: label.to_string(),
+    };
+    let rows = runs.list.iter().map(|run| run.plan.sessions.len().min(SESSIONS_MAX) as u32).max().unwrap_or(1);
+    Ok(Figure {
+        title: runs.title("Operations of sessions"),
+        notes,
+        legend: BARS.iter().filter(|(colour, _)| used.contains(colour)).map(entry).collect(),
+        columns: 1,
+        panel_height: PANEL.max(60 + 18 * rows),
+        panels,
+        faults: runs.faults(),
+    })
+}
+
+/// Up to the last operation, when nobody has chosen other times.
+fn shown(runs: &Runs, run: &Run) -> Range<u64> {
+    let is_call = |event: &&Event| {
+        use What::{Answered, Invoked, Refused, TimedOut};
+        matches!(event.what, Invoked { .. } | Answered { .. } | Refused { .. } | TimedOut { .. })
+    };
+    match run.recording.events.iter().rfind(is_call) {
+        Some(last) if !runs.is_chosen => 0..(last.at_ns + last.at_ns / 50).max(1),
+        _ => runs.shown.clone(),
+    }
+}
+
+/// Operations that would be drawn over each other are one bar: what is narrower than a pixel tells nothing.
+fn bars(shown: &Range<u64>, run: &Run, rows: &BTreeMap<u32, u64>, used: &mut BTreeSet<usize>) -> Vec<Mark> {
+    let operations = Operations::of(&run.recording);
+    let at_ns = |place: usize| run.recording.events[place].at_ns;
+    let step_ns = ((shown.end - shown.start) / u64::from(WIDTH)).max(1);
+    let mut bars: BTreeMap<(u64, usize), Vec<(u64, u64)>> = BTreeMap::new();
+    for operation in operations.list() {
+        let Some(row) = rows.get(&operation.session) else { continue };
+        let (colour, until) = match operation.outcome {
+            Outcome::Answered(place) => (kind(operation.action), at_ns(place)),
+            Outcome::Refused(place) => (4, at_ns(place)),
+            Outcome::TimedOut(place) => (3, at_ns(place)),
+            Outcome::Open => (3, run.plan.end_ns()),
+        };
+        let (from, until) = (at_ns(operation.invoked).max(shown.start), until.min(shown.end));
+        if from > until {
+            continue;
+        }
+        used.insert(colour);
+        let row = bars.entry((*row, colour)).or_default();
+        match row.last_mut() {
+            Some(last) if from <= last.1 + step_ns => last.1 = last.1.max(until),
+            _ => row.push((from, until)),
+        }
+    }
+    let mark = |((row, colour), list): ((u64, usize), Vec<(u64, u64)>)| {
+        let style = Style { colour, dash: Dash::Solid };
+        list.into_iter().map(move |span| Mark::Bar(style, row, span))
+    };
+    bars.into_iter().flat_map(mark).collect()
+}
+
+fn kind(action: Action) -> usize {
+    match action {
+        Action::Read => 0,
+        Action::Write => 1,
+        Action::Delete => 2,
+    }
+}

@@ -1,0 +1,78 @@
+//! Charts of runs: what they show (`kinds`), how it looks (`figure`, `axis`, `theme`), and how it is drawn.
+
+mod axis;
+mod differ;
+mod draw;
+mod figure;
+mod kinds;
+mod output;
+mod runs;
+mod styles;
+mod theme;
+
+use clap::ValueEnum;
+
+pub use figure::Figure;
+pub use output::{Picture, picture};
+pub use runs::{MAX, Runs, record, window_ns};
+pub use theme::Theme;
+
+/// What a chart is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// How old the answers to reads are, over time, and how soon a write is read
+    Staleness,
+    /// Time to an answer, over time and as a distribution, and the share of answered operations
+    Latency,
+    /// Time until a write is seen at other replicas, by priority and level
+    Visibility,
+    /// What replicas lack of the acknowledged writes
+    Lag,
+    /// Messages and bytes by kind
+    Traffic,
+    /// What replicas keep beside the values
+    Metadata,
+    /// The operations of sessions
+    Timeline,
+}
+
+impl Kind {
+    /// As the command line and file names call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Staleness => "staleness",
+            Kind::Latency => "latency",
+            Kind::Visibility => "visibility",
+            Kind::Lag => "lag",
+            Kind::Traffic => "traffic",
+            Kind::Metadata => "metadata",
+            Kind::Timeline => "timeline",
+        }
+    }
+
+    /// The chart of some runs, or why there is nothing to see.
+    pub fn figure(self, runs: &Runs) -> Result<Figure, &'static str> {
+        match self {
+            Kind::Staleness => kinds::staleness(runs),
+            Kind::Latency => kinds::latency(runs),
+            Kind::Visibility => kinds::visibility(runs),
+            Kind::Lag => kinds::lag(runs),
+            Kind::Traffic => kinds::traffic(runs),
+            Kind::Metadata => kinds::metadata(runs),
+            Kind::Timeline => kinds::timeline(runs),
+        }
+    }
+}
+
+/// The name of a chart's file.
+pub fn file_name(kind: Kind, picture: Picture, theme: Theme) -> String {
+    let page = if theme == Theme::Dark { "-dark" } else { "" };
+    format!("{}{page}.{}", kind.name(), picture.ending())
+}
+
+/// All names that [`file_name`] gives.
+pub fn file_names() -> impl Iterator<Item = String> {
+    let pictures = Picture::value_variants().iter();
+    let looks = pictures.flat_map(|picture| Theme::value_variants().iter().map(move |theme| (*picture, *theme)));
+    looks.flat_map(|(picture, theme)| Kind::value_variants().iter().map(move |kind| file_name(*kind, picture, theme)))
+}

@@ -1,0 +1,116 @@
+//! `kvsim plot`: charts of stored runs.
+
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum as _;
+use kvsim_checkers::metrics::Measured;
+use kvsim_checkers::operations::seconds;
+use kvsim_checkers::trace::Recording;
+use kvsim_sim::plan::Plan;
+
+use crate::args::Plot;
+use crate::charts::{self, Kind, Runs};
+use crate::exit::{self, Failure, PLAIN, RED, YELLOW};
+use crate::folder::{self, Stored};
+
+/// Draws the charts; returns the exit code.
+pub fn plot(args: &Plot) -> Result<u8, Failure> {
+    if args.runs.len() > charts::MAX {
+        return Err(Failure::Usage(format!(
+            "{} runs are too many for one chart: at most {} can be told apart; draw fewer at a time",
+            args.runs.len(),
+            charts::MAX
+        )));
+    }
+    super::stop_gently();
+    let stored = args.runs.iter().map(|run| Stored::read(run)).collect::<Result<Vec<Stored>, Failure>>()?;
+    let shown = shown(args, &stored)?;
+    let plans: Vec<&Plan> = stored.iter().map(|stored| &stored.plan).collect();
+    let window_ns = charts::window_ns(&plans);
+    let mut recorded = Vec::new();
+    for run in &stored {
+        match record(run, window_ns)? {
+            Ok((recording, measured)) => recorded.push((run.plan.clone(), recording, measured)),
+            Err(code) => return Ok(code),
+        }
+    }
+    let places: Vec<String> = stored.iter().map(|stored| folder_of(&stored.path)).collect();
+    let runs = Runs::of(recorded, &places, shown);
+    let out = args.out.clone().unwrap_or_else(|| match stored.as_slice() {
+        [one] => one.path.parent().unwrap_or(Path::new(".")).join(folder::CHARTS),
+        _ => PathBuf::from(folder::CHARTS),
+    });
+    fs::create_dir_all(&out)
+        .map_err(|error| Failure::Usage(format!("cannot make the folder {}: {error}", out.display())))?;
+    let kinds = if args.kind.is_empty() { Kind::value_variants() } else { &args.kind };
+    let mut said = String::new();
+    for kind in kinds {
+        match kind.figure(&runs) {
+            Ok(figure) => {
+                let path = out.join(charts::file_name(*kind, args.format, args.theme));
+                folder::write_whole(&path, &charts::picture(&figure, args.format, args.theme))?;
+                said.push_str(&format!("  {:<10}  {}\n", kind.name(), path.display()));
+            }
+            Err(why) if args.kind.is_empty() => {
+                said.push_str(&format!("  {:<10}  {YELLOW}nothing to show{PLAIN}: {why}\n", kind.name()));
+            }
+            Err(why) => {
+                let name = kind.name();
+                return Err(Failure::Usage(format!(
+                    "there is nothing to show of {name}: {why}; leave {name} out of --kind"
+                )));
+            }
+        }
+    }
+    super::print(&said)?;
+    Ok(exit::HOLDS)
+}
+
+/// The times that are shown, if not all of the run.
+fn shown(args: &Plot, stored: &[Stored]) -> Result<Option<Range<u64>>, Failure> {
+    if args.from.is_none() && args.to.is_none() {
+        return Ok(None);
+    }
+    let end_ns = stored.iter().map(|stored| stored.plan.end_ns()).max().unwrap_or(0);
+    let (from, to) = (args.from.unwrap_or(0), args.to.unwrap_or(end_ns).min(end_ns));
+    if from >= to {
+        let end = seconds(end_ns);
+        return Err(Failure::Usage(format!(
+            "there is no time to show between --from {} and --to {}: the run lasts {end}",
+            seconds(from),
+            seconds(to)
+        )));
+    }
+    Ok(Some(from..to))
+}
+
+/// The stored run once more, or the exit code when somebody interrupted it or it is another one.
+fn record(stored: &Stored, window_ns: u64) -> Result<Result<(Recording, Measured), u8>, Failure> {
+    let (store, path) = (super::store_of(stored)?, stored.path.display());
+    let (outcome, recording, measured) = charts::record(store, &stored.plan, window_ns).map_err(|panic| {
+        let at = seconds(panic.at_ns);
+        Failure::Usage(format!(
+            "{path}: the store panics at {at} (kvsim replay tells how); charts need a run that comes to its end"
+        ))
+    })?;
+    if !outcome.complete {
+        return Ok(Err(exit::INTERRUPTED));
+    }
+    if let Some(hash) = stored.trace_hash.filter(|hash| *hash != outcome.trace_hash) {
+        let other = outcome.trace_hash;
+        anstream::eprintln!(
+            "{RED}not reproduced{PLAIN}: {path} has the trace hash {hash:#018x} and now came to {other:#018x}, so that charts \
+             would show another run; kvsim replay finds the first difference"
+        );
+        return Ok(Err(exit::NOT_REPRODUCED));
+    }
+    Ok(Ok((recording, measured)))
+}
+
+/// The name of the folder that a plan lies in.
+fn folder_of(plan: &Path) -> String {
+    let folder = plan.parent().and_then(Path::file_name);
+    folder.map_or_else(|| plan.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
