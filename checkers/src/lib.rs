@@ -11,6 +11,9 @@
 //! - [`availability`]: replicas answer what they can answer by themselves;
 //! - [`convergence`]: replicas agree, nothing is lost, nothing comes back;
 //! - [`history`]: operations alone, from recordings or from elsewhere, for black-box checkers;
+//! - [`edn`], [`jepsen`]: histories of other systems, read and written;
+//! - [`models`]: consistency models by which such histories are judged;
+//! - [`patience`]: how long a checker may think;
 //! - [`pram`]: sessions see each writer's writes in the order in which they were issued;
 //! - [`again`]: a second run, for what one recording cannot show;
 //! - [`ordered`]: ordered levels show each origin's writes in order, and none waits for a lower priority;
@@ -25,17 +28,22 @@ pub mod again;
 pub mod availability;
 pub mod convergence;
 pub mod explain;
+pub mod edn;
 pub mod guarantees;
 pub mod history;
+pub mod jepsen;
 pub mod metadata;
 pub mod moment;
+pub mod models;
 pub mod operations;
 pub mod ordered;
+pub mod patience;
 pub mod pram;
 pub mod trace;
 pub mod verdict;
 
 pub use again::{Again, Never, Variation};
+pub use patience::Patience;
 pub use verdict::{Finding, Report, Verdict};
 
 use guarantees::Guarantee;

@@ -60,7 +60,7 @@ mod search;
 mod smallest;
 mod story;
 
-pub use judge::{Breach, Judgement, Unclear, judge, witness};
+pub use judge::{Breach, Judgement, Unclear, judge, judge_within, witness};
 
 use crate::history::History;
 use crate::operations::Operations;

@@ -4,7 +4,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::PossibleValue;
 use clap::{Parser, Subcommand, ValueEnum};
+use kvsim_checkers::models::{MODELS, Model};
 use kvsim_sim::stores;
 
 use crate::exit;
@@ -33,7 +35,9 @@ pub enum Command {
     Explain(Explain),
     /// Show what happened, event by event, or the state of the replicas at a moment
     Trace(Trace),
-    /// List stores, faults, checkers or defects
+    /// Judge histories of any system, in Jepsen's EDN or in JSON Lines, by consistency models
+    Check(Check),
+    /// List stores, faults, checkers, defects or models
     List(List),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
@@ -56,6 +60,7 @@ impl Command {
             | Command::Shrink(Shrink { format, .. })
             | Command::Explain(Explain { format, .. })
             | Command::Trace(Trace { format, .. })
+            | Command::Check(Check { format, .. })
             | Command::List(List { format, .. }) => *format == Format::Json,
             Command::Schema | Command::Completions { .. } | Command::Man => false,
         }
@@ -234,6 +239,24 @@ pub enum EventKind {
     End,
 }
 
+/// Arguments of `kvsim check`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::TABLE)]
+pub struct Check {
+    /// Histories: files in EDN or JSON Lines, folders of runs that have one, or - for standard input
+    #[arg(required = true, value_name = "HISTORY")]
+    pub histories: Vec<PathBuf>,
+    /// By which models, with commas between [default: all]
+    #[arg(long = "model", value_name = "MODEL", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(model_names()))]
+    pub models: Vec<String>,
+    /// Give up judging a history by a model after this time; the verdict is then unknown
+    #[arg(long, value_name = "TIME", value_parser = lasting, default_value = "60s")]
+    pub time_limit: Duration,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
 /// Arguments of `kvsim list`.
 #[derive(Debug, clap::Args)]
 pub struct List {
@@ -255,6 +278,8 @@ pub enum Listed {
     Checkers,
     /// Mistakes that can be planted in stores, to see whether they are found
     Defects,
+    /// Models by which kvsim check judges histories
+    Models,
 }
 
 /// What to keep of a trace.
@@ -275,6 +300,11 @@ pub enum Format {
     Text,
     /// For programs
     Json,
+}
+
+fn model_names() -> Vec<PossibleValue> {
+    let value = |model: &Model| PossibleValue::new(model.name).aliases(model.alias).help(model.summary);
+    MODELS.iter().map(value).collect()
 }
 
 fn store_names() -> Vec<&'static str> {

@@ -26,6 +26,9 @@ const SUMMARY: &str = "summary.json";
 const MARKS: &str = "marks.bin";
 const TRACE: &str = "trace.jsonl";
 
+/// Names of the history of a run, by its forms.
+pub const HISTORIES: [&str; 2] = ["history.edn", "history.jsonl"];
+
 impl Folder {
     /// Makes the folder and stores the plan. What another run has left there is removed.
     pub fn create(path: PathBuf, plan: &Plan) -> Result<Folder, Failure> {

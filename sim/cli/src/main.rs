@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         Command::Shrink(shrink) => commands::shrink(shrink),
         Command::Explain(explain) => commands::explain(explain),
         Command::Trace(trace) => commands::trace(trace),
+        Command::Check(check) => commands::check(check),
         Command::List(list) => commands::list(list),
         Command::Schema => commands::schema(),
         Command::Completions { shell } => commands::completions(*shell),

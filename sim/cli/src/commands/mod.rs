@@ -1,6 +1,7 @@
 //! What the command can do, one file each.
 
 mod explain;
+mod check;
 mod generate;
 mod hunt;
 mod list;
@@ -10,6 +11,7 @@ mod shrink;
 mod trace;
 
 pub use explain::explain;
+pub use check::check;
 pub use generate::{completions, man, schema};
 pub use hunt::hunt;
 pub use list::list;

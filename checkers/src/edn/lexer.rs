@@ -1,0 +1,424 @@
+//! Text to tokens. The text is held only around the token at hand.
+
+use std::borrow::Cow;
+use std::io::{ErrorKind, Read};
+
+use thiserror::Error;
+
+/// No token is longer, in bytes: one that is comes from a quote that was never closed.
+const TOKEN_BYTES_MAX: usize = 64 << 20;
+
+/// A place in a text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// From 1.
+    pub line: u64,
+    /// In characters, from 1.
+    pub column: u64,
+}
+
+/// What is wrong with a text.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("line {}, column {}: {problem}; expected {expected}", place.line, place.column)]
+pub struct Mistake {
+    /// Where.
+    pub place: Place,
+    /// What is there.
+    pub problem: String,
+    /// What should be there.
+    pub expected: String,
+}
+
+impl Mistake {
+    pub(crate) fn new(place: Place, problem: impl Into<String>, expected: impl Into<String>) -> Mistake {
+        Mistake { place, problem: problem.into(), expected: expected.into() }
+    }
+}
+
+/// The smallest parts that mean something. What follows a `#` is left for later where it may be a value.
+#[derive(Debug)]
+pub(super) enum Token<'a> {
+    Open(u8),
+    Close(u8),
+    String(Cow<'a, str>),
+    Char(char),
+    /// Without the colon.
+    Keyword(&'a str),
+    /// Symbols and numbers.
+    Word(&'a str),
+    /// `#{`
+    SetOpen,
+    /// `#_`
+    Discard,
+    /// `#name`
+    Tag(&'a str),
+    /// `##name`
+    Symbolic(&'a str),
+    /// `#:name`, before a map
+    Namespace(&'a str),
+    End,
+}
+
+pub(super) struct Lexer<R> {
+    input: R,
+    buffer: Vec<u8>,
+    /// What is not read yet is `buffer[at..filled]`.
+    at: usize,
+    filled: usize,
+    ended: bool,
+    /// Where `buffer` begins in the text.
+    base: u64,
+    line: u64,
+    /// Where the line begins in the text, and how many bytes of it so far only continue a character.
+    line_start: u64,
+    continued: u64,
+    /// Of the token read last.
+    place: Place,
+}
+
+/// Ends a word.
+const fn is_end(byte: u8) -> bool {
+    is_space(byte) || matches!(byte, b'{' | b'}' | b'[' | b']' | b'(' | b')' | b'"' | b';')
+}
+
+const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b',' | b'\t'..=b'\r' | 0x1c..=0x1f)
+}
+
+const ENDS: [bool; 256] = {
+    let mut ends = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        ends[byte] = is_end(byte as u8);
+        byte += 1;
+    }
+    ends
+};
+
+/// Continues a character of UTF-8.
+fn is_continuing(byte: &&u8) -> bool {
+    **byte & 0xc0 == 0x80
+}
+
+impl<R: Read> Lexer<R> {
+    /// Reads so many bytes at a time.
+    pub(super) fn new(input: R, piece_bytes: usize) -> Lexer<R> {
+        Lexer {
+            input,
+            buffer: vec![0; piece_bytes],
+            at: 0,
+            filled: 0,
+            ended: false,
+            base: 0,
+            line: 1,
+            line_start: 0,
+            continued: 0,
+            place: Place::default(),
+        }
+    }
+
+    /// Of the token read last.
+    pub(super) fn place(&self) -> Place {
+        self.place
+    }
+
+    fn here(&self) -> Place {
+        let column = self.base + self.at as u64 - self.line_start - self.continued + 1;
+        Place { line: self.line, column }
+    }
+
+    fn mistake(&self, problem: impl Into<String>, expected: impl Into<String>) -> Mistake {
+        Mistake::new(self.place, problem, expected)
+    }
+
+    /// Reads another piece behind what is not read yet. False at the end of the text.
+    #[cold]
+    fn refill(&mut self) -> Result<bool, Mistake> {
+        if self.ended {
+            return Ok(false);
+        }
+        self.buffer.copy_within(self.at..self.filled, 0);
+        self.base += self.at as u64;
+        self.filled -= self.at;
+        self.at = 0;
+        if self.filled == self.buffer.len() {
+            if self.filled > TOKEN_BYTES_MAX {
+                return Err(self.mistake("this is longer than 64 MiB", "an end of it (is a quote missing?)"));
+            }
+            self.buffer.resize(2 * self.buffer.len(), 0);
+        }
+        let bytes = loop {
+            match self.input.read(&mut self.buffer[self.filled..]) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    return Err(Mistake::new(self.here(), format!("the text cannot be read: {error}"), "more of it"));
+                }
+                Ok(bytes) => break bytes,
+            }
+        };
+        self.filled += bytes;
+        self.ended = bytes == 0;
+        Ok(bytes > 0)
+    }
+
+    /// The byte so far behind the current one.
+    fn peek(&mut self, ahead: usize) -> Result<Option<u8>, Mistake> {
+        while self.at + ahead >= self.filled {
+            if !self.refill()? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(self.buffer[self.at + ahead]))
+    }
+
+    fn end_line(&mut self) {
+        self.line += 1;
+        self.line_start = self.base + self.at as u64;
+        self.continued = 0;
+    }
+
+    fn skip_space(&mut self) -> Result<(), Mistake> {
+        loop {
+            while let Some(byte) = self.buffer[..self.filled].get(self.at).copied() {
+                if !is_space(byte) {
+                    match byte {
+                        b';' => break,
+                        // A byte order mark.
+                        0xef if self.base == 0 && self.at == 0 && self.buffer.starts_with(b"\xef\xbb\xbf") => {
+                            self.at = 3;
+                            self.line_start = 3;
+                            continue;
+                        }
+                        _ => return Ok(()),
+                    }
+                }
+                self.at += 1;
+                if byte == b'\n' {
+                    self.end_line();
+                }
+            }
+            match self.peek(0)? {
+                None => return Ok(()),
+                Some(b';') => self.skip_comment()?,
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn skip_comment(&mut self) -> Result<(), Mistake> {
+        while let Some(byte) = self.peek(0)?
+            && byte != b'\n'
+        {
+            self.at += 1;
+            self.continued += u64::from(is_continuing(&&byte));
+        }
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn next(&mut self) -> Result<Token<'_>, Mistake> {
+        self.skip_space()?;
+        self.place = self.here();
+        let Some(first) = self.buffer[..self.filled].get(self.at).copied() else { return Ok(Token::End) };
+        match first {
+            b':' => Ok(Token::Keyword(self.word(1)?)),
+            b'{' | b'[' | b'(' => {
+                self.at += 1;
+                Ok(Token::Open(first))
+            }
+            b'}' | b']' | b')' => {
+                self.at += 1;
+                Ok(Token::Close(first))
+            }
+            b'"' => Ok(Token::String(self.string()?)),
+            b'\\' => Ok(Token::Char(self.character()?)),
+            b'#' => self.dispatch(),
+            _ => Ok(Token::Word(self.word(0)?)),
+        }
+    }
+
+    fn dispatch(&mut self) -> Result<Token<'_>, Mistake> {
+        match self.peek(1)? {
+            Some(b'{') => {
+                self.at += 2;
+                Ok(Token::SetOpen)
+            }
+            Some(b'_') => {
+                self.at += 2;
+                Ok(Token::Discard)
+            }
+            Some(b'#') => Ok(Token::Symbolic(self.word(2)?)),
+            Some(b':') => Ok(Token::Namespace(self.word(2)?)),
+            Some(byte) if byte.is_ascii_alphabetic() || byte >= 0x80 => Ok(Token::Tag(self.word(1)?)),
+            Some(b'"') => Err(self.mistake("a regular expression is no EDN", "a value")),
+            _ => Err(self.mistake("nothing can be made of this #", "#{ for a set, #_ to discard, or a tag such as #inst")),
+        }
+    }
+
+    /// What stands before the next end of a word, without its first bytes.
+    #[inline]
+    fn word(&mut self, skipped: usize) -> Result<&str, Mistake> {
+        let mut length = skipped;
+        loop {
+            let rest = &self.buffer[self.at..self.filled];
+            length += rest[length.min(rest.len())..].iter().take_while(|byte| !ENDS[usize::from(**byte)]).count();
+            if self.at + length < self.filled || !self.refill()? {
+                break;
+            }
+        }
+        let length = length.min(self.filled - self.at);
+        let word = self.at + skipped..self.at + length;
+        self.at += length;
+        let Ok(text) = std::str::from_utf8(&self.buffer[word.clone()]) else {
+            return Err(Mistake::new(self.place, "this is not UTF-8", "UTF-8"));
+        };
+        if !text.is_ascii() {
+            self.continued += self.buffer[word].iter().filter(is_continuing).count() as u64;
+        }
+        Ok(text)
+    }
+
+    /// The character behind a backslash, by itself or by its name.
+    fn character(&mut self) -> Result<char, Mistake> {
+        // The first may be one that ends a word.
+        let expected = "a character, for instance \\a, \\newline or \\u03b1";
+        let first = self.peek(1)?.ok_or_else(|| self.mistake("the text ends after a backslash", expected))?;
+        let width = if first < 0x80 { 1 } else { (first.leading_ones() as usize).clamp(1, 4) };
+        let place = self.place;
+        if self.peek(width)?.is_none() {
+            return Err(Mistake::new(place, "this is not UTF-8", "UTF-8"));
+        }
+        let text = self.word(1 + width)?.to_owned();
+        let start = self.at - text.len() - width;
+        let Some(first) = std::str::from_utf8(&self.buffer[start..start + width]).ok().and_then(|c| c.chars().next())
+        else {
+            return Err(Mistake::new(place, "this is not UTF-8", "UTF-8"));
+        };
+        self.continued += width as u64 - 1;
+        if first == '\n' {
+            self.end_line();
+        }
+        let unknown = || Mistake::new(place, format!("there is no character \\{first}{text}"), expected);
+        match (first, text.as_str()) {
+            (_, "") => Ok(first),
+            ('n', "ewline") => Ok('\n'),
+            ('s', "pace") => Ok(' '),
+            ('t', "ab") => Ok('\t'),
+            ('r', "eturn") => Ok('\r'),
+            ('f', "ormfeed") => Ok('\u{c}'),
+            ('b', "ackspace") => Ok('\u{8}'),
+            ('u', code) if code.len() == 4 => {
+                hexadecimal(code.as_bytes()).and_then(char::from_u32).ok_or_else(unknown)
+            }
+            ('o', code) if code.len() <= 3 && code.bytes().all(|byte| matches!(byte, b'0'..=b'7')) => {
+                u32::from_str_radix(code, 8).ok().and_then(char::from_u32).ok_or_else(unknown)
+            }
+            _ => Err(unknown()),
+        }
+    }
+
+    fn string(&mut self) -> Result<Cow<'_, str>, Mistake> {
+        let mut length = 1;
+        let mut has_escapes = false;
+        loop {
+            let rest = &self.buffer[self.at..self.filled];
+            length += rest[length.min(rest.len())..].iter().take_while(|byte| **byte != b'"' && **byte != b'\\').count();
+            match self.peek(length)? {
+                None => return Err(self.mistake("the text ends within this string", "a closing quote")),
+                Some(b'"') => break,
+                Some(_) => {
+                    has_escapes = true;
+                    length += 2;
+                }
+            }
+        }
+        let range = self.at + 1..self.at + length;
+        let raw = &self.buffer[range.clone()];
+        let place = self.place;
+        let Ok(text) = std::str::from_utf8(raw) else {
+            let valid = std::str::from_utf8(raw).map_or_else(|error| error.valid_up_to(), str::len);
+            return Err(Mistake::new(place_in(place, &raw[..valid]), "this is not UTF-8", "UTF-8"));
+        };
+        self.at += length + 1;
+        if let Some(last) = raw.iter().rposition(|byte| *byte == b'\n') {
+            self.line += raw.iter().filter(|byte| **byte == b'\n').count() as u64;
+            self.line_start = self.base + (range.start + last + 1) as u64;
+            self.continued = raw[last..].iter().filter(is_continuing).count() as u64;
+        } else if !text.is_ascii() {
+            self.continued += raw.iter().filter(is_continuing).count() as u64;
+        }
+        if has_escapes { unescaped(text, place).map(Cow::Owned) } else { Ok(Cow::Borrowed(text)) }
+    }
+}
+
+/// Where the text behind the quote at `place` and `before` stands.
+fn place_in(place: Place, before: &[u8]) -> Place {
+    let lines = before.iter().filter(|byte| **byte == b'\n').count() as u64;
+    let last = before.rsplit(|byte| *byte == b'\n').next().unwrap_or(before);
+    let columns = last.iter().filter(|byte| !is_continuing(byte)).count() as u64;
+    let from = if lines == 0 { place.column + 1 } else { 1 };
+    Place { line: place.line + lines, column: from + columns }
+}
+
+/// The value of so many hexadecimal digits.
+fn hexadecimal(digits: &[u8]) -> Option<u32> {
+    let is_digits = digits.iter().all(u8::is_ascii_hexdigit);
+    std::str::from_utf8(digits).ok().filter(|_| is_digits).and_then(|text| u32::from_str_radix(text, 16).ok())
+}
+
+/// What a string with escapes means; `place` is that of its quote.
+fn unescaped(text: &str, place: Place) -> Result<String, Mistake> {
+    let bytes = text.as_bytes();
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let plain = bytes[at..].iter().take_while(|byte| **byte != b'\\').count();
+        out.push_str(&text[at..at + plain]);
+        at += plain;
+        let Some(escape) = bytes.get(at + 1) else { break };
+        let here = at;
+        let wrong = |problem: String, expected: &str| Mistake::new(place_in(place, &bytes[..here]), problem, expected);
+        let unit = |at: usize| {
+            let digits = bytes.get(at..at + 6).filter(|code| code.starts_with(b"\\u"))?;
+            hexadecimal(&digits[2..])
+        };
+        match escape {
+            b'n' => out.push('\n'),
+            b't' => out.push('\t'),
+            b'r' => out.push('\r'),
+            b'b' => out.push('\u{8}'),
+            b'f' => out.push('\u{c}'),
+            b'\\' | b'"' => out.push(char::from(*escape)),
+            b'u' => {
+                let code = unit(at).ok_or_else(|| wrong("\\u without its number".into(), "four hexadecimal digits"))?;
+                // Beyond 16 bits Java writes two halves.
+                let character = match (code, unit(at + 6)) {
+                    (0xd800..=0xdbff, Some(low @ 0xdc00..=0xdfff)) => {
+                        at += 6;
+                        char::from_u32(0x1_0000 + ((code - 0xd800) << 10) + (low - 0xdc00))
+                    }
+                    _ => char::from_u32(code),
+                };
+                let half = || wrong("one half of a character".into(), "two escapes \\u, the halves of one character");
+                out.push(character.ok_or_else(half)?);
+                at += 4;
+            }
+            b'0'..=b'7' => {
+                let digits = bytes[at + 1..].iter().take(3).take_while(|byte| matches!(byte, b'0'..=b'7')).count();
+                let code = bytes[at + 1..=at + digits].iter().fold(0, |code, digit| 8 * code + u32::from(digit - b'0'));
+                let large = || wrong(format!("\\{code:o} is no character"), "an octal number up to 377");
+                out.push(char::from_u32(code).filter(|_| code <= 0o377).ok_or_else(large)?);
+                at += digits - 1;
+            }
+            _ => {
+                let other = text[at + 1..].chars().next().unwrap_or(' ');
+                return Err(wrong(
+                    format!("there is no escape \\{}", other.escape_debug()),
+                    "one of \\n \\t \\r \\b \\f \\\\ \\\" \\uXXXX",
+                ));
+            }
+        }
+        at += 2;
+    }
+    Ok(out)
+}
