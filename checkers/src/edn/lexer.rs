@@ -65,6 +65,7 @@ pub(super) struct Lexer<R> {
     /// What is not read yet is `buffer[at..filled]`.
     at: usize,
     filled: usize,
+    begun: bool,
     ended: bool,
     /// Where `buffer` begins in the text.
     base: u64,
@@ -78,7 +79,7 @@ pub(super) struct Lexer<R> {
 
 /// Ends a word.
 const fn is_end(byte: u8) -> bool {
-    is_space(byte) || matches!(byte, b'{' | b'}' | b'[' | b']' | b'(' | b')' | b'"' | b';')
+    is_space(byte) || matches!(byte, b'{' | b'}' | b'[' | b']' | b'(' | b')' | b'"' | b';' | b'\\')
 }
 
 const fn is_space(byte: u8) -> bool {
@@ -108,6 +109,7 @@ impl<R: Read> Lexer<R> {
             buffer: vec![0; piece_bytes],
             at: 0,
             filled: 0,
+            begun: false,
             ended: false,
             base: 0,
             line: 1,
@@ -181,16 +183,10 @@ impl<R: Read> Lexer<R> {
         loop {
             while let Some(byte) = self.buffer[..self.filled].get(self.at).copied() {
                 if !is_space(byte) {
-                    match byte {
-                        b';' => break,
-                        // A byte order mark.
-                        0xef if self.base == 0 && self.at == 0 && self.buffer.starts_with(b"\xef\xbb\xbf") => {
-                            self.at = 3;
-                            self.line_start = 3;
-                            continue;
-                        }
-                        _ => return Ok(()),
+                    if byte == b';' {
+                        break;
                     }
+                    return Ok(());
                 }
                 self.at += 1;
                 if byte == b'\n' {
@@ -215,8 +211,23 @@ impl<R: Read> Lexer<R> {
         Ok(())
     }
 
+    /// Steps over a byte order mark.
+    #[cold]
+    fn begin(&mut self) -> Result<(), Mistake> {
+        self.begun = true;
+        self.peek(2)?;
+        if self.buffer[..self.filled].starts_with(b"\xef\xbb\xbf") {
+            self.at = 3;
+            self.line_start = 3;
+        }
+        Ok(())
+    }
+
     #[inline]
     pub(super) fn next(&mut self) -> Result<Token<'_>, Mistake> {
+        if !self.begun {
+            self.begin()?;
+        }
         self.skip_space()?;
         self.place = self.here();
         let Some(first) = self.buffer[..self.filled].get(self.at).copied() else { return Ok(Token::End) };
@@ -251,7 +262,10 @@ impl<R: Read> Lexer<R> {
             Some(b':') => Ok(Token::Namespace(self.word(2)?)),
             Some(byte) if byte.is_ascii_alphabetic() || byte >= 0x80 => Ok(Token::Tag(self.word(1)?)),
             Some(b'"') => Err(self.mistake("a regular expression is no EDN", "a value")),
-            _ => Err(self.mistake("nothing can be made of this #", "#{ for a set, #_ to discard, or a tag such as #inst")),
+            _ => {
+                Err(self
+                    .mistake("nothing can be made of this #", "#{ for a set, #_ to discard, or a tag such as #inst"))
+            }
         }
     }
 
@@ -307,9 +321,7 @@ impl<R: Read> Lexer<R> {
             ('r', "eturn") => Ok('\r'),
             ('f', "ormfeed") => Ok('\u{c}'),
             ('b', "ackspace") => Ok('\u{8}'),
-            ('u', code) if code.len() == 4 => {
-                hexadecimal(code.as_bytes()).and_then(char::from_u32).ok_or_else(unknown)
-            }
+            ('u', code) if code.len() == 4 => hexadecimal(code.as_bytes()).and_then(char::from_u32).ok_or_else(unknown),
             ('o', code) if code.len() <= 3 && code.bytes().all(|byte| matches!(byte, b'0'..=b'7')) => {
                 u32::from_str_radix(code, 8).ok().and_then(char::from_u32).ok_or_else(unknown)
             }
@@ -322,14 +334,17 @@ impl<R: Read> Lexer<R> {
         let mut has_escapes = false;
         loop {
             let rest = &self.buffer[self.at..self.filled];
-            length += rest[length.min(rest.len())..].iter().take_while(|byte| **byte != b'"' && **byte != b'\\').count();
+            length +=
+                rest[length.min(rest.len())..].iter().take_while(|byte| **byte != b'"' && **byte != b'\\').count();
             match self.peek(length)? {
                 None => return Err(self.mistake("the text ends within this string", "a closing quote")),
                 Some(b'"') => break,
-                Some(_) => {
+                Some(b'\\') => {
                     has_escapes = true;
                     length += 2;
                 }
+                // Behind what was there so far.
+                Some(_) => {}
             }
         }
         let range = self.at + 1..self.at + length;

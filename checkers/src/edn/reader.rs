@@ -86,6 +86,10 @@ impl<R: Read> Reader<R> {
         }
     }
 
+    fn too_deep(&self) -> Mistake {
+        self.mistake(format!("values within values, more than {NESTING_MAX} deep"), "less")
+    }
+
     /// What comes next, at this depth.
     pub(crate) fn lead(&mut self, depth: usize) -> Result<Lead, Mistake> {
         loop {
@@ -122,6 +126,9 @@ impl<R: Read> Reader<R> {
 
     /// A value that has to be there.
     pub(crate) fn value(&mut self, depth: usize, expected: &str) -> Result<Edn, Mistake> {
+        if depth > NESTING_MAX {
+            return Err(self.too_deep());
+        }
         let lead = self.lead(depth)?;
         self.value_from(lead, depth, expected)
     }
@@ -140,8 +147,7 @@ impl<R: Read> Reader<R> {
     pub(crate) fn rest(&mut self, lead: Lead, depth: usize) -> Result<Edn, Mistake> {
         let place = self.place();
         if depth > NESTING_MAX {
-            let problem = format!("values within values, more than {NESTING_MAX} deep");
-            return Err(self.mistake(problem, "less"));
+            return Err(self.too_deep());
         }
         match lead {
             Lead::Leaf(leaf) => Ok(leaf),
@@ -159,7 +165,8 @@ impl<R: Read> Reader<R> {
                         match parts.windows(2).find(|pair| pair[0] == pair[1]) {
                             None => Ok(Edn::Set(parts)),
                             Some(pair) => {
-                                let problem = format!("{} stands in this set more than once", shown(&pair[0].to_string()));
+                                let problem =
+                                    format!("{} stands in this set more than once", shown(&pair[0].to_string()));
                                 Err(Mistake::new(place, problem, "different elements"))
                             }
                         }
@@ -247,19 +254,13 @@ fn lead_of(token: Token<'_>) -> Result<Lead, (String, &'static str)> {
         Token::Keyword(name) => match keyword(name) {
             Some(keyword) => Lead::Leaf(keyword),
             None => {
-                return Err((
-                    format!(":{} is no keyword", shown(name)),
-                    "a keyword such as :name or :space/name",
-                ));
+                return Err((format!(":{} is no keyword", shown(name)), "a keyword such as :name or :space/name"));
             }
         },
         Token::Word(word) => match leaf(word) {
             Some(leaf) => Lead::Leaf(leaf),
             None => {
-                return Err((
-                    format!("{} is no value", shown(word)),
-                    "a number, a symbol, or another value of EDN",
-                ));
+                return Err((format!("{} is no value", shown(word)), "a number, a symbol, or another value of EDN"));
             }
         },
         Token::String(text) => Lead::Leaf(Edn::String(text.into())),

@@ -67,10 +67,7 @@ fn tell(operations: &Operations<'_>, log: &Log, guarantee: Guarantee, breach: &B
     let until = seen.map_or(read.invoked, |seen| seen.invoked) as u32;
     let source = log.source(guarantee, breach, until);
     let mut told: Vec<u32> =
-        [Some(breach.missing), source, breach.seen, breach.shown, Some(breach.read)]
-            .into_iter()
-            .flatten()
-            .collect();
+        [Some(breach.missing), source, breach.seen, breach.shown, Some(breach.read)].into_iter().flatten().collect();
     told.sort_by_key(|op| (get(*op).invoked, *op));
     told.dedup();
     let line = |op: &u32| {

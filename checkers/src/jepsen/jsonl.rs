@@ -109,10 +109,13 @@ impl<'de> Visitor<'de> for StepSeed {
                 })?;
             }
             if edn::keyword(&name).is_none() {
-                let problem = format_args!("a field \"{}\"; expected names of letters, digits and signs", edn::shown(&name));
+                let problem =
+                    format_args!("a field \"{}\"; expected names of letters, digits and signs", edn::shown(&name));
                 return Err(A::Error::custom(problem));
             }
-            fields.set(Name::known(&name).unwrap_or_else(|| Name::Other(name.into())), value).map_err(|problem| as_json::<A::Error>(&problem))?;
+            fields
+                .set(Name::known(&name).unwrap_or_else(|| Name::Other(name.into())), value)
+                .map_err(|problem| as_json::<A::Error>(&problem))?;
         }
         fields.finish().map_err(|problem| as_json::<A::Error>(&problem))
     }
@@ -233,9 +236,8 @@ impl Serialize for AsJson<'_> {
 
 /// Its keys are strings, and it is not to be taken for something written as EDN.
 fn is_object(parts: &[(Edn, Edn)]) -> bool {
-    let is_quoted = |(key, value): &(Edn, Edn)| {
-        matches!((key, value), (Edn::String(key), Edn::String(_)) if **key == *AS_EDN)
-    };
+    let is_quoted =
+        |(key, value): &(Edn, Edn)| matches!((key, value), (Edn::String(key), Edn::String(_)) if **key == *AS_EDN);
     parts.iter().all(|(key, _)| matches!(key, Edn::String(_))) && !(parts.len() == 1 && is_quoted(&parts[0]))
 }
 

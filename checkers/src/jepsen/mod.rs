@@ -120,7 +120,7 @@ pub trait Steps {
 /// When `input` cannot be read.
 pub fn steps<'a>(mut input: impl BufRead + 'a) -> io::Result<Box<dyn Steps + 'a>> {
     let mut first = input.fill_buf()?.iter().filter(|byte| !byte.is_ascii_whitespace());
-    let is_json = first.next() == Some(&b'{') && matches!(first.next(), Some(&b'"' | &b'}'));
+    let is_json = first.next() == Some(&b'{') && first.next() == Some(&b'"');
     Ok(if is_json { Box::new(JsonSteps::new(input)) } else { Box::new(EdnSteps::new(input)) })
 }
 

@@ -87,7 +87,9 @@ fn tell(subject: &Subject, log: &Log, guarantee: Guarantee, breach: &Breach) -> 
         (guarantee, seen) => {
             let seen = seen.unwrap_or_default();
             let had = if guarantee == Guarantee::MonotonicWrites { "written" } else { "read" };
-            format!("{reader} saw {seen} of {by}, but then read {key} -> {returned} without {what}, which {by} had {had} before")
+            format!(
+                "{reader} saw {seen} of {by}, but then read {key} -> {returned} without {what}, which {by} had {had} before"
+            )
         }
     };
     let source = log.source(guarantee, breach, breach.seen.unwrap_or(breach.read));

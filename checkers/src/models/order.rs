@@ -33,7 +33,9 @@ pub(super) fn check(subject: &Subject, order: Order, patience: Patience<'_>) -> 
         let writes = subject.history.ops().iter().filter(|op| op.is_possible_write()).count();
         (
             Verdict::Holds,
-            format!("an order of {writes} writes explains all {reads} reads of {readers} processes, process by process"),
+            format!(
+                "an order of {writes} writes explains all {reads} reads of {readers} processes, process by process"
+            ),
         )
     };
     Some(Report { checker: order.name().to_owned(), verdict, note, findings })
@@ -93,7 +95,10 @@ impl Told<'_> {
         let history = self.history.ops();
         let reader = self.teller.process(session);
         let title = match &self.writers(session, ops)[..] {
-            [] if ops.iter().any(|op| history[*op as usize].session == session && history[*op as usize].kind == Kind::Write) => {
+            [] if ops
+                .iter()
+                .any(|op| history[*op as usize].session == session && history[*op as usize].kind == Kind::Write) =>
+            {
                 format!("{reader} did not see its own operations in the order in which it issued them")
             }
             [] => format!("{reader} saw a version again that it had seen replaced"),
@@ -142,7 +147,10 @@ impl Told<'_> {
         match ops.iter().copied().find(is_missing) {
             Some(write) => {
                 let (name, writer) = (self.teller.name(of(write).number), self.teller.process(of(write).session));
-                format!("   but not {name}, which {writer} wrote before what {} has seen   <== here", self.teller.process(session))
+                format!(
+                    "   but not {name}, which {writer} wrote before what {} has seen   <== here",
+                    self.teller.process(session)
+                )
             }
             None => "   which no order explains   <== here".to_owned(),
         }

@@ -78,7 +78,8 @@ impl Teller<'_> {
                     Ending::Failed => "fail",
                     Ending::Indeterminate => "info",
                 };
-                let time = if call.completed_ns > 0 { format!(" {}", seconds(call.completed_ns)) } else { String::new() };
+                let time =
+                    if call.completed_ns > 0 { format!(" {}", seconds(call.completed_ns)) } else { String::new() };
                 format!("{word} #{}{time}", self.calls.index(call.completed))
             }
         };
