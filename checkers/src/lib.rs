@@ -15,23 +15,27 @@
 //! - [`models`]: consistency models by which such histories are judged;
 //! - [`patience`]: how long a checker may think;
 //! - [`pram`]: sessions see each writer's writes in the order in which they were issued;
+//! - [`causal`]: who sees a write sees what came before it;
 //! - [`again`]: a second run, for what one recording cannot show;
 //! - [`ordered`]: ordered levels show each origin's writes in order, and none waits for a lower priority;
 //! - [`guarantees`]: read your writes, monotonic reads, monotonic writes, writes follow reads;
 //! - [`explain`]: why an operation was answered as it was;
 //! - [`moment`]: what each replica knew and showed when a recording was cut off;
+//! - [`linearizable`]: operations take effect one after the other, each while it is under way;
 //! - [`metadata`]: at rest a store leaves nothing over that it promised to clean up.
 //!
 //! [`CHECKERS`] lists all checkers.
 
 pub mod again;
 pub mod availability;
+pub mod causal;
 pub mod convergence;
 pub mod explain;
 pub mod edn;
 pub mod guarantees;
 pub mod history;
 pub mod jepsen;
+pub mod linearizable;
 pub mod metadata;
 pub mod moment;
 pub mod models;

@@ -42,9 +42,8 @@ pub struct Call {
     pub ending: Ending,
 }
 
-/// The number of nil, and of what returned several values. Whole numbers from 0 stand for themselves, other values have
-/// numbers between.
-const NIL: u64 = u64::MAX;
+/// The number of what returned several values. Whole numbers from 0 stand for themselves, other values have numbers
+/// between.
 const SEVERAL: u64 = u64::MAX - 1;
 const OTHERS: u64 = 1 << 63;
 
@@ -104,6 +103,9 @@ impl Calls {
     /// In place of a completion: there is none.
     pub const NEVER: u32 = u32::MAX;
 
+    /// The number of nil, which every key begins with.
+    pub const NIL: u64 = u64::MAX;
+
     /// In the order of their invocation.
     pub fn list(&self) -> &[Call] {
         &self.list
@@ -132,7 +134,7 @@ impl Calls {
     /// The value with this number; nothing for what returned several.
     pub fn value(&self, number: u64) -> Option<Edn> {
         match number {
-            NIL => Some(Edn::Nil),
+            Calls::NIL => Some(Edn::Nil),
             SEVERAL => None,
             OTHERS.. => Some(self.values.list[(number - OTHERS) as usize].clone()),
             int => Some(Edn::Int(int as i64)),
@@ -189,7 +191,7 @@ impl Calls {
             let mut add = |kind, value| {
                 let Call { session, key, ending, invoked, .. } = *call;
                 let value = match value {
-                    NIL => Value::Nothing,
+                    Calls::NIL => Value::Nothing,
                     SEVERAL => Value::Several,
                     value => Value::One(value),
                 };
@@ -321,8 +323,8 @@ impl Collector {
         };
         let key = self.calls.keys.number(key);
         let (value, expected) = match (action, value) {
-            (Action::Read, _) => (NIL, NIL),
-            (Action::Write, value) => (self.value(value), NIL),
+            (Action::Read, _) => (Calls::NIL, Calls::NIL),
+            (Action::Write, value) => (self.value(value), Calls::NIL),
             (Action::Cas, Edn::Vector(pair)) if pair.len() == 2 => (self.value(&pair[1]), self.value(&pair[0])),
             (Action::Cas, other) => {
                 let problem = format!("{} {} for a cas", other.kind(), shown(&other.to_string()));
@@ -386,7 +388,7 @@ impl Collector {
 
     fn value(&mut self, value: &Edn) -> u64 {
         match value {
-            Edn::Nil => NIL,
+            Edn::Nil => Calls::NIL,
             Edn::Int(int @ 0..) => *int as u64,
             other => OTHERS | u64::from(self.calls.values.number(other)),
         }

@@ -3,10 +3,13 @@
 //! A history that a model allows is allowed by the weaker ones, too ([`Model::implies`]), so that the answer about a
 //! history is short: [the strongest models that hold](strongest).
 
+mod causal;
 mod guarantee;
+mod linearizable;
 mod order;
 mod tell;
 
+use crate::causal::Causality;
 use crate::guarantees::Guarantee;
 use crate::history::History;
 use crate::jepsen::Calls;
@@ -47,6 +50,47 @@ pub struct Model {
 
 /// All models, stronger ones first.
 pub const MODELS: &[Model] = &[
+    Model {
+        name: linearizable::NAME,
+        alias: None,
+        summary: "operations take effect one after the other, each while it is under way",
+        codes: linearizable::CODES,
+        implies: &[
+            "causal-memory",
+            "causal-convergence",
+            "causal",
+            "pram",
+            "read-your-writes",
+            "monotonic-reads",
+            "monotonic-writes",
+            "writes-follow-reads",
+        ],
+        judge: linearizable::check,
+    },
+    Model {
+        name: Order::Causal.name(),
+        alias: Some("cm"),
+        summary: "sessions see writes in an order that keeps causality, each session in its own",
+        codes: order::CM_CODES,
+        implies: &["causal", "pram", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"],
+        judge: |subject, patience| order::check(subject, Order::Causal, patience),
+    },
+    Model {
+        name: Causality::Convergent.name(),
+        alias: Some("ccv"),
+        summary: "who sees a write sees what came before it, and concurrent writes are settled alike everywhere",
+        codes: causal::CCV_CODES,
+        implies: &["causal", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"],
+        judge: |subject, patience| causal::check(subject, Causality::Convergent, patience),
+    },
+    Model {
+        name: Causality::Consistent.name(),
+        alias: Some("cc"),
+        summary: "who sees a write sees what came before it",
+        codes: causal::CC_CODES,
+        implies: &["read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"],
+        judge: |subject, patience| causal::check(subject, Causality::Consistent, patience),
+    },
     Model {
         name: Order::Pram.name(),
         alias: None,

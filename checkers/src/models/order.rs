@@ -13,6 +13,14 @@ pub(super) const PRAM_CODES: &[CodeInfo] = &[
     CodeInfo { code: Order::Pram.unwritten(), meaning: UNWRITTEN },
 ];
 
+pub(super) const CM_CODES: &[CodeInfo] = &[
+    CodeInfo { code: Order::Causal.out_of_order(), meaning: OUT_OF_CAUSAL_ORDER },
+    CodeInfo { code: Order::Causal.unwritten(), meaning: UNWRITTEN },
+];
+
+const OUT_OF_CAUSAL_ORDER: &str =
+    "no order of a session's operations and all writes keeps causal order and explains its reads";
+
 pub(super) fn check(subject: &Subject, order: Order, patience: Patience<'_>) -> Option<Report> {
     let judgement = judge_within(&subject.history, order, patience)?;
     let told = Told { teller: Teller { calls: &subject.calls }, history: &subject.history, order };
@@ -101,7 +109,9 @@ impl Told<'_> {
             {
                 format!("{reader} did not see its own operations in the order in which it issued them")
             }
+            [] if self.order == Order::Causal => format!("no order that keeps causality explains what {reader} read"),
             [] => format!("{reader} saw a version again that it had seen replaced"),
+            _ if self.order == Order::Causal => format!("no order that keeps causality explains what {reader} read"),
             [one] => format!("{reader} saw the writes of {one} out of the order in which {one} issued them"),
             many => {
                 let listed = listed(many.iter().cloned());

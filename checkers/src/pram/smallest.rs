@@ -23,6 +23,7 @@ pub(super) fn smallest(history: &History, order: Order, session: u32, patience: 
         match op.kind {
             Kind::Write => op.is_possible_write(),
             Kind::Read if op.session == session => op.is_answered_read(),
+            Kind::Read if order == Order::Causal => op.is_answered_read(),
             Kind::Read => op.is_answered_read() && is_doubted.get(op.value as usize) == Some(&true),
         }
     };
