@@ -35,7 +35,8 @@ impl Mistake {
     }
 }
 
-/// The smallest parts that mean something. What follows a `#` is left for later where it may be a value.
+/// The smallest parts that mean something. What follows a `#` is left for later where it may be a value, and whether
+/// words are UTF-8 until somebody wants to know them.
 #[derive(Debug)]
 pub(super) enum Token<'a> {
     Open(u8),
@@ -43,19 +44,19 @@ pub(super) enum Token<'a> {
     String(Cow<'a, str>),
     Char(char),
     /// Without the colon.
-    Keyword(&'a str),
+    Keyword(&'a [u8]),
     /// Symbols and numbers.
-    Word(&'a str),
+    Word(&'a [u8]),
     /// `#{`
     SetOpen,
     /// `#_`
     Discard,
     /// `#name`
-    Tag(&'a str),
+    Tag(&'a [u8]),
     /// `##name`
-    Symbolic(&'a str),
+    Symbolic(&'a [u8]),
     /// `#:name`, before a map
-    Namespace(&'a str),
+    Namespace(&'a [u8]),
     End,
 }
 
@@ -179,24 +180,22 @@ impl<R: Read> Lexer<R> {
         self.continued = 0;
     }
 
+    #[inline]
     fn skip_space(&mut self) -> Result<(), Mistake> {
         loop {
-            while let Some(byte) = self.buffer[..self.filled].get(self.at).copied() {
-                if !is_space(byte) {
-                    if byte == b';' {
-                        break;
+            while self.at < self.filled {
+                match self.buffer[self.at] {
+                    b'\n' => {
+                        self.at += 1;
+                        self.end_line();
                     }
-                    return Ok(());
-                }
-                self.at += 1;
-                if byte == b'\n' {
-                    self.end_line();
+                    byte if is_space(byte) => self.at += 1,
+                    b';' => self.skip_comment()?,
+                    _ => return Ok(()),
                 }
             }
-            match self.peek(0)? {
-                None => return Ok(()),
-                Some(b';') => self.skip_comment()?,
-                Some(_) => {}
+            if !self.refill()? {
+                return Ok(());
             }
         }
     }
@@ -223,29 +222,35 @@ impl<R: Read> Lexer<R> {
         Ok(())
     }
 
+    /// The next token, and where it stands.
     #[inline]
-    pub(super) fn next(&mut self) -> Result<Token<'_>, Mistake> {
+    pub(super) fn next(&mut self) -> Result<(Token<'_>, Place), Mistake> {
         if !self.begun {
             self.begin()?;
         }
         self.skip_space()?;
-        self.place = self.here();
-        let Some(first) = self.buffer[..self.filled].get(self.at).copied() else { return Ok(Token::End) };
-        match first {
-            b':' => Ok(Token::Keyword(self.word(1)?)),
+        let place = self.here();
+        self.place = place;
+        if self.at == self.filled {
+            return Ok((Token::End, place));
+        }
+        let first = self.buffer[self.at];
+        let token = match first {
+            b':' => Token::Keyword(self.word(1)?),
             b'{' | b'[' | b'(' => {
                 self.at += 1;
-                Ok(Token::Open(first))
+                Token::Open(first)
             }
             b'}' | b']' | b')' => {
                 self.at += 1;
-                Ok(Token::Close(first))
+                Token::Close(first)
             }
-            b'"' => Ok(Token::String(self.string()?)),
-            b'\\' => Ok(Token::Char(self.character()?)),
-            b'#' => self.dispatch(),
-            _ => Ok(Token::Word(self.word(0)?)),
-        }
+            b'"' => Token::String(self.string()?),
+            b'\\' => Token::Char(self.character()?),
+            b'#' => self.dispatch()?,
+            _ => Token::Word(self.word(0)?),
+        };
+        Ok((token, place))
     }
 
     fn dispatch(&mut self) -> Result<Token<'_>, Mistake> {
@@ -271,25 +276,25 @@ impl<R: Read> Lexer<R> {
 
     /// What stands before the next end of a word, without its first bytes.
     #[inline]
-    fn word(&mut self, skipped: usize) -> Result<&str, Mistake> {
+    fn word(&mut self, skipped: usize) -> Result<&[u8], Mistake> {
         let mut length = skipped;
+        let mut all = 0;
         loop {
             let rest = &self.buffer[self.at..self.filled];
-            length += rest[length.min(rest.len())..].iter().take_while(|byte| !ENDS[usize::from(**byte)]).count();
-            if self.at + length < self.filled || !self.refill()? {
+            while length < rest.len() && !ENDS[usize::from(rest[length])] {
+                all |= rest[length];
+                length += 1;
+            }
+            if length < rest.len() || !self.refill()? {
                 break;
             }
         }
-        let length = length.min(self.filled - self.at);
-        let word = self.at + skipped..self.at + length;
+        let word = &self.buffer[self.at + skipped..self.at + length];
         self.at += length;
-        let Ok(text) = std::str::from_utf8(&self.buffer[word.clone()]) else {
-            return Err(Mistake::new(self.place, "this is not UTF-8", "UTF-8"));
-        };
-        if !text.is_ascii() {
-            self.continued += self.buffer[word].iter().filter(is_continuing).count() as u64;
+        if all >= 0x80 {
+            self.continued += word.iter().filter(is_continuing).count() as u64;
         }
-        Ok(text)
+        Ok(word)
     }
 
     /// The character behind a backslash, by itself or by its name.
@@ -300,13 +305,14 @@ impl<R: Read> Lexer<R> {
         let width = if first < 0x80 { 1 } else { (first.leading_ones() as usize).clamp(1, 4) };
         let place = self.place;
         if self.peek(width)?.is_none() {
-            return Err(Mistake::new(place, "this is not UTF-8", "UTF-8"));
+            return Err(not_utf8(place));
         }
-        let text = self.word(1 + width)?.to_owned();
+        let text = self.word(1 + width)?.to_vec();
+        let Ok(text) = String::from_utf8(text) else { return Err(not_utf8(place)) };
         let start = self.at - text.len() - width;
         let Some(first) = std::str::from_utf8(&self.buffer[start..start + width]).ok().and_then(|c| c.chars().next())
         else {
-            return Err(Mistake::new(place, "this is not UTF-8", "UTF-8"));
+            return Err(not_utf8(place));
         };
         self.continued += width as u64 - 1;
         if first == '\n' {
@@ -331,17 +337,24 @@ impl<R: Read> Lexer<R> {
 
     fn string(&mut self) -> Result<Cow<'_, str>, Mistake> {
         let mut length = 1;
-        let mut has_escapes = false;
+        let (mut has_escapes, mut has_lines, mut all) = (false, false, 0);
         loop {
             let rest = &self.buffer[self.at..self.filled];
-            length +=
-                rest[length.min(rest.len())..].iter().take_while(|byte| **byte != b'"' && **byte != b'\\').count();
+            while length < rest.len() && rest[length] != b'"' && rest[length] != b'\\' {
+                has_lines |= rest[length] == b'\n';
+                all |= rest[length];
+                length += 1;
+            }
             match self.peek(length)? {
                 None => return Err(self.mistake("the text ends within this string", "a closing quote")),
                 Some(b'"') => break,
                 Some(b'\\') => {
                     has_escapes = true;
-                    length += 2;
+                    length += 1;
+                    let escaped = self.peek(length)?.unwrap_or(0);
+                    has_lines |= escaped == b'\n';
+                    all |= escaped;
+                    length += 1;
                 }
                 // Behind what was there so far.
                 Some(_) => {}
@@ -352,18 +365,23 @@ impl<R: Read> Lexer<R> {
         let place = self.place;
         let Ok(text) = std::str::from_utf8(raw) else {
             let valid = std::str::from_utf8(raw).map_or_else(|error| error.valid_up_to(), str::len);
-            return Err(Mistake::new(place_in(place, &raw[..valid]), "this is not UTF-8", "UTF-8"));
+            return Err(not_utf8(place_in(place, &raw[..valid])));
         };
         self.at += length + 1;
-        if let Some(last) = raw.iter().rposition(|byte| *byte == b'\n') {
+        if has_lines {
+            let last = raw.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
             self.line += raw.iter().filter(|byte| **byte == b'\n').count() as u64;
             self.line_start = self.base + (range.start + last + 1) as u64;
             self.continued = raw[last..].iter().filter(is_continuing).count() as u64;
-        } else if !text.is_ascii() {
+        } else if all >= 0x80 {
             self.continued += raw.iter().filter(is_continuing).count() as u64;
         }
         if has_escapes { unescaped(text, place).map(Cow::Owned) } else { Ok(Cow::Borrowed(text)) }
     }
+}
+
+pub(super) fn not_utf8(place: Place) -> Mistake {
+    Mistake::new(place, "this is not UTF-8", "UTF-8")
 }
 
 /// Where the text behind the quote at `place` and `before` stands.

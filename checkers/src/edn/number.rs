@@ -10,7 +10,7 @@ pub(super) fn number(word: &str) -> Option<Edn> {
         b'+' => (false, &word[1..]),
         _ => (false, word),
     };
-    if let Some(int) = int(negative, digits) {
+    if let Some(int) = int(negative, digits.as_bytes()) {
         return Some(Edn::Int(int));
     }
     if let Some(hexadecimal) = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
@@ -41,16 +41,18 @@ pub(super) fn number(word: &str) -> Option<Edn> {
 
 /// The usual case.
 #[inline]
-fn int(negative: bool, digits: &str) -> Option<i64> {
-    if digits.is_empty() || digits.len() > 18 || digits.len() > 1 && digits.starts_with('0') {
+pub(super) fn int(negative: bool, digits: &[u8]) -> Option<i64> {
+    if digits.is_empty() || digits.len() > 18 || digits.len() > 1 && digits[0] == b'0' {
         return None;
     }
-    let mut value = 0;
-    for digit in digits.bytes() {
-        if !digit.is_ascii_digit() {
+    let mut value = 0_i64;
+    for digit in digits {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
             return None;
         }
-        value = 10 * value + i64::from(digit - b'0');
+        // No 18 digits are too many.
+        value = value.wrapping_mul(10).wrapping_add(i64::from(digit));
     }
     Some(if negative { -value } else { value })
 }

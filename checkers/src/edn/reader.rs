@@ -2,8 +2,8 @@
 
 use std::io::Read;
 
-use super::lexer::{Lexer, Mistake, Place, Token};
-use super::number::number;
+use super::lexer::{Lexer, Mistake, Place, Token, not_utf8};
+use super::number::{int, number};
 use super::{Edn, Float};
 
 /// How much is read at a time, in bytes.
@@ -93,9 +93,9 @@ impl<R: Read> Reader<R> {
     /// What comes next, at this depth.
     pub(crate) fn lead(&mut self, depth: usize) -> Result<Lead, Mistake> {
         loop {
-            let token = self.lexer.next()?;
+            let (token, place) = self.lexer.next()?;
             if !matches!(token, Token::Discard) {
-                return lead_of(token).map_err(|(problem, expected)| self.mistake(problem, expected));
+                return lead_of(token, place);
             }
             self.value(depth + 1, "a value to discard after #_")?;
         }
@@ -106,21 +106,18 @@ impl<R: Read> Reader<R> {
     pub(crate) fn lead_or<T>(
         &mut self,
         depth: usize,
-        known: impl Fn(&str) -> Option<T>,
+        known: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<Result<T, Lead>, Mistake> {
         match self.lexer.next()? {
-            Token::Keyword(name) => match known(name) {
+            (Token::Keyword(name), place) => match known(name) {
                 Some(known) => Ok(Ok(known)),
-                None => {
-                    let lead = lead_of(Token::Keyword(name));
-                    lead.map(Err).map_err(|(problem, expected)| self.mistake(problem, expected))
-                }
+                None => lead_of(Token::Keyword(name), place).map(Err),
             },
-            Token::Discard => {
+            (Token::Discard, _) => {
                 self.value(depth + 1, "a value to discard after #_")?;
                 self.lead(depth).map(Err)
             }
-            token => lead_of(token).map(Err).map_err(|(problem, expected)| self.mistake(problem, expected)),
+            (token, place) => lead_of(token, place).map(Err),
         }
     }
 
@@ -247,42 +244,72 @@ pub(crate) fn value_of(text: &str) -> Result<Edn, Mistake> {
     }
 }
 
-/// What a token is or begins; or else what is wrong and what was expected.
+/// What a token, which stands at `place`, is or begins.
 #[inline]
-fn lead_of(token: Token<'_>) -> Result<Lead, (String, &'static str)> {
-    let lead = match token {
-        Token::Keyword(name) => match keyword(name) {
-            Some(keyword) => Lead::Leaf(keyword),
-            None => {
-                return Err((format!(":{} is no keyword", shown(name)), "a keyword such as :name or :space/name"));
-            }
-        },
-        Token::Word(word) => match leaf(word) {
+fn lead_of(token: Token<'_>, place: Place) -> Result<Lead, Mistake> {
+    Ok(match token {
+        Token::Word(word) => match plain(word) {
             Some(leaf) => Lead::Leaf(leaf),
-            None => {
-                return Err((format!("{} is no value", shown(word)), "a number, a symbol, or another value of EDN"));
-            }
+            None => return unusual(token, place),
         },
         Token::String(text) => Lead::Leaf(Edn::String(text.into())),
         Token::Char(character) => Lead::Leaf(Edn::Char(character)),
         Token::Open(byte) => Lead::Open(Bracket::of(byte)),
         Token::SetOpen => Lead::Open(Bracket::Set),
         Token::Close(byte) => Lead::Close(Bracket::of(byte)),
-        Token::Tag(name) if is_name(name) => Lead::Tag(name.into()),
-        Token::Namespace(name) if is_name(name) => Lead::Namespace(name.into()),
-        Token::Symbolic("Inf") => Lead::Leaf(Edn::Float(Float::new(f64::INFINITY))),
-        Token::Symbolic("-Inf") => Lead::Leaf(Edn::Float(Float::new(f64::NEG_INFINITY))),
-        Token::Symbolic("NaN") => Lead::Leaf(Edn::Float(Float::new(f64::NAN))),
-        Token::Tag(name) | Token::Namespace(name) | Token::Symbolic(name) => {
-            return Err((
-                format!("{} is no name that may follow a #", shown(name)),
-                "a tag such as #inst, or ##Inf, ##-Inf, ##NaN",
-            ));
-        }
-        Token::Discard => return Err(("nothing to discard".to_owned(), "a value")),
         Token::End => Lead::End,
+        token => return unusual(token, place),
+    })
+}
+
+/// The most frequent words.
+#[inline]
+fn plain(word: &[u8]) -> Option<Edn> {
+    match word {
+        b"nil" => Some(Edn::Nil),
+        [b'-', digits @ ..] => int(true, digits).map(Edn::Int),
+        digits => int(false, digits).map(Edn::Int),
+    }
+}
+
+fn unusual(token: Token<'_>, place: Place) -> Result<Lead, Mistake> {
+    let (Token::Keyword(bytes)
+    | Token::Word(bytes)
+    | Token::Tag(bytes)
+    | Token::Namespace(bytes)
+    | Token::Symbolic(bytes)) = token
+    else {
+        return Err(Mistake::new(place, "nothing that has a meaning here", "a value"));
     };
-    Ok(lead)
+    let Ok(word) = std::str::from_utf8(bytes) else { return Err(not_utf8(place)) };
+    let (lead, problem, expected) = match token {
+        Token::Keyword(_) => (
+            keyword(word).map(Lead::Leaf),
+            format!(":{} is no keyword", shown(word)),
+            "a keyword such as :name or :space/name",
+        ),
+        Token::Word(_) => (
+            leaf(word).map(Lead::Leaf),
+            format!("{} is no value", shown(word)),
+            "a number, a symbol, or another value of EDN",
+        ),
+        _ => {
+            let symbolic = match word {
+                "Inf" => Some(f64::INFINITY),
+                "-Inf" => Some(f64::NEG_INFINITY),
+                "NaN" => Some(f64::NAN),
+                _ => None,
+            };
+            let lead = match token {
+                Token::Symbolic(_) => symbolic.map(|value| Lead::Leaf(Edn::Float(Float::new(value)))),
+                Token::Tag(_) => is_name(word).then(|| Lead::Tag(word.into())),
+                _ => is_name(word).then(|| Lead::Namespace(word.into())),
+            };
+            let problem = format!("{} is no name that may follow a #", shown(word));
+            (lead, problem, "a tag such as #inst, or ##Inf, ##-Inf, ##NaN")
+        }
+    };
+    lead.ok_or_else(|| Mistake::new(place, problem, expected))
 }
 
 fn told(place: Place) -> String {

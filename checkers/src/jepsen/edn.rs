@@ -119,15 +119,15 @@ pub(super) enum Name {
 }
 
 impl Name {
-    pub(super) fn known(name: &str) -> Option<Name> {
+    pub(super) fn known(name: &[u8]) -> Option<Name> {
         match name {
-            "index" => Some(Name::Index),
-            "time" => Some(Name::Time),
-            "type" => Some(Name::Type),
-            "process" => Some(Name::Process),
-            "f" => Some(Name::Function),
-            "value" => Some(Name::Value),
-            "error" => Some(Name::Error),
+            b"index" => Some(Name::Index),
+            b"time" => Some(Name::Time),
+            b"type" => Some(Name::Type),
+            b"process" => Some(Name::Process),
+            b"f" => Some(Name::Function),
+            b"value" => Some(Name::Value),
+            b"error" => Some(Name::Error),
             _ => None,
         }
     }
@@ -222,7 +222,7 @@ fn whole(name: &str, value: Edn) -> Result<Option<i64>, Problem> {
 
 fn kind(value: &Edn) -> Result<Type, Problem> {
     let kind = match value {
-        Edn::Keyword(name) => Type::named(name),
+        Edn::Keyword(name) => Type::named(name.as_bytes()),
         _ => None,
     };
     kind.ok_or_else(|| (found(value, "type"), ":invoke, :ok, :fail or :info"))
@@ -238,7 +238,7 @@ fn process(value: Edn) -> Result<Process, Problem> {
 
 fn function(value: Edn) -> Result<Function, Problem> {
     match value {
-        Edn::Keyword(name) => Ok(Function::known(&name).unwrap_or(Function::Other(name))),
+        Edn::Keyword(name) => Ok(Function::known(name.as_bytes()).unwrap_or(Function::Other(name))),
         other => Err((found(&other, "f"), "a keyword such as :read, :write or :cas")),
     }
 }

@@ -114,7 +114,7 @@ impl<'de> Visitor<'de> for StepSeed {
                 return Err(A::Error::custom(problem));
             }
             fields
-                .set(Name::known(&name).unwrap_or_else(|| Name::Other(name.into())), value)
+                .set(Name::known(name.as_bytes()).unwrap_or_else(|| Name::Other(name.into())), value)
                 .map_err(|problem| as_json::<A::Error>(&problem))?;
         }
         fields.finish().map_err(|problem| as_json::<A::Error>(&problem))

@@ -28,8 +28,6 @@ pub enum Type {
 }
 
 impl Type {
-    const ALL: [Type; 4] = [Type::Invoke, Type::Ok, Type::Fail, Type::Info];
-
     /// As it is written.
     pub const fn name(self) -> &'static str {
         match self {
@@ -40,8 +38,14 @@ impl Type {
         }
     }
 
-    fn named(name: &str) -> Option<Type> {
-        Type::ALL.into_iter().find(|one| one.name() == name)
+    fn named(name: &[u8]) -> Option<Type> {
+        match name {
+            b"invoke" => Some(Type::Invoke),
+            b"ok" => Some(Type::Ok),
+            b"fail" => Some(Type::Fail),
+            b"info" => Some(Type::Info),
+            _ => None,
+        }
     }
 }
 
@@ -79,8 +83,13 @@ impl Function {
         }
     }
 
-    fn known(name: &str) -> Option<Function> {
-        [Function::Read, Function::Write, Function::Cas].into_iter().find(|known| known.name() == name)
+    fn known(name: &[u8]) -> Option<Function> {
+        match name {
+            b"read" => Some(Function::Read),
+            b"write" => Some(Function::Write),
+            b"cas" => Some(Function::Cas),
+            _ => None,
+        }
     }
 }
 

@@ -201,7 +201,7 @@ fn mistakes_have_a_place() {
             "{\"type\": \"ok\", \"process\": 0, \"f\": \"read\"".to_owned(),
             "line 1, column 40: EOF while parsing an object; expected a step",
         ),
-        ("\n{\"type\": \"okay\"}".to_owned(), "line 2, column 15: a keyword :okay as :type; expected :invoke"),
+        ("\n{\"type\": \"okay\"}".to_owned(), "line 2, column 16: a keyword :okay as :type; expected :invoke"),
         ("{\"type\": \"ok\", \"ä\": tru}".to_owned(), "line 1, column 2"),
         (
             "{\"type\": \"ok\", \"value\": 36893488147419103232}".to_owned(),

@@ -105,7 +105,7 @@ fn random(chance: &mut Chance, shape: Shape) -> Vec<Op> {
             }
         }
     }
-    for _ in 0..[0, 0, 1, 2][chance.below(4)] {
+    for _ in 0..[0, 1, 2, 4][chance.below(4)] {
         let (op, other) = (chance.below(ops.len()), chance.below(ops.len()));
         let value = if chance.one_in(6) { INITIAL } else { ops[other].value };
         match ops[op].kind {
@@ -163,11 +163,11 @@ const PLAIN: Shape = Shape { ops_max: 8, values: 0, cas: false, pending: false }
 #[test]
 fn distinct_values_are_judged_alike() {
     let counts = agree(0..20_000, PLAIN);
-    assert!(counts[0] > 3_000 && counts[1] > 10_000, "{counts:?}");
+    assert!(counts[0] > 2_000 && counts[1] > 10_000, "{counts:?}");
     let counts = agree(0..20_000, Shape { cas: true, ..PLAIN });
-    assert!(counts[0] > 3_000 && counts[1] > 10_000, "{counts:?}");
+    assert!(counts[0] > 2_000 && counts[1] > 10_000, "{counts:?}");
     let counts = agree(0..20_000, Shape { cas: true, pending: true, ..PLAIN });
-    assert!(counts[0] > 3_000 && counts[1] > 10_000, "{counts:?}");
+    assert!(counts[0] > 2_000 && counts[1] > 10_000, "{counts:?}");
 }
 
 #[test]
