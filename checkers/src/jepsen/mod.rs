@@ -5,10 +5,12 @@
 mod calls;
 mod edn;
 mod jsonl;
+mod recorded;
 
 pub use calls::{Action, Call, Calls, Collector, Misfit};
 pub use edn::EdnSteps;
 pub use jsonl::JsonSteps;
+pub use recorded::steps_of;
 
 use std::io::{self, BufRead, Write};
 

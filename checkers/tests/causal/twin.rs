@@ -45,13 +45,7 @@ fn is_write(entries: &[Entry], op: usize, ending: Ending) -> bool {
 }
 
 /// Whether some choice of what the reads read makes a world that the model allows.
-fn sources(
-    entries: &[Entry],
-    ops: &[usize],
-    reads: &[usize],
-    source: &mut Vec<Option<usize>>,
-    model: Model,
-) -> bool {
+fn sources(entries: &[Entry], ops: &[usize], reads: &[usize], source: &mut Vec<Option<usize>>, model: Model) -> bool {
     let Some((read, rest)) = reads.split_first() else {
         return World::of(entries, ops, source).is_some_and(|world| world.is_allowed(model));
     };
@@ -117,9 +111,10 @@ impl<'a> World<'a> {
                 let past = self.past(*last);
                 let parts: Vec<usize> = past.into_iter().chain([*last]).filter(is_part).collect();
                 self.some_order(&parts, &mut Vec::new(), &|order| {
-                    order.iter().enumerate().all(|(place, op)| {
-                        self.is_write(*op) || self.found(&order[..place], *op) == self.source[*op]
-                    })
+                    order
+                        .iter()
+                        .enumerate()
+                        .all(|(place, op)| self.is_write(*op) || self.found(&order[..place], *op) == self.source[*op])
                 })
             }),
         }

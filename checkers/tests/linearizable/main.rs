@@ -184,9 +184,21 @@ fn few_values_are_judged_alike() {
 fn many_open_operations_are_no_matter() {
     // A hundred writes that never came back, of three values; and each of the reads can be explained by one of them.
     let mut ops: Vec<Op> = (0..100)
-        .map(|place| Op { invoked: place, completed: Op::NEVER, kind: Kind::Write, value: u64::from(place % 3), expected: 0 })
+        .map(|place| Op {
+            invoked: place,
+            completed: Op::NEVER,
+            kind: Kind::Write,
+            value: u64::from(place % 3),
+            expected: 0,
+        })
         .collect();
-    let read = |place: u32, value| Op { invoked: 100 + 2 * place, completed: 101 + 2 * place, kind: Kind::Read, value, expected: 0 };
+    let read = |place: u32, value| Op {
+        invoked: 100 + 2 * place,
+        completed: 101 + 2 * place,
+        kind: Kind::Read,
+        value,
+        expected: 0,
+    };
     ops.extend((0..60).map(|place| read(place, u64::from(place % 3))));
     assert_eq!(judge(&ops, INITIAL, Patience::ENDLESS), Answer::Yes);
     // Of the value 2 there were 33: the 34th change to it cannot be.
@@ -198,7 +210,13 @@ fn many_open_operations_are_no_matter() {
 #[test]
 fn patience_ends() {
     // Twenty writers of two values at once, and a reader: many ways, of which none may be tried.
-    let write = |place: u32| Op { invoked: place, completed: 1_000 + place, kind: Kind::Cas, value: u64::from(place % 7), expected: u64::from(place % 5) };
+    let write = |place: u32| Op {
+        invoked: place,
+        completed: 1_000 + place,
+        kind: Kind::Cas,
+        value: u64::from(place % 7),
+        expected: u64::from(place % 5),
+    };
     let mut ops: Vec<Op> = (0..30).map(write).collect();
     ops.push(Op { invoked: 30, completed: 999, kind: Kind::Read, value: 6, expected: 0 });
     let enough = || false;

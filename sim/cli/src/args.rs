@@ -88,6 +88,9 @@ pub struct Run {
     /// What to keep of the trace
     #[arg(long, value_enum, default_value_t = Kept::Hash)]
     pub trace: Kept,
+    /// Write the history of all operations into the folder, for kvsim check and other checkers
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub history: Option<History>,
     /// Run twice and compare every event: a difference is a bug of kvsim
     #[arg(long)]
     pub twice: bool,
@@ -291,6 +294,15 @@ pub enum Kept {
     Hash,
     /// All of it, as trace.jsonl in the run's folder; judge it
     Full,
+}
+
+/// How to write a history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum History {
+    /// As Jepsen does: history.edn
+    Edn,
+    /// As JSON Lines: history.jsonl
+    Jsonl,
 }
 
 /// How to print.

@@ -4,16 +4,19 @@
 //! - `summary.json`: verdicts, findings, trace hash, counts;
 //! - `marks.bin`: per event its time (8 bytes) and half of the trace hash after it (4 bytes), little-endian, by
 //!   which `replay` finds the first event that differs;
-//! - `trace.jsonl`: all events, if asked for.
+//! - `trace.jsonl`: all events, if asked for;
+//! - `history.edn` or `history.jsonl`: all operations, if asked for.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use kvsim_checkers::jepsen::{self, Form};
 use kvsim_checkers::trace::{Event, Recording, jsonl};
 use kvsim_sim::plan::Plan;
 
+use crate::args::History;
 use crate::exit::Failure;
 use crate::recorder::Mark;
 use crate::report::Summary;
@@ -44,7 +47,7 @@ impl Folder {
                 "{place} has files that are not a run's; give --out a new or empty folder"
             )));
         }
-        for old in [SUMMARY, MARKS, TRACE] {
+        for old in [SUMMARY, MARKS, TRACE].into_iter().chain(HISTORIES) {
             let path = folder.0.join(old);
             if path.exists() {
                 fs::remove_file(&path).map_err(|error| cannot("remove", &path, &error))?;
@@ -69,6 +72,15 @@ impl Folder {
             })?;
         }
         self.write(SUMMARY, |out| Ok(serde_json::to_writer_pretty(out, summary)?))
+    }
+
+    /// Stores the history of all operations.
+    pub fn store_history(&self, recording: &Recording, form: History) -> Result<(), Failure> {
+        let (name, form) = match form {
+            History::Edn => (HISTORIES[0], Form::Edn),
+            History::Jsonl => (HISTORIES[1], Form::Jsonl),
+        };
+        self.write(name, |out| jepsen::steps_of(recording).iter().try_for_each(|step| form.write(out, step)))
     }
 
     /// Writes beside the file and renames, so that nobody ever finds half of it.
