@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use kvsim_checkers::jepsen::{Collector, Steps, steps};
+use kvsim_checkers::jepsen::{Collector, steps};
 use kvsim_checkers::models::{MODELS, Model, Subject};
 use kvsim_checkers::{Patience, Verdict};
 
