@@ -1,6 +1,6 @@
 //! Known histories, from papers and textbooks: each file in `histories` says which models hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use kvsim_checkers::jepsen::{Collector, steps};
@@ -36,7 +36,7 @@ fn subject(text: &str) -> Subject {
 #[test]
 fn known_histories_are_judged_as_known() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/histories");
-    let mut count = 0;
+    let (mut count, mut codes) = (0, BTreeSet::new());
     for entry in std::fs::read_dir(folder).expect("the folder is there") {
         let path = entry.expect("it can be read").path();
         let text = std::fs::read_to_string(&path).expect("a history in UTF-8");
@@ -53,10 +53,14 @@ fn known_histories_are_judged_as_known() {
             }
             for finding in &report.findings {
                 assert!(model.codes.iter().any(|code| code.code == finding.code), "{}", finding.code);
+                codes.insert(finding.code.clone());
                 assert!(!finding.ops.is_empty() && finding.ops.is_sorted(), "{}: {finding:#?}", path.display());
             }
         }
         count += 1;
     }
-    assert!(count >= 24, "{count}");
+    assert!(count >= 25, "{count}");
+    for code in MODELS.iter().flat_map(|model| model.codes) {
+        assert!(codes.contains(code.code), "no history shows {}", code.code);
+    }
 }

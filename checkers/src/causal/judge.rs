@@ -126,13 +126,16 @@ pub fn judge_within(history: &History, causality: Causality, patience: Patience<
     Some(judgement)
 }
 
+/// A pattern and the operations that show it.
+type Shown = (Pattern, Vec<u32>);
+
 /// The patterns in a history by the operations that show them, and how many there are.
 fn matches(
     history: &History,
     causality: Causality,
     limit: usize,
     patience: Patience<'_>,
-) -> Result<(Vec<(Pattern, Vec<u32>)>, usize), Refused> {
+) -> Result<(Vec<Shown>, usize), Refused> {
     let graph = Graph::of(history, patience)?;
     let (mut found, mut count) = inconsistent(&graph, limit, patience).ok_or(Refused::GaveUp)?;
     if found.is_empty() && causality == Causality::Convergent {

@@ -5,6 +5,7 @@
 //! ratios, hexadecimal numbers, `##Inf`, octal escapes, maps with a namespace (`#:a{:b 1}`). Not read are octal numbers
 //! and numbers of other bases.
 
+mod escapes;
 mod lexer;
 mod number;
 mod reader;

@@ -79,7 +79,7 @@ impl<R: Read> Reader<R> {
     ///
     /// # Errors
     /// What is wrong with the text, and where.
-    pub fn next(&mut self) -> Result<Option<Edn>, Mistake> {
+    pub fn read(&mut self) -> Result<Option<Edn>, Mistake> {
         match self.lead(0)? {
             Lead::End => Ok(None),
             lead => self.rest(lead, 0).map(Some),
@@ -238,7 +238,7 @@ impl<R: Read> Reader<R> {
 pub(crate) fn value_of(text: &str) -> Result<Edn, Mistake> {
     let mut reader = Reader { lexer: Lexer::new(text.as_bytes(), text.len() + 1) };
     let value = reader.value(0, "a value")?;
-    match reader.next()? {
+    match reader.read()? {
         None => Ok(value),
         Some(_) => Err(reader.mistake("something behind the value", "one value")),
     }

@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
+use super::names::Names;
 use super::{Function, Process, Step, Type};
 use crate::edn::{Edn, Mistake, Place, shown};
 use crate::history::{Ending, Entry, History, Kind, Value, WriterOrder};
@@ -56,33 +57,6 @@ pub struct Misfit {
     pub count: u64,
     /// The index of the first step, and where that stands.
     pub first: (u32, Place),
-}
-
-/// Values with numbers.
-#[derive(Clone, Debug, Default)]
-struct Names {
-    ints: FxHashMap<i64, u32>,
-    others: FxHashMap<Edn, u32>,
-    list: Vec<Edn>,
-}
-
-impl Names {
-    fn number(&mut self, value: &Edn) -> u32 {
-        let known = match value {
-            Edn::Int(int) => self.ints.get(int),
-            other => self.others.get(other),
-        };
-        if let Some(number) = known {
-            return *number;
-        }
-        let number = self.list.len() as u32;
-        self.list.push(value.clone());
-        match value {
-            Edn::Int(int) => self.ints.insert(*int, number),
-            other => self.others.insert(other.clone(), number),
-        };
-        number
-    }
 }
 
 /// A history as clients' operations.

@@ -21,6 +21,9 @@ const LINE_BYTES_MAX: u64 = 64 << 20;
 /// Values within values are written as EDN from this depth on: readers of JSON do not go much deeper.
 const NESTING_MAX: usize = 100;
 
+/// From here on whole numbers have no 64 bits: 2 to the 63rd.
+const INTEGERS_END: f64 = 9_223_372_036_854_775_808.0;
+
 /// The key of what is written as EDN.
 const AS_EDN: &str = "edn";
 
@@ -161,7 +164,7 @@ impl<'de> Visitor<'de> for EdnSeed {
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Edn, E> {
         // It may have been a whole number that has lost digits, so that different ones would be equal.
-        if value.abs() >= 2f64.powi(63) {
+        if value.abs() >= INTEGERS_END {
             let expected = "expected numbers of 64 bits, or larger ones as EDN: {\"edn\": \"18446744073709551616N\"}";
             return Err(E::custom(format_args!("a number beyond 64 bits; {expected}")));
         }
@@ -245,7 +248,7 @@ fn is_object(parts: &[(Edn, Edn)]) -> bool {
 fn survives(value: Float) -> bool {
     let text = serde_json::to_string(&value.get()).unwrap_or_default();
     let read = serde_json::from_str::<serde_json::Number>(&text).ok().filter(serde_json::Number::is_f64);
-    value.get().abs() < 2f64.powi(63) && read.and_then(|number| number.as_f64()).map(Float::new) == Some(value)
+    value.get().abs() < INTEGERS_END && read.and_then(|number| number.as_f64()).map(Float::new) == Some(value)
 }
 
 pub(super) fn write(out: &mut impl Write, step: &Step) -> io::Result<()> {

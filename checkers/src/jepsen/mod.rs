@@ -5,6 +5,7 @@
 mod calls;
 mod edn;
 mod jsonl;
+mod names;
 mod recorded;
 
 pub use calls::{Action, Call, Calls, Collector, Misfit};

@@ -154,7 +154,7 @@ impl Search<'_> {
         let mut open = states;
         while let Some(mut state) = open.pop() {
             self.steps += 1;
-            if self.steps % 64 == 0 && self.patience.is_over() {
+            if self.steps.is_multiple_of(64) && self.patience.is_over() {
                 return Err(Decision::GaveUp);
             }
             if is_set(&state.done, slot) {

@@ -116,12 +116,12 @@ impl Told<'_> {
             }
             Breach::Pattern { .. } => {
                 // The read that is wrong is the one after which nothing follows.
-                let reads = parts.iter().map(|op| &ops[*op as usize]).filter(|op| op.kind == Kind::Read);
+                let mut reads = parts.iter().map(|op| &ops[*op as usize]).filter(|op| op.kind == Kind::Read);
                 let replaced = |read: &&crate::history::Op| {
                     let writes = parts.iter().map(|op| &ops[*op as usize]).filter(|op| op.kind == Kind::Write);
                     writes.filter(|write| write.key == read.key && write.value != read.value).count() > 0
                 };
-                let Some(read) = reads.filter(replaced).last() else {
+                let Some(read) = reads.rfind(replaced) else {
                     let title = "a read returned what had been replaced before".to_owned();
                     return self.teller.finding(self.code(number), title, story(None, ""), &calls);
                 };

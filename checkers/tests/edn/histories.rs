@@ -2,7 +2,7 @@
 
 use kvsim_checkers::edn::{Edn, Mistake};
 use kvsim_checkers::history::Ending;
-use kvsim_checkers::jepsen::{Action, Calls, Collector, Form, Step, Steps, steps};
+use kvsim_checkers::jepsen::{Action, Calls, Collector, Form, Step, steps};
 
 use crate::random::{self, Chance};
 

@@ -21,7 +21,7 @@ impl std::io::Read for Slowly<'_> {
 fn values(text: &[u8]) -> Result<Vec<Edn>, Mistake> {
     let all = |mut reader: Reader<&mut dyn std::io::Read>| {
         let mut values = Vec::new();
-        while let Some(value) = reader.next()? {
+        while let Some(value) = reader.read()? {
             values.push(value);
         }
         Ok(values)

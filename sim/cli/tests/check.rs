@@ -79,13 +79,13 @@ fn what_is_no_history() {
     let good = file(folder.path(), "good.edn", OUT_OF_ORDER);
     let ended = check(&[&wrong, &good]).expect(2);
     assert!(
-        ended.stderr.contains("wrong.edn:9:34: a keyword :okay as :type\n  expected :invoke, :ok"),
+        ended.stderr.contains("wrong.edn:9:33: a keyword :okay as :type\n  expected :invoke, :ok"),
         "{}",
         ended.stderr
     );
     assert!(ended.stdout.contains("good.edn: 4 operations"), "{}", ended.stdout);
     let json = check(&[&wrong, "--format", "json"]).expect(2).json();
-    assert_eq!((&json["mistakes"][0]["line"], &json["mistakes"][0]["column"]), (&9.into(), &34.into()));
+    assert_eq!((&json["mistakes"][0]["line"], &json["mistakes"][0]["column"]), (&9.into(), &33.into()));
     assert!(check(&["nowhere.edn"]).expect(2).stderr.contains("nowhere.edn: this cannot be read: No such file"));
     assert!(check(&[&good, "--model", "serial"]).expect(2).stderr.contains("possible values: linearizable"));
     assert!(check(&[&good, "--time-limit", "5"]).expect(2).stderr.contains("10m or 30s"));
