@@ -128,7 +128,7 @@ fn judge(entries: &[Entry], model: Model) -> (Option<bool>, Vec<Vec<u32>>) {
 fn agree(seeds: std::ops::Range<u64>, shape: Shape) -> [Counts; 3] {
     let mut counts = [Counts::default(), Counts::default(), Counts::default()];
     for seed in seeds {
-        let entries = random(&mut Chance(seed ^ 0xca05_a1 << 32), shape);
+        let entries = random(&mut Chance(seed ^ 0xca05 << 32), shape);
         let models = [Model::Consistent, Model::Convergent, Model::Memory];
         let mut held = [None; 3];
         for (place, model) in models.into_iter().enumerate() {

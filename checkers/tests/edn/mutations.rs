@@ -1,8 +1,11 @@
-//! Histories with random damage: whatever comes, there is an answer, and no panic.
+//! Histories with random damage: whatever comes, there is an answer, and no panic; and models that imply each other do not
+//! contradict each other.
 
-use kvsim_checkers::Patience;
+use std::collections::BTreeMap;
+
 use kvsim_checkers::jepsen::{Form, Step};
-use kvsim_checkers::models::{MODELS, Subject};
+use kvsim_checkers::models::{MODELS, Model, Subject};
+use kvsim_checkers::{Patience, Verdict};
 
 use crate::histories::{calls, written};
 use crate::random::{self, Chance};
@@ -112,8 +115,13 @@ fn damaged_histories_get_an_answer() {
         };
         read += 1;
         let subject = Subject::of(calls);
-        for model in MODELS {
-            model.judge(&subject, Patience::ENDLESS);
+        let verdict = |model: &Model| (model.name, model.judge(&subject, Patience::ENDLESS).verdict);
+        let verdicts: BTreeMap<&str, Verdict> = MODELS.iter().map(verdict).collect();
+        for model in MODELS.iter().filter(|model| verdicts[model.name] == Verdict::Holds) {
+            for weaker in model.implies {
+                let text = String::from_utf8_lossy(&text);
+                assert_ne!(verdicts[weaker], Verdict::Violated, "{} but not {weaker}:\n{text}", model.name);
+            }
         }
     }
     assert!(read > 5_000 && refused > 20_000, "{read} read, {refused} refused");
