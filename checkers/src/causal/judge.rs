@@ -77,12 +77,17 @@ pub fn judge(history: &History, causality: Causality) -> Judgement {
 /// Judges a history; nothing if patience ends before it is known whether it holds.
 pub fn judge_within(history: &History, causality: Causality, patience: Patience<'_>) -> Option<Judgement> {
     let mut judgement = Judgement { breaches: Vec::new(), broken: 0, unwritten: 0, unclear: None, reads: 0 };
+    let is_several = |(op, _): &(&crate::history::Op, u32)| op.is_answered_read() && op.value == SEVERAL;
+    if let Some((_, place)) = history.ops().iter().zip(0..).find(is_several) {
+        // The store's keys are no registers, and the definitions say nothing about it.
+        judgement.unclear = Some(Unclear::Several(place));
+        return Some(judgement);
+    }
     let writers = writers(history);
     let is_deleted = super::graph::is_deleted(history);
     for (op, place) in history.ops().iter().zip(0..).filter(|(op, _)| op.is_answered_read()) {
         judgement.reads += 1;
         let unclear = match op.value {
-            SEVERAL => Some(Unclear::Several(place)),
             NOTHING if is_deleted[op.key as usize] => Some(Unclear::Deleted(place)),
             NOTHING => None,
             value if writers[value as usize] > 1 => Some(Unclear::Ambiguous(place)),

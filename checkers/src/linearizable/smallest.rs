@@ -35,12 +35,18 @@ pub(super) fn smallest(ops: &[Op], initial: u64, mut broken: Vec<u32>, patience:
 }
 
 /// Some operations without those that are gone, such that what was possible stays possible: reads of values which these
-/// wrote are gone, too, and a cas that found such a value is taken for a write.
+/// may have written for them are gone, too, and a cas that may have found such a value is taken for a write.
 fn without(some: &[(u32, Op)], is_gone: impl Fn(usize) -> bool) -> Vec<(u32, Op)> {
     let gone = some.iter().enumerate().filter(|(place, _)| is_gone(*place));
-    let mut values: Vec<u64> = gone.filter_map(|(_, (_, op))| op.writes()).collect();
+    // By value: the first of those that wrote it.
+    let mut values: Vec<(u64, u32)> = gone.filter_map(|(_, (_, op))| Some((op.writes()?, op.invoked))).collect();
     values.sort_unstable();
-    let is_without = |op: &Op| op.needs().is_some_and(|value| values.binary_search(&value).is_ok());
+    let is_without = |op: &Op| {
+        op.needs().is_some_and(|value| {
+            let first = values.get(values.partition_point(|(other, _)| *other < value));
+            first.is_some_and(|(other, invoked)| *other == value && *invoked < op.completed)
+        })
+    };
     let kept = some.iter().enumerate().filter(|(place, _)| !is_gone(*place)).map(|(_, one)| one);
     let kept = kept.filter(|(_, op)| op.kind != Kind::Read || !is_without(op));
     kept.map(|(place, op)| match is_without(op) {

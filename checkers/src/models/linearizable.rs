@@ -26,6 +26,12 @@ pub(super) fn check(subject: &Subject, patience: Patience<'_>) -> Option<Report>
     let teller = Teller { calls };
     let mut by_key: Vec<u32> =
         (0..calls.list().len() as u32).filter(|call| matters(&calls.list()[*call as usize])).collect();
+    let several = |call: &&u32| calls.value(teller.call(**call).value).is_none();
+    if let Some(call) = by_key.iter().find(several) {
+        let (name, key) = (teller.name(*call), teller.key(teller.call(*call).key));
+        let note = format!("read {name} of {key} returned several values, and keys are registers here");
+        return Some(Report { checker: NAME.to_owned(), verdict: Verdict::Unknown, note, findings: Vec::new() });
+    }
     by_key.sort_by_key(|call| calls.list()[*call as usize].key);
     let (mut findings, mut unlisted, mut unclear, mut answered) = (Vec::new(), 0, None, 0);
     let mut keys = 0;
@@ -35,12 +41,6 @@ pub(super) fn check(subject: &Subject, patience: Patience<'_>) -> Option<Report>
         }
         keys += 1;
         let key = teller.key(teller.call(group[0]).key);
-        let several = |call: &&u32| calls.value(teller.call(**call).value).is_none();
-        if let Some(call) = group.iter().find(several) {
-            let name = teller.name(*call);
-            unclear.get_or_insert(format!("read {name} of {key} returned several values, and keys are registers here"));
-            continue;
-        }
         let ops: Vec<Op> = group.iter().map(|call| op(teller.call(*call))).collect();
         answered += ops.iter().filter(|op| op.needs().is_some() && op.completed != Op::NEVER).count();
         let finding = match judge(&ops, Calls::NIL, patience) {
