@@ -4,6 +4,21 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Guarantee;
 use super::log::{Eyes, Log, Read};
+use crate::patience::Patience;
+
+impl Log {
+    /// The last read before a time that showed to its session what is missing, where that is about reads.
+    pub(crate) fn source(&self, guarantee: Guarantee, breach: &Breach, until: u32) -> Option<u32> {
+        let source = self.reads.iter().rev().find(|read| {
+            let is_it = |write: &u32| self.write(*write).op == breach.missing;
+            guarantee.is_about_reads()
+                && read.session == breach.by
+                && read.answered < until
+                && read.returned.iter().any(is_it)
+        });
+        source.map(|read| read.op)
+    }
+}
 
 /// What there is to say about a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,13 +68,22 @@ struct Shown {
 
 /// Judges a log by one guarantee.
 pub fn judge(log: &Log, guarantee: Guarantee) -> Judgement {
-    let sources = sources(log, guarantee);
-    let mut judgement = if guarantee.is_about_others() { others(log, &sources, guarantee) } else { own(log, &sources) };
-    judgement.mute = log.mute.len();
-    judgement
+    judge_within(log, guarantee, Patience::ENDLESS).expect("patience is endless")
 }
 
-fn sources(log: &Log, guarantee: Guarantee) -> Sources {
+/// Judges a log by one guarantee; nothing if patience ends before.
+pub fn judge_within(log: &Log, guarantee: Guarantee, patience: Patience<'_>) -> Option<Judgement> {
+    let sources = sources(log, guarantee, patience)?;
+    let mut judgement = if guarantee.is_about_others() {
+        others(log, &sources, guarantee, patience)?
+    } else {
+        own(log, &sources, patience)?
+    };
+    judgement.mute = log.mute.len();
+    Some(judgement)
+}
+
+fn sources(log: &Log, guarantee: Guarantee, patience: Patience<'_>) -> Option<Sources> {
     // When, whose, what.
     let mut list: Vec<(u32, u32, u32)> = Vec::new();
     if guarantee.is_about_reads() {
@@ -73,6 +97,9 @@ fn sources(log: &Log, guarantee: Guarantee) -> Sources {
     list.sort_unstable();
     let mut sources = Sources { sessions: vec![Vec::new(); log.deletes.len()], ..Sources::default() };
     for (time, session, write) in list {
+        if patience.is_over() {
+            return None;
+        }
         let key = log.write(write).key;
         let states = sources.states.entry((session, key)).or_default();
         if states.is_empty() {
@@ -83,7 +110,7 @@ fn sources(log: &Log, guarantee: Guarantee) -> Sources {
             states.push((time, last));
         }
     }
-    sources
+    Some(sources)
 }
 
 /// Adds an item for a write; false when a write that is there stands for it. `write_of` tells an item's write.
@@ -105,9 +132,12 @@ fn before(sources: &Sources, session: u32, key: u32, time: u32) -> &[u32] {
 }
 
 /// The guarantees about what a session itself has written or read.
-fn own(log: &Log, sources: &Sources) -> Judgement {
+fn own(log: &Log, sources: &Sources, patience: Patience<'_>) -> Option<Judgement> {
     let mut judgement = Judgement::default();
     for read in &log.reads {
+        if patience.is_over() {
+            return None;
+        }
         let expected = before(sources, read.session, read.key, read.asked);
         judgement.judged += usize::from(!expected.is_empty());
         let missing = expected.iter().find(|write| log.is_without(read, **write, Eyes::Session(read.session)));
@@ -116,15 +146,18 @@ fn own(log: &Log, sources: &Sources) -> Judgement {
             Breach { read: read.op, missing, by: read.session, seen: None, shown: None }
         }));
     }
-    judgement
+    Some(judgement)
 }
 
 /// The guarantees about what others see who see a session's writes.
-fn others(log: &Log, sources: &Sources, guarantee: Guarantee) -> Judgement {
+fn others(log: &Log, sources: &Sources, guarantee: Guarantee, patience: Patience<'_>) -> Option<Judgement> {
     let mut views =
         Views { log, guarantee, shown: FxHashSet::default(), last: FxHashMap::default(), of_key: FxHashMap::default() };
     let mut judgement = Judgement::default();
     for read in &log.reads {
+        if patience.is_over() {
+            return None;
+        }
         let Some(view) = read.view else { continue };
         views.show(view, read);
         let eyes = if guarantee.is_about_reads() { Eyes::All } else { Eyes::Session(read.session) };
@@ -153,7 +186,7 @@ fn others(log: &Log, sources: &Sources, guarantee: Guarantee) -> Judgement {
         judgement.judged += usize::from(is_judged);
         judgement.breaches.extend(breach);
     }
-    judgement
+    Some(judgement)
 }
 
 /// What views have shown.

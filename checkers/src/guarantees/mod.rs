@@ -45,7 +45,7 @@ mod log;
 mod recorded;
 mod story;
 
-pub use judge::{Breach, Judgement, judge};
+pub use judge::{Breach, Judgement, judge, judge_within};
 pub use log::Log;
 
 use crate::trace::Recording;

@@ -65,18 +65,9 @@ fn tell(operations: &Operations<'_>, log: &Log, guarantee: Guarantee, breach: &B
 
     // The session's read that showed it what is missing: the last one before.
     let until = seen.map_or(read.invoked, |seen| seen.invoked) as u32;
-    let source = log.reads.iter().rev().find(|other| {
-        let is_it = |write: &u32| log.write(*write).op == breach.missing;
-        guarantee.is_about_reads()
-            && other.session == breach.by
-            && other.answered < until
-            && other.returned.iter().any(is_it)
-    });
+    let source = log.source(guarantee, breach, until);
     let mut told: Vec<u32> =
-        [Some(breach.missing), source.map(|read| read.op), breach.seen, breach.shown, Some(breach.read)]
-            .into_iter()
-            .flatten()
-            .collect();
+        [Some(breach.missing), source, breach.seen, breach.shown, Some(breach.read)].into_iter().flatten().collect();
     told.sort_by_key(|op| (get(*op).invoked, *op));
     told.dedup();
     let line = |op: &u32| {

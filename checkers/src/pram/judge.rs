@@ -5,6 +5,7 @@ use super::order::{Doubt, Writes};
 use super::search::{Certain, Found, has_order, is_doubtful, search};
 use super::smallest::smallest;
 use crate::history::{Ending, History, NOTHING, SEVERAL};
+use crate::patience::Patience;
 use crate::verdict::Report;
 
 /// What there is to say about a history. Operations are places in [`History::ops`].
@@ -83,6 +84,12 @@ pub fn witness(history: &History, order: Order, session: u32) -> Result<Vec<u32>
 
 /// Judges a history.
 pub fn judge(history: &History, order: Order) -> Judgement {
+    judge_within(history, order, Patience::ENDLESS).expect("patience is endless")
+}
+
+/// Judges a history; nothing if patience ends before it is known whether it holds. Findings that are not small by then
+/// stay as they are.
+pub fn judge_within(history: &History, order: Order, patience: Patience<'_>) -> Option<Judgement> {
     let reads = history.ops().iter().zip(0..).filter(|(op, _)| op.is_answered_read());
     let mut judgement = Judgement {
         breaches: Vec::new(),
@@ -99,17 +106,17 @@ pub fn judge(history: &History, order: Order) -> Judgement {
         }
     }
     if judgement.unclear.is_some() {
-        return judgement;
+        return Some(judgement);
     }
     if judgement.reads == 0 {
         judgement.unclear = Some(Unclear::NoRead);
-        return judgement;
+        return Some(judgement);
     }
 
-    let (broken, unclear) = sessions(history, order);
+    let (broken, unclear) = sessions(history, order, patience)?;
     judgement.sessions_broken = broken.len();
     for session in broken.into_iter().take(Report::FINDINGS_MAX) {
-        judgement.breaches.push(Breach::OutOfOrder { session, ops: smallest(history, order, session) });
+        judgement.breaches.push(Breach::OutOfOrder { session, ops: smallest(history, order, session, patience) });
     }
     let writers = writers(history);
     let mut ambiguous = None;
@@ -132,22 +139,33 @@ pub fn judge(history: &History, order: Order) -> Judgement {
     if judgement.breaches.is_empty() {
         judgement.unclear = ambiguous.or(unclear);
     }
-    judgement
+    Some(judgement)
 }
 
-/// The sessions that certainly have no order, and why it is not known of another.
-fn sessions(history: &History, order: Order) -> (Vec<u32>, Option<Unclear>) {
-    let without = |writes: &Writes| -> Vec<(u32, Found)> {
-        let found = (0..history.sessions()).map(|session| (session, has_order(history, writes, session)));
-        found.filter(|(_, found)| *found != Found::Yes).collect()
+/// The sessions that certainly have no order, and why it is not known of another. Nothing if patience ends.
+fn sessions(history: &History, order: Order, patience: Patience<'_>) -> Option<(Vec<u32>, Option<Unclear>)> {
+    let without = |writes: &Writes| -> Option<Vec<(u32, Found)>> {
+        let mut stuck = Vec::new();
+        for session in 0..history.sessions() {
+            // Who reads nothing is content with any order, unless that of its writes is also asked for elsewhere.
+            if history.origins().is_none() && !has_read(history, session) {
+                continue;
+            }
+            if patience.is_over() {
+                return None;
+            }
+            stuck.push((session, has_order(history, writes, session)));
+        }
+        stuck.retain(|(_, found)| *found != Found::Yes);
+        Some(stuck)
     };
-    let stuck = without(&Writes::of(history, order, Doubt::Dropped));
+    let stuck = without(&Writes::of(history, order, Doubt::Dropped))?;
     if stuck.is_empty() {
-        return (Vec::new(), None);
+        return Some((Vec::new(), None));
     }
     let is_doubtful = is_doubtful(history);
-    if is_doubtful && without(&Writes::of(history, order, Doubt::Kept)).is_empty() {
-        return (Vec::new(), None);
+    if is_doubtful && without(&Writes::of(history, order, Doubt::Kept))?.is_empty() {
+        return Some((Vec::new(), None));
     }
     let mut certain = Certain::of(history, order);
     let (mut broken, mut unclear) = (Vec::new(), None);
@@ -159,7 +177,7 @@ fn sessions(history: &History, order: Order) -> (Vec<u32>, Option<Unclear>) {
             unclear.get_or_insert(why);
         }
     }
-    (broken, unclear)
+    Some((broken, unclear))
 }
 
 fn has_read(history: &History, session: u32) -> bool {

@@ -12,6 +12,9 @@
 //! *priority-pram* asks less: a write need only precede a later write of its origin when its own priority is equal
 //! or higher, so that what is urgent may overtake. A session's own operations keep their order all the same.
 //!
+//! *causal-memory* asks for more: a write that a session had read before it wrote comes before that write in every
+//! session's order (Ahamad et al., *Causal memory*, Distributed Computing 1995; CM of Bouajjani et al., POPL 2017).
+//!
 //! # How
 //!
 //! Published algorithms add edges to a graph of operations until nothing changes. That is not needed when a
@@ -60,7 +63,7 @@ mod search;
 mod smallest;
 mod story;
 
-pub use judge::{Breach, Judgement, Unclear, judge, witness};
+pub use judge::{Breach, Judgement, Unclear, judge, judge_within, witness};
 
 use crate::history::History;
 use crate::operations::Operations;
@@ -74,6 +77,8 @@ pub enum Order {
     Pram,
     /// A write keeps its place before later ones whose priority is not higher.
     Priority,
+    /// All, and those that a session had read before it wrote: causal memory.
+    Causal,
 }
 
 impl Order {
@@ -82,6 +87,7 @@ impl Order {
         match self {
             Order::Pram => "pram",
             Order::Priority => "priority-pram",
+            Order::Causal => "causal-memory",
         }
     }
 
@@ -90,6 +96,7 @@ impl Order {
         match self {
             Order::Pram => "PRAM001",
             Order::Priority => "PPRAM001",
+            Order::Causal => "CM001",
         }
     }
 
@@ -100,6 +107,7 @@ impl Order {
         match self {
             Order::Pram => "PRAM002",
             Order::Priority => "PPRAM002",
+            Order::Causal => "CM002",
         }
     }
 }

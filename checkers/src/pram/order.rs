@@ -90,6 +90,9 @@ impl Writes {
                 building.chains.extend(without.map(|(op, _)| vec![op]));
             }
         }
+        if order == Order::Causal {
+            building.read_before_written(&writers, &happened);
+        }
         building.finish(doubt, writers)
     }
 
@@ -188,7 +191,7 @@ impl Building<'_> {
         for op in writes {
             let write = &self.history.ops()[op as usize];
             let priority = match self.order {
-                Order::Pram => 0,
+                Order::Pram | Order::Causal => 0,
                 Order::Priority => self.history.priority(write.key),
             };
             let is_late = is_late(write);
@@ -206,6 +209,31 @@ impl Building<'_> {
                 None => {
                     by_priority.push((priority, self.chains.len()));
                     self.chains.push(vec![op]);
+                }
+            }
+        }
+    }
+
+    /// What a session has read precedes what it writes afterwards.
+    fn read_before_written(&mut self, writers: &[u32], happened: &[bool]) {
+        let ops = self.history.ops();
+        for session in 0..self.history.sessions() {
+            let mut read: Vec<u32> = Vec::new();
+            for op in self.history.session(session) {
+                let operation = &ops[op as usize];
+                if operation.is_answered_read() && operation.value != NOTHING {
+                    let writer = writers.get(operation.value as usize).filter(|writer| **writer != NONE);
+                    let is_own = |writer: &u32| {
+                        let writer = &ops[*writer as usize];
+                        writer.session == session && writer.ending == Ending::Ok
+                    };
+                    read.extend(writer.filter(|writer| !is_own(writer)));
+                } else if happened[op as usize] {
+                    self.cross.extend(read.iter().filter(|writer| **writer != op).map(|writer| (op, *writer)));
+                    // One of unknown outcome may come late, and then these have to be asked of the next one, too.
+                    if operation.ending == Ending::Ok {
+                        read.clear();
+                    }
                 }
             }
         }
@@ -232,6 +260,7 @@ impl Building<'_> {
         let mut cross: Vec<(u32, u32)> =
             self.cross.iter().map(|(later, earlier)| (number(*later), number(*earlier))).collect();
         cross.sort_unstable();
+        cross.dedup();
         let (mut waits, mut cross_starts) = (Vec::new(), Vec::new());
         if !cross.is_empty() {
             waits = vec![0; list.len()];

@@ -3,13 +3,14 @@
 use super::Order;
 use super::search::Certain;
 use crate::history::{Ending, History, Kind};
+use crate::patience::Patience;
 
 /// Operations of which none can be left out: without any of them the session has an order, as far as can be told.
 ///
 /// Fewer operations allow more orders ([`History::only`]), so that parts can be left out one after the other,
 /// halves first, then quarters, down to single operations: what could not be left out once never can. Every
-/// attempt is a judgement of what is left, which is quickly little.
-pub(super) fn smallest(history: &History, order: Order, session: u32) -> Vec<u32> {
+/// attempt is a judgement of what is left, which is quickly little. When patience ends, what is left stays.
+pub(super) fn smallest(history: &History, order: Order, session: u32, patience: Patience<'_>) -> Vec<u32> {
     let is_breach = |history: &History| Certain::of(history, order).is_breach(session);
     let ops = history.ops();
     // That somebody read it shows that a write of unknown outcome happened.
@@ -22,6 +23,7 @@ pub(super) fn smallest(history: &History, order: Order, session: u32) -> Vec<u32
         match op.kind {
             Kind::Write => op.is_possible_write(),
             Kind::Read if op.session == session => op.is_answered_read(),
+            Kind::Read if order == Order::Causal => op.is_answered_read(),
             Kind::Read => op.is_answered_read() && is_doubted.get(op.value as usize) == Some(&true),
         }
     };
@@ -34,6 +36,9 @@ pub(super) fn smallest(history: &History, order: Order, session: u32) -> Vec<u32
         let mut end = places.len();
         // From the end, so that the story is an early one.
         while end > 0 {
+            if patience.is_over() {
+                return places;
+            }
             let start = end.saturating_sub(size);
             let without = left.only(|index| !(start..end).contains(&(index as usize)));
             if is_breach(&without.0) {

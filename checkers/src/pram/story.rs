@@ -108,7 +108,7 @@ impl Teller<'_> {
                 format!("session {reader} did not see its own operations in the order in which it issued them")
             }
             ([], _) => format!("session {reader} saw a version of {} again that it had seen replaced", self.keys(ops)),
-            ([one], Order::Pram) => format!("session {reader} saw {one}"),
+            ([one], Order::Pram | Order::Causal) => format!("session {reader} saw {one}"),
             ([one], Order::Priority) => format!("session {reader} saw {one}, more than priorities allow"),
             (many, _) => format!("session {reader} saw {}: no order of all keeps each", many.join(", and ")),
         };

@@ -4,7 +4,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::PossibleValue;
 use clap::{Parser, Subcommand, ValueEnum};
+use kvsim_checkers::models::{MODELS, Model};
 use kvsim_sim::stores;
 
 use crate::charts::{Kind, Picture, Theme};
@@ -36,7 +38,9 @@ pub enum Command {
     Trace(Trace),
     /// Draw charts of stored runs
     Plot(Plot),
-    /// List stores, faults, checkers or defects
+    /// Judge histories of any system, in Jepsen's EDN or in JSON Lines, by consistency models
+    Check(Check),
+    /// List stores, faults, checkers, defects or models
     List(List),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
@@ -59,6 +63,7 @@ impl Command {
             | Command::Shrink(Shrink { format, .. })
             | Command::Explain(Explain { format, .. })
             | Command::Trace(Trace { format, .. })
+            | Command::Check(Check { format, .. })
             | Command::List(List { format, .. }) => *format == Format::Json,
             Command::Plot(_) | Command::Schema | Command::Completions { .. } | Command::Man => false,
         }
@@ -86,6 +91,9 @@ pub struct Run {
     /// What to keep of the trace
     #[arg(long, value_enum, default_value_t = Kept::Hash)]
     pub trace: Kept,
+    /// Write the history of all operations into the folder, for kvsim check and other checkers
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub history: Option<History>,
     /// Run twice and compare every event: a difference is a bug of kvsim
     #[arg(long)]
     pub twice: bool,
@@ -264,6 +272,24 @@ pub struct Plot {
     pub to: Option<u64>,
 }
 
+/// Arguments of `kvsim check`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::TABLE)]
+pub struct Check {
+    /// Histories: files in EDN or JSON Lines, folders of runs that have one, or - for standard input
+    #[arg(required = true, value_name = "HISTORY")]
+    pub histories: Vec<PathBuf>,
+    /// By which models, with commas between [default: all]
+    #[arg(long = "model", value_name = "MODEL", value_delimiter = ',', value_parser = clap::builder::PossibleValuesParser::new(model_names()))]
+    pub models: Vec<String>,
+    /// Give up judging a history by a model after this time; the verdict is then unknown
+    #[arg(long, value_name = "TIME", value_parser = lasting, default_value = "60s")]
+    pub time_limit: Duration,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
 /// Arguments of `kvsim list`.
 #[derive(Debug, clap::Args)]
 pub struct List {
@@ -285,6 +311,8 @@ pub enum Listed {
     Checkers,
     /// Mistakes that can be planted in stores, to see whether they are found
     Defects,
+    /// Models by which kvsim check judges histories
+    Models,
 }
 
 /// What to keep of a trace.
@@ -298,6 +326,15 @@ pub enum Kept {
     Full,
 }
 
+/// How to write a history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum History {
+    /// As Jepsen does: history.edn
+    Edn,
+    /// As JSON Lines: history.jsonl
+    Jsonl,
+}
+
 /// How to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -305,6 +342,11 @@ pub enum Format {
     Text,
     /// For programs
     Json,
+}
+
+fn model_names() -> Vec<PossibleValue> {
+    let value = |model: &Model| PossibleValue::new(model.name).aliases(model.alias).help(model.summary);
+    MODELS.iter().map(value).collect()
 }
 
 fn store_names() -> Vec<&'static str> {

@@ -5,6 +5,7 @@
 //! - `marks.bin`: per event its time (8 bytes) and half of the trace hash after it (4 bytes), little-endian, by
 //!   which `replay` finds the first event that differs;
 //! - `trace.jsonl`: all events, if asked for;
+//! - `history.edn` or `history.jsonl`: all operations, if asked for;
 //! - `charts/`: what `kvsim plot` has drawn.
 
 use std::ffi::OsStr;
@@ -12,9 +13,11 @@ use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use kvsim_checkers::jepsen::{self, Form};
 use kvsim_checkers::trace::{Event, Recording, jsonl};
 use kvsim_sim::plan::Plan;
 
+use crate::args::History;
 use crate::charts;
 use crate::exit::Failure;
 use crate::recorder::Mark;
@@ -29,6 +32,9 @@ const MARKS: &str = "marks.bin";
 const TRACE: &str = "trace.jsonl";
 /// Where a run's charts are.
 pub const CHARTS: &str = "charts";
+
+/// Names of the history of a run, by its forms.
+pub const HISTORIES: [&str; 2] = ["history.edn", "history.jsonl"];
 
 impl Folder {
     /// Makes the folder and stores the plan. What another run has left there is removed.
@@ -46,7 +52,8 @@ impl Folder {
             )));
         }
         let charts = charts::file_names().map(|name| Path::new(CHARTS).join(name));
-        for old in [SUMMARY, MARKS, TRACE].map(PathBuf::from).into_iter().chain(charts) {
+        let own = [SUMMARY, MARKS, TRACE].into_iter().chain(HISTORIES).map(PathBuf::from);
+        for old in own.chain(charts) {
             let path = folder.0.join(old);
             if path.exists() {
                 fs::remove_file(&path).map_err(|error| cannot("remove", &path, &error))?;
@@ -71,6 +78,15 @@ impl Folder {
             })?;
         }
         self.write(SUMMARY, |out| Ok(serde_json::to_writer_pretty(out, summary)?))
+    }
+
+    /// Stores the history of all operations.
+    pub fn store_history(&self, recording: &Recording, form: History) -> Result<(), Failure> {
+        let (name, form) = match form {
+            History::Edn => (HISTORIES[0], Form::Edn),
+            History::Jsonl => (HISTORIES[1], Form::Jsonl),
+        };
+        self.write(name, |out| jepsen::steps_of(recording).iter().try_for_each(|step| form.write(out, step)))
     }
 
     /// Writes beside the file and renames, so that nobody ever finds half of it.

@@ -1,6 +1,7 @@
 //! `kvsim list`: what there is to choose from.
 
 use kvsim_checkers::CHECKERS;
+use kvsim_checkers::models::MODELS;
 use kvsim_sim::stores::{DefectInfo, STORES, StoreEntry};
 use serde::Serialize;
 
@@ -144,6 +145,14 @@ pub fn list(args: &List) -> Result<u8, Failure> {
             };
             STORES.iter().flat_map(defects).map(entry).collect()
         }
+        Listed::Models => MODELS
+            .iter()
+            .map(|model| Entry {
+                name: model.name,
+                summary: model.summary,
+                details: model.codes.iter().map(|code| format!("{}  {}", code.code, code.meaning)).collect(),
+            })
+            .collect(),
     };
     match args.format {
         Format::Json => super::print_json(&entries)?,

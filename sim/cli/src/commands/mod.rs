@@ -1,5 +1,6 @@
 //! What the command can do, one file each.
 
+mod check;
 mod explain;
 mod generate;
 mod hunt;
@@ -10,6 +11,7 @@ mod run;
 mod shrink;
 mod trace;
 
+pub use check::check;
 pub use explain::explain;
 pub use generate::{completions, man, schema};
 pub use hunt::hunt;

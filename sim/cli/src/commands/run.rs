@@ -18,6 +18,9 @@ use crate::scenario::{self, Names, StoreNames};
 
 /// Runs a scenario; returns the exit code.
 pub fn run(args: &Run) -> Result<u8, Failure> {
+    if args.history.is_some() && args.trace == Kept::Off {
+        return Err(Failure::Usage("--history needs what --trace off does not keep; leave out one of them".to_owned()));
+    }
     let (store, plan) = plan(args)?;
     let place = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/{}-{:x}", plan.scenario, plan.seed)));
     let folder = Folder::create(place, &plan)?;
@@ -33,6 +36,9 @@ pub fn run(args: &Run) -> Result<u8, Failure> {
     }
     let summary = Summary::new(&plan, &judged, folder.path());
     folder.store(&summary, &judged.marks, (args.trace == Kept::Full).then_some(&judged.recording))?;
+    if let Some(form) = args.history {
+        folder.store_history(&judged.recording, form)?;
+    }
     match args.format {
         Format::Json => super::print_json(&summary)?,
         Format::Text => super::print(&text::report(&plan, &summary, judged.real))?,

@@ -1,0 +1,159 @@
+//! Histories in the form in which Jepsen (github.com/jepsen-io/jepsen) stores them: a list of [`Step`]s, of which two
+//! make an operation, its invocation and its completion. They are read and written as EDN, which is Jepsen's own form,
+//! and as JSON Lines; [`Calls`] puts steps together to what the checkers judge.
+
+mod calls;
+mod edn;
+mod jsonl;
+mod names;
+mod recorded;
+
+pub use calls::{Action, Call, Calls, Collector, Misfit};
+pub use edn::EdnSteps;
+pub use jsonl::JsonSteps;
+pub use recorded::steps_of;
+
+use std::io::{self, BufRead, Write};
+
+use crate::edn::{Edn, Mistake, Place};
+
+/// What a step says about an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// Somebody asks.
+    Invoke,
+    /// It was done.
+    Ok,
+    /// It was not done.
+    Fail,
+    /// It may have been done, or be done yet; also what a nemesis does.
+    Info,
+}
+
+impl Type {
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Type::Invoke => "invoke",
+            Type::Ok => "ok",
+            Type::Fail => "fail",
+            Type::Info => "info",
+        }
+    }
+
+    fn named(name: &[u8]) -> Option<Type> {
+        match name {
+            b"invoke" => Some(Type::Invoke),
+            b"ok" => Some(Type::Ok),
+            b"fail" => Some(Type::Fail),
+            b"info" => Some(Type::Info),
+            _ => None,
+        }
+    }
+}
+
+/// Who takes a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Process {
+    /// A client; it does one thing at a time. One whose operation ended as [`Type::Info`] does nothing more: another,
+    /// of another number, takes its place.
+    Client(i64),
+    /// Somebody else: `:nemesis`.
+    Other(Box<str>),
+}
+
+/// What for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Function {
+    /// To read a register.
+    Read,
+    /// To write it.
+    Write,
+    /// To write it if it has a certain value: compare and set.
+    Cas,
+    /// Something else.
+    Other(Box<str>),
+}
+
+impl Function {
+    /// As it is written.
+    pub fn name(&self) -> &str {
+        match self {
+            Function::Read => "read",
+            Function::Write => "write",
+            Function::Cas => "cas",
+            Function::Other(name) => name,
+        }
+    }
+
+    fn known(name: &[u8]) -> Option<Function> {
+        match name {
+            b"read" => Some(Function::Read),
+            b"write" => Some(Function::Write),
+            b"cas" => Some(Function::Cas),
+            _ => None,
+        }
+    }
+}
+
+/// An entry of a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Its number, if it says one.
+    pub index: Option<i64>,
+    /// When, in nanoseconds since the beginning, if it says so.
+    pub time_ns: Option<i64>,
+    /// What it says.
+    pub kind: Type,
+    /// Who takes it.
+    pub process: Process,
+    /// What for.
+    pub function: Function,
+    /// With which value: `v`, or `[k v]` where there are several keys; for cas `[old new]` in place of `v`.
+    pub value: Edn,
+    /// Why it failed.
+    pub error: Option<Edn>,
+    /// Whatever else stands there, by name.
+    pub others: Vec<(Box<str>, Edn)>,
+}
+
+/// A source of steps.
+pub trait Steps {
+    /// The next step and where it begins; nothing at the end.
+    ///
+    /// # Errors
+    /// What is wrong with the text, and where.
+    fn next(&mut self) -> Result<Option<(Step, Place)>, Mistake>;
+}
+
+/// The steps of a text, which is JSON Lines if a quote follows the first brace, and EDN otherwise.
+///
+/// # Errors
+/// When `input` cannot be read.
+pub fn steps<'a>(mut input: impl BufRead + 'a) -> io::Result<Box<dyn Steps + 'a>> {
+    let mut first = input.fill_buf()?.iter().filter(|byte| !byte.is_ascii_whitespace());
+    let is_json = first.next() == Some(&b'{') && first.next() == Some(&b'"');
+    Ok(if is_json { Box::new(JsonSteps::new(input)) } else { Box::new(EdnSteps::new(input)) })
+}
+
+/// How a history is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// As Jepsen does: a map of EDN on each line.
+    Edn,
+    /// An object of JSON on each line.
+    Jsonl,
+}
+
+impl Form {
+    /// Writes a step and the end of its line.
+    ///
+    /// # Errors
+    /// When `out` fails.
+    pub fn write(self, out: &mut impl Write, step: &Step) -> io::Result<()> {
+        match self {
+            Form::Edn => edn::write(out, step),
+            Form::Jsonl => jsonl::write(out, step),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! `kvsim check`: histories from anywhere to verdicts.
+#![allow(clippy::disallowed_types)] // how long a checker may think is real time
+
+use std::fmt::{self, Write as _};
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use kvsim_checkers::edn::{Mistake, Place};
+use kvsim_checkers::jepsen::{Calls, Collector, steps};
+use kvsim_checkers::models::{MODELS, Model, Subject, strongest};
+use kvsim_checkers::operations::seconds;
+use kvsim_checkers::{Finding, Patience, Report, Verdict};
+use serde::Serialize;
+
+use crate::args::{Check, Format};
+use crate::exit::{self, Failure, GREEN, PLAIN, RED, YELLOW};
+use crate::folder::HISTORIES;
+use crate::recorder::INTERRUPTED;
+use crate::report::text::grouped;
+use crate::scenario::printable;
+
+/// All results, for programs. New fields may be added; a change to one of these changes `schema`.
+#[derive(Debug, Default, Serialize)]
+struct Results {
+    schema: u32,
+    kvsim: &'static str,
+    results: Vec<Judged>,
+    files: Vec<Checked>,
+    mistakes: Vec<Wrong>,
+}
+
+/// What a model says about a file.
+#[derive(Debug, Serialize)]
+struct Judged {
+    file: String,
+    model: String,
+    verdict: Verdict,
+    note: String,
+    findings: Vec<Finding>,
+}
+
+/// What a file is.
+#[derive(Debug, Serialize)]
+struct Checked {
+    file: String,
+    operations: usize,
+    processes: usize,
+    keys: usize,
+    /// Steps of others than clients.
+    skipped: u64,
+    strongest: Vec<&'static str>,
+}
+
+/// A file that is no history.
+#[derive(Debug, Serialize)]
+struct Wrong {
+    file: String,
+    line: u64,
+    column: u64,
+    message: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    expected: String,
+}
+
+/// Judges histories; returns the exit code.
+pub fn check(args: &Check) -> Result<u8, Failure> {
+    super::stop_gently();
+    let is_asked = |model: &&Model| {
+        let is_it = |name: &String| model.name == name || model.alias == Some(name);
+        args.models.is_empty() || args.models.iter().any(is_it)
+    };
+    let models: Vec<&Model> = MODELS.iter().filter(is_asked).collect();
+    let mut all = Results { schema: 1, kvsim: env!("CARGO_PKG_VERSION"), ..Results::default() };
+    for path in &args.histories {
+        let file = path.display().to_string();
+        let subject = match read(path) {
+            Ok(Some(calls)) => Subject::of(calls),
+            Ok(None) => break,
+            Err(mistake) => {
+                let Mistake { place: Place { line, column }, problem, expected } = mistake;
+                let wrong = Wrong { file, line, column, message: problem, expected };
+                if args.format == Format::Text {
+                    anstream::eprint!("{wrong}");
+                }
+                all.mistakes.push(wrong);
+                continue;
+            }
+        };
+        let reports: Vec<Report> = models.iter().map(|model| judge(model, &subject, args)).collect();
+        let calls = &subject.calls;
+        let checked = Checked {
+            file: file.clone(),
+            operations: calls.list().len(),
+            processes: calls.sessions(),
+            keys: calls.keys(),
+            skipped: calls.skipped(),
+            strongest: strongest(&reports).iter().map(|model| model.name).collect(),
+        };
+        if args.format == Format::Text {
+            super::print(&text(&checked, calls, &reports))?;
+        }
+        all.files.push(checked);
+        all.results.extend(reports.into_iter().map(|report| {
+            let Report { checker, verdict, note, findings } = report;
+            Judged { file: file.clone(), model: checker, verdict, note, findings }
+        }));
+    }
+    if args.format == Format::Json {
+        super::print_json(&all)?;
+    }
+    Ok(all.exit_code())
+}
+
+fn judge(model: &Model, subject: &Subject, args: &Check) -> Report {
+    let begin = Instant::now();
+    let lasts = || begin.elapsed() < args.time_limit && !INTERRUPTED.load(Ordering::Relaxed);
+    model.judge(subject, Patience::new(&lasts))
+}
+
+/// Reads a history; nothing when somebody stops the program.
+fn read(path: &Path) -> Result<Option<Calls>, Mistake> {
+    let cannot = |error: io::Error| Mistake {
+        place: Place::default(),
+        problem: format!("this cannot be read: {error}"),
+        expected: "a history, in EDN as Jepsen stores it or in JSON Lines".to_owned(),
+    };
+    let inside = HISTORIES.iter().map(|name| path.join(name)).find(|path| path.is_file());
+    let input: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(File::open(inside.as_deref().unwrap_or(path)).map_err(cannot)?)
+    };
+    let mut steps = steps(BufReader::with_capacity(256 << 10, input)).map_err(cannot)?;
+    let mut collector = Collector::default();
+    while let Some((step, place)) = steps.next()? {
+        collector.take(&step, place)?;
+        if INTERRUPTED.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+    }
+    Ok(Some(collector.finish()))
+}
+
+impl Results {
+    /// The exit code that says the worst of it.
+    fn exit_code(&self) -> u8 {
+        let has = |verdict: Verdict| self.results.iter().any(|judged| judged.verdict == verdict);
+        match () {
+            () if INTERRUPTED.load(Ordering::Relaxed) => exit::INTERRUPTED,
+            () if !self.mistakes.is_empty() => exit::USAGE,
+            () if has(Verdict::Violated) => exit::VIOLATED,
+            () if has(Verdict::Unknown) => exit::UNKNOWN,
+            () => exit::HOLDS,
+        }
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Wrong { file, line, column, message, expected } = self;
+        write!(f, "{RED}error{PLAIN}: {}", printable(file))?;
+        if *line > 0 {
+            write!(f, ":{line}:{column}")?;
+        }
+        writeln!(f, ": {message}\n  expected {expected}")
+    }
+}
+
+/// The results of a file, for people.
+fn text(checked: &Checked, calls: &Calls, reports: &[Report]) -> String {
+    let mut out = String::new();
+    write_text(&mut out, checked, calls, reports).expect("a string takes everything");
+    out
+}
+
+fn write_text(out: &mut String, checked: &Checked, calls: &Calls, reports: &[Report]) -> fmt::Result {
+    let Checked { file, operations, processes, keys, skipped, strongest } = checked;
+    let counted = |count: usize, one: &str, many: &str| {
+        format!("{} {}", grouped(count as u64), if count == 1 { one } else { many })
+    };
+    let operations = counted(*operations, "operation", "operations");
+    let (processes, keys) = (counted(*processes, "process", "processes"), counted(*keys, "key", "keys"));
+    write!(out, "{}: {operations} of {processes} on {keys}", printable(file))?;
+    if *skipped > 0 {
+        write!(out, "; {} skipped", counted(*skipped as usize, "step of another", "steps of others"))?;
+    }
+    writeln!(out)?;
+    let width = reports.iter().map(|report| report.checker.len()).max().unwrap_or(0);
+    for Report { checker, verdict, note, .. } in reports {
+        let colour = match verdict {
+            Verdict::Holds => GREEN,
+            Verdict::Violated => RED,
+            Verdict::Unknown => YELLOW,
+        };
+        let line = format!("  {colour}{verdict:<8}{PLAIN}  {checker:<width$}  {note}");
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    if reports.len() > 1 {
+        let strongest = if strongest.is_empty() { "none".to_owned() } else { strongest.join(", ") };
+        writeln!(out, "  strongest that hold: {strongest}")?;
+    }
+    let has_times = calls.list().iter().any(|call| call.invoked_ns > 0);
+    for report in reports {
+        let Some((first, others)) = report.findings.split_first() else { continue };
+        writeln!(out, "\n{RED}error[{}]{PLAIN}: {}", first.code, first.title)?;
+        for line in &first.story {
+            match has_times {
+                true => writeln!(out, "  {:>10}  {}", seconds(line.at_ns), line.text)?,
+                false => writeln!(out, "  {}", line.text)?,
+            }
+        }
+        for other in others {
+            writeln!(out, "{RED}error[{}]{PLAIN}: {}", other.code, other.title)?;
+        }
+    }
+    Ok(())
+}
