@@ -33,6 +33,11 @@ impl Report {
         self.known.iter().find(|(id, _)| *id == dead).map_or(&NONE, |(_, known)| known)
     }
 
+    /// The members that its replica goes by.
+    pub fn members(&self) -> &[ReplicaId] {
+        &self.members
+    }
+
     /// Size when sent.
     pub fn wire_bytes(&self) -> u32 {
         let known = self.known.iter().chain(&self.void).map(|(_, known)| 12 + 8 * known.words() as u32);
@@ -61,11 +66,11 @@ impl Dead {
         self.void.get(origin).is_some()
     }
 
-    /// What this replica has to report, if it knows of a dead one or somebody else does.
-    pub fn report(&self, members: &[ReplicaId], clock: &NodeClock) -> Option<Box<Report>> {
+    /// What this replica has to report, if it `must` or knows of a dead one or somebody else does.
+    pub fn report(&self, members: &[ReplicaId], clock: &NodeClock, must: bool) -> Option<Box<Report>> {
         let is_dead = |origin: ReplicaId| !is_member(members, origin);
         let is_silent = !clock.iter().any(|(origin, _)| is_dead(origin)) && self.mentioned.is_empty();
-        if self.reports.is_empty() && is_silent {
+        if self.reports.is_empty() && is_silent && !must {
             return None;
         }
         let known = self.open(members, clock);

@@ -28,12 +28,20 @@ impl State {
             frontiers: self.ordered.as_ref().map(|ordered| ordered.frontiers.clone()).unwrap_or_default(),
             stubs: self.ordered.as_ref().filter(|ordered| ordered.waiting.lacking() > 0).map(stubs).unwrap_or_default(),
             recovers: !self.serves,
-            report: self.dead.report(members, &self.eventual.clock),
+            report: self.dead.report(members, &self.eventual.clock, !self.serves),
         }
     }
 
     /// Takes in what the sender of `pull` says of itself. Returns what is to be [given up](State::give_up).
     pub fn note(&mut self, pull: &Pull, members: &[ReplicaId]) -> Vec<(ReplicaId, DotSet)> {
+        if let (false, true, Some(report)) = (self.serves, pull.recovers, &pull.report) {
+            let (me, others) = (self.me, &mut self.also_recover);
+            report.members().clone_into(others.entry(pull.from));
+            let mut peers = members.iter().filter(|member| **member != me);
+            // Nobody has everything, and nobody will: it was on disks that are lost. Under one list of members all say
+            // so, so that none of them can have got everything from another one in the meantime.
+            self.serves = peers.all(|peer| others.get(*peer).is_some_and(|theirs| theirs == members));
+        }
         let frontiers = self.ordered.is_some().then_some(&pull.frontiers);
         self.watermarks.learn_clock(pull.from, &pull.clock, frontiers);
         self.note_report(pull.from, pull.report.as_deref(), members)
@@ -104,7 +112,7 @@ impl State {
             to: pull.from,
             round: pull.round,
             full,
-            report: self.dead.report(members, &self.eventual.clock),
+            report: self.dead.report(members, &self.eventual.clock, false),
             clock: self.eventual.clock.clone(),
             watermarks,
             frontiers: frontiers.cloned().unwrap_or_default(),

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::clock::{DotSet, NodeClock};
+use crate::clock::{DotSet, NodeClock, ReplicaMap};
 use crate::contract::{Dot, Key, Level, Levels, Observation, ReplicaId, Value, Version};
 use crate::placement::Placement;
 
@@ -31,6 +31,8 @@ pub struct State {
     pub(super) dead: Dead,
     /// False until a replica that has lost its disk, or is new, has got everything from a peer.
     pub(super) serves: bool,
+    /// While it is false: the members by which others went who said that they have to get everything, too.
+    pub(super) also_recover: ReplicaMap<Vec<ReplicaId>>,
     pub(super) defects: Defects,
     /// Only with [`Defect::ReuseDots`]: own writes since the start.
     written: Option<u64>,
@@ -49,6 +51,7 @@ impl State {
             watermarks: Watermarks::default(),
             dead: Dead::default(),
             serves: false,
+            also_recover: ReplicaMap::default(),
             defects,
             written: None,
             forgotten: Reach::default(),
