@@ -1,7 +1,7 @@
 //! What the command can do, one file each.
 
-mod explain;
 mod check;
+mod explain;
 mod generate;
 mod hunt;
 mod list;
@@ -10,8 +10,8 @@ mod run;
 mod shrink;
 mod trace;
 
-pub use explain::explain;
 pub use check::check;
+pub use explain::explain;
 pub use generate::{completions, man, schema};
 pub use hunt::hunt;
 pub use list::list;
