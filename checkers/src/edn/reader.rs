@@ -348,7 +348,8 @@ fn is_name(name: &str) -> bool {
 fn is_named(character: char) -> bool {
     character.is_ascii_alphanumeric()
         || ".*+!-_?$%&=<>/:#'|".contains(character)
-        || !character.is_ascii() && !character.is_control()
+        // A byte order mark is none, or what is written could not be read at the beginning of a text.
+        || !character.is_ascii() && !character.is_control() && character != '\u{feff}'
 }
 
 fn leaf(word: &str) -> Option<Edn> {

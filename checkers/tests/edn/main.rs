@@ -169,6 +169,7 @@ fn mistakes_have_a_place() {
         ("#:a[1]", "#:a stands before something else; expected a map"),
         ("[#_]", "] closes what is open; expected a value to discard after #_"),
         ("@x", "line 1, column 1: @x is no value"),
+        ("\n\u{feff}", "line 2, column 1: \u{feff} is no value"),
     ] {
         let found = mistake(text);
         assert!(found.contains(said), "{text:?}\n   said: {found}\n wanted: {said}");
