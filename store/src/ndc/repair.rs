@@ -69,7 +69,7 @@ impl State {
     /// has lost its disk, or is new. Then the answer has everything.
     pub fn answer(&mut self, pull: &Pull, members: &[ReplicaId]) -> Repair {
         let State { eventual: Eventual { clock, dot_keys, .. }, ordered, watermarks, .. } = self;
-        let mut full = pull.recovers;
+        let mut asks_for_all = pull.recovers;
         let unknown = clock
             .iter()
             .flat_map(|(origin, _)| clock.missing_in(&pull.clock, origin).map(move |counter| Dot { origin, counter }));
@@ -92,19 +92,22 @@ impl State {
                     false => watermarks.base(pull.from, dot.origin),
                 };
                 let has_it = base >= dot.counter || self.dead.is_void(dot.origin);
-                full |= self.placement.is_full() && !has_it;
+                asks_for_all |= !has_it;
             }
         }
-        full &= self.serves && self.placement.is_full();
+        let full = asks_for_all && self.serves && self.placement.is_full();
+        // Who has yet to get everything cannot give it. Then nobody can follow it: something is missing.
+        let can_follow = full || !asks_for_all;
         missing.sort_unstable();
         let items = match full && !self.defects.has(Defect::NoFullTransfer) {
             true => self.all_items(&missing),
-            false => missing.chunk_by(|a, b| a.0 == b.0).map(|group| self.item(group, pull)).collect(),
+            false => missing.chunk_by(|a, b| a.0 == b.0).map(|group| self.item(group, pull, can_follow)).collect(),
         };
         if let (true, Some(ordered)) = (full, &self.ordered) {
             deltas = ordered.waiting.iter().filter_map(|(_, waiter)| waiter.delta().cloned()).collect();
         }
         let frontiers = self.ordered.as_ref().map(|ordered| &ordered.frontiers);
+        let to_follow = frontiers.filter(|_| can_follow);
         let mut watermarks = self.watermarks.clone();
         watermarks.learn_clock(self.me, &self.eventual.clock, frontiers);
         Repair {
@@ -115,19 +118,22 @@ impl State {
             report: self.dead.report(members, &self.eventual.clock, false),
             clock: self.eventual.clock.clone(),
             watermarks,
-            frontiers: frontiers.cloned().unwrap_or_default(),
+            frontiers: to_follow.cloned().unwrap_or_default(),
             deltas,
             items,
         }
     }
 
     /// The object of a key of which the sender of `pull` misses these writes: once for all views that see it alike.
-    fn item(&self, missing: &[(Key, Dot)], pull: &Pull) -> RepairItem {
+    /// Its views are told where the sender `can_follow` them.
+    fn item(&self, missing: &[(Key, Dot)], pull: &Pull, can_follow: bool) -> RepairItem {
         let key = missing[0].0;
         let dots = missing.iter().map(|(_, dot)| *dot);
         let is_ahead = |dot: Dot, view: usize| {
             let reaches = |ordered: &Ordered| dot.counter <= ordered.frontiers.frontier(dot.origin, view);
-            self.ordered.as_ref().is_some_and(reaches) && pull.frontiers.frontier(dot.origin, view) < dot.counter
+            can_follow
+                && self.ordered.as_ref().is_some_and(reaches)
+                && pull.frontiers.frontier(dot.origin, view) < dot.counter
         };
         let eventual = dots.clone().any(|dot| !pull.clock.contains(dot));
         self.item_for(key, dots.clone(), eventual, |view| dots.clone().any(|dot| is_ahead(dot, view)))
