@@ -17,6 +17,9 @@ const STARTS: u64 = 10;
 /// Runs of a hunt at most, of all scenarios together.
 const RUNS_MAX: u64 = 2_000;
 
+/// So many first findings are shrunk at most, until one is small.
+const SHRINKS_MAX: usize = 2;
+
 /// What a shrunk run has at most, but for defects that need more.
 const REPLICAS_MAX: u64 = 3;
 const OPERATIONS_MAX: u64 = 8;
@@ -79,8 +82,9 @@ fn every_defect_is_found_and_made_small() {
     for defect in (store.defects)() {
         let mut runs = Vec::new();
         let mut noticed: Vec<(String, String)> = Vec::new();
-        // Over the starts: the smallest that the first finding comes to.
+        // The smallest that first findings come to.
         let mut smallest: Option<[u64; 3]> = None;
+        let mut shrinks = 0;
         for start in 0..STARTS {
             let out = folder();
             let Some(found) = hunt(defect.name, start * 100_000, out.path()) else {
@@ -97,9 +101,10 @@ fn every_defect_is_found_and_made_small() {
             let is_small =
                 |size: [u64; 3]| size[0] <= REPLICAS_MAX && size[1] <= OPERATIONS_MAX && size[2] <= FAULTS_MAX;
             // One that is small is enough to look at.
-            if smallest.is_some_and(is_small) || found.broken.is_empty() {
+            if shrinks == SHRINKS_MAX || smallest.is_some_and(is_small) || found.broken.is_empty() {
                 continue;
             }
+            shrinks += 1;
             let small = out.path().join("small");
             let code = found.broken.iter().find(|one| is_right(one)).unwrap_or(&found.broken[0]).1.clone();
             let shrunk = end(kvsim().arg("shrink").arg(&found.folder).args(["--code", &code, "--out"]).arg(&small));

@@ -58,7 +58,7 @@ defects! {
     /// A replica that has lost its disk takes over a clock without the objects, so it claims all and holds nothing.
     NoFullTransfer = "no-full-transfer", noticed by "convergence, fifo-visibility, priority";
     /// A write that is superseded when it arrives is not noted, so its gap stays and holds up all later writes.
-    ForgetSupersededDot = "forget-superseded-dot", noticed by "priority";
+    ForgetSupersededDot = "forget-superseded-dot", noticed by "convergence, priority";
     /// Of several waiting writes of one replica to one key only the last is kept, so the view waits for what was here.
     JoinWaiting = "join-waiting", noticed by "priority";
     /// All views share one limit of waiting writes, counted, not measured, so bulk writes push out urgent ones.
