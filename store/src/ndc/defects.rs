@@ -68,9 +68,9 @@ defects! {
     /// Frontiers move before the objects of the same answer are merged, so these seem to be old and are dropped.
     FrontierFirst = "frontier-first", noticed by "fifo-visibility, convergence";
     /// Answers made for the life before a lost disk are taken, so what they leave out as known is missing for good.
-    AbsorbLateAnswers = "absorb-late-answers", noticed by "convergence";
+    AbsorbLateAnswers = "absorb-late-answers", noticed by "convergence, fifo-visibility, priority";
     /// A write is answered and sent before it is on the disk, so a crash takes back what others have seen.
-    EarlyAcknowledgement = "early-acknowledgement", noticed by "convergence";
+    EarlyAcknowledgement = "early-acknowledgement", noticed by "convergence, fifo-visibility, priority";
     /// Objects of others are filled from the own clock, so siblings that the peer has not seen are lost.
     FillFromOwnClock = "fill-from-own-clock", noticed by "convergence";
     /// Contexts are stripped up to the last known write, over gaps, so deleted values come back.
@@ -80,13 +80,13 @@ defects! {
     /// Predecessors are those of a more urgent view, so less urgent writes come out of order.
     HighPredecessors = "high-predecessors", noticed by "fifo-visibility, priority";
     /// What a node's earlier life was known to hold counts for the new one, so keys are forgotten that it misses.
-    OldWatermarks = "old-watermarks", noticed by "convergence";
+    OldWatermarks = "old-watermarks", noticed by "convergence, fifo-visibility, priority";
     /// What is missing of a dead replica is given up without asking, so somebody who has it is not asked.
     EarlyVoid = "early-void", noticed by "convergence, fifo-visibility, priority";
     /// Messages of dead replicas still count, so a write that was given up arrives after all, at some.
-    AcceptDead = "accept-dead", noticed by "convergence";
+    AcceptDead = "accept-dead", noticed by "convergence, fifo-visibility, priority";
     /// A replica serves clients before it has got everything again, so they read old or no values.
-    ServeWhileRecovering = "serve-while-recovering", noticed by "pram, fifo-visibility";
+    ServeWhileRecovering = "serve-while-recovering", noticed by "convergence, fifo-visibility, priority, pram";
     /// A quorum read at an ordered level merges the views of replicas that have come differently far, so the session's
     /// next read may fall behind it.
     NaiveQuorumRead = "naive-quorum-read", noticed by "fifo-visibility, pram";
