@@ -5,27 +5,18 @@
 //! history is not counted. `cargo bench -p kvsim-checkers --bench pram [-- --check]`; with `--check` it fails when
 //! a million operations take more than 0.2 s, or an operation more than twice what it takes in a short history.
 
+#[path = "../tests/common/chance.rs"]
+mod chance;
+
 use std::time::Duration;
 
+use chance::Chance;
 use kvsim_checkers::history::{Ending, Entry, History, Kind, Value, WriterOrder};
 use kvsim_checkers::pram::{Order, judge};
 
 const SESSIONS: usize = 16;
 const KEYS: usize = 1_000;
 const ROUNDS: usize = 7;
-
-/// A source of chance: SplitMix64.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ z >> 31) % limit as u64) as usize
-    }
-}
 
 /// A legal history.
 fn history(ops: usize) -> History {

@@ -1,23 +1,15 @@
 //! Writes a long history in Jepsen's EDN, which is legal by PRAM order, to standard output:
 //! `cargo run --release -p kvsim-checkers --example big_history -- 1000000 > history.edn`.
 
+#[path = "../tests/common/chance.rs"]
+mod chance;
+
 use std::io::{BufWriter, Write, stdout};
+
+use chance::Chance;
 
 const PROCESSES: usize = 16;
 const KEYS: usize = 1_000;
-
-/// SplitMix64.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ z >> 31) % limit as u64) as usize
-    }
-}
 
 fn main() -> std::io::Result<()> {
     let ops: usize = std::env::args().nth(1).and_then(|count| count.parse().ok()).unwrap_or(1_000);

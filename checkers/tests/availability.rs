@@ -1,11 +1,14 @@
 //! The availability checker against its definition on recordings of a toy store, and on recordings made by hand.
 
+#[path = "common/chance.rs"]
+mod chance;
 #[path = "convergence/toy.rs"]
 #[allow(dead_code)] // what other tests need
 mod toy;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chance::Chance;
 use kvsim_checkers::trace::{Action, Event, FaultName, Header, Level, Node, Recording, What};
 use kvsim_checkers::{Report, Verdict, availability};
 
@@ -92,7 +95,7 @@ fn judge(recording: &Recording) -> Expected {
 fn random_recordings_are_judged_as_defined() {
     let mut verdicts: BTreeMap<Verdict, usize> = BTreeMap::new();
     for seed in 0..12_000 {
-        let mut chance = toy::Chance(seed);
+        let mut chance = Chance(seed);
         let mut recording = match chance.below(3) {
             0 => toy::run(seed, None, true),
             _ => toy::sticky(seed, None, Level::Eventual),

@@ -4,8 +4,9 @@ use super::Subject;
 use super::tell::Teller;
 use crate::history::{History, Kind, NOTHING};
 use crate::operations::listed;
-use crate::pram::{Breach, Judgement, Order, Unclear, judge_within};
-use crate::verdict::{Finding, Report, Verdict};
+use crate::pram::summary::{Words, report};
+use crate::pram::{Breach, Order, judge_within};
+use crate::verdict::{Finding, Report};
 use crate::{CodeInfo, OUT_OF_ORDER, Patience, UNWRITTEN};
 
 pub(super) const PRAM_CODES: &[CodeInfo] = &[
@@ -32,35 +33,18 @@ pub(super) fn check(subject: &Subject, order: Order, patience: Patience<'_>) -> 
             Breach::Unwritten { read, refused } => told.unwritten(*read, refused),
         })
         .collect();
-    let (verdict, note) = if !findings.is_empty() {
-        (Verdict::Violated, unlisted(order, &judgement))
-    } else if let Some(unclear) = judgement.unclear {
-        (Verdict::Unknown, told.unclear(unclear))
-    } else {
-        let Judgement { reads, readers, .. } = judgement;
-        let writes = subject.history.ops().iter().filter(|op| op.is_possible_write()).count();
-        (
-            Verdict::Holds,
-            format!(
-                "an order of {writes} writes explains all {reads} reads of {readers} processes, process by process"
-            ),
-        )
+    let words = Words {
+        session: "process",
+        sessions: "processes",
+        deletes: "writes of nil",
+        name: &|session| told.teller.process(session),
+        read: &|op| {
+            let op = &subject.history.ops()[op as usize];
+            let (process, key) = (told.teller.process(op.session), told.teller.key(op.key));
+            format!("read {} of {key} by {process}", told.teller.name(op.number))
+        },
     };
-    Some(Report { checker: order.name().to_owned(), verdict, note, findings })
-}
-
-/// How many more breaches there are than are listed.
-fn unlisted(order: Order, judgement: &Judgement) -> String {
-    let is_session = |breach: &&Breach| matches!(breach, Breach::OutOfOrder { .. });
-    let sessions = judgement.breaches.iter().filter(is_session).count();
-    let reads = judgement.breaches.len() - sessions;
-    let more = [
-        (order.out_of_order(), judgement.sessions_broken - sessions),
-        (order.unwritten(), judgement.reads_broken - reads),
-    ];
-    let more: Vec<String> =
-        more.iter().filter(|(_, more)| *more > 0).map(|(code, more)| format!("{more} more of {code}")).collect();
-    if more.is_empty() { String::new() } else { format!("not listed: {}", more.join(", ")) }
+    Some(report(&subject.history, order, &judgement, findings, &words))
 }
 
 struct Told<'a> {
@@ -72,31 +56,6 @@ struct Told<'a> {
 impl Told<'_> {
     fn call(&self, op: u32) -> u32 {
         self.history.ops()[op as usize].number
-    }
-
-    fn unclear(&self, unclear: Unclear) -> String {
-        let read = |op: u32| {
-            let op = &self.history.ops()[op as usize];
-            let (process, key) = (self.teller.process(op.session), self.teller.key(op.key));
-            format!("read {} of {key} by {process}", self.teller.name(op.number))
-        };
-        match unclear {
-            Unclear::NoRead => "no read was answered".to_owned(),
-            Unclear::Several(op) => format!(
-                "{} returned several values, and {} is defined for one value at a time",
-                read(op),
-                self.order.name()
-            ),
-            Unclear::Ambiguous(op) => format!("{} returned a value that was written more than once", read(op)),
-            Unclear::Deletes(session) => format!(
-                "which writes of nil the reads of {} found leaves more ways than could be tried",
-                self.teller.process(session)
-            ),
-            Unclear::DoubtfulDeletes(session) => {
-                let process = self.teller.process(session);
-                format!("whether writes of nil of unknown outcome happened decides about {process}")
-            }
-        }
     }
 
     fn out_of_order(&self, session: u32, ops: &[u32]) -> Finding {

@@ -1,12 +1,13 @@
 //! The report about a recording, with findings for people.
 
 use super::Order;
-use super::judge::{Breach, Judgement, Unclear};
+use super::judge::{Breach, Judgement};
+use super::summary::{self, Words};
 use crate::explain::Tale;
 use crate::history::{History, Kind, NOTHING, Op};
 use crate::operations::{Operation, Operations, listed, name};
 use crate::trace::{Event, Recording, WriteId};
-use crate::verdict::{Finding, Report, StoryLine, Verdict};
+use crate::verdict::{Finding, Report, StoryLine};
 
 pub(super) fn report(operations: &Operations<'_>, history: &History, order: Order, judgement: Judgement) -> Report {
     let teller = Teller { recording: operations.recording(), operations, history, order };
@@ -18,33 +19,17 @@ pub(super) fn report(operations: &Operations<'_>, history: &History, order: Orde
             Breach::Unwritten { read, refused } => teller.unwritten(*read, refused),
         })
         .collect();
-    let (verdict, note) = if !findings.is_empty() {
-        (Verdict::Violated, unlisted(order, &judgement))
-    } else if let Some(unclear) = judgement.unclear {
-        (Verdict::Unknown, teller.unclear(unclear))
-    } else {
-        let Judgement { reads, readers, .. } = judgement;
-        let writes = history.ops().iter().filter(|op| op.is_possible_write()).count();
-        (
-            Verdict::Holds,
-            format!("an order of {writes} writes explains all {reads} reads of {readers} sessions, session by session"),
-        )
+    let words = Words {
+        session: "session",
+        sessions: "sessions",
+        deletes: "deletes",
+        name: &|session| teller.session(session),
+        read: &|index| {
+            let op = teller.op(index);
+            format!("read #{} of {} by {}", op.number, teller.key(index), teller.session(op.session))
+        },
     };
-    Report { checker: order.name().to_owned(), verdict, note, findings }
-}
-
-/// How many more breaches there are than are listed.
-fn unlisted(order: Order, judgement: &Judgement) -> String {
-    let is_session = |breach: &&Breach| matches!(breach, Breach::OutOfOrder { .. });
-    let sessions = judgement.breaches.iter().filter(is_session).count();
-    let reads = judgement.breaches.len() - sessions;
-    let more = [
-        (order.out_of_order(), judgement.sessions_broken - sessions),
-        (order.unwritten(), judgement.reads_broken - reads),
-    ];
-    let more: Vec<String> =
-        more.iter().filter(|(_, more)| *more > 0).map(|(code, more)| format!("{more} more of {code}")).collect();
-    if more.is_empty() { String::new() } else { format!("not listed: {}", more.join(", ")) }
+    summary::report(history, order, &judgement, findings, &words)
 }
 
 /// A longer story is not read to its end. Where deletes leave too many ways, it may be one.
@@ -76,29 +61,6 @@ impl Teller<'_> {
 
     fn key(&self, index: u32) -> String {
         name(&self.recording.header.keys, self.op(index).key)
-    }
-
-    fn unclear(&self, unclear: Unclear) -> String {
-        let read = |index: u32| {
-            let op = self.op(index);
-            format!("read #{} of {} by {}", op.number, self.key(index), self.session(op.session))
-        };
-        match unclear {
-            Unclear::NoRead => "no read was answered".to_owned(),
-            Unclear::Several(index) => format!(
-                "{} returned several values, and {} is defined for one value at a time",
-                read(index),
-                self.order.name()
-            ),
-            Unclear::Ambiguous(index) => format!("{} returned a value that was written more than once", read(index)),
-            Unclear::Deletes(session) => format!(
-                "which deletes the reads of {} found leaves more ways than could be tried",
-                self.session(session)
-            ),
-            Unclear::DoubtfulDeletes(session) => {
-                format!("whether deletes of unknown outcome happened decides about {}", self.session(session))
-            }
-        }
     }
 
     fn out_of_order(&self, session: u32, ops: &[u32]) -> Finding {

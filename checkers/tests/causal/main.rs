@@ -1,28 +1,14 @@
 //! The causal checkers against twins that try everything, on random small histories.
 
+#[path = "../common/chance.rs"]
+mod chance;
 mod twin;
 
+use chance::Chance;
 use kvsim_checkers::causal::{self, Causality};
 use kvsim_checkers::history::{Ending, Entry, History, Kind, Value, WriterOrder};
 use kvsim_checkers::pram::{self, Order};
 use twin::{Model, is_legal};
-
-/// A source of chance: SplitMix64.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ z >> 31) % limit as u64) as usize
-    }
-
-    fn one_in(&mut self, count: usize) -> bool {
-        self.below(count) == 0
-    }
-}
 
 #[derive(Clone, Copy)]
 struct Shape {

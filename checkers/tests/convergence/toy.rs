@@ -5,26 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::chance::Chance;
 use kvsim_checkers::trace::{
     Action, Disk, Event, FaultName, Header, Level, Levels, LostBy, Node, Overwrites, Recording, What, WriteId,
 };
-
-/// A source of chance: SplitMix64.
-pub struct Chance(pub u64);
-
-impl Chance {
-    pub fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ z >> 31) % limit as u64) as usize
-    }
-
-    pub fn one_in(&mut self, count: usize) -> bool {
-        self.below(count) == 0
-    }
-}
 
 /// A promise that the store breaks, once or more often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

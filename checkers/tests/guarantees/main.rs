@@ -1,6 +1,8 @@
 //! The session guarantees against their definitions, on recordings of a toy store and on bare histories; findings
 //! of recordings made by hand.
 
+#[path = "../common/chance.rs"]
+mod chance;
 #[path = "../convergence/toy.rs"]
 #[allow(dead_code)] // what other tests need
 mod toy;
@@ -17,6 +19,7 @@ mod stories;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chance::Chance;
 use definition::Facts;
 use kvsim_checkers::Verdict;
 use kvsim_checkers::guarantees::{self, Guarantee, Log, judge};
@@ -111,7 +114,7 @@ fn broken_stores_are_judged_as_defined() {
 fn reads_that_were_tampered_with_are_judged_as_defined() {
     let mut counts = Counts::new();
     for seed in 0..8_000 {
-        let mut chance = toy::Chance(seed);
+        let mut chance = Chance(seed);
         let mut recording =
             if chance.one_in(2) { toy::sticky(seed, None, Level::Eventual) } else { toy::run(seed, None, false) };
         let returned: Vec<usize> = (0..recording.events.len())
@@ -137,7 +140,7 @@ fn bare_histories_are_judged_as_defined() {
     let mut counts = Counts::new();
     let mut legal = 0;
     for seed in 0..30_000 {
-        let mut chance = random::Chance(seed ^ 0x5eed << 32);
+        let mut chance = Chance(seed ^ 0x5eed << 32);
         let shape = Shape {
             ops_max: 9,
             keys_max: 2 + seed as usize % 2,

@@ -1,24 +1,11 @@
 //! The checker of linearizability against one that tries all orders, on random small histories.
 
+#[path = "../common/chance.rs"]
+mod chance;
+
+use chance::Chance;
 use kvsim_checkers::Patience;
 use kvsim_checkers::linearizable::{Answer, Kind, Op, judge};
-
-/// A source of chance: SplitMix64.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ z >> 31) % limit as u64) as usize
-    }
-
-    fn one_in(&mut self, count: usize) -> bool {
-        self.below(count) == 0
-    }
-}
 
 const INITIAL: u64 = 0;
 

@@ -1,15 +1,18 @@
 //! Figures of recordings: compared with a slow twin on random runs, and with what a person counts by hand.
 
 mod by_hand;
+#[path = "../common/chance.rs"]
+mod chance;
 mod distribution;
 #[path = "../convergence/toy.rs"]
 #[allow(dead_code, unused_imports)]
 mod toy;
 mod twin;
 
+use chance::Chance;
 use kvsim_checkers::metrics::{Measured, Merge, Metrics, Sample, Where};
 use kvsim_checkers::trace::{GaugeName, Level, Overwrites, Recording, What};
-use toy::{Chance, Defect};
+use toy::Defect;
 
 /// What a host might have measured.
 fn measured(recording: &mut Recording, chance: &mut Chance) -> Measured {

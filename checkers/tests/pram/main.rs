@@ -1,14 +1,17 @@
 //! The PRAM checkers against a twin that tries all orders, on random small histories; histories from papers; the
 //! stories of recordings made by hand.
 
+#[path = "../common/chance.rs"]
+mod chance;
 mod known;
 mod random;
 mod stories;
 mod twin;
 
+use chance::Chance;
 use kvsim_checkers::history::{Ending, Entry, History, Kind, Value};
 use kvsim_checkers::pram::{Breach, Unclear, judge, witness};
-use random::{Chance, Shape};
+use random::Shape;
 use twin::Case;
 
 /// The case as the checker sees it.

@@ -5,24 +5,8 @@ use std::collections::BTreeSet;
 use kvsim_checkers::history::{Ending, Entry, Kind, Value, WriterOrder};
 use kvsim_checkers::pram::Order;
 
+use crate::chance::Chance;
 use crate::twin::Case;
-
-/// A source of chance: SplitMix64.
-pub struct Chance(pub u64);
-
-impl Chance {
-    pub fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ z >> 31) % limit as u64) as usize
-    }
-
-    pub fn one_in(&mut self, count: usize) -> bool {
-        self.below(count) == 0
-    }
-}
 
 /// What random histories may contain.
 #[derive(Clone, Copy, Debug)]
