@@ -138,8 +138,10 @@ impl Sink for VariedEvents {
 
 /// The checkers of what the store promises, and those that the scenario names.
 fn applicable(store: &StoreEntry, plan: &Plan, header: &Header) -> impl Iterator<Item = &'static CheckerInfo> {
+    // Replicas forget what all others have, and learn by anti-entropy that they have it.
+    let cleans_up = store.cleans_up && plan.store.anti_entropy_ns.is_some();
     let promised =
-        |checker: &CheckerInfo| (checker.by_default)(header) && (checker.name != metadata::NAME || store.cleans_up);
+        move |checker: &CheckerInfo| (checker.by_default)(header) && (checker.name != metadata::NAME || cleans_up);
     CHECKERS.iter().filter(move |checker| promised(checker) || plan.expect.contains_key(checker.name))
 }
 

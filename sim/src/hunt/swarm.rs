@@ -3,13 +3,14 @@
 
 use kvsim_store::Stream;
 
+use crate::faults::{LinkFault, NodeFault};
 use crate::net::{Delay, Ratio};
-use crate::plan::LinkPlan;
-use crate::scenario::{ClientGroup, KeyChoice, Scenario};
+use crate::plan::{FaultKind, LinkPlan, StoreParams};
+use crate::scenario::{ClientGroup, FaultSpec, KeyChoice, Scenario};
 
 /// The scenario with each of its kinds of faults and features switched off with probability 1/2, by a stream of the
 /// seed's own; its title says which. What sessions are promised and how the store is set stays, and so does what is
-/// written out operation by operation.
+/// written out operation by operation; but that in some runs there is no anti-entropy, and nothing that needs it.
 pub fn swarm(scenario: &Scenario, seed: u64) -> Scenario {
     let mut thin = scenario.clone();
     let mut coins = Stream::new(seed, "swarm", 0);
@@ -43,6 +44,11 @@ pub fn swarm(scenario: &Scenario, seed: u64) -> Scenario {
             off.push(format!("clients {}", group.name));
         }
     }
+    // Last, as it takes faults away that have their coins; and by a stream of its own, so that it moves no other coin.
+    if thin.store.anti_entropy_ns.is_some() && Stream::new(seed, "swarm", 1).below(REPAIR_ODDS) == 0 {
+        lose_nothing(&mut thin);
+        off.push("anti-entropy and whatever loses writes".into());
+    }
     if !off.is_empty() {
         let title = if scenario.title.is_empty() { &scenario.name } else { &scenario.title };
         thin.title = format!("{title} (without {})", off.join(", "));
@@ -53,6 +59,25 @@ pub fn swarm(scenario: &Scenario, seed: u64) -> Scenario {
 /// `partition[3]` is a partition.
 fn kind(fault: &str) -> &str {
     fault.split('[').next().unwrap_or(fault)
+}
+
+/// In one of so many runs nobody repairs anything.
+const REPAIR_ODDS: u64 = 8;
+
+/// Anti-entropy heals what a replica does wrong with the messages of writes, often before anybody sees it. Without it
+/// replicas agree only as long as each write's messages arrive and find room.
+fn lose_nothing(scenario: &mut Scenario) {
+    scenario.store.anti_entropy_ns = None;
+    scenario.store.buffer_bytes = StoreParams::default().buffer_bytes.max(scenario.store.buffer_bytes);
+    links(scenario, |link| link.loss = Ratio::ZERO);
+    scenario.faults.retain(|fault| match &fault.kind {
+        FaultSpec::Partition { .. } | FaultSpec::RandomPartitions { .. } => false,
+        FaultSpec::Message(kind) => !matches!(kind, FaultKind::Drop { .. }),
+        FaultSpec::Nodes { fault, .. } => {
+            !matches!(fault, NodeFault::Crash { .. } | NodeFault::Absent | NodeFault::Left)
+        }
+        FaultSpec::Links { fault, .. } => !matches!(fault, LinkFault::Loss { .. }),
+    });
 }
 
 /// A name, and how to switch it off.
