@@ -59,7 +59,7 @@ fn known_histories_are_judged_as_known() {
         }
         count += 1;
     }
-    assert!(count >= 25, "{count}");
+    assert!(count >= 29, "{count}");
     for code in MODELS.iter().flat_map(|model| model.codes) {
         assert!(codes.contains(code.code), "no history shows {}", code.code);
     }

@@ -59,6 +59,9 @@ pub struct Network {
     cuts: Vec<u16>,
     /// Messages that faults name (kind and identity), each with the fault that does, in order.
     named: Vec<(u8, u64, u16)>,
+    /// By fault, how many before it name no message: the place of its draws, which is the same wherever those that do
+    /// are listed.
+    places: Vec<u16>,
     /// The faults of links that last now.
     disturbances: Vec<Disturbance>,
     /// When the link has sent all that was given to it, by link; empty when no link has a limit.
@@ -105,6 +108,12 @@ impl Network {
             })
             .collect();
         named.sort_unstable();
+        let mut others = 0;
+        let places = plan.faults.iter().map(|fault| {
+            let place = others;
+            others += u16::from(fault.kind.message().is_none());
+            place
+        });
         let limited = links.iter().any(|link| link.plan.bytes_per_s.is_some());
         Network {
             nodes,
@@ -115,6 +124,7 @@ impl Network {
             which,
             cuts: vec![0; nodes * nodes],
             named,
+            places: places.collect(),
             disturbances: Vec::new(),
             free_at_ns: if limited { vec![0; nodes * nodes] } else { Vec::new() },
             healed: false,
@@ -171,9 +181,9 @@ impl Network {
     fn disturbed(&self, plan: &Plan, from: u16, to: u16, draw: impl Fn(u64) -> u64) -> Disturbed {
         let mut disturbed = Disturbed::default();
         for Disturbance { fault, delay } in &self.disturbances {
-            let draw = |which: u64| draw(DRAWS * (u64::from(*fault) + 1) + which);
-            let FaultKind::Links { from: senders, to: receivers, fault: kind } = &plan.faults[usize::from(*fault)].kind
-            else {
+            let fault_index = usize::from(*fault);
+            let draw = |which: u64| draw(DRAWS * (u64::from(self.places[fault_index]) + 1) + which);
+            let FaultKind::Links { from: senders, to: receivers, fault: kind } = &plan.faults[fault_index].kind else {
                 continue;
             };
             if !concerns(senders, receivers, from, to) {

@@ -15,7 +15,7 @@ const MESSAGES_MAX: usize = 20_000;
 
 /// Everything that happens in a run of the plan, and the names of the store's kinds of messages. Nothing when the store
 /// is not there; a run that ends in a panic is recorded up to there.
-fn record(plan: &Plan) -> Option<(Vec<Event>, &'static [&'static str])> {
+pub(super) fn record(plan: &Plan) -> Option<(Vec<Event>, &'static [&'static str])> {
     let store = stores::find(&plan.store.name)?;
     let mut events = Vec::new();
     let _ = (store.run)(plan, &mut events);
@@ -112,7 +112,7 @@ pub(super) fn try_explicit(search: &mut Search<'_>, constant: impl Fn(&Delay) ->
 }
 
 /// A fault of one message, in force while clients work.
-fn fault(kind: FaultKind, until_ns: u64) -> FaultPlan {
+pub(super) fn fault(kind: FaultKind, until_ns: u64) -> FaultPlan {
     FaultPlan { name: String::new(), place: String::new(), from_ns: 0, until_ns, kind }
 }
 

@@ -10,8 +10,14 @@ use crate::plan::{FaultKind, MessageName, Plan};
 /// value's, see [`kvsim_store::Tag`]; others have numbers that no plan decides.
 const NAMED_BY_OPERATION: [&str; 2] = ["request", "reply"];
 
+/// True when the message's identity follows from the plan, not from the replicas' own chance.
+pub(super) fn is_named_by_plan(message: &MessageName) -> bool {
+    message.kind == "update" || NAMED_BY_OPERATION.contains(&message.kind.as_str())
+}
+
 /// The plan with nothing in it that nobody uses, and with new numbers for what is left: operations in the order of the
-/// sessions, values in the order of time, keys in the order of their first use. Faults follow their messages.
+/// sessions, values in the order of time, keys in the order of their first use. Faults follow their messages, and stand in
+/// the order of their kinds.
 pub(super) fn form(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     plan.sessions.retain(|session| !session.ops.is_empty());
@@ -52,6 +58,14 @@ pub(super) fn form(plan: &Plan) -> Plan {
         names.extend((0..plan.replicas).map(Plan::heartbeat_name));
     }
     plan.keys = names;
+    // As a scenario's are read.
+    plan.faults.sort_by_key(|fault| match fault.kind {
+        FaultKind::Partition { .. } => 0,
+        FaultKind::Drop(_) => 1,
+        FaultKind::Delay { .. } => 2,
+        FaultKind::Duplicate { .. } => 3,
+        FaultKind::Node { .. } | FaultKind::Links { .. } => 4,
+    });
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     for fault in &mut plan.faults {
         let kind = match &mut fault.kind {

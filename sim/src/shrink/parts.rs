@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use kvsim_checkers::trace::Node;
 
 use super::Search;
+use super::normal::is_named_by_plan;
 use crate::plan::{Cut, FaultKind, FaultPlan, MessageName, OpPlan, Plan};
 
 /// Most operations have nothing to do with a finding: tries those alone that it names, or those of their keys.
@@ -72,9 +73,35 @@ pub(super) fn replicas(search: &mut Search<'_>) {
     while search.best.replicas <= OTHER_SEEDS_REPLICAS_MAX && one_less(search, &seeds) {}
 }
 
+/// Tries other seeds for the replicas' own chance: with another one less may have to go wrong.
+pub(super) fn other_seeds(search: &mut Search<'_>) {
+    if search.best.operations() > OTHER_SEEDS_OPERATIONS_MAX || search.best.replicas > OTHER_SEEDS_REPLICAS_MAX {
+        return;
+    }
+    for seed in 1..=OTHER_SEEDS {
+        let (before, size) = (search.best.clone(), search.size());
+        if with_seed(search, seed, &before) {
+            leave_out(search);
+            one_less(search, &[seed]);
+            if search.size() >= size {
+                search.best = before;
+            }
+        }
+    }
+}
+
+/// Tries another seed. What replicas ask each other has other names then, so what faults did to it may not matter.
+fn with_seed(search: &mut Search<'_>, seed: u64, plan: &Plan) -> bool {
+    let plan = Plan { seed, ..plan.clone() };
+    let mut bare = plan.clone();
+    bare.faults.retain(|fault| fault.kind.message().is_none_or(is_named_by_plan));
+    bare.faults.len() < plan.faults.len() && search.try_plan(bare) || search.try_plan(plan)
+}
+
 /// So many other seeds are tried for the replicas' own chance, and only with so many replicas.
 const OTHER_SEEDS: u64 = 40;
 const OTHER_SEEDS_REPLICAS_MAX: u16 = 6;
+const OTHER_SEEDS_OPERATIONS_MAX: usize = 40;
 
 /// Leaves out one replica, with one of the seeds.
 fn one_less(search: &mut Search<'_>, seeds: &[u64]) -> bool {
@@ -82,7 +109,7 @@ fn one_less(search: &mut Search<'_>, seeds: &[u64]) -> bool {
         let kept: Vec<Node> = (0..search.best.replicas).filter(|node| *node != gone).collect();
         for home in &kept {
             let less = with_nodes(&search.best, &kept, *home);
-            if seeds.iter().any(|seed| search.try_plan(Plan { seed: *seed, ..less.clone() })) {
+            if seeds.iter().any(|seed| with_seed(search, *seed, &less)) {
                 return true;
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Search;
-use crate::plan::{Pace, Plan};
+use crate::plan::{FaultKind, Pace, Plan};
 
 const MS: u64 = 1_000_000;
 
@@ -13,14 +13,15 @@ pub(super) fn compact(search: &mut Search<'_>) {
         return;
     }
     end_early(search);
-    let evenly = |step_ns: u64| (1..).map(move |turn: u64| turn * step_ns);
     for step_ns in [10 * MS, 100 * MS] {
-        let times = points(&search.best);
-        let even: BTreeMap<u64, u64> = times.iter().copied().zip(evenly(step_ns)).collect();
-        if even.iter().all(|(old_ns, new_ns)| old_ns == new_ns) {
+        let plan = evenly(&search.best, step_ns);
+        if points(&plan) == points(&search.best) {
             return;
         }
-        if times.len() as u64 * step_ns <= search.best.workload_end_ns && search.try_plan(moved(&search.best, &even)) {
+        let fits = points(&plan).len() as u64 * step_ns <= search.best.workload_end_ns;
+        if fits
+            && (search.try_plan(plan.clone()) || delays(step_ns).any(|takes_ns| try_delays(search, &plan, takes_ns)))
+        {
             end_early(search);
             return;
         }
@@ -37,6 +38,29 @@ pub(super) fn compact(search: &mut Search<'_>) {
         }
     }
     end_early(search);
+}
+
+/// The plan with operations and faults at even distances.
+pub(super) fn evenly(plan: &Plan, step_ns: u64) -> Plan {
+    moved(plan, &points(plan).into_iter().zip((1..).map(|turn: u64| turn * step_ns)).collect())
+}
+
+/// What is late has to come between the same two events as before, which are so far from each other now.
+fn delays(step_ns: u64) -> impl Iterator<Item = u64> {
+    [step_ns * 3 / 2, step_ns * 5 / 2, step_ns * 5].into_iter()
+}
+
+/// Tries the plan with this delay for all messages that faults delay.
+fn try_delays(search: &mut Search<'_>, plan: &Plan, delay_ns: u64) -> bool {
+    let mut plan = plan.clone();
+    let mut any = false;
+    for fault in &mut plan.faults {
+        if let FaultKind::Delay { takes_ns, .. } = &mut fault.kind {
+            *takes_ns = delay_ns;
+            any = true;
+        }
+    }
+    any && search.try_plan(plan)
 }
 
 /// Times that are simpler than this one, the simplest first: shorter ones that are 1, 2 or 5 times a power of ten, and

@@ -1,0 +1,85 @@
+//! Links that are cut, in the place of many messages that are lost.
+//!
+//! Each message that has to be lost is a fault of its own once losses are written out. A person reads *n0 and n1 cannot
+//! reach each other* more quickly than ten names of messages.
+
+use std::collections::BTreeMap;
+
+use kvsim_checkers::trace::{LostBy, Node, What};
+
+use super::Search;
+use super::explicit::record;
+use crate::plan::{Cut, FaultKind, FaultPlan, Plan};
+
+const MS: u64 = 1_000_000;
+
+/// Tries to cut links instead of losing messages on them, where that says it with fewer faults.
+pub(super) fn cut(search: &mut Search<'_>) {
+    let mut size = usize::MAX;
+    while search.best.faults.len() < size {
+        size = search.best.faults.len();
+        let lost_ns = lost_at(&search.best);
+        let nodes = 0..search.best.replicas;
+        let links = nodes.clone().flat_map(|from| nodes.clone().map(move |to| (from, to)));
+        let mut ways: Vec<Vec<Cut>> = nodes.clone().map(|node| around(node, search.best.replicas)).collect();
+        for (from, to) in links.filter(|(from, to)| from != to) {
+            let one_way = |from, to| Cut { from: vec![from], to: vec![to] };
+            ways.extend((from < to).then(|| vec![one_way(from, to), one_way(to, from)]));
+            ways.push(vec![one_way(from, to)]);
+        }
+        // Those that say the most come first.
+        let _ = ways.into_iter().any(|cuts| instead(search, &cuts, &lost_ns));
+    }
+}
+
+/// All links of a node, both ways.
+fn around(node: Node, replicas: u16) -> Vec<Cut> {
+    let others: Vec<Node> = (0..replicas).filter(|other| *other != node).collect();
+    vec![Cut { from: vec![node], to: others.clone() }, Cut { from: others, to: vec![node] }]
+}
+
+/// When which fault made a message be lost, first and last.
+fn lost_at(plan: &Plan) -> BTreeMap<usize, (u64, u64)> {
+    let mut times = BTreeMap::new();
+    for event in record(plan).into_iter().flat_map(|(events, _)| events) {
+        if let What::Lost { by: LostBy::Fault(fault), .. } = event.what {
+            times.entry(usize::from(fault)).or_insert((event.at_ns, event.at_ns)).1 = event.at_ns;
+        }
+    }
+    times
+}
+
+/// Tries these cuts in the place of at least two faults: for the whole workload, or for as long as these lost messages.
+fn instead(search: &mut Search<'_>, cuts: &[Cut], lost_ns: &BTreeMap<usize, (u64, u64)>) -> bool {
+    let is_cut = |from: Node, to: Node| cuts.iter().any(|cut| cut.from.contains(&from) && cut.to.contains(&to));
+    let is_in = |fault: &FaultPlan| match &fault.kind {
+        FaultKind::Drop(name) => name.from.is_some_and(|from| name.to.iter().all(|to| is_cut(from, *to))),
+        FaultKind::Partition { cuts } => {
+            cuts.iter().all(|cut| cut.from.iter().all(|from| cut.to.iter().all(|to| is_cut(*from, *to))))
+        }
+        _ => false,
+    };
+    let faults = &search.best.faults;
+    let of_them: Vec<usize> = (0..faults.len()).filter(|index| is_in(&faults[*index])).collect();
+    if of_them.len() < 2 {
+        return false;
+    }
+    let times = || of_them.iter().filter_map(|index| lost_ns.get(index));
+    let first_ns = times().map(|(first_ns, _)| *first_ns).min().unwrap_or(0);
+    let end_ns = search.best.workload_end_ns;
+    let last_ns = times().map(|(_, last_ns)| last_ns.saturating_add(1)).max().unwrap_or(end_ns);
+    let round = (first_ns / MS * MS, last_ns.next_multiple_of(MS));
+    let windows = [(0, end_ns), round, (first_ns, last_ns)].map(|(from_ns, until_ns)| (from_ns, until_ns.min(end_ns)));
+    windows.into_iter().any(|(from_ns, until_ns)| {
+        search.try_change(|plan| {
+            let kind = FaultKind::Partition { cuts: cuts.to_vec() };
+            let mut index = 0;
+            plan.faults.retain(|_| {
+                index += 1;
+                !of_them.contains(&(index - 1))
+            });
+            let (name, place) = (String::new(), String::new());
+            plan.faults.insert(0, FaultPlan { name, place, from_ns, until_ns, kind });
+        })
+    })
+}

@@ -1,0 +1,57 @@
+//! The usual causes, tried by themselves: one write is lost, or comes late. What is left out one by one ends now and then
+//! with faults that lean on each other; then a fresh start is shorter than any way down from there.
+
+use kvsim_checkers::trace::{Action, Node};
+
+use super::{Search, explicit, parts, times};
+use crate::plan::{FaultKind, MessageName, Plan};
+
+/// With more operations it is not one write that matters.
+const OPERATIONS_MAX: usize = 8;
+
+/// Operations follow each other at this distance, in nanoseconds; a late write comes after the next one.
+const STEP_NS: u64 = 10_000_000;
+
+/// Tries plans with one fault for one of the writes, on as few replicas as possible.
+pub(super) fn causes(search: &mut Search<'_>) {
+    let best = &search.best;
+    if best.operations() > OPERATIONS_MAX || best.faults.len() <= 1 && best.replicas <= 2 {
+        return;
+    }
+    for replicas in 2..=best.replicas {
+        let Some(plain) = on_few(&search.best, replicas) else { continue };
+        for (origin, id) in writes(&plain) {
+            let message = || MessageName { kind: "update".to_owned(), id, from: Some(origin), to: Vec::new() };
+            let late = FaultKind::Delay { message: message(), takes_ns: STEP_NS * 3 / 2 };
+            for kind in [FaultKind::Drop(message()), late] {
+                let mut plan = plain.clone();
+                plan.faults = vec![explicit::fault(kind, plan.workload_end_ns)];
+                if search.try_plan(plan) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// The operations of the plan at so many replicas, evenly, with nothing that goes wrong.
+fn on_few(plan: &Plan, replicas: u16) -> Option<Plan> {
+    let is_used = |node: &Node| plan.sessions.iter().any(|session| session.node == *node);
+    let (mut kept, others): (Vec<Node>, Vec<Node>) = (0..plan.replicas).partition(is_used);
+    if kept.len() > usize::from(replicas) {
+        return None;
+    }
+    kept.extend(others);
+    kept.truncate(usize::from(replicas));
+    kept.sort_unstable();
+    let mut plain = parts::with_nodes(plan, &kept, *kept.first()?);
+    plain.faults.clear();
+    Some(times::evenly(&plain, STEP_NS))
+}
+
+/// Who takes in which write.
+fn writes(plan: &Plan) -> Vec<(Node, u64)> {
+    let of_session = plan.sessions.iter().flat_map(|session| session.ops.iter().map(move |op| (session, op)));
+    let writes = of_session.filter(|(_, op)| op.action != Action::Read);
+    writes.map(|(session, op)| (op.node.unwrap_or(session.node), op.value)).collect()
+}
