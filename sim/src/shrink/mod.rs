@@ -2,17 +2,17 @@
 //!
 //! Whole parts are left out first: sessions, operations, faults, replicas, by delta debugging ([`ddmin`]; Zeller and
 //! Hildebrandt, IEEE TSE 2002). Then nothing is left to chance: losses, duplicates and, where they matter, delays are
-//! written out message by message (`explicit`), and those that do not matter leave; where many messages of a link have to be
-//! lost, it is cut (`cuts`). In the end what is left gets
-//! simple values (`simple`, `times`). This works because the fate of a message follows from its own identity:
-//! what is left out leaves the rest alone.
+//! written out message by message (`explicit`), and those that do not matter leave; where many messages of a link have to
+//! be lost or late, the link is cut or slow (`links`). The usual causes get a try of their own (`usual`), and so do other
+//! seeds. In the end what is left gets simple values (`simple`, `times`). This works because the fate of a message follows
+//! from its own identity: what is left out leaves the rest alone.
 //!
 //! What the store promises and how it is set stays as it is, and replicas keep the time to agree that the scenario
 //! gave them: otherwise any plan could be made to fail, for another reason.
 
-mod cuts;
 mod ddmin;
 mod explicit;
+mod links;
 mod normal;
 mod parts;
 mod simple;
@@ -60,7 +60,8 @@ pub fn shrink(plan: &Plan, concerned: &[u32], ask: &mut dyn FnMut(&Plan) -> Answ
         simple::features(&mut search);
         parts::leave_out(&mut search);
         explicit::fates(&mut search);
-        cuts::cut(&mut search);
+        links::cut(&mut search);
+        links::slow(&mut search);
         parts::replicas(&mut search);
         usual::causes(&mut search);
         parts::other_seeds(&mut search);

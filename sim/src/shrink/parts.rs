@@ -99,7 +99,7 @@ fn with_seed(search: &mut Search<'_>, seed: u64, plan: &Plan) -> bool {
 }
 
 /// So many other seeds are tried for the replicas' own chance, and only with so many replicas.
-const OTHER_SEEDS: u64 = 40;
+const OTHER_SEEDS: u64 = 120;
 const OTHER_SEEDS_REPLICAS_MAX: u16 = 6;
 const OTHER_SEEDS_OPERATIONS_MAX: usize = 40;
 

@@ -1,7 +1,7 @@
-//! Links that are cut, in the place of many messages that are lost.
+//! Links that are cut or slow, in the place of many messages that are lost or late.
 //!
-//! Each message that has to be lost is a fault of its own once losses are written out. A person reads *n0 and n1 cannot
-//! reach each other* more quickly than ten names of messages.
+//! Each message that has to be lost or late is a fault of its own once chance is written out. A person reads *n0 and n1
+//! cannot reach each other* more quickly than ten names of messages.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,9 @@ use kvsim_checkers::trace::{LostBy, Node, What};
 
 use super::Search;
 use super::explicit::record;
-use crate::plan::{Cut, FaultKind, FaultPlan, Plan};
+use crate::faults::LinkFault;
+use crate::net::Delay;
+use crate::plan::{Cut, FaultKind, FaultPlan, MessageName, Plan};
 
 const MS: u64 = 1_000_000;
 
@@ -19,17 +21,68 @@ pub(super) fn cut(search: &mut Search<'_>) {
     while search.best.faults.len() < size {
         size = search.best.faults.len();
         let lost_ns = lost_at(&search.best);
-        let nodes = 0..search.best.replicas;
-        let links = nodes.clone().flat_map(|from| nodes.clone().map(move |to| (from, to)));
-        let mut ways: Vec<Vec<Cut>> = nodes.clone().map(|node| around(node, search.best.replicas)).collect();
-        for (from, to) in links.filter(|(from, to)| from != to) {
-            let one_way = |from, to| Cut { from: vec![from], to: vec![to] };
-            ways.extend((from < to).then(|| vec![one_way(from, to), one_way(to, from)]));
-            ways.push(vec![one_way(from, to)]);
+        let replicas = search.best.replicas;
+        let mut ways: Vec<Vec<Cut>> = (0..replicas).map(|node| around(node, replicas)).collect();
+        let one_way = |from, to| Cut { from: vec![from], to: vec![to] };
+        for (one, other) in pairs(replicas) {
+            ways.push(vec![one_way(one, other), one_way(other, one)]);
+            ways.extend([vec![one_way(one, other)], vec![one_way(other, one)]]);
         }
         // Those that say the most come first.
         let _ = ways.into_iter().any(|cuts| instead(search, &cuts, &lost_ns));
     }
+}
+
+/// Tries to make the network or two nodes' links slow instead of delaying several messages.
+pub(super) fn slow(search: &mut Search<'_>) {
+    let delay_of = |fault: &FaultPlan| match &fault.kind {
+        FaultKind::Delay { message, takes_ns } => Some((message.clone(), *takes_ns)),
+        _ => None,
+    };
+    let delays: Vec<(MessageName, u64)> = search.best.faults.iter().filter_map(delay_of).collect();
+    if delays.len() < 2 {
+        return;
+    }
+    let mut times: Vec<u64> = delays.iter().map(|(_, takes_ns)| *takes_ns).collect();
+    times.sort_unstable();
+    times.dedup();
+    let end_ns = search.best.workload_end_ns;
+    for takes_ns in times.into_iter().rev() {
+        let delay = Delay::Constant(takes_ns);
+        let all_slow = search.try_change(|plan| {
+            plan.faults.retain(|fault| delay_of(fault).is_none());
+            plan.net.delay = delay.clone();
+        });
+        if all_slow {
+            return;
+        }
+        for (one, other) in pairs(search.best.replicas) {
+            let is_between = |name: &MessageName| {
+                name.from.is_some_and(|from| [one, other].contains(&from))
+                    && !name.to.is_empty()
+                    && name.to.iter().all(|to| [one, other].contains(to))
+            };
+            let is_in = |fault: &FaultPlan| delay_of(fault).is_some_and(|(name, _)| is_between(&name));
+            if search.best.faults.iter().filter(|fault| is_in(fault)).count() < 2 {
+                continue;
+            }
+            let (from, to) = (vec![one, other], vec![one, other]);
+            let fault = LinkFault::Slow { delay: delay.clone() };
+            let done = search.try_change(|plan| {
+                plan.faults.retain(|fault| !is_in(fault));
+                let (name, place) = ("slow_link".to_owned(), String::new());
+                let kind = FaultKind::Links { from, to, fault };
+                plan.faults.push(FaultPlan { name, place, from_ns: 0, until_ns: end_ns, kind });
+            });
+            if done {
+                return slow(search);
+            }
+        }
+    }
+}
+
+fn pairs(replicas: u16) -> impl Iterator<Item = (Node, Node)> {
+    (0..replicas).flat_map(move |one| (one + 1..replicas).map(move |other| (one, other)))
 }
 
 /// All links of a node, both ways.
