@@ -1,5 +1,7 @@
 //! What can be said on the command line.
 
+use std::path::PathBuf;
+
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use kvsim_store::Level;
@@ -36,6 +38,11 @@ pub struct Args {
     /// How long a request may wait for other replicas, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout_ms: u64,
+
+    /// Keep each node's records in a file of its own in this folder, so that a node that was killed can come back. Without
+    /// it a process that ends has lost its disk and must not be started again under its name.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
 
     /// Write each value that reads here begin to return to Maelstrom's service lin-kv, so that its log shows when.
     #[arg(long)]

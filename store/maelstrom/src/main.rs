@@ -5,6 +5,7 @@
 
 mod args;
 mod clients;
+mod disk;
 mod host;
 mod names;
 mod node;
@@ -23,6 +24,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 
 use args::Args;
+use disk::{Disk, Folder};
 use node::{Lines, Node};
 
 /// Lines that wait for the node before the reader of standard input waits, too.
@@ -32,7 +34,9 @@ const WAITING_LINES: usize = 1_024;
 const BUG: u8 = 101;
 
 fn main() -> ExitCode {
-    let mut node = Node::new(Args::parse());
+    let args = Args::parse();
+    let disk = args.data_dir.clone().map(|path| Box::new(Folder::new(path)) as Box<dyn Disk>);
+    let mut node = Node::new(args, disk);
     let (sender, lines) = sync_channel(WAITING_LINES);
     thread::spawn(move || {
         let mut input = io::stdin().lock();

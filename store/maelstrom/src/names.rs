@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use kvsim_store::ndc::{Message, Named};
+use kvsim_store::ndc::{Named, Naming};
 use kvsim_store::{Key, Priority, Value};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 /// Keys and values of one host.
-#[derive(Debug)]
 pub struct Names {
+    node: u16,
     keys: Vec<Box<str>>,
     numbers: BTreeMap<Box<str>, Key>,
     /// By identity. Nothing is ever dropped: a value may wait where the host cannot see it.
@@ -25,7 +25,7 @@ impl Names {
     /// Those of the node with this number: values that it gives out are of its own.
     pub fn of_node(node: u16) -> Names {
         let next_value = u64::from(node) << VALUES_BITS;
-        Names { keys: Vec::new(), numbers: BTreeMap::new(), values: BTreeMap::new(), next_value }
+        Names { node, keys: Vec::new(), numbers: BTreeMap::new(), values: BTreeMap::new(), next_value }
     }
 
     /// The number of a key; its first two letters give its priority where it is a string.
@@ -64,11 +64,11 @@ impl Names {
         self.values.get(&{ value.id }).map(|text| parsed(text))
     }
 
-    /// A message of the store as one host sends it to another.
-    pub fn pack(&self, mut message: Message) -> Packed {
+    /// A message of the store, or a record, with its names.
+    pub fn pack<T: Naming>(&self, mut what: T) -> Packed<T> {
         let (mut keys, mut values) = (Vec::new(), BTreeMap::new());
         let mut places: BTreeMap<Key, Key> = BTreeMap::new();
-        message.names(&mut |named| match named {
+        what.names(&mut |named| match named {
             Named::Key(key) => {
                 *key = *places.entry(*key).or_insert_with(|| {
                     keys.push(self.keys[key.index() as usize].clone());
@@ -81,18 +81,18 @@ impl Names {
                 }
             }
         });
-        Packed { keys, values: values.into_iter().collect(), message }
+        Packed { keys, values: values.into_iter().collect(), what }
     }
 
-    /// A message as another host has sent it.
+    /// A message of another host, or a record of this one, in this one's terms.
     ///
     /// # Errors
     /// When it names a key or a value that it does not carry. Then nothing of it is kept.
-    pub fn unpack(&mut self, packed: Packed) -> Result<Message, &'static str> {
-        let Packed { keys, values, mut message } = packed;
+    pub fn unpack<T: Naming>(&mut self, packed: Packed<T>) -> Result<T, &'static str> {
+        let Packed { keys, values, mut what } = packed;
         let is_there = |id| self.values.contains_key(&id) || values.iter().any(|(carried, _)| *carried == id);
         let mut problem = None;
-        message.names(&mut |named| match named {
+        what.names(&mut |named| match named {
             Named::Key(key) => match keys.get(key.index() as usize) {
                 Some(text) if priority_of(text) == key.priority() => {}
                 Some(_) => problem = Some("a key of another priority than its name says"),
@@ -107,14 +107,17 @@ impl Names {
         let numbers: Option<Vec<Key>> = keys.iter().map(|text| self.key_of_text(text)).collect();
         let numbers = numbers.ok_or("more keys than can be numbered")?;
         for (id, text) in values {
+            if id >> VALUES_BITS == u64::from(self.node) {
+                self.next_value = self.next_value.max(id + 1);
+            }
             self.values.entry(id).or_insert(text);
         }
-        message.names(&mut |named| {
+        what.names(&mut |named| {
             if let Named::Key(key) = named {
                 *key = numbers[key.index() as usize];
             }
         });
-        Ok(message)
+        Ok(what)
     }
 }
 
@@ -135,11 +138,11 @@ fn parsed(text: &str) -> Json {
     serde_json::from_str(text).unwrap_or(Json::Null)
 }
 
-/// A message of the store with the names that it needs: keys in it are places in `keys`. Names are JSON text within
-/// JSON, so that nobody on the way gives them another form.
+/// A message of the store, or a record, with the names that it needs: keys in it are places in `keys`. Names are JSON
+/// text within JSON, so that nobody on the way gives them another form.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Packed {
+pub struct Packed<T> {
     keys: Vec<Box<str>>,
     values: Vec<(u64, Box<str>)>,
-    message: Message,
+    what: T,
 }

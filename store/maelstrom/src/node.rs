@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value as Json};
 
 use crate::args::Args;
+use crate::disk::Disk;
 use crate::host::Host;
 use crate::protocol::{Answer, Code, Envelope, MsgId, Refused, Request, line};
 
@@ -23,6 +24,8 @@ const REMEMBERED: usize = 1_024;
 /// A node of Maelstrom.
 pub struct Node {
     args: Args,
+    /// The host's, as soon as there is one.
+    disk: Option<Box<dyn Disk>>,
     /// By client, its last requests.
     asked: BTreeMap<String, BTreeSet<MsgId>>,
     /// Absent until the node has been told who it is.
@@ -33,8 +36,8 @@ pub struct Node {
 
 impl Node {
     /// One that has yet to be told who it is.
-    pub fn new(args: Args) -> Node {
-        Node { args, asked: BTreeMap::new(), host: None, name: String::new() }
+    pub fn new(args: Args, disk: Option<Box<dyn Disk>>) -> Node {
+        Node { args, disk, asked: BTreeMap::new(), host: None, name: String::new() }
     }
 
     /// Takes a line of input.
@@ -128,7 +131,7 @@ impl Node {
     }
 
     fn init(&mut self, node_id: String, node_ids: Vec<String>, now_ns: u64, out: &mut Lines) -> Answer {
-        match Host::boot(&self.args, &node_id, node_ids, now_ns, out) {
+        match Host::boot(&self.args, &mut self.disk, &node_id, node_ids, now_ns, out) {
             Ok(host) => {
                 out.log.push(format!(
                     "node {node_id} of {}: level {}, read quorum {}, acknowledged by {}",

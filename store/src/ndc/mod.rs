@@ -54,7 +54,7 @@ use state::State;
 pub use defects::{Defect, Defects};
 pub use lag::Heartbeats;
 pub use message::Message;
-pub use names::Named;
+pub use names::{Named, Naming};
 
 /// What is the same for all NDC replicas of a run.
 #[derive(Clone, Debug)]
@@ -98,6 +98,7 @@ pub enum Timer {
 
 /// What a replica writes to its disk.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Record {
     /// A write, an own or another's, has arrived.
     Received(Delta),

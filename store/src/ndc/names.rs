@@ -1,8 +1,9 @@
-//! The keys and values that a message names. A key's number and a value's identity mean something to one
+//! The keys and values that a message or a record names. A key's number and a value's identity mean something to one
 //! host only; hosts that share nothing have to put their own in the place of the others'.
 
 use std::sync::Arc;
 
+use super::Record;
 use super::message::{Delta, Message, Repair, Reply, Request};
 use super::object::Object;
 use crate::contract::{Key, Value, Version};
@@ -16,9 +17,14 @@ pub enum Named<'a> {
     Value(Value),
 }
 
-impl Message {
-    /// Calls `each` for every key and value that the message names.
-    pub fn names(&mut self, each: &mut dyn FnMut(Named<'_>)) {
+/// What names keys and values.
+pub trait Naming {
+    /// Calls `each` for every key and value.
+    fn names(&mut self, each: &mut dyn FnMut(Named<'_>));
+}
+
+impl Naming for Message {
+    fn names(&mut self, each: &mut dyn FnMut(Named<'_>)) {
         match self {
             Message::Update(delta) => of_delta(delta, each),
             Message::Repair(repair) => of_repair(repair, each),
@@ -34,6 +40,16 @@ impl Message {
                 }
             }
             Message::Ack { .. } | Message::Pull(_) => {}
+        }
+    }
+}
+
+impl Naming for Record {
+    fn names(&mut self, each: &mut dyn FnMut(Named<'_>)) {
+        match self {
+            Record::Received(delta) => of_delta(delta, each),
+            Record::Absorbed(repair) => of_repair(repair, each),
+            Record::Booted { .. } | Record::GivenUp(..) | Record::Sent(..) | Record::Served(..) => {}
         }
     }
 }

@@ -3,19 +3,40 @@
 mod replication;
 mod requests;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
 
 use clap::Parser;
 use serde_json::{Value as Json, json};
 
 use crate::args::Args;
+use crate::disk::Disk;
 use crate::node::{Lines, Node};
 
 const MS: u64 = 1_000_000;
 
+/// A disk that outlives its node.
+#[derive(Clone, Default)]
+struct Memory(Rc<RefCell<Vec<String>>>);
+
+impl Disk for Memory {
+    fn open(&mut self, _: &str) -> io::Result<Vec<String>> {
+        Ok(self.0.borrow().clone())
+    }
+
+    fn append(&mut self, records: &[String]) -> io::Result<()> {
+        self.0.borrow_mut().extend_from_slice(records);
+        Ok(())
+    }
+}
+
 /// Nodes n0, n1, ..., and messages that have left one of them and have not been passed on.
 struct Cluster {
+    args: Args,
     nodes: Vec<Node>,
+    disks: Vec<Memory>,
     now_ns: u64,
     next_id: i64,
     /// Messages between nodes.
@@ -29,9 +50,10 @@ struct Cluster {
 impl Cluster {
     fn new(count: usize, args: &[&str]) -> Cluster {
         let args = Args::parse_from(["kvsim-maelstrom"].iter().chain(args));
-        let nodes = (0..count).map(|_| Node::new(args.clone())).collect();
         let mut cluster = Cluster {
-            nodes,
+            args: args.clone(),
+            nodes: (0..count).map(|_| Node::new(args.clone(), None)).collect(),
+            disks: (0..count).map(|_| Memory::default()).collect(),
             now_ns: 0,
             next_id: 0,
             under_way: Vec::new(),
@@ -39,12 +61,16 @@ impl Cluster {
             reported: Vec::new(),
             log: Vec::new(),
         };
-        let names: Vec<String> = (0..count).map(|node| format!("n{node}")).collect();
-        for (node, name) in names.iter().enumerate() {
-            let init = json!({"type": "init", "node_id": name, "node_ids": names});
-            assert_eq!(cluster.ask(node, "boss", init)["type"], "init_ok");
-        }
+        (0..count).for_each(|node| cluster.start(node));
         cluster
+    }
+
+    /// A node begins a life with what its disk has.
+    fn start(&mut self, node: usize) {
+        self.nodes[node] = Node::new(self.args.clone(), Some(Box::new(self.disks[node].clone())));
+        let names: Vec<String> = (0..self.nodes.len()).map(|node| format!("n{node}")).collect();
+        let init = json!({"type": "init", "node_id": names[node], "node_ids": names});
+        assert_eq!(self.ask(node, "boss", init)["type"], "init_ok");
     }
 
     /// Hands a line to a node.

@@ -4,6 +4,7 @@ use kvsim_store::Stream;
 use serde_json::{Value as Json, json};
 
 use super::{Cluster, code};
+use crate::node::{Lines, Node};
 
 #[test]
 fn a_client_replaces_what_it_has_read_and_no_more() {
@@ -74,7 +75,36 @@ fn values_are_reported_when_they_can_be_read() {
     assert_eq!(told, [(&write, &x, &json!(1)), (&write, &y, &json!(2))]);
 }
 
-/// Messages come late, twice, in any order or not at all; the nodes number keys in the order in which they meet them.
+#[test]
+fn a_node_that_was_killed_comes_back_with_its_disk() {
+    let mut cluster = Cluster::new(2, &["--level", "fifo"]);
+    cluster.write(0, "c0", json!("x"), json!("first"));
+    cluster.write(1, "c1", json!("y"), json!("theirs"));
+    cluster.deliver_all();
+    cluster.write(0, "c0", json!("x"), json!("second"));
+    // Nobody else has seen that.
+    cluster.under_way.clear();
+    cluster.start(0);
+    assert_eq!(cluster.read(0, "c2", json!("x"))["value"], "second");
+    assert_eq!(cluster.read(0, "c2", json!("y"))["value"], "theirs");
+    cluster.write(0, "c2", json!("x"), json!("third"));
+    for _ in 0..3 {
+        cluster.pass(1_000);
+        cluster.deliver_all();
+    }
+    assert_eq!(cluster.read(1, "c1", json!("x"))["value"], "third");
+    // A broken record is told of, not skipped.
+    cluster.disks[0].0.borrow_mut()[1] = "{}".to_owned();
+    let mut node = Node::new(cluster.args.clone(), Some(Box::new(cluster.disks[0].clone())));
+    let init = json!({"type": "init", "msg_id": 1, "node_id": "n0", "node_ids": ["n0", "n1"]});
+    let mut out = Lines::default();
+    node.take(json!({"src": "c", "dest": "n0", "body": init}).to_string().as_bytes(), 0, &mut out);
+    assert_eq!(code(&serde_json::from_str::<Json>(&out.messages[0]).unwrap()["body"]), 13);
+    assert!(out.messages[0].contains("line 2"), "{}", out.messages[0]);
+}
+
+/// Nodes are killed; messages come late, twice, in any order or not at all; and each node numbers keys in the order in
+/// which it meets them.
 #[test]
 fn nodes_agree_in_the_end_whatever_the_network_does() {
     for seed in 0..40 {
@@ -86,6 +116,7 @@ fn nodes_agree_in_the_end_whatever_the_network_does() {
         let mut value = 0;
         for _ in 0..150 {
             match below(6) {
+                _ if below(50) == 0 => cluster.start(below(3)),
                 0 | 1 => {
                     value += 1;
                     let (node, key) = (below(3), keys[below(5)].clone());
@@ -141,17 +172,17 @@ fn messages_of_the_store_that_cannot_be_are_dropped() {
     spoil(&update, &|body| body["keys"] = json!([]));
     spoil(&update, &|body| body["keys"] = json!(["\"P1x\""]));
     spoil(&update, &|body| body["values"] = json!([]));
-    spoil(&update, &|body| body["message"]["Update"]["key"] = json!(0));
-    spoil(&update, &|body| body["message"]["Update"]["dot"] = json!(null));
+    spoil(&update, &|body| body["what"]["Update"]["key"] = json!(0));
+    spoil(&update, &|body| body["what"]["Update"]["dot"] = json!(null));
     let origin = |node: u16| json!({"node": node, "incarnation": 1});
     let dot = |node: u16| json!({"origin": origin(node), "counter": 1});
-    spoil(&update, &|body| body["message"]["Update"]["context"] = json!([dot(1), dot(0)]));
+    spoil(&update, &|body| body["what"]["Update"]["context"] = json!([dot(1), dot(0)]));
     let sets = [json!([0, [0]]), json!([0, [2]]), json!([70, [1]]), json!([u64::MAX, [4]]), json!([1, [1]]), json!(1)];
     for set in sets {
-        spoil(&pull, &|body| body["message"]["Pull"]["clock"] = json!([[origin(0), set]]));
+        spoil(&pull, &|body| body["what"]["Pull"]["clock"] = json!([[origin(0), set]]));
     }
     let sets = json!([[origin(1), [1, []]], [origin(0), [1, []]]]);
-    spoil(&pull, &|body| body["message"]["Pull"]["clock"] = sets.clone());
+    spoil(&pull, &|body| body["what"]["Pull"]["clock"] = sets.clone());
     cluster.feed(1, &update);
     assert_eq!(cluster.read(1, "c1", json!("P2x"))["value"], 1);
 }

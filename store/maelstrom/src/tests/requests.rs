@@ -36,7 +36,7 @@ fn a_key_is_read_written_compared_and_set() {
 
 #[test]
 fn what_is_wrong_gets_the_right_error_and_the_node_lives_on() {
-    let mut node = Node::new(Args::parse_from(["kvsim-maelstrom"]));
+    let mut node = Node::new(Args::parse_from(["kvsim-maelstrom"]), None);
     let mut take = |line: &str| {
         let mut out = Lines::default();
         node.take(line.as_bytes(), 0, &mut out);
@@ -163,7 +163,7 @@ fn cas_does_not_overwrite_what_has_come_between() {
 
 #[test]
 fn a_quorum_must_be_there() {
-    let mut node = Node::new(Args::parse_from(["kvsim-maelstrom", "--ack", "3"]));
+    let mut node = Node::new(Args::parse_from(["kvsim-maelstrom", "--ack", "3"]), None);
     let mut out = Lines::default();
     let init = json!({"type": "init", "msg_id": 1, "node_id": "n0", "node_ids": ["n0", "n1"]});
     node.take(json!({"src": "c", "dest": "n0", "body": init}).to_string().as_bytes(), 0, &mut out);

@@ -101,8 +101,17 @@ pub struct Client {
     pub next_ns: u64,
     /// The request that it waits for: number, what for, until when.
     pub waits_for: Option<(i64, Wish, u64)>,
-    /// All that it has asked for, by number less 1, and how often each was answered.
-    pub asked: Vec<(Wish, u32)>,
+    /// All that it has asked for, by number less 1.
+    pub asked: Vec<Asked>,
+}
+
+/// A request.
+#[derive(Debug)]
+pub struct Asked {
+    wish: Wish,
+    answers: u32,
+    /// Its node was killed before it answered.
+    lost: bool,
 }
 
 /// All clients, and the history of what they did.
@@ -180,7 +189,7 @@ impl Clients {
             }
             let wish = self.wish(node as u64, now_ns);
             let client = &mut self.all[number];
-            client.asked.push((wish, 0));
+            client.asked.push(Asked { wish, answers: 0, lost: false });
             let msg_id = client.asked.len() as i64;
             client.waits_for = Some((msg_id, wish, now_ns + self.patience_ns));
             self.note(number, wish, Type::Invoke, wish.value(), None, now_ns);
@@ -200,18 +209,29 @@ impl Clients {
         }
     }
 
+    /// A node was killed: nobody knows what has become of requests that it has not answered.
+    pub fn lose(&mut self, node: usize, now_ns: u64) {
+        for number in 0..self.all.len() {
+            let client = &mut self.all[number];
+            if let (Some((msg_id, wish, _)), true) = (client.waits_for, client.node == node) {
+                client.asked[(msg_id - 1) as usize].lost = true;
+                self.end(number, wish, Type::Info, wish.value(), Some(Edn::Keyword("killed".into())), now_ns);
+            }
+        }
+    }
+
     /// A node answers a client.
     pub fn answer(&mut self, number: usize, node: usize, body: &Json, now_ns: u64) {
         let Some(msg_id) = body["in_reply_to"].as_i64() else {
             return self.problems.push(format!("to c{number} a message that answers nothing: {body}"));
         };
         let client = &mut self.all[number];
-        let Some((wish, answers)) = client.asked.get_mut((msg_id - 1) as usize).filter(|_| client.node == node) else {
+        let Some(asked) = client.asked.get_mut((msg_id - 1) as usize).filter(|_| client.node == node) else {
             return self.problems.push(format!("to c{number} an answer to what it has not asked n{node}: {body}"));
         };
-        *answers += 1;
-        let wish = *wish;
-        if *answers > 1 {
+        asked.answers += 1;
+        let wish = asked.wish;
+        if asked.answers > 1 {
             return self.problems.push(format!("to c{number} a second answer: {body}"));
         }
         let is_awaited = client.waits_for.is_some_and(|(awaited, ..)| awaited == msg_id);
@@ -247,8 +267,9 @@ impl Clients {
         });
     }
 
-    /// How many requests have had no answer yet.
+    /// How many requests have had no answer yet, and have one to come.
     pub fn unanswered(&self) -> usize {
-        self.all.iter().flat_map(|client| &client.asked).filter(|(_, answers)| *answers == 0).count()
+        let asked = self.all.iter().flat_map(|client| &client.asked);
+        asked.filter(|asked| asked.answers == 0 && !asked.lost).count()
     }
 }

@@ -8,6 +8,7 @@ mod run;
 mod verdicts;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use kvsim_checkers::{Report, Verdict};
@@ -38,22 +39,30 @@ fn judged(name: &str, run: &Run<'_>, models: &[&str]) -> (Outcome, Vec<Report>) 
 }
 
 /// A few seconds of what the long runs below do.
-fn short(args: &'static [&'static str], workload: Workload) -> Run<'static> {
-    let conditions = Conditions { seed: 1, delay_ms: 100, loss_percent: 10, double_percent: 10, cuts: Vec::new() };
+fn short<'a>(args: &'a [&'a str], workload: Workload) -> Run<'a> {
+    let conditions = Conditions {
+        seed: 1,
+        delay_ms: 100,
+        loss_percent: 10,
+        double_percent: 10,
+        cuts: Vec::new(),
+        kills: Vec::new(),
+    };
     Run {
         args,
         nodes: 3,
         clients_per_node: 2,
         pause_ms: 15,
         workload,
-        conditions: conditions.cut_now_and_then(3, 500, 2_500),
-        lasts_ms: 2_500,
+        conditions: conditions.cut_now_and_then(3, 400, 2_000),
+        lasts_ms: 2_000,
     }
 }
 
 /// Five nodes for a minute, with a delay of 250 ms and partitions of ten seconds.
 fn long(args: &'static [&'static str], workload: Workload) -> Run<'static> {
-    let conditions = Conditions { seed: 2, delay_ms: 250, loss_percent: 5, double_percent: 5, cuts: Vec::new() };
+    let conditions =
+        Conditions { seed: 2, delay_ms: 250, loss_percent: 5, double_percent: 5, cuts: Vec::new(), kills: Vec::new() };
     Run {
         args,
         nodes: 5,
@@ -92,6 +101,19 @@ fn eventual_does_not() {
     let (_, reports) =
         judged("eventual", &short(&["--level", "eventual", "--anti-entropy-ms", "200"], FIFO_KV), &["pram"]);
     assert_eq!(verdict_of(&reports, "pram"), Verdict::Violated);
+}
+
+#[test]
+fn nodes_that_are_killed_come_back_with_what_they_have_shown() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("disks");
+    // An earlier run may have left its own.
+    drop(std::fs::remove_dir_all(&folder));
+    let folder = folder.to_str().expect("the folder's name is text");
+    let args = ["--level", "fifo", "--anti-entropy-ms", "200", "--data-dir", folder];
+    let mut run = short(&args, FIFO_KV);
+    run.conditions.kills = (1..10).map(|number| (200 * number, number as usize % 3)).collect();
+    let (_, reports) = judged("killed", &run, &["pram"]);
+    assert_eq!(verdict_of(&reports, "pram"), Verdict::Holds);
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub struct Conditions {
     pub double_percent: u64,
     /// From when until when which nodes are cut off from the others.
     pub cuts: Vec<(u64, u64, Vec<usize>)>,
+    /// When which nodes are killed, to be started again at once.
+    pub kills: Vec<(u64, usize)>,
 }
 
 impl Conditions {

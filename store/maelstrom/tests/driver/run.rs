@@ -64,6 +64,7 @@ impl Run<'_> {
             log: Vec::new(),
         };
         init(&mut cluster, &mut out);
+        let mut kills = self.conditions.kills.iter().peekable();
         let mut network = Network::new(self.conditions.clone());
         let begin = Instant::now();
         let lasts = Duration::from_millis(self.lasts_ms);
@@ -74,6 +75,11 @@ impl Run<'_> {
                 cluster.send(node, &line);
             }
             clients.give_up(now_ns);
+            while let Some((_, node)) = kills.next_if(|(at_ms, _)| at_ms * 1_000_000 <= now_ns) {
+                cluster.restart(*node);
+                clients.lose(*node, now_ns);
+                send_init(&mut cluster, *node);
+            }
             if now < lasts {
                 for (client, node, body) in clients.ask(now_ns) {
                     let message = json!({"src": format!("c{client}"), "dest": Cluster::name(node), "body": body});
@@ -115,13 +121,9 @@ impl Run<'_> {
 
 /// Tells all nodes who they are.
 fn init(cluster: &mut Cluster, out: &mut Outcome) {
-    let names: Vec<String> = (0..cluster.len()).map(Cluster::name).collect();
-    for (node, name) in names.iter().enumerate() {
-        let body = json!({"type": "init", "msg_id": 1, "node_id": name, "node_ids": names});
-        cluster.send(node, &json!({"src": "boss", "dest": name, "body": body}).to_string());
-    }
+    (0..cluster.len()).for_each(|node| send_init(cluster, node));
     let mut ready = BTreeMap::new();
-    while ready.len() < names.len() {
+    while ready.len() < cluster.len() {
         match cluster.hear(Duration::from_secs(10)).expect("nodes answer init at once") {
             Heard::Message(node, line) => {
                 let message: Json = serde_json::from_str(&line).expect("messages are JSON");
@@ -135,6 +137,12 @@ fn init(cluster: &mut Cluster, out: &mut Outcome) {
             Heard::Ended(node) => panic!("n{node} has ended"),
         }
     }
+}
+
+fn send_init(cluster: &mut Cluster, node: usize) {
+    let names: Vec<String> = (0..cluster.len()).map(Cluster::name).collect();
+    let body = json!({"type": "init", "msg_id": 1, "node_id": names[node], "node_ids": names});
+    cluster.send(node, &json!({"src": "boss", "dest": names[node], "body": body}).to_string());
 }
 
 /// A node has said something to somebody.
@@ -170,6 +178,9 @@ fn take(
             }
             _ => out.problems.push(format!("n{node} asks lin-kv for what it does not know: {line}")),
         };
+    }
+    if dest == "boss" && body["type"] == "init_ok" {
+        return;
     }
     match dest.strip_prefix('c').and_then(|number| number.parse().ok()).filter(|client| *client < clients.all.len()) {
         Some(client) => clients.answer(client, node, body, now_ns),

@@ -1,17 +1,18 @@
 //! What a replica of the store needs to live: time, timers, its peers, and clients' requests in its own terms.
 
+mod boot;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_store::ndc::{self, Ndc, object::Context};
-use kvsim_store::placement::Placement;
 use kvsim_store::{
     Call, CallId, Dot, Env, Input, Key, Level, NodeId, Observation, Outbox, Output, Refusal, Replica, ReplicaId,
     Stream, Version,
 };
 use serde_json::{Map, Value as Json, json};
 
-use crate::args::Args;
 use crate::clients::{Clients, Open, What};
+use crate::disk::Disk;
 use crate::names::{Names, text};
 use crate::node::Lines;
 use crate::protocol::{Answer, Code, MsgId, Refused, Request, line};
@@ -31,6 +32,8 @@ pub struct Host {
     replica: Ndc,
     chance: Stream,
     outbox: Outbox<Ndc>,
+    /// Absent: nothing outlives the process.
+    disk: Option<Box<dyn Disk>>,
     timers: Timers<ndc::Timer>,
     names: Names,
     clients: Clients,
@@ -50,61 +53,6 @@ struct Follow {
 impl Host {
     /// The type of messages from replica to replica.
     pub const MESSAGE: &str = "ndc";
-
-    /// The replica of node `name` starts, with nothing.
-    ///
-    /// # Errors
-    /// When the list of nodes cannot be.
-    pub fn boot(args: &Args, name: &str, nodes: Vec<String>, now_ns: u64, out: &mut Lines) -> Result<Host, Refused> {
-        let malformed = |problem: String| Refused(Code::MalformedRequest, problem);
-        let count = u16::try_from(nodes.len()).map_err(|_| malformed(format!("{} nodes are too many", nodes.len())))?;
-        if nodes.iter().collect::<BTreeSet<_>>().len() < nodes.len() {
-            return Err(malformed("a name stands in node_ids twice".to_owned()));
-        }
-        let place = (0..count).zip(&nodes).find(|(_, node)| *node == name).map(|(number, _)| number);
-        let number = place.ok_or_else(|| malformed(format!("node_ids does not have this node's name, {name}")))?;
-        for (option, needed) in [("--read-quorum", args.read_quorum), ("--ack", args.ack)] {
-            if needed > count {
-                let problem = format!("{option} {needed} needs more than the {count} nodes that there are");
-                return Err(Refused(Code::PreconditionFailed, problem));
-            }
-        }
-        let me = ReplicaId::first(NodeId(number));
-        let members: Vec<ReplicaId> = (0..count).map(|node| ReplicaId::first(NodeId(node))).collect();
-        let config = ndc::Config {
-            placement: Placement::all(count),
-            anti_entropy_ns: Some(args.anti_entropy_ms.saturating_mul(MS)),
-            strip_ns: args.strip_ms.saturating_mul(MS),
-            views: ndc::Views::All,
-            buffer_bytes: args.buffer_bytes,
-            ack: args.ack,
-            heartbeats: None,
-            defects: ndc::Defects::default(),
-        };
-        let mut chance = Stream::new(0, "node", u64::from(number));
-        // Nothing is kept: a process that ends has lost its disk.
-        let mut outbox = Outbox::new(false);
-        let mut env = Env { me, members: &members, founding: true, now_ns, chance: &mut chance, outbox: &mut outbox };
-        let replica = Ndc::boot(&config, &[], &mut env);
-        let mut host = Host {
-            nodes,
-            members,
-            me,
-            level: args.level,
-            read_quorum: args.read_quorum,
-            timeout_ns: args.timeout_ms.saturating_mul(MS),
-            reported: args.report_visible.then_some(0),
-            replica,
-            chance,
-            outbox,
-            timers: Timers::default(),
-            names: Names::of_node(number),
-            clients: Clients::default(),
-            writes: BTreeMap::new(),
-        };
-        host.carry_out(now_ns, out);
-        Ok(host)
-    }
 
     /// How many nodes there are.
     pub fn nodes(&self) -> usize {
@@ -225,6 +173,7 @@ impl Host {
     /// Carries out what the replica has said.
     fn carry_out(&mut self, now_ns: u64, out: &mut Lines) {
         let mut outbox = std::mem::replace(&mut self.outbox, Outbox::new(false));
+        self.store_records(&mut outbox.outputs);
         let mut follow = Vec::new();
         for output in outbox.outputs.drain(..) {
             match output {
@@ -244,6 +193,24 @@ impl Host {
         self.outbox = outbox;
         for write in follow {
             self.write(write, now_ns, out);
+        }
+    }
+
+    /// Makes the records of a step durable. Nothing of the step leaves the node before.
+    ///
+    /// # Panics
+    /// When the disk fails: the replica has gone on already and cannot go back.
+    fn store_records(&mut self, outputs: &mut Vec<Output<Ndc>>) {
+        let Some(disk) = &mut self.disk else { return };
+        let appends = outputs.extract_if(.., |output| matches!(output, Output::Append(_)));
+        let records = appends.filter_map(|output| match output {
+            Output::Append(record) => Some(serde_json::to_string(&self.names.pack(record))),
+            _ => None,
+        });
+        let records: Result<Vec<String>, _> = records.collect();
+        let records = records.expect("records can be written as JSON");
+        if !records.is_empty() {
+            disk.append(&records).unwrap_or_else(|problem| panic!("the disk takes no more records: {problem}"));
         }
     }
 
