@@ -1,10 +1,15 @@
 //! Requests, answers and errors.
 
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use clap::Parser;
+use kvsim_store::Stream;
 use serde_json::{Value as Json, json};
 
 use super::{Cluster, code};
 use crate::args::Args;
+use crate::disk::Disk;
 use crate::node::{Lines, Node};
 use crate::protocol::Code;
 
@@ -170,12 +175,63 @@ fn a_quorum_must_be_there() {
     assert_eq!(code(&serde_json::from_str::<Json>(&out.messages[0]).unwrap()["body"]), 22);
 }
 
+/// A disk on which there is room for one record.
+struct Full(u32);
+
+impl Disk for Full {
+    fn open(&mut self, _: &str) -> io::Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    fn append(&mut self, _: &[String]) -> io::Result<()> {
+        self.0 += 1;
+        if self.0 > 1 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+}
+
 #[test]
-fn whoever_waits_is_told_of_a_crash() {
+fn when_a_node_cannot_go_on_whoever_waits_is_told_that_nobody_knows() {
     let mut cluster = Cluster::new(2, &["--read-quorum", "2"]);
+    cluster.nodes[0] = Node::new(cluster.args.clone(), Some(Box::new(Full(0))));
+    cluster.ask(0, "boss", json!({"type": "init", "node_id": "n0", "node_ids": ["n0", "n1"]}));
     let read = cluster.begin(0, "c1", json!({"type": "read", "key": 1}));
+    let ended =
+        catch_unwind(AssertUnwindSafe(|| cluster.begin(0, "c2", json!({"type": "write", "key": 1, "value": 1}))));
+    assert!(ended.is_err());
     let mut out = Lines::default();
     cluster.nodes[0].crash(&mut out);
     cluster.sort_out(out);
     assert_eq!(code(cluster.answer("c1", read).unwrap()), 13);
+    assert_eq!(code(cluster.answer("c2", read + 1).unwrap()), 13);
+}
+
+#[test]
+fn damaged_lines_do_no_harm() {
+    let mut cluster = Cluster::new(1, &[]);
+    let mut chance = Stream::new(1, "test", 0);
+    for number in 0..3_000 {
+        let body = match number % 3 {
+            0 => json!({"type": "write", "key": "x", "value": {"a": [1, 2.5, null]}, "msg_id": 10_000 + number}),
+            1 => json!({"type": "read", "key": "x", "msg_id": 10_000 + number}),
+            _ => json!({"type": "cas", "key": "x", "from": 1, "to": 2, "msg_id": 10_000 + number}),
+        };
+        let mut line = json!({"src": "c1", "dest": "n0", "body": body}).to_string().into_bytes();
+        for _ in 0..=chance.below(3) {
+            let place = chance.below(line.len() as u64) as usize;
+            match chance.below(4) {
+                0 => line.truncate(place + 1),
+                1 => drop(line.remove(place)),
+                2 => line.insert(place, b"{}[],:\"\\0n"[chance.below(10) as usize]),
+                _ => line[place] ^= 1 << chance.below(8),
+            }
+            if line.is_empty() {
+                break;
+            }
+        }
+        let mut out = Lines::default();
+        cluster.nodes[0].take(&line, 0, &mut out);
+        assert!(out.messages.len() <= 1, "{}: {:?}", String::from_utf8_lossy(&line), out.messages);
+    }
+    assert_eq!(cluster.write(0, "c2", json!("y"), json!(1))["type"], "write_ok");
+    assert_eq!(cluster.read(0, "c2", json!("y"))["value"], 1);
 }
