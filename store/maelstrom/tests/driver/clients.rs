@@ -1,5 +1,7 @@
 //! Clients, each at one node, one request after the other; what they ask for, and what they note.
 
+use std::collections::BTreeMap;
+
 use kvsim_checkers::edn::Edn;
 use kvsim_checkers::jepsen::{Function, Process, Step, Type};
 use kvsim_store::Stream;
@@ -124,6 +126,8 @@ pub struct Clients {
     pause_ns: u64,
     patience_ns: u64,
     values: i64,
+    /// How many answers were of which type, errors by their codes.
+    pub answers: BTreeMap<String, u32>,
     /// What nodes did that they must not do.
     pub problems: Vec<String>,
 }
@@ -147,6 +151,7 @@ impl Clients {
             pause_ns,
             patience_ns: 5_000_000_000,
             values: 0,
+            answers: BTreeMap::new(),
             problems: Vec::new(),
         }
     }
@@ -234,6 +239,9 @@ impl Clients {
         if asked.answers > 1 {
             return self.problems.push(format!("to c{number} a second answer: {body}"));
         }
+        let kind = body["type"].as_str().unwrap_or_default();
+        let kind = body["code"].as_i64().map_or(kind.to_owned(), |code| format!("{kind} {code}"));
+        *self.answers.entry(kind).or_default() += 1;
         let is_awaited = client.waits_for.is_some_and(|(awaited, ..)| awaited == msg_id);
         match wish.ending(body) {
             Ok((kind, value, error)) if is_awaited => self.end(number, wish, kind, value, error, now_ns),

@@ -26,7 +26,7 @@ fn judged(name: &str, run: &Run<'_>, models: &[&str]) -> (Outcome, Vec<Report>) 
     assert_eq!(outcome.unanswered, 0, "{name}: of {} requests", outcome.requests);
     let path = verdicts::write(name, &outcome.steps);
     let reports = verdicts::judge(&path, models);
-    println!("{}: {} requests, each answered once", path.display(), outcome.requests);
+    println!("{}: {} requests, each answered once: {:?}", path.display(), outcome.requests, outcome.answers);
     println!("  {} messages between nodes, {} of them lost", outcome.sent, outcome.lost);
     for Report { checker, verdict, note, findings } in &reports {
         println!("  {checker}: {verdict:?} {note}");

@@ -31,6 +31,8 @@ pub struct Outcome {
     pub problems: Vec<String>,
     pub requests: usize,
     pub unanswered: usize,
+    /// How many answers were of which type.
+    pub answers: BTreeMap<String, u32>,
     /// Messages between nodes, and how many of them were lost.
     pub sent: u64,
     pub lost: u64,
@@ -58,6 +60,7 @@ impl Run<'_> {
             problems: Vec::new(),
             requests: 0,
             unanswered: 0,
+            answers: BTreeMap::new(),
             sent: 0,
             lost: 0,
             reported: Vec::new(),
@@ -113,6 +116,7 @@ impl Run<'_> {
         out.requests = clients.all.iter().map(|client| client.asked.len()).sum();
         out.unanswered = clients.unanswered();
         (out.sent, out.lost) = (network.sent, network.lost);
+        out.answers = clients.answers;
         out.problems.append(&mut clients.problems);
         out.steps = clients.steps;
         out
