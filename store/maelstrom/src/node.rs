@@ -21,6 +21,9 @@ pub struct Lines {
 /// Of so many requests of a client copies are told from new ones.
 const REMEMBERED: usize = 1_024;
 
+/// So many characters are shown to people of a line that is no message.
+const SHOWN: usize = 200;
+
 /// A node of Maelstrom.
 pub struct Node {
     args: Args,
@@ -72,7 +75,8 @@ impl Node {
 
     /// A line that is no message. Whoever can be told, is.
     fn take_broken(&mut self, text: &[u8], problem: &serde_json::Error, out: &mut Lines) {
-        out.log.push(format!("a line that is no message ({problem}): {}", String::from_utf8_lossy(text).trim_end()));
+        let shown: String = String::from_utf8_lossy(text).trim_end().chars().take(SHOWN).collect();
+        out.log.push(format!("a line that is no message ({problem}): {shown}"));
         let Ok(Json::Object(fields)) = serde_json::from_slice::<Json>(text) else { return };
         let msg_id = fields.get("body").and_then(|body| body.get("msg_id")).and_then(Json::as_i64);
         if let (Some(src), Some(msg_id)) = (fields.get("src").and_then(Json::as_str), msg_id) {
