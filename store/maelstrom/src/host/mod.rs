@@ -125,7 +125,7 @@ impl Host {
         out: &mut Lines,
     ) -> Option<Answer> {
         let (Request::Read { key } | Request::Write { key, .. } | Request::Cas { key, .. }) = &request else {
-            return None;
+            unreachable!("the node itself answers init")
         };
         let Some(key) = self.names.key(key) else {
             let problem = "this node knows as many keys as it can number".to_owned();
@@ -134,6 +134,7 @@ impl Host {
         let open = |what| Open { client: client.to_owned(), msg_id, key, what };
         match request {
             Request::Write { value, .. } => {
+                *self.writes.entry(key).or_default() += 1;
                 let context = self.clients.context(client, key);
                 self.write(Follow { open: open(What::Write { cas: false }), value, context }, now_ns, out);
             }
@@ -155,7 +156,6 @@ impl Host {
     fn write(&mut self, write: Follow, now_ns: u64, out: &mut Lines) {
         let Follow { open, value, context } = write;
         let key = open.key;
-        *self.writes.entry(key).or_default() += 1;
         let value = self.names.new_value(&value);
         let id = self.clients.begin(open, now_ns.saturating_add(self.timeout_ns));
         let call = Call::Write { key, value, delete: false, context: &context, seen: None };
@@ -191,9 +191,7 @@ impl Host {
         self.report(&outbox.observations, out);
         outbox.clear();
         self.outbox = outbox;
-        for write in follow {
-            self.write(write, now_ns, out);
-        }
+        follow.into_iter().for_each(|write| self.write(write, now_ns, out));
     }
 
     /// Makes the records of a step durable. Nothing of the step leaves the node before.
@@ -249,6 +247,8 @@ impl Host {
                     (What::Compare { from, to, create, writes }, value) => {
                         match self.compare(open.key, value.as_ref(), from, *create, *writes) {
                             Ok(()) => {
+                                // At once: another cas may be answered in the same step.
+                                *self.writes.entry(open.key).or_default() += 1;
                                 let value = to.clone();
                                 let open = Open { what: What::Write { cas: true }, ..open };
                                 return Some(Follow { open, value, context });

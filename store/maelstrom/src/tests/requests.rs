@@ -167,6 +167,24 @@ fn cas_does_not_overwrite_what_has_come_between() {
 }
 
 #[test]
+fn of_several_cas_that_are_decided_in_one_step_one_writes() {
+    let mut cluster = Cluster::new(3, &["--level", "fifo", "--read-quorum", "2"]);
+    cluster.write(1, "c1", json!(1), json!(1));
+    let update = |(dest, text): &(String, String)| dest == "n0" && text.contains("Update");
+    let place = cluster.under_way.iter().position(update).unwrap();
+    let (_, held) = cluster.under_way.remove(place);
+    let both = ["c2", "c3"]
+        .map(|client| (client, cluster.begin(0, client, json!({"type": "cas", "key": 1, "from": 1, "to": client}))));
+    // Both learn of the write and wait for it.
+    cluster.deliver_all();
+    assert_eq!(both.map(|(client, id)| cluster.answer(client, id).cloned()), [None, None]);
+    cluster.feed(0, &held);
+    let ended = both.map(|(client, id)| cluster.answer(client, id).unwrap().clone());
+    assert_eq!(ended[0]["type"], "cas_ok");
+    assert_eq!(code(&ended[1]), 14);
+}
+
+#[test]
 fn a_quorum_must_be_there() {
     let mut node = Node::new(Args::parse_from(["kvsim-maelstrom", "--ack", "3"]), None);
     let mut out = Lines::default();
