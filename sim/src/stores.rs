@@ -3,10 +3,10 @@
 
 use kvsim_checkers::trace::Header;
 use kvsim_store::placement::Placement;
-use kvsim_store::{Key, Levels, Replica, lww, ndc};
+use kvsim_store::{Key, Levels, Priority, Replica, lww, ndc};
 
 use crate::engine::{self, Outcome, Sink, StorePanic};
-use crate::plan::{Plan, PlanError, Views, priority_of};
+use crate::plan::{Plan, PlanError, Views};
 
 /// A store that scenarios can name.
 pub struct StoreEntry {
@@ -127,7 +127,7 @@ fn ndc_config(plan: &Plan) -> ndc::Config {
         buffer_bytes: plan.store.buffer_bytes,
         ack: plan.store.ack,
         heartbeats: plan.heartbeats().map(|(every_ns, keys)| {
-            let keys = keys.map(|key| Key::new(key, priority_of(&plan.keys[key as usize])));
+            let keys = keys.map(|key| Key::new(key, Priority::of_name(&plan.keys[key as usize])));
             ndc::Heartbeats { every_ns, keys: keys.collect() }
         }),
         defects: ndc::Defect::ALL.iter().copied().filter(|defect| is_planted(defect.name())).collect(),

@@ -14,7 +14,7 @@ use kvsim_sim::scenario::*;
 fn fates(plan: &Plan, recording: &Recording, below: u8) -> [Vec<(u64, u16, What)>; 2] {
     let mut priorities = BTreeMap::new();
     for op in plan.sessions.iter().flat_map(|session| &session.ops) {
-        priorities.insert(op.value, kvsim_sim::plan::priority_of(&plan.keys[op.key as usize]) as u8);
+        priorities.insert(op.value, kvsim_store::Priority::of_name(&plan.keys[op.key as usize]) as u8);
     }
     let update = recording.header.kinds.iter().position(|kind| kind == "update").expect("a kind") as u8;
     let low = |event: &&Event| match event.what {

@@ -20,6 +20,7 @@ use crate::random::Stream;
 
 /// A machine of the cluster: `n0`, `n1`, ...
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct NodeId(pub u16);
 
 impl NodeId {
@@ -38,6 +39,7 @@ impl fmt::Display for NodeId {
 /// One life of a node. A node that comes back without its disk is a new incarnation: it cannot know which
 /// dots it has issued, so it must never issue under the old name again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ReplicaId {
     /// The machine.
     pub node: NodeId,
@@ -60,6 +62,7 @@ impl fmt::Display for ReplicaId {
 
 /// The name of one write for ever: the replica that took it in, and its number there (1, 2, 3, ...).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(C, packed(4))] // 12 bytes instead of 16, so that a version has 24: stores spend their time on fetching versions
 pub struct Dot {
     /// The replica that took the write in.
@@ -87,8 +90,22 @@ pub enum Priority {
     P3,
 }
 
+impl Priority {
+    /// The priority that a key's name gives: its first two characters when they are `P0` to `P3` in any case, otherwise
+    /// P0.
+    pub fn of_name(name: &str) -> Priority {
+        match name.as_bytes() {
+            [b'P' | b'p', b'1', ..] => Priority::P1,
+            [b'P' | b'p', b'2', ..] => Priority::P2,
+            [b'P' | b'p', b'3', ..] => Priority::P3,
+            _ => Priority::P0,
+        }
+    }
+}
+
 /// A key: a small number that the host has given to a name, together with the key's priority.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Key(NonZeroU32); // never 0, so that an optional key takes no more room
 
 impl Key {
@@ -124,6 +141,7 @@ impl fmt::Debug for Key {
 /// What a client writes. Stores do not look inside a value, so a run carries its identity and its size and
 /// spares itself the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(C, packed(4))] // 12 bytes, see `Dot`
 pub struct Value {
     /// Unique within the run; also names a delete, which writes nothing but is a write.
@@ -134,6 +152,7 @@ pub struct Value {
 
 /// One value of a key, with the write it comes from. A key with several is said to have siblings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Version {
     /// The write.
     pub dot: Dot,
@@ -143,6 +162,7 @@ pub struct Version {
 
 /// What a session's reads may see. A session has one level for all of its reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Level {
     /// Everything received.
     Eventual,
@@ -239,6 +259,7 @@ impl fmt::Debug for Levels {
 
 /// A client's request, numbered by the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CallId(pub u32);
 
 /// What a client may ask of a replica. `C` is the store's causal context: what a read hands out and the same

@@ -148,7 +148,7 @@ pub fn run<R: Replica>(plan: &Plan, config: &R::Config, sink: &mut dyn Sink) -> 
 
 /// The store's names for the keys of the plan.
 fn keys(plan: &Plan) -> Vec<Key> {
-    plan.keys.iter().zip(0..).map(|(name, index)| Key::new(index, crate::plan::priority_of(name))).collect()
+    plan.keys.iter().zip(0..).map(|(name, index)| Key::new(index, kvsim_store::Priority::of_name(name))).collect()
 }
 
 /// What is due at some time. Eight bytes, so that the queue stays small.

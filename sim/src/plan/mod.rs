@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 
 use kvsim_checkers::Verdict;
 use kvsim_checkers::trace::{Action, Level, Node};
-use kvsim_store::Priority;
 use serde::{Deserialize, Serialize};
 
 use crate::faults::{DiskLoss, LinkFault, NodeFault};
@@ -118,17 +117,6 @@ impl Plan {
     pub fn link(&self, from: Node, to: Node) -> &LinkPlan {
         let named = self.links.iter().rfind(|named| (named.from, named.to) == (from, to));
         named.map_or(&self.net, |named| &named.link)
-    }
-}
-
-/// The priority that a key's name gives: its first two characters when they are `P0` to `P3` in any case,
-/// otherwise P0.
-pub fn priority_of(name: &str) -> Priority {
-    match name.as_bytes() {
-        [b'P' | b'p', b'1', ..] => Priority::P1,
-        [b'P' | b'p', b'2', ..] => Priority::P2,
-        [b'P' | b'p', b'3', ..] => Priority::P3,
-        _ => Priority::P0,
     }
 }
 

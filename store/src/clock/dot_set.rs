@@ -8,11 +8,35 @@ const BITS: u64 = 64;
 ///
 /// Counters mostly arrive in order, so mostly the bitmap is empty and an insertion is an addition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "(u64, Vec<u64>)", into = "(u64, Vec<u64>)"))]
 pub struct DotSet {
     base: u64,
     /// Bit `c % 64` of word `c / 64 - base / 64` stands for counter c above the base. No bit at or below the
     /// base is set, and the last word is not 0: equal sets are equal values.
     rest: SmallVec<[u64; 2]>,
+}
+
+#[cfg(feature = "serde")]
+impl From<DotSet> for (u64, Vec<u64>) {
+    fn from(set: DotSet) -> (u64, Vec<u64>) {
+        (set.base, set.rest.into_vec())
+    }
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<(u64, Vec<u64>)> for DotSet {
+    type Error = &'static str;
+
+    fn try_from((base, rest): (u64, Vec<u64>)) -> Result<DotSet, Self::Error> {
+        let fits = (base / BITS).checked_add(rest.len() as u64 + 1).is_some_and(|words| words < u64::MAX / BITS);
+        let below = rest.first().is_some_and(|first| first & (u64::MAX >> (BITS - 1 - base % BITS)) != 0);
+        let set = DotSet { base, rest: SmallVec::from_vec(rest) };
+        if !fits || below || set.rest.last() == Some(&0) || set.contains(base + 1) && !set.rest.is_empty() {
+            return Err("a dot set that is not in its one form: a base, and words of 64 bits of what is above it");
+        }
+        Ok(set)
+    }
 }
 
 impl DotSet {

@@ -13,6 +13,7 @@ use crate::contract::{Dot, ReplicaId};
 
 /// Every dot that a node knows: origin -> counters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct NodeClock(ReplicaMap<DotSet>);
 
 impl NodeClock {

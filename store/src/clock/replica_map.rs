@@ -7,11 +7,27 @@ use crate::contract::ReplicaId;
 /// Mostly every node is there with one incarnation, so that a replica's entry stands at its node's index: the
 /// first guess is right, and a lookup costs one comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Vec<(ReplicaId, T)>"))]
 pub struct ReplicaMap<T>(Vec<(ReplicaId, T)>);
 
 impl<T> Default for ReplicaMap<T> {
     fn default() -> ReplicaMap<T> {
         ReplicaMap(Vec::new())
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<T> TryFrom<Vec<(ReplicaId, T)>> for ReplicaMap<T> {
+    type Error = &'static str;
+
+    fn try_from(entries: Vec<(ReplicaId, T)>) -> Result<ReplicaMap<T>, Self::Error> {
+        let ascend = entries.is_sorted_by(|a, b| a.0 < b.0);
+        if ascend {
+            Ok(ReplicaMap(entries))
+        } else {
+            Err("entries by replica that are not in the order of the replicas")
+        }
     }
 }
 

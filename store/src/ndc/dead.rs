@@ -18,6 +18,7 @@ use crate::contract::{Dot, ReplicaId};
 
 /// What a member knows of dead replicas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Report {
     /// The members that it goes by.
     members: Vec<ReplicaId>,

@@ -38,6 +38,7 @@ pub fn levels_of(view: usize, priority: usize) -> Levels {
 
 /// How far all views have come, by origin. It only grows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Frontiers(ReplicaMap<Reach>);
 
 impl Frontiers {

@@ -113,12 +113,14 @@ impl DotKeyMap {
 /// Watermarks (WM): for each peer, up to which counter it is known to hold each origin's writes without a gap.
 /// Gossiped, so that knowledge spreads faster than by asking everybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Watermarks(ReplicaMap<Row>);
 
 /// What one peer was known to hold at some time. Its clock only grows, so of two rows of a peer one is the later
 /// one and says all that the other says: rows are replaced and shared, never merged cell by cell, which for 50
 /// replicas was 2,500 cells per answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Row {
     /// Sum of the counters, by which the later of two rows is found.
     sum: u64,

@@ -14,6 +14,7 @@ use super::object::{Context, Object, Versions, wire_bytes};
 
 /// One write, as it is replicated: never the merged object, which would carry other writes past their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Delta {
     /// The write's name.
     pub dot: Dot,
@@ -46,6 +47,7 @@ impl Delta {
 
 /// A request for what the sender misses.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Pull {
     /// The sender, with its incarnation.
     pub from: ReplicaId,
@@ -65,6 +67,7 @@ pub struct Pull {
 
 /// The answer to a [`Pull`], all of it from one moment of the sender.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Repair {
     /// The sender, with its incarnation.
     pub from: ReplicaId,
@@ -90,6 +93,7 @@ pub struct Repair {
 
 /// A key of which the asker missed writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RepairItem {
     /// The key.
     pub key: Key,
@@ -123,6 +127,7 @@ impl RepairItem {
 
 /// A client's call, named so that all nodes understand it: the node that the client asked, and its number there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RequestId {
     /// The node that the client asked.
     pub node: NodeId,
@@ -132,6 +137,7 @@ pub struct RequestId {
 
 /// A call that a node passes to a holder of the key, and a holder's part in a quorum read.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Request {
     /// Read the key (`quorum` 1: yours alone).
     Read {
@@ -158,6 +164,7 @@ pub enum Request {
 
 /// Answer to a [`Request`].
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Reply {
     /// The versions, and a context that is whole.
     Read {
@@ -174,6 +181,7 @@ pub enum Reply {
 
 /// A message between NDC replicas.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Message {
     /// Replicates a write.
     Update(Delta),

@@ -17,7 +17,7 @@
 //! The folder: [`object`] is the algebra of versions and contexts; `eventual` the view of everything that has
 //! arrived; [`frontier`] how far ordered views have come, `waiting` what waits for its turn in them, `ordered` the
 //! views themselves; `state` puts the views together and does anti-entropy; `memory` is temporary memory; `message`
-//! what is sent; `clients` serves them, `calls` is what waits for others; `lag` whether views fall behind; `defects` planted mistakes; this file
+//! what is sent, `names` the keys and values in it; `clients` serves them, `calls` is what waits for others; `lag` whether views fall behind; `defects` planted mistakes; this file
 //! connects them with the contract.
 
 mod calls;
@@ -29,6 +29,7 @@ pub mod frontier;
 mod lag;
 mod memory;
 mod message;
+mod names;
 pub mod object;
 mod ordered;
 mod repair;
@@ -53,6 +54,7 @@ use state::State;
 pub use defects::{Defect, Defects};
 pub use lag::Heartbeats;
 pub use message::Message;
+pub use names::{Named, Naming};
 
 /// What is the same for all NDC replicas of a run.
 #[derive(Clone, Debug)]
@@ -96,6 +98,7 @@ pub enum Timer {
 
 /// What a replica writes to its disk.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Record {
     /// A write, an own or another's, has arrived.
     Received(Delta),

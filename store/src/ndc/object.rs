@@ -15,6 +15,8 @@ use crate::contract::{Dot, ReplicaId, Value, Version};
 
 /// For one key: all of an origin's writes to it up to a counter have been seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Vec<Dot>"))]
 pub struct Context(SmallVec<[Dot; 1]>);
 
 impl Context {
@@ -63,8 +65,20 @@ impl Context {
     }
 }
 
+#[cfg(feature = "serde")]
+impl TryFrom<Vec<Dot>> for Context {
+    type Error = &'static str;
+
+    fn try_from(seen: Vec<Dot>) -> Result<Context, Self::Error> {
+        let ascend = seen.is_sorted_by(|a, b| a.origin < b.origin);
+        if ascend { Ok(Context(seen.into())) } else { Err("a context that is not in the order of the origins") }
+    }
+}
+
 /// The versions of a key, in the order of their dots.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Vec<Version>", into = "Vec<Version>"))]
 pub struct Versions {
     list: SmallVec<[Version; 1]>,
     /// Bit `n % 64` is set when there is a version of node n: the number of bits below it is where the version of
@@ -108,6 +122,27 @@ impl Versions {
     }
 }
 
+#[cfg(feature = "serde")]
+impl From<Versions> for Vec<Version> {
+    fn from(versions: Versions) -> Vec<Version> {
+        versions.list.into_vec()
+    }
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<Vec<Version>> for Versions {
+    type Error = &'static str;
+
+    fn try_from(versions: Vec<Version>) -> Result<Versions, Self::Error> {
+        let ascend = versions.is_sorted_by(|a, b| { a.dot.origin } < b.dot.origin);
+        if ascend {
+            Ok(versions.into_iter().collect())
+        } else {
+            Err("versions that are not in the order of the origins")
+        }
+    }
+}
+
 impl Deref for Versions {
     type Target = [Version];
 
@@ -127,6 +162,7 @@ impl FromIterator<Version> for Versions {
 
 /// The versions of a key and their causal context, which holds for that key only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[repr(align(64))] // one cache line, since the first look at an object is a miss
 pub struct Object {
     /// In the order of their dots; several when writes were concurrent.

@@ -1,0 +1,36 @@
+//! From a run's steps to a history in a file, and from that file to verdicts, by the path that `kvsim check` takes.
+
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use kvsim_checkers::jepsen::{Collector, Form, Step, steps};
+use kvsim_checkers::models::{Model, Subject};
+use kvsim_checkers::{Patience, Report};
+
+/// Writes a history to where `kvsim check` can be shown it after the test.
+pub fn write(name: &str, history: &[Step]) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.edn"));
+    let mut out = BufWriter::new(File::create(&path).expect("the folder for tests can be written to"));
+    history.iter().try_for_each(|step| Form::Edn.write(&mut out, step)).expect("the disk has room");
+    out.flush().expect("the disk has room");
+    path
+}
+
+/// What models say about a history in a file.
+pub fn judge(path: &Path, models: &[&str]) -> Vec<Report> {
+    let input = BufReader::new(File::open(path).expect("it was written"));
+    let mut steps = steps(input).expect("it can be read");
+    let mut collector = Collector::default();
+    while let Some((step, place)) = steps.next().expect("it is a history") {
+        collector.take(&step, place).expect("it is a history");
+    }
+    let subject = Subject::of(collector.finish());
+    let judge = |name: &&str| {
+        let begin = Instant::now();
+        let lasts = || begin.elapsed() < Duration::from_secs(30);
+        Model::named(name).expect("it is a model").judge(&subject, Patience::new(&lasts))
+    };
+    models.iter().map(judge).collect()
+}
