@@ -12,8 +12,11 @@ mod theme;
 
 use clap::ValueEnum;
 
+use crate::diagram::Paper;
+
+pub use draw::dashes;
 pub use figure::Figure;
-pub use output::{Picture, picture};
+pub use output::{FONT, Picture, Pixels, PixelsFailed, picture, png};
 pub use runs::{MAX, Runs, record, window_ns};
 pub use theme::Theme;
 
@@ -34,6 +37,29 @@ pub enum Kind {
     Metadata,
     /// The operations of sessions
     Timeline,
+    /// Who sent what to whom: a space-time diagram of a part of one run
+    Messages,
+}
+
+/// A chart, before it is a file.
+pub enum Drawing {
+    /// One with axes.
+    Figure(Figure),
+    /// A space-time diagram.
+    Diagram(Paper),
+}
+
+impl Drawing {
+    /// The bytes of its file.
+    pub fn file(&self, form: Picture, theme: Theme) -> Vec<u8> {
+        match self {
+            Drawing::Figure(figure) => picture(figure, form, theme),
+            Drawing::Diagram(paper) => match form {
+                Picture::Svg => paper.svg(Some(theme)).into_bytes(),
+                Picture::Png => paper.png(theme),
+            },
+        }
+    }
 }
 
 impl Kind {
@@ -47,12 +73,13 @@ impl Kind {
             Kind::Traffic => "traffic",
             Kind::Metadata => "metadata",
             Kind::Timeline => "timeline",
+            Kind::Messages => "messages",
         }
     }
 
     /// The chart of some runs, or why there is nothing to see.
-    pub fn figure(self, runs: &Runs) -> Result<Figure, &'static str> {
-        match self {
+    pub fn draw(self, runs: &Runs) -> Result<Drawing, &'static str> {
+        let figure = match self {
             Kind::Staleness => kinds::staleness(runs),
             Kind::Latency => kinds::latency(runs),
             Kind::Visibility => kinds::visibility(runs),
@@ -60,7 +87,9 @@ impl Kind {
             Kind::Traffic => kinds::traffic(runs),
             Kind::Metadata => kinds::metadata(runs),
             Kind::Timeline => kinds::timeline(runs),
-        }
+            Kind::Messages => return kinds::messages(runs).map(Drawing::Diagram),
+        };
+        figure.map(Drawing::Figure)
     }
 }
 

@@ -7,4 +7,4 @@ mod summary;
 pub mod text;
 pub mod words;
 
-pub use summary::{Judgement, Summary};
+pub use summary::{Judgement, Summary, first_finding};
