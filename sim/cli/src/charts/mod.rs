@@ -14,8 +14,9 @@ use clap::ValueEnum;
 
 use crate::diagram::Paper;
 
+pub use axis::{Axis, duration};
 pub use draw::dashes;
-pub use figure::Figure;
+pub use figure::{Dash, Figure, Mark, Panel, Style};
 pub use output::{FONT, Picture, Pixels, PixelsFailed, picture, png};
 pub use runs::{MAX, Runs, record, window_ns};
 pub use theme::Theme;
@@ -74,6 +75,28 @@ impl Kind {
             Kind::Metadata => "metadata",
             Kind::Timeline => "timeline",
             Kind::Messages => "messages",
+        }
+    }
+
+    /// What it shows, in a sentence or two.
+    pub fn about(self) -> &'static str {
+        match self {
+            Kind::Staleness => {
+                "Reads that miss a completed write, and for how long the first write they miss had been completed; below, \
+                 the share of reads that reflect the last write to their key, by the time since that write."
+            }
+            Kind::Latency => "Time to the answer, the share of answered operations, and how many per second.",
+            Kind::Visibility => {
+                "By priority and level, the share of writes that another replica has shown, by the time since they were \
+                 acknowledged."
+            }
+            Kind::Lag => "Acknowledged writes that a replica lacks, and since when it has lacked the first of them.",
+            Kind::Traffic => "Messages and bytes by kind.",
+            Kind::Metadata => "What replicas keep beside the values.",
+            Kind::Timeline => {
+                "The operations of each session. Operations less than a pixel apart are drawn as one bar."
+            }
+            Kind::Messages => "Who sent what to whom, in a part of the run.",
         }
     }
 

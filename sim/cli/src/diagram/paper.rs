@@ -7,6 +7,8 @@ use super::look::Class;
 pub struct Paper {
     /// What it shows, for those who do not see it.
     pub title: String,
+    /// Which part of the run it shows, where that is not all.
+    pub part: Option<String>,
     pub width: u32,
     pub height: u32,
     /// From the lowest to the uppermost.
@@ -45,6 +47,14 @@ pub enum Anchor {
 }
 
 impl Paper {
+    /// What became of the messages, in words.
+    pub fn messages(&self) -> impl Iterator<Item = &str> {
+        self.shapes.iter().filter_map(|shape| match shape {
+            Shape::Message { said, .. } if !said.is_empty() => Some(said.as_str()),
+            _ => None,
+        })
+    }
+
     pub fn rect(&mut self, class: Class, at: At, size: At) {
         self.shapes.push(Shape::Rect(class, at, size));
     }

@@ -10,7 +10,7 @@ pub fn lay(scene: &Scene) -> Paper {
     const FINDINGS: usize = 3;
     let bands = scene.bands.iter().map(|band| band.text.chars().count()).max().unwrap_or(0);
     let draft = Layout::of(scene, 0, bands);
-    let mut paper = Paper { title: scene.title.clone(), ..Paper::default() };
+    let mut paper = Paper { title: scene.title.clone(), part: scene.part.clone(), ..Paper::default() };
     let part = scene.part.as_deref().map(|part| wrapped(part, letters(draft.width - 32))).unwrap_or_default();
     let shown = scene.findings.iter().take(FINDINGS).flat_map(|finding| wrapped(finding, letters(draft.width - 32)));
     let mut head: Vec<(Class, String)> = part.into_iter().map(|line| (Class::Note, line)).collect();

@@ -19,7 +19,7 @@ pub fn write(paper: &Paper, theme: Option<Theme>) -> String {
 }
 
 fn write_all(out: &mut String, paper: &Paper, theme: Option<Theme>) -> fmt::Result {
-    let Paper { title, width, height, shapes } = paper;
+    let Paper { title, width, height, shapes, .. } = paper;
     writeln!(
         out,
         "<svg class=\"space-time\" xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" role=\"img\" font-family=\"Helvetica, Arial, sans-serif\">"
