@@ -92,6 +92,7 @@ fn a_space_time_diagram() {
     let svg = drawn(EARLY, &[]);
     assert_eq!(svg, drawn(EARLY, &[]), "its bytes follow from the run");
     expect_file!["../../../docs/early-delete.svg"].assert_eq(&svg);
+    expect_file!["../../../docs/by-hand.svg"].assert_eq(&drawn("scenarios/tour/by-hand.toml", &[]));
     for part in ["class=\"cross\"", "prefers-color-scheme: dark", "PRIO002", "at the end"] {
         assert!(svg.contains(part), "no {part:?}");
     }

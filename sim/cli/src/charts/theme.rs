@@ -75,7 +75,7 @@ impl Theme {
     }
 
     /// For each colour that charts have on white paper the one that they have in the dark.
-    pub fn dark_for_light() -> Vec<((u8, u8, u8), (u8, u8, u8))> {
+    pub fn dark_for_light() -> Vec<[(u8, u8, u8); 2]> {
         let all = |theme: Theme| {
             let own =
                 [theme.page(), theme.ink(), theme.faint_ink(), theme.grid(), theme.shade(true), theme.shade(false)];
@@ -83,7 +83,11 @@ impl Theme {
                 .chain((0..Theme::COLOURS).map(move |number| theme.colour(number)))
                 .map(|colour| colour.rgb())
         };
-        let mut pairs: Vec<_> = all(Theme::Light).zip(all(Theme::Dark)).filter(|(light, dark)| light != dark).collect();
+        let mut pairs: Vec<_> = all(Theme::Light)
+            .zip(all(Theme::Dark))
+            .filter(|(light, dark)| light != dark)
+            .map(|(light, dark)| [light, dark])
+            .collect();
         pairs.sort_unstable();
         pairs.dedup();
         pairs

@@ -22,8 +22,7 @@ const UNFOLDED: usize = 12;
 pub fn dark_charts() -> String {
     let hex = |(red, green, blue): (u8, u8, u8)| format!("#{red:02X}{green:02X}{blue:02X}");
     let mut out = String::from("@media screen and (prefers-color-scheme: dark) {\n");
-    for (light, dark) in Theme::dark_for_light() {
-        let (light, dark) = (hex(light), hex(dark));
+    for [light, dark] in Theme::dark_for_light().into_iter().map(|pair| pair.map(hex)) {
         for name in ["fill", "stroke"] {
             let _ = writeln!(out, "  .chart [{name}=\"{light}\"] {{ {name}: {dark}; }}");
         }

@@ -122,7 +122,33 @@ fn table(class: &str, caption: &str, heads: &[&str], rows: &[Vec<String>]) -> St
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use kvsim_sim::engine::{Outcome, Sink, StorePanic};
+    use kvsim_sim::stores;
+
     use super::*;
+    use crate::judge;
+    use crate::recorder::Keep;
+
+    fn panics(plan: &Plan, _: &mut dyn Sink) -> Result<Outcome, StorePanic> {
+        let until =
+            Outcome { trace_hash: 7, events: 1, end_ns: plan.end_ns(), deliveries: 0, timers: 0, complete: false };
+        Err(StorePanic { message: "<oh>".to_owned(), node: 1, at_ns: 1_000_000, until })
+    }
+
+    #[test]
+    fn of_a_store_that_panics_there_is_the_finding() {
+        let names = crate::commands::names();
+        let text = "replicas = 2\nduration = \"1s\"\n[clients.all]\n";
+        let scenario = crate::scenario::read(Path::new("test.toml"), text.as_bytes(), &[], &names).unwrap();
+        let plan = kvsim_sim::lower::lower(&scenario, 1, "test").unwrap();
+        let store = StoreEntry { run: panics, ..*stores::find("ndc").unwrap() };
+        let judged = judge::judge(&store, &plan, Keep::Judged);
+        let summary = Summary::new(&plan, &judged, Path::new("."));
+        let html = Page::new(&store, &plan, &summary, &judged.reports, None).expect("nobody stops it").html();
+        assert!(html.contains("PANIC001: the store panicked at n1: &lt;oh&gt;") && html.contains("nothing to draw"));
+    }
 
     #[test]
     fn what_is_put_in_is_not_looked_at_again() {
