@@ -56,7 +56,8 @@ pub fn run(args: &Run) -> Result<u8, Failure> {
                 said.push_str(&report::line(&folder));
             } else if is_told {
                 let run = text::quoted(&summary.run_dir);
-                said.push_str(&format!("  report      not made by itself of so many events: kvsim report {run}\n"));
+                let most = text::grouped(report::EVENTS_MAX);
+                said.push_str(&format!("  report      left out above {most} events: kvsim report {run}\n"));
             }
             super::print(&said)?;
         }
