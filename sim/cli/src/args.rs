@@ -38,6 +38,8 @@ pub enum Command {
     Trace(Trace),
     /// Draw charts of stored runs
     Plot(Plot),
+    /// Write the report of a stored run, report.html, anew
+    Report(Report),
     /// Judge histories of any system, in Jepsen's EDN or in JSON Lines, by consistency models
     Check(Check),
     /// List stores, faults, checkers, defects or models
@@ -65,7 +67,9 @@ impl Command {
             | Command::Trace(Trace { format, .. })
             | Command::Check(Check { format, .. })
             | Command::List(List { format, .. }) => *format == Format::Json,
-            Command::Plot(_) | Command::Schema | Command::Completions { .. } | Command::Man => false,
+            Command::Plot(_) | Command::Report(_) | Command::Schema | Command::Completions { .. } | Command::Man => {
+                false
+            }
         }
     }
 }
@@ -94,6 +98,9 @@ pub struct Run {
     /// Write the history of all operations into the folder, for kvsim check and other checkers
     #[arg(long, value_enum, value_name = "FORM")]
     pub history: Option<History>,
+    /// Leave out report.html, which takes about as long again as the run
+    #[arg(long)]
+    pub no_report: bool,
     /// Run twice and compare every event: a difference is a bug of kvsim
     #[arg(long)]
     pub twice: bool,
@@ -270,6 +277,14 @@ pub struct Plot {
     /// Show the time up to here
     #[arg(long, value_name = "TIME", value_parser = until)]
     pub to: Option<u64>,
+}
+
+/// Arguments of `kvsim report`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::TABLE)]
+pub struct Report {
+    /// The folder of a run, or its plan.json
+    pub run: PathBuf,
 }
 
 /// Arguments of `kvsim check`.

@@ -4,6 +4,8 @@
 //! - `summary.json`: verdicts, findings, trace hash, counts;
 //! - `marks.bin`: per event its time (8 bytes) and half of the trace hash after it (4 bytes), little-endian, by
 //!   which `replay` finds the first event that differs;
+//! - `report.html`: all that for people, with charts;
+//! - `scenario.toml`: the scenario's text, below the command that ran it, where one was read;
 //! - `trace.jsonl`: all events, if asked for;
 //! - `history.edn` or `history.jsonl`: all operations, if asked for;
 //! - `charts/`: what `kvsim plot` has drawn.
@@ -30,6 +32,8 @@ const PLAN: &str = "plan.json";
 const SUMMARY: &str = "summary.json";
 const MARKS: &str = "marks.bin";
 const TRACE: &str = "trace.jsonl";
+const REPORT: &str = "report.html";
+const SCENARIO: &str = "scenario.toml";
 /// Where a run's charts are.
 pub const CHARTS: &str = "charts";
 
@@ -52,7 +56,7 @@ impl Folder {
             )));
         }
         let charts = charts::file_names().map(|name| Path::new(CHARTS).join(name));
-        let own = [SUMMARY, MARKS, TRACE].into_iter().chain(HISTORIES).map(PathBuf::from);
+        let own = [SUMMARY, MARKS, TRACE, REPORT, SCENARIO].into_iter().chain(HISTORIES).map(PathBuf::from);
         for old in own.chain(charts) {
             let path = folder.0.join(old);
             if path.exists() {
@@ -87,6 +91,26 @@ impl Folder {
             History::Jsonl => (HISTORIES[1], Form::Jsonl),
         };
         self.write(name, |out| jepsen::steps_of(recording).iter().try_for_each(|step| form.write(out, step)))
+    }
+
+    /// Stores the scenario's text.
+    pub fn store_scenario(&self, text: &str) -> Result<(), Failure> {
+        self.write(SCENARIO, |out| out.write_all(text.as_bytes()))
+    }
+
+    /// The stored text of the scenario.
+    pub fn scenario(&self) -> Option<String> {
+        fs::read_to_string(self.0.join(SCENARIO)).ok()
+    }
+
+    /// Stores the page.
+    pub fn store_report(&self, html: &str) -> Result<(), Failure> {
+        self.write(REPORT, |out| out.write_all(html.as_bytes()))
+    }
+
+    /// Where the page is.
+    pub fn report(&self) -> PathBuf {
+        self.0.join(REPORT)
     }
 
     /// Writes beside the file and renames, so that nobody ever finds half of it.
@@ -156,6 +180,11 @@ impl Stored {
         let marks = marks.as_chunks().0.iter().map(Mark::from_bytes).collect();
         let trace_hash = Summary::stored_hash(&folder.join(SUMMARY));
         Ok(Stored { plan, path: plan_path, trace_hash, marks, folder })
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> Folder {
+        Folder(self.folder.clone())
     }
 
     /// The stored event with this number, if the trace was kept.

@@ -72,11 +72,13 @@ fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Record
     let recording = Recording { header: (store.header)(plan), events: recorder.events };
     let (outcome, reports) = match result {
         Ok(outcome) if outcome.complete && until_ns >= plan.end_ns() => {
-            let reports = applicable(store, plan, &recording.header).map(|checker| match keep {
-                Keep::Nothing => unknown(checker.name, "the run was not recorded (--trace off)".into()),
-                Keep::Judged | Keep::Everything => (checker.check)(&recording, &Varied { store, plan, silent }),
-            });
-            (outcome, reports.collect())
+            let reports = match keep {
+                Keep::Nothing => applicable(store, plan, &recording.header)
+                    .map(|checker| unknown(checker.name, "the run was not recorded (--trace off)".into()))
+                    .collect(),
+                Keep::Judged | Keep::Everything => check(store, plan, &recording, silent),
+            };
+            (outcome, reports)
         }
         Ok(outcome) => {
             let why = format!("the run was stopped at {}", seconds(outcome.end_ns));
@@ -95,6 +97,16 @@ fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Record
         real,
         interrupted,
     }
+}
+
+/// What the checkers say of a run that came to its end.
+pub fn reports(store: &StoreEntry, plan: &Plan, recording: &Recording) -> Vec<Report> {
+    check(store, plan, recording, false)
+}
+
+fn check(store: &StoreEntry, plan: &Plan, recording: &Recording, silent: bool) -> Vec<Report> {
+    let varied = Varied { store, plan, silent };
+    applicable(store, plan, &recording.header).map(|checker| (checker.check)(recording, &varied)).collect()
 }
 
 /// The run that was recorded, for a checker that needs to see what becomes of it when other messages are lost.

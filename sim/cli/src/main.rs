@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Command::Explain(explain) => commands::explain(explain),
         Command::Trace(trace) => commands::trace(trace),
         Command::Plot(plot) => commands::plot(plot),
+        Command::Report(report) => commands::report(report),
         Command::Check(check) => commands::check(check),
         Command::List(list) => commands::list(list),
         Command::Schema => commands::schema(),

@@ -53,66 +53,70 @@ fn the_same_run_gives_the_same_bytes() {
         &[&one],
         &expect![[r#"
             lag-dark.png 69859 2432f32e9ef6b202
-            lag-dark.svg 12712 0d920b09021d88db
+            lag-dark.svg 12703 2642974b407857f1
             lag.png 70647 cb96d98ae34a68cc
-            lag.svg 12712 0f54e8c1ce935943
+            lag.svg 12703 69df4f553c3445c3
             latency-dark.png 69404 4422d3f5057d01de
-            latency-dark.svg 15021 a3b2afc483c1cb47
+            latency-dark.svg 15017 9f78525ec3888069
             latency.png 69913 14927a8f53b600cd
-            latency.svg 15021 873beb6beb02e954
+            latency.svg 15017 27c4d0f72d650a7e
+            messages-dark.png 167167 74c457a8b8c27672
+            messages-dark.svg 9894 477692ac894b5dbd
+            messages.png 170536 552b918e33c73150
+            messages.svg 9894 73c1c7e4a8088b77
             metadata-dark.png 99653 a25b0be35bed277a
-            metadata-dark.svg 18478 2e54fca3a2d442b0
+            metadata-dark.svg 18467 12b2e20aeb3bae83
             metadata.png 100555 c9d2f97bb6fc66b1
-            metadata.svg 18478 343a57876c778316
+            metadata.svg 18467 7361cdd61ee71a97
             staleness-dark.png 106194 886160df6e7cd69e
-            staleness-dark.svg 14614 b6149c0605ee7aed
+            staleness-dark.svg 14613 7e752fcc7794e251
             staleness.png 107242 5c20da5edf668537
-            staleness.svg 14614 b6ae329660d71a8c
+            staleness.svg 14613 30062f7552c9f3ee
             timeline-dark.png 35779 8eec56170f4c752f
-            timeline-dark.svg 4601 8072cd3816f46640
+            timeline-dark.svg 4304 f414fb4bfd7a29c2
             timeline.png 36119 67ae60b86144802e
-            timeline.svg 4601 a5751fe6a11a75b3
+            timeline.svg 4304 e1684084e94a2383
             traffic-dark.png 102680 cfee36f0cb52d1d5
-            traffic-dark.svg 22871 42142d9b14400f15
+            traffic-dark.svg 22866 dba8fab2cc3dbf1f
             traffic.png 102685 70fe67929bf95759
-            traffic.svg 22871 ba82b238f00c08ad
+            traffic.svg 22866 56bb1db4466ccd85
             visibility-dark.png 65165 9ece63558f43d595
-            visibility-dark.svg 16692 08cb4e9303966d3b
+            visibility-dark.svg 16716 bb139e493ba37f3b
             visibility.png 65587 a8142d901628b8d7
-            visibility.svg 16692 b30307a8a57fc530
+            visibility.svg 16716 a517590095d24b54
         "#]],
     );
     golden(
         &[&one, &two],
         &expect![[r#"
             lag-dark.png 85664 fd32ededca7bc228
-            lag-dark.svg 13309 273b03287e6e51f3
+            lag-dark.svg 13216 27a62b0b1a1d5fe5
             lag.png 86518 db3006e57989c649
-            lag.svg 13309 da80188bd7914a25
+            lag.svg 13216 7b456fbb0b98b1fd
             latency-dark.png 67141 a172b11384902e01
-            latency-dark.svg 14864 53f91f984c593032
+            latency-dark.svg 14783 ef3d219c0805f6aa
             latency.png 67786 d630f6da9b48f8a2
-            latency.svg 14864 3bbeeec8503c4c8f
+            latency.svg 14783 28fcfc284010ad2b
             metadata-dark.png 117920 5ece5e5b17ea1f16
-            metadata-dark.svg 24384 48b256d6694db906
+            metadata-dark.svg 24258 0710447b466d420e
             metadata.png 119061 0c69b3c755f6c9f0
-            metadata.svg 24384 015bf4538250bd08
+            metadata.svg 24258 d8f4ff4f7bce5be5
             staleness-dark.png 118244 6a73134480bccd2a
-            staleness-dark.svg 16237 692356313a7452ef
+            staleness-dark.svg 16154 4db524efa9684e67
             staleness.png 119526 35659896904a00df
-            staleness.svg 16237 526f0e46c49ea656
+            staleness.svg 16154 914062eefe92f014
             timeline-dark.png 49249 280e938de3e3bff1
-            timeline-dark.svg 8217 4c044801279f2ebe
+            timeline-dark.svg 7634 1423d4cdc2cd35f6
             timeline.png 49577 ff0783a87744e3dd
-            timeline.svg 8217 e5a849047507283f
+            timeline.svg 7634 470b838915f4a2f1
             traffic-dark.png 137265 6f2f0cb01c2d6056
-            traffic-dark.svg 26072 507e87df2ad607b6
+            traffic-dark.svg 25991 335de1b4851ac6ba
             traffic.png 137404 1df87ebe578ee4a9
-            traffic.svg 26072 f4a00198372b328f
+            traffic.svg 25991 cf1b46ac13615e97
             visibility-dark.png 48728 fe08d5dca6dcbadd
-            visibility-dark.svg 17653 d9dd11cf422546ef
+            visibility-dark.svg 17688 ba854c68dd0c9cbd
             visibility.png 49083 0d1338578683a273
-            visibility.svg 17653 999bd86929391c9f
+            visibility.svg 17688 4b5f015f0043963b
         "#]],
     );
 }
@@ -165,6 +169,29 @@ fn charts_name_units_faults_and_what_differs() {
     // A new run in the folder has no charts of the old one.
     run("scenarios/tour/by-hand.toml", &one, &[]);
     assert!(!one.join("charts/staleness.svg").exists());
+}
+
+/// Of a long run a diagram shows a part that people can read, and says which.
+#[test]
+fn messages_are_drawn_of_a_part_that_can_be_read() {
+    let folder = folder();
+    let one = folder.path().join("one");
+    run("scenarios/tour/loss.toml", &one, &["--set", "store.anti_entropy=off"]);
+    let drawn = |more: &[&str]| {
+        plot(&[&one], &[&["--kind", "messages"], more].concat()).expect(0);
+        std::fs::read_to_string(one.join("charts/messages.svg")).unwrap()
+    };
+    let svg = drawn(&[]);
+    for part in ["A part of the run: ", "where the story of CONV002 begins", "class=\"gone\"", "k38 = 1540"] {
+        assert!(svg.contains(part), "no {part:?} in\n{svg}");
+    }
+    let rows = svg.matches("class=\"time\"").count();
+    assert!((20..=120).contains(&rows) && svg.len() < 100_000, "{rows} rows, {} bytes", svg.len());
+    assert!(!svg.contains(">at the end<"), "this is not the end");
+    assert!(drawn(&["--from", "2s"]).contains("A part of the run: 2.000 s to 2.0"), "as somebody wants");
+    // Two runs have no diagram in common.
+    let ended = plot(&[&one, &one], &["--kind", "messages"]).expect(2);
+    assert!(ended.stderr.contains("nothing to show of messages: it shows one run"), "{}", ended.stderr);
 }
 
 #[test]

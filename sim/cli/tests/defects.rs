@@ -2,6 +2,7 @@
 //!
 //! `cargo test --release -p kvsim --test defects -- --ignored --nocapture` prints it; with two cores it takes half an
 //! hour.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // how long people wait is real time
 
 mod common;
 

@@ -97,13 +97,16 @@ fn folders_are_equal_to_the_byte() {
             scope.spawn(|| summary(LIVELY, out, &["--trace", "full"]));
         }
     });
-    for name in ["plan.json", "marks.bin", "trace.jsonl"] {
+    for name in ["plan.json", "marks.bin", "trace.jsonl", "report.html", "scenario.toml"] {
         let [one, two] = outs.each_ref().map(|out| std::fs::read(out.join(name)).expect(name));
         assert!(one == two && !one.is_empty(), "{name} differs");
     }
     let [one, two] = outs.each_ref().map(|out| std::fs::read_to_string(out.join("summary.json")).unwrap());
     assert_eq!(one.replace(outs[0].to_str().unwrap(), outs[1].to_str().unwrap()), two);
-    assert_eq!(names(&outs[0]), ["marks.bin", "plan.json", "summary.json", "trace.jsonl"]);
+    assert_eq!(
+        names(&outs[0]),
+        ["marks.bin", "plan.json", "report.html", "scenario.toml", "summary.json", "trace.jsonl"]
+    );
 }
 
 #[test]
@@ -111,7 +114,7 @@ fn a_folder_that_is_used_again_keeps_nothing_of_the_former_run() {
     let folder = folder();
     summary(LIVELY, folder.path(), &["--trace", "full", "--seed", "2"]);
     summary(LIVELY, folder.path(), &[]);
-    assert_eq!(names(folder.path()), ["marks.bin", "plan.json", "summary.json"]);
+    assert_eq!(names(folder.path()), ["marks.bin", "plan.json", "report.html", "scenario.toml", "summary.json"]);
     let summary = common::read_json(&folder.path().join("summary.json"));
     let marks = std::fs::metadata(folder.path().join("marks.bin")).unwrap().len();
     assert_eq!(marks, 12 * summary["events"].as_u64().unwrap(), "twelve bytes for each event");

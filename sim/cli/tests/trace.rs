@@ -92,6 +92,7 @@ fn a_space_time_diagram() {
     let svg = drawn(EARLY, &[]);
     assert_eq!(svg, drawn(EARLY, &[]), "its bytes follow from the run");
     expect_file!["../../../docs/early-delete.svg"].assert_eq(&svg);
+    expect_file!["../../../docs/by-hand.svg"].assert_eq(&drawn("scenarios/tour/by-hand.toml", &[]));
     for part in ["class=\"cross\"", "prefers-color-scheme: dark", "PRIO002", "at the end"] {
         assert!(svg.contains(part), "no {part:?}");
     }
@@ -100,10 +101,14 @@ fn a_space_time_diagram() {
 #[test]
 fn troubles_are_drawn() {
     let svg = drawn(TROUBLES, &[]);
-    for class in ["down", "still", "cut", "arrow again", "arrow gone", "wait"] {
+    for class in ["down", "still", "cut", "again", "gone", "wait"] {
         assert!(svg.contains(&format!("class=\"{class}\"")), "no {class}");
     }
     assert!(svg.contains("a&amp;b = 1") && !svg.contains("a&b"), "names are escaped");
+    // Whoever points at a message is told what became of it.
+    for part in ["<title>update 1 from n0 to n", "arrived 0.0", "new: c = ", "lost (partition[0])</title>"] {
+        assert!(svg.contains(part), "no {part:?} in\n{svg}");
+    }
     let part = drawn(TROUBLES, &["--from", "30ms", "--to", "45ms"]);
     assert!(part.contains("goes down") && !part.contains("update 1 "), "{part}");
 }

@@ -247,7 +247,7 @@ fn line<DB: DrawingBackend>(
 }
 
 /// The parts of a path that a pattern of dashes and gaps leaves.
-fn dashes(path: &[(i32, i32)], pattern: &[u32]) -> Vec<Vec<(i32, i32)>> {
+pub fn dashes(path: &[(i32, i32)], pattern: &[u32]) -> Vec<Vec<(i32, i32)>> {
     let mut lengths = pattern.iter().map(|length| f64::from(length * STEPS)).cycle();
     let mut left = lengths.next().expect("a pattern has a dash");
     let mut drawn = true;

@@ -12,8 +12,12 @@ mod theme;
 
 use clap::ValueEnum;
 
-pub use figure::Figure;
-pub use output::{Picture, picture};
+use crate::diagram::Paper;
+
+pub use axis::{Axis, duration};
+pub use draw::dashes;
+pub use figure::{Dash, Figure, Mark, Panel, Style};
+pub use output::{FONT, Picture, Pixels, PixelsFailed, picture, png};
 pub use runs::{MAX, Runs, record, window_ns};
 pub use theme::Theme;
 
@@ -34,6 +38,29 @@ pub enum Kind {
     Metadata,
     /// The operations of sessions
     Timeline,
+    /// Who sent what to whom: a space-time diagram of a part of one run
+    Messages,
+}
+
+/// A chart, before it is a file.
+pub enum Drawing {
+    /// One with axes.
+    Figure(Figure),
+    /// A space-time diagram.
+    Diagram(Paper),
+}
+
+impl Drawing {
+    /// The bytes of its file.
+    pub fn file(&self, form: Picture, theme: Theme) -> Vec<u8> {
+        match self {
+            Drawing::Figure(figure) => picture(figure, form, theme),
+            Drawing::Diagram(paper) => match form {
+                Picture::Svg => paper.svg(Some(theme)).into_bytes(),
+                Picture::Png => paper.png(theme),
+            },
+        }
+    }
 }
 
 impl Kind {
@@ -47,12 +74,35 @@ impl Kind {
             Kind::Traffic => "traffic",
             Kind::Metadata => "metadata",
             Kind::Timeline => "timeline",
+            Kind::Messages => "messages",
+        }
+    }
+
+    /// What it shows, in a sentence or two.
+    pub fn about(self) -> &'static str {
+        match self {
+            Kind::Staleness => {
+                "Reads that miss a completed write, and for how long the first write they miss had been completed; below, \
+                 the share of reads that reflect the last write to their key, by the time since that write."
+            }
+            Kind::Latency => "Time to the answer, the share of answered operations, and how many per second.",
+            Kind::Visibility => {
+                "By priority and level, the share of writes that another replica has shown, by the time since they were \
+                 acknowledged."
+            }
+            Kind::Lag => "Acknowledged writes that a replica lacks, and since when it has lacked the first of them.",
+            Kind::Traffic => "Messages and bytes by kind.",
+            Kind::Metadata => "What replicas keep beside the values.",
+            Kind::Timeline => {
+                "The operations of each session. Operations less than a pixel apart are drawn as one bar."
+            }
+            Kind::Messages => "Who sent what to whom, in a part of the run.",
         }
     }
 
     /// The chart of some runs, or why there is nothing to see.
-    pub fn figure(self, runs: &Runs) -> Result<Figure, &'static str> {
-        match self {
+    pub fn draw(self, runs: &Runs) -> Result<Drawing, &'static str> {
+        let figure = match self {
             Kind::Staleness => kinds::staleness(runs),
             Kind::Latency => kinds::latency(runs),
             Kind::Visibility => kinds::visibility(runs),
@@ -60,7 +110,9 @@ impl Kind {
             Kind::Traffic => kinds::traffic(runs),
             Kind::Metadata => kinds::metadata(runs),
             Kind::Timeline => kinds::timeline(runs),
-        }
+            Kind::Messages => return kinds::messages(runs).map(Drawing::Diagram),
+        };
+        figure.map(Drawing::Figure)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
+use kvsim_checkers::Report;
 use kvsim_checkers::metrics::{Measured, Metrics, Sample};
 use kvsim_checkers::trace::{Event, Recording};
 use kvsim_sim::engine::{Outcome, Sink, StorePanic};
@@ -26,6 +27,8 @@ pub struct Run {
     pub recording: Recording,
     /// What it comes to.
     pub metrics: Metrics,
+    /// What the checkers say, where somebody has asked them.
+    pub reports: Vec<Report>,
     /// What it is called among the others.
     pub label: String,
 }
@@ -59,7 +62,7 @@ impl Runs {
         let is_chosen = shown.is_some();
         let list = recorded.into_iter().zip(labels).map(|((plan, recording, measured), label)| {
             let metrics = Metrics::of(&recording, &measured, window_ns);
-            Run { plan, recording, metrics, label }
+            Run { plan, recording, metrics, reports: Vec::new(), label }
         });
         Runs { list: list.collect(), window_ns, shown: shown.unwrap_or(usual), is_chosen }
     }

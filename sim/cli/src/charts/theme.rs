@@ -2,7 +2,7 @@
 //! that are too pale or too dark for the page. Lines differ in their dashes, too, where a chart compares runs.
 
 use clap::ValueEnum;
-use plotters::style::RGBColor;
+use plotters::style::{Color as _, RGBColor};
 
 /// The page that a chart is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -72,6 +72,25 @@ impl Theme {
             Theme::Dark => [SKY, VERMILION, GREEN, PURPLE, ORANGE, YELLOW, grey],
         };
         all[number % all.len()]
+    }
+
+    /// For each colour that charts have on white paper the one that they have in the dark.
+    pub fn dark_for_light() -> Vec<[(u8, u8, u8); 2]> {
+        let all = |theme: Theme| {
+            let own =
+                [theme.page(), theme.ink(), theme.faint_ink(), theme.grid(), theme.shade(true), theme.shade(false)];
+            own.into_iter()
+                .chain((0..Theme::COLOURS).map(move |number| theme.colour(number)))
+                .map(|colour| colour.rgb())
+        };
+        let mut pairs: Vec<_> = all(Theme::Light)
+            .zip(all(Theme::Dark))
+            .filter(|(light, dark)| light != dark)
+            .map(|(light, dark)| [light, dark])
+            .collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        pairs
     }
 
     /// How many colours there are.

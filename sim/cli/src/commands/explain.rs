@@ -1,7 +1,7 @@
 //! `kvsim explain`: why an operation was answered as it was.
 
+use kvsim_checkers::Finding;
 use kvsim_checkers::explain::{self, Explanation};
-use kvsim_checkers::{Finding, Report};
 use kvsim_sim::plan::Plan;
 use serde::Serialize;
 
@@ -10,7 +10,7 @@ use crate::exit::{self, Failure};
 use crate::judge;
 use crate::recorder::Keep;
 use crate::report::explained::Explained;
-use crate::report::{Judgement, text};
+use crate::report::{first_finding, text};
 use crate::source::Source;
 
 /// An explanation, for programs.
@@ -39,7 +39,7 @@ pub fn explain(args: &Explain) -> Result<u8, Failure> {
     let (op, finding) = match args.op {
         Some(op) => (Some(op), None),
         None => {
-            let first = first(&plan, &judged.reports).ok_or_else(|| {
+            let first = first_finding(&plan, &judged.reports).cloned().ok_or_else(|| {
                 let help = "choose an operation with --op (kvsim trace --kind operations lists them)";
                 wrong(format!("the run has no finding to explain\n  {help}"))
             })?;
@@ -60,14 +60,6 @@ pub fn explain(args: &Explain) -> Result<u8, Failure> {
         }
     }
     Ok(if judged.interrupted { exit::INTERRUPTED } else { exit::HOLDS })
-}
-
-/// The finding to explain: of those that nobody expected the first that names an operation, or else the first.
-fn first(plan: &Plan, reports: &[Report]) -> Option<Finding> {
-    let mut reports: Vec<&Report> = reports.iter().collect();
-    reports.sort_by_key(|report| Judgement::new(plan, report).is_expected());
-    let findings = || reports.iter().flat_map(|report| &report.findings);
-    findings().find(|finding| text::to_explain(plan, finding).is_some()).or(findings().next()).cloned()
 }
 
 /// Which operations there are instead: those with the nearest numbers.

@@ -14,6 +14,7 @@ use crate::args::Plot;
 use crate::charts::{self, Kind, Runs};
 use crate::exit::{self, Failure, PLAIN, RED, YELLOW};
 use crate::folder::{self, Stored};
+use crate::judge;
 
 /// Draws the charts; returns the exit code.
 pub fn plot(args: &Plot) -> Result<u8, Failure> {
@@ -37,7 +38,7 @@ pub fn plot(args: &Plot) -> Result<u8, Failure> {
         }
     }
     let places: Vec<String> = stored.iter().map(|stored| folder_of(&stored.path)).collect();
-    let runs = Runs::of(recorded, &places, shown);
+    let mut runs = Runs::of(recorded, &places, shown);
     let out = args.out.clone().unwrap_or_else(|| match stored.as_slice() {
         [one] => one.path.parent().unwrap_or(Path::new(".")).join(folder::CHARTS),
         _ => PathBuf::from(folder::CHARTS),
@@ -45,12 +46,16 @@ pub fn plot(args: &Plot) -> Result<u8, Failure> {
     fs::create_dir_all(&out)
         .map_err(|error| Failure::Usage(format!("cannot make the folder {}: {error}", out.display())))?;
     let kinds = if args.kind.is_empty() { Kind::value_variants() } else { &args.kind };
+    if let ([stored], [run], true) = (stored.as_slice(), runs.list.as_mut_slice(), kinds.contains(&Kind::Messages)) {
+        // A diagram shows what was found.
+        run.reports = judge::reports(super::store_of(stored)?, &run.plan, &run.recording);
+    }
     let mut said = String::new();
     for kind in kinds {
-        match kind.figure(&runs) {
-            Ok(figure) => {
+        match kind.draw(&runs) {
+            Ok(drawing) => {
                 let path = out.join(charts::file_name(*kind, args.format, args.theme));
-                folder::write_whole(&path, &charts::picture(&figure, args.format, args.theme))?;
+                folder::write_whole(&path, &drawing.file(args.format, args.theme))?;
                 said.push_str(&format!("  {:<10}  {}\n", kind.name(), path.display()));
             }
             Err(why) if args.kind.is_empty() => {

@@ -8,6 +8,7 @@ use kvsim_sim::plan::Plan;
 use kvsim_sim::scenario::Scenario;
 use kvsim_sim::stores::{self, STORES, StoreEntry};
 
+use super::report;
 use crate::args::{Format, Kept, Run};
 use crate::exit::Failure;
 use crate::folder::Folder;
@@ -39,11 +40,42 @@ pub fn run(args: &Run) -> Result<u8, Failure> {
     if let Some(form) = args.history {
         folder.store_history(&judged.recording, form)?;
     }
+    let scenario = written(args, &plan);
+    if let Some(text) = &scenario {
+        folder.store_scenario(text)?;
+    }
+    let is_told = !args.no_report && args.trace != Kept::Off && !judged.interrupted;
+    let has_page = is_told
+        && summary.events <= report::EVENTS_MAX
+        && report::leave(&folder, store, &plan, &summary, &judged.reports, scenario.as_deref())?;
     match args.format {
         Format::Json => super::print_json(&summary)?,
-        Format::Text => super::print(&text::report(&plan, &summary, judged.real))?,
+        Format::Text => {
+            let mut said = text::report(&plan, &summary, judged.real);
+            if has_page {
+                said.push_str(&report::line(&folder));
+            } else if is_told {
+                let run = text::quoted(&summary.run_dir);
+                let most = text::grouped(report::EVENTS_MAX);
+                said.push_str(&format!("  report      left out above {most} events: kvsim report {run}\n"));
+            }
+            super::print(&said)?;
+        }
     }
     Ok(summary.exit_code())
+}
+
+/// The text of the scenario below the command that runs it, which is a comment there.
+fn written(args: &Run, plan: &Plan) -> Option<String> {
+    let text = std::fs::read_to_string(&args.file).ok()?;
+    let mut command = format!("kvsim run {} --seed {:#x}", text::quoted(&args.file.display().to_string()), plan.seed);
+    for set in &args.set {
+        command.push_str(&format!(" --set {}", text::quoted(set)));
+    }
+    if let Some(store) = &args.store {
+        command.push_str(&format!(" --store {store}"));
+    }
+    Some(format!("# {}\n\n{text}", scenario::printable(&command)))
 }
 
 /// Reads the scenario and decides everything that the seed decides.

@@ -83,9 +83,10 @@ fn state(args: &Trace, at_ns: u64, judged: &Judged) -> Result<(), Failure> {
 
 fn draw(args: &Trace, file: &Path, plan: &kvsim_sim::plan::Plan, judged: &Judged) -> Result<(), Failure> {
     let span = args.from.unwrap_or(0)..args.to.unwrap_or(u64::MAX);
-    let svg = diagram::draw(plan, &judged.recording, &judged.reports, span)
+    let paper = diagram::draw(plan, &judged.recording, &judged.reports, span)
         .map_err(|why| Failure::Usage(format!("{}: {why}", args.run.display())))?;
-    std::fs::write(file, svg).map_err(|error| Failure::Usage(format!("cannot write {}: {error}", file.display())))?;
+    std::fs::write(file, paper.svg(None))
+        .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", file.display())))?;
     let place = file.display().to_string();
     match args.format {
         Format::Json => super::print_json(&serde_json::json!({ "schema": 1, "svg": place })),

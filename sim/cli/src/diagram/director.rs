@@ -1,25 +1,17 @@
 //! Makes a scene of a recording: what is drawn of it, and how it is called.
 
+mod messages;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use kvsim_checkers::Report;
 use kvsim_checkers::operations::{Operation, Operations, Outcome};
-use kvsim_checkers::trace::{Action, Event, Header, Level, Levels, LostBy, Node, Recording, What, WriteId};
+use kvsim_checkers::trace::{Action, Event, Header, Level, Levels, Node, Recording, What, WriteId};
 use kvsim_sim::plan::{FaultKind, Plan};
 
-use super::scene::{Arrow, ArrowKind, Band, Label, Point, Scene, Spell, Style};
+use super::scene::{Band, Label, Point, Scene, Spell, Style};
 use crate::report::text::to_explain;
-
-/// So many messages are drawn whether they change anything or not.
-const FEW: usize = 40;
-
-struct Sent {
-    at_ns: u64,
-    node: Node,
-    name: String,
-    is_direct: bool,
-}
 
 /// What is to be seen of a run within `span_ns`; without an end, up to the last change that matters.
 pub fn scene(plan: &Plan, recording: &Recording, reports: &[Report], span_ns: Range<u64>) -> Scene {
@@ -31,6 +23,7 @@ pub fn scene(plan: &Plan, recording: &Recording, reports: &[Report], span_ns: Ra
         found: BTreeMap::new(),
         scene: Scene {
             title: format!("{scenario}: store {store}, seed {seed:#x}"),
+            part: None,
             findings: Vec::new(),
             nodes: *nodes,
             rows: BTreeMap::new(),
@@ -241,71 +234,6 @@ impl Director<'_> {
         self.scene.row(at_ns).points.push((node, point));
     }
 
-    fn messages(&mut self, recording: &Recording, span_ns: &Range<u64>, changes: &BTreeSet<u64>) {
-        let mut sent: BTreeMap<u64, Sent> = BTreeMap::new();
-        let mut asked = BTreeSet::new();
-        let mut arrived: BTreeSet<(u64, Node)> = BTreeSet::new();
-        let all = recording.events.iter().filter(|event| {
-            matches!(event.what, What::Delivered { .. } | What::Lost { .. }) && span_ns.contains(&event.at_ns)
-        });
-        let are_few = all.count() <= FEW;
-        for event in recording.events.iter().filter(|event| event.at_ns < span_ns.end) {
-            let kind = |kind: u8| self.header.kinds.get(usize::from(kind)).cloned().unwrap_or_default();
-            match event.what {
-                What::Invoked { .. } | What::Reached { .. } => drop(asked.insert(event.number)),
-                What::Sent { kind: k, id, .. } => {
-                    let is_direct = asked.contains(&event.cause);
-                    let name = format!("{} {id}", kind(k));
-                    sent.insert(event.number, Sent { at_ns: event.at_ns, node: event.node, name, is_direct });
-                }
-                What::Delivered { .. } => {
-                    let Some(Sent { at_ns, node: from, name, is_direct }) = sent.get(&event.cause) else { continue };
-                    let again = !arrived.insert((event.cause, event.node));
-                    let matters = changes.contains(&event.number) || *is_direct || again;
-                    if !span_ns.contains(at_ns) || !matters && !are_few {
-                        self.scene.left_out += usize::from(!matters);
-                        continue;
-                    }
-                    let kind = match (again, is_direct) {
-                        (true, _) => ArrowKind::Again,
-                        (false, true) => ArrowKind::Direct,
-                        (false, false) if matters => ArrowKind::Repair,
-                        (false, false) => ArrowKind::Idle,
-                    };
-                    let (from, to, sent_ns, until_ns) = (*from, event.node, *at_ns, event.at_ns);
-                    let name = format!("{name}{}", if again { ", again" } else { "" });
-                    self.scene.row(sent_ns);
-                    self.scene.row(until_ns);
-                    if matters {
-                        let first = self.scene.row(until_ns).labels.entry(to).or_default();
-                        // What arrives comes before what follows from it.
-                        let before = first.iter().take_while(|label| label.style == Style::Message).count();
-                        first.insert(before, Label { text: name, style: Style::Message });
-                    }
-                    self.scene.arrows.push(Arrow { from, to, sent_ns, until_ns, kind });
-                }
-                What::Lost { to, by, .. } => {
-                    let Some(Sent { at_ns, node: from, name, is_direct }) = sent.get(&event.cause) else { continue };
-                    if !span_ns.contains(at_ns) || !is_direct && !are_few {
-                        self.scene.left_out += usize::from(!is_direct);
-                        continue;
-                    }
-                    let by = match by {
-                        LostBy::Chance => "by chance",
-                        LostBy::Fault(fault) => self.header.faults.get(usize::from(fault)).map_or("", |f| &f.name),
-                    };
-                    let text = format!("{name} to n{to} lost ({by})");
-                    let (from, sent_ns, until_ns) = (*from, *at_ns, event.at_ns);
-                    self.scene.row(sent_ns).loses |= sent_ns == until_ns;
-                    self.scene.label(sent_ns, from, Style::Lost, text);
-                    self.scene.row(until_ns);
-                    self.scene.arrows.push(Arrow { from, to, sent_ns, until_ns, kind: ArrowKind::Lost });
-                }
-                _ => {}
-            }
-        }
-    }
-
     /// Nodes that are down or stand still.
     fn troubles(&mut self, recording: &Recording, span_ns: &Range<u64>) {
         let mut since: BTreeMap<(Node, bool), u64> = BTreeMap::new();
@@ -341,8 +269,16 @@ impl Director<'_> {
             let cut = |side: &[Node]| side.iter().map(|node| format!("n{node}")).collect::<Vec<_>>().join(", ");
             let (text, is_partition) = match &fault.kind {
                 FaultKind::Partition { cuts } => {
-                    let cuts = cuts.iter().map(|one| format!("{} \u{2192} {}", cut(&one.from), cut(&one.to)));
-                    (format!("{}: cut {}", fault.name, cuts.collect::<Vec<_>>().join("; ")), true)
+                    let text = match cuts.as_slice() {
+                        [one, other] if (&one.from, &one.to) == (&other.to, &other.from) => {
+                            format!("{} | {}", cut(&one.from), cut(&one.to))
+                        }
+                        cuts => {
+                            let cuts = cuts.iter().map(|one| format!("{} \u{2192} {}", cut(&one.from), cut(&one.to)));
+                            cuts.collect::<Vec<_>>().join("; ")
+                        }
+                    };
+                    (format!("{}: cut {text}", fault.name), true)
                 }
                 FaultKind::Links { .. } => (fault.name.clone(), false),
                 _ => return None,

@@ -8,6 +8,8 @@ use kvsim_checkers::trace::Node;
 pub struct Scene {
     /// What the run is.
     pub title: String,
+    /// Which part of the run is drawn, and why, where it is not all.
+    pub part: Option<String>,
     /// What was found in it.
     pub findings: Vec<String>,
     pub nodes: u16,
@@ -76,6 +78,8 @@ pub struct Arrow {
     /// When it arrives, or is lost.
     pub until_ns: u64,
     pub kind: ArrowKind,
+    /// What it was and what became of it.
+    pub said: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -2,9 +2,12 @@
 //! how things stood, [`explained`] for why.
 
 pub mod explained;
+pub mod faults;
 pub mod moment;
+mod page;
 mod summary;
 pub mod text;
 pub mod words;
 
-pub use summary::{Judgement, Summary};
+pub use page::Page;
+pub use summary::{Judgement, Summary, first_finding};

@@ -6,6 +6,7 @@ use kvsim_checkers::{Finding, Report, Verdict};
 use kvsim_sim::plan::Plan;
 use serde::Serialize;
 
+use super::text::to_explain;
 use crate::exit;
 use crate::judge::Judged;
 use crate::notes::{Lag, Overflow};
@@ -128,4 +129,12 @@ impl Summary {
         }
         u64::from_str_radix(value["trace_hash"].as_str()?.strip_prefix("0x")?, 16).ok()
     }
+}
+
+/// The finding that tells most: of those that nobody expected the first that names an operation, or else the first.
+pub fn first_finding<'r>(plan: &Plan, reports: &'r [Report]) -> Option<&'r Finding> {
+    let mut reports: Vec<&Report> = reports.iter().collect();
+    reports.sort_by_key(|report| Judgement::new(plan, report).is_expected());
+    let findings = || reports.iter().flat_map(|report| &report.findings);
+    findings().find(|finding| to_explain(plan, finding).is_some()).or(findings().next())
 }

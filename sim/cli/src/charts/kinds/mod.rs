@@ -2,6 +2,7 @@
 
 mod lag;
 mod latency;
+mod messages;
 mod metadata;
 mod staleness;
 mod timeline;
@@ -10,6 +11,7 @@ mod visibility;
 
 pub use lag::lag;
 pub use latency::latency;
+pub use messages::messages;
 pub use metadata::metadata;
 pub use staleness::staleness;
 pub use timeline::timeline;

@@ -16,6 +16,9 @@ use crate::charts::runs::{Run, Runs};
 /// More sessions than these nobody tells apart.
 const SESSIONS_MAX: usize = 32;
 
+/// More bars in a row than these lie upon each other: there are about 700 pixels.
+const CROWD: usize = 150;
+
 /// What bars mean: by kind of operation, and what was not answered.
 const BARS: &[(usize, &str)] =
     &[(0, "read"), (1, "write"), (2, "delete"), (4, "refused"), (3, "timed out or never answered")];
@@ -34,6 +37,11 @@ pub fn timeline(runs: &Runs) -> Result<Figure, &'static str> {
         let marks = bars(&shown, run, &rows, &mut used);
         if marks.is_empty() {
             continue;
+        }
+        if marks.len() > CROWD * rows.len() && notes.is_empty() {
+            notes.push(
+                "So many operations that their bars cover each other; --from and --to show a part of the time.".into(),
+            );
         }
         let name = |session: &u32| {
             let session = &run.plan.sessions[*session as usize];
