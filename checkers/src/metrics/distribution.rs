@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::Merge;
 
 /// Numbers, with how often each occurred: exactly below 512, above in classes whose width is at most 1/256 of what is in
 /// them. Number, sum, least and greatest are exact. Two can be merged, and it makes no difference whether numbers were
 /// counted together or apart.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Distribution {
     /// By class.
     counts: BTreeMap<u16, u64>,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::seen::Seen;
 use super::{Distribution, merge::merge_fields};
 use crate::convergence::history::History;
@@ -23,7 +25,7 @@ pub type Group = (Level, u8, Where);
 
 /// How long it took until acknowledged writes were reflected: shown, or something that had seen them. Deletes show
 /// nothing and are left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Visibility {
     /// From the answer to the client, in nanoseconds; 0 when it was earlier.
     pub latency: Distribution,
@@ -32,6 +34,20 @@ pub struct Visibility {
     pub never: u64,
 }
 merge_fields!(Visibility: latency, never);
+
+impl Visibility {
+    /// How many writes (with each other replica).
+    pub fn count(&self) -> u64 {
+        self.latency.count() + self.never
+    }
+
+    /// After what time so many of 10,000 are reflected; absent when fewer ever are. Those that never are count as later
+    /// than all others.
+    pub fn quantile(&self, of_10_000: u16) -> Option<u64> {
+        let wanted = (u128::from(self.count()) * u128::from(of_10_000)).div_ceil(10_000) as u64;
+        self.latency.cumulative().find(|(_, count)| *count >= wanted.max(1)).map(|(number, _)| number)
+    }
+}
 
 pub(super) fn of(history: &History<'_>, seen: &Seen) -> BTreeMap<Group, Visibility> {
     let header = history.header();
@@ -103,4 +119,17 @@ fn others(history: &History<'_>, write: usize) -> u64 {
     let (header, info) = (history.header(), &history.writes[write]);
     let holders = header.placement.get(info.key as usize).map_or(usize::from(header.nodes), Vec::len) as u64;
     holders - u64::from(header.holds(info.id.node, info.key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_never_seen_is_later_than_all_else() {
+        let visibility = Visibility { latency: [10, 20, 30].into_iter().collect(), never: 1 };
+        assert_eq!([1, 2_500, 5_000, 7_500].map(|of| visibility.quantile(of)), [10, 10, 20, 30].map(Some));
+        assert_eq!([7_501, 10_000].map(|of| visibility.quantile(of)), [None; 2]);
+        assert_eq!(Visibility::default().quantile(5_000), None);
+    }
 }

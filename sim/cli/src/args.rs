@@ -11,6 +11,7 @@ use kvsim_sim::stores;
 
 use crate::charts::{Kind, Picture, Theme};
 use crate::exit;
+use crate::sweep::formats::Form;
 
 /// Run, replay and check simulations of replicated key-value stores.
 #[derive(Debug, Parser)]
@@ -36,13 +37,15 @@ pub enum Command {
     Explain(Explain),
     /// Show what happened, event by event, or the state of the replicas at a moment
     Trace(Trace),
+    /// Vary values of a scenario, each with many seeds, and tell what comes of it in tables and charts
+    Sweep(Sweep),
     /// Draw charts of stored runs
     Plot(Plot),
     /// Write the report of a stored run, report.html, anew
     Report(Report),
     /// Judge histories of any system, in Jepsen's EDN or in JSON Lines, by consistency models
     Check(Check),
-    /// List stores, faults, checkers, defects or models
+    /// List stores, faults, checkers, defects, models or columns
     List(List),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
@@ -67,6 +70,7 @@ impl Command {
             | Command::Trace(Trace { format, .. })
             | Command::Check(Check { format, .. })
             | Command::List(List { format, .. }) => *format == Format::Json,
+            Command::Sweep(Sweep { format, .. }) => *format == Form::Json,
             Command::Plot(_) | Command::Report(_) | Command::Schema | Command::Completions { .. } | Command::Man => {
                 false
             }
@@ -252,6 +256,38 @@ pub enum EventKind {
     End,
 }
 
+/// Arguments of `kvsim sweep`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::TABLE)]
+pub struct Sweep {
+    /// The sweep: a scenario with a table [sweep]
+    pub file: PathBuf,
+    /// Runs at a time [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// Go on with the sweep in the folder where it was stopped
+    #[arg(long)]
+    pub resume: bool,
+    /// The folder of the sweep [default: runs/sweep-NAME]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Change one value of the scenario, for instance net.loss=5% or sweep.seeds=3 (may be given several times)
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// Run another store than the scenario names
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::PossibleValuesParser::new(store_names()))]
+    pub store: Option<String>,
+    /// How to print the table; the folder has all forms
+    #[arg(long, value_enum, default_value_t = Form::Text)]
+    pub format: Form,
+    /// The form of the charts
+    #[arg(long, value_enum, default_value_t = Picture::Svg)]
+    pub chart_format: Picture,
+    /// The page that the charts are made for
+    #[arg(long, value_enum, default_value_t = Theme::Light)]
+    pub theme: Theme,
+}
+
 /// Arguments of `kvsim plot`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = exit::TABLE)]
@@ -328,6 +364,8 @@ pub enum Listed {
     Defects,
     /// Models by which kvsim check judges histories
     Models,
+    /// Measures of which a sweep's table can have columns; a checker's name is a column, too
+    Columns,
 }
 
 /// What to keep of a trace.

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use kvsim_checkers::metrics::Measured;
 use kvsim_checkers::operations::seconds;
 use kvsim_checkers::trace::{Event, Header, Recording};
 use kvsim_checkers::verdict::StoryLine;
@@ -22,6 +23,8 @@ pub struct Judged {
     pub outcome: Outcome,
     /// How often things happened.
     pub counts: Counts,
+    /// The same without what happened while replicas settled.
+    pub counts_of_workload: Counts,
     /// What replicas said about themselves.
     pub notes: Notes,
     /// One per checker.
@@ -30,6 +33,8 @@ pub struct Judged {
     pub recording: Recording,
     /// See [`Recorder::marks`].
     pub marks: Vec<Mark>,
+    /// See [`Recorder::measured`].
+    pub measured: Measured,
     /// Real time that the run itself took.
     pub real: Duration,
     /// Somebody stopped it.
@@ -55,16 +60,32 @@ pub fn judge(store: &StoreEntry, plan: &Plan, keep: Keep) -> Judged {
 /// Runs `plan` up to a virtual time and judges it if it came to its end.
 pub fn run(store: &StoreEntry, plan: &Plan, keep: Keep, until_ns: u64) -> Judged {
     let progress = Progress::new(&plan.scenario, plan.end_ns());
-    recorded(store, plan, until_ns, Recorder::new(keep, until_ns, progress))
+    recorded(store, plan, until_ns, Recorder::new(keep, until_ns, progress), Asked::Promised)
 }
 
 /// Runs `plan` as one of many and judges it: without a word, and without marks.
 pub fn one_of_many(store: &StoreEntry, plan: &Plan, keep: Keep) -> Judged {
     let recorder = Recorder::new(keep, u64::MAX, Progress::silent());
-    recorded(store, plan, u64::MAX, recorder.without_marks())
+    recorded(store, plan, u64::MAX, recorder.without_marks(), Asked::Promised)
 }
 
-fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Recorder) -> Judged {
+/// Runs `plan` as one of many for its figures, with samples of what replicas hold taken so often. Only those checkers judge
+/// it that the plan names.
+pub fn one_of_many_for_figures(store: &StoreEntry, plan: &Plan, samples_ns: u64) -> Judged {
+    let recorder = Recorder::new(Keep::Judged, u64::MAX, Progress::silent());
+    recorded(store, plan, u64::MAX, recorder.without_marks().measuring(samples_ns), Asked::Named)
+}
+
+/// Which checkers judge a run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// Those of what the store promises, and those that the plan names.
+    Promised,
+    /// Those that the plan names.
+    Named,
+}
+
+fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Recorder, asked: Asked) -> Judged {
     let keep = recorder.keep;
     let result = (store.run)(plan, &mut recorder);
     let (real, silent) = (recorder.progress.elapsed(), recorder.progress.is_silent());
@@ -73,16 +94,16 @@ fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Record
     let (outcome, reports) = match result {
         Ok(outcome) if outcome.complete && until_ns >= plan.end_ns() => {
             let reports = match keep {
-                Keep::Nothing => applicable(store, plan, &recording.header)
+                Keep::Nothing => applicable(store, plan, &recording.header, asked)
                     .map(|checker| unknown(checker.name, "the run was not recorded (--trace off)".into()))
                     .collect(),
-                Keep::Judged | Keep::Everything => check(store, plan, &recording, silent),
+                Keep::Judged | Keep::Everything => check(store, plan, &recording, silent, asked),
             };
             (outcome, reports)
         }
         Ok(outcome) => {
             let why = format!("the run was stopped at {}", seconds(outcome.end_ns));
-            let reports = applicable(store, plan, &recording.header);
+            let reports = applicable(store, plan, &recording.header, asked);
             (outcome, reports.map(|checker| unknown(checker.name, why.clone())).collect())
         }
         Err(panic) => (panic.until, vec![panicked(&panic)]),
@@ -90,10 +111,12 @@ fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Record
     Judged {
         outcome,
         counts: recorder.counts,
+        counts_of_workload: recorder.counts_of_workload.unwrap_or(recorder.counts),
         notes: recorder.notes,
         reports,
         recording,
         marks: recorder.marks,
+        measured: recorder.measured,
         real,
         interrupted,
     }
@@ -101,12 +124,12 @@ fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Record
 
 /// What the checkers say of a run that came to its end.
 pub fn reports(store: &StoreEntry, plan: &Plan, recording: &Recording) -> Vec<Report> {
-    check(store, plan, recording, false)
+    check(store, plan, recording, false, Asked::Promised)
 }
 
-fn check(store: &StoreEntry, plan: &Plan, recording: &Recording, silent: bool) -> Vec<Report> {
+fn check(store: &StoreEntry, plan: &Plan, recording: &Recording, silent: bool, asked: Asked) -> Vec<Report> {
     let varied = Varied { store, plan, silent };
-    applicable(store, plan, &recording.header).map(|checker| (checker.check)(recording, &varied)).collect()
+    applicable(store, plan, &recording.header, asked).map(|checker| (checker.check)(recording, &varied)).collect()
 }
 
 /// The run that was recorded, for a checker that needs to see what becomes of it when other messages are lost.
@@ -148,13 +171,19 @@ impl Sink for VariedEvents {
     }
 }
 
-/// The checkers of what the store promises, and those that the scenario names.
-fn applicable(store: &StoreEntry, plan: &Plan, header: &Header) -> impl Iterator<Item = &'static CheckerInfo> {
+fn applicable(
+    store: &StoreEntry,
+    plan: &Plan,
+    header: &Header,
+    asked: Asked,
+) -> impl Iterator<Item = &'static CheckerInfo> {
     // Replicas forget what all others have, and learn by anti-entropy that they have it.
     let cleans_up = store.cleans_up && plan.store.anti_entropy_ns.is_some();
     let promised =
         move |checker: &CheckerInfo| (checker.by_default)(header) && (checker.name != metadata::NAME || cleans_up);
-    CHECKERS.iter().filter(move |checker| promised(checker) || plan.expect.contains_key(checker.name))
+    CHECKERS.iter().filter(move |checker| {
+        plan.expect.contains_key(checker.name) || (asked == Asked::Promised && promised(checker))
+    })
 }
 
 fn unknown(checker: &str, note: String) -> Report {

@@ -5,18 +5,21 @@
 mod args;
 mod charts;
 mod commands;
+mod crew;
 mod diagram;
 mod exit;
 mod filter;
 mod folder;
 mod hunt;
 mod judge;
+mod lines;
 mod notes;
 mod progress;
 mod recorder;
 mod report;
 mod scenario;
 mod source;
+mod sweep;
 
 use std::process::ExitCode;
 
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Command::Shrink(shrink) => commands::shrink(shrink),
         Command::Explain(explain) => commands::explain(explain),
         Command::Trace(trace) => commands::trace(trace),
+        Command::Sweep(sweep) => commands::sweep(sweep),
         Command::Plot(plot) => commands::plot(plot),
         Command::Report(report) => commands::report(report),
         Command::Check(check) => commands::check(check),

@@ -86,22 +86,39 @@ impl Drop for Progress {
     }
 }
 
-/// Shows how far a search has come that nobody knows the end of: a line that changes on a terminal, a line now and then
-/// elsewhere.
+/// Shows how far a work of many runs has come: a line that changes on a terminal, with a bar where the end is known, a line
+/// now and then elsewhere.
 pub struct Ticker {
     said: Instant,
     bar: Option<ProgressBar>,
 }
 
 impl Ticker {
-    /// Begins now.
+    /// Begins now, for a search that nobody knows the end of.
     pub fn new() -> Ticker {
+        Ticker::with(None, "{spinner} {msg}")
+    }
+
+    /// Begins now, for so many runs.
+    pub fn of(runs: u64) -> Ticker {
+        Ticker::with(Some(runs), "{bar:30} {percent:>3} %  {msg}")
+    }
+
+    fn with(end: Option<u64>, template: &str) -> Ticker {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
-            bar.set_style(ProgressStyle::with_template("{spinner} {msg}").expect("a valid template"));
+            let bar = ProgressBar::with_draw_target(end, ProgressDrawTarget::stderr_with_hz(10));
+            bar.set_style(ProgressStyle::with_template(template).expect("a valid template"));
             bar
         });
         Ticker { said: Instant::now(), bar }
+    }
+
+    /// Shows the line, if it is time to, and a bar for so many runs.
+    pub fn tick_at(&mut self, runs: u64, line: impl FnOnce() -> String) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(runs);
+        }
+        self.tick(line);
     }
 
     /// Shows the line, if it is time to.

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use kvsim_checkers::metrics::{Measured, Sample};
 use kvsim_checkers::trace::{Event, TraceHash, What};
 use kvsim_sim::engine::Sink;
 use serde::Serialize;
@@ -93,6 +94,8 @@ pub struct Recorder {
     pub events: Vec<Event>,
     /// What was counted.
     pub counts: Counts,
+    /// The same, up to the beginning of settling; absent before and without that.
+    pub counts_of_workload: Option<Counts>,
     /// What replicas said about themselves.
     pub notes: Notes,
     /// One per event, for finding the first difference of two runs; only of the first
@@ -102,6 +105,10 @@ pub struct Recorder {
     hash: TraceHash,
     /// How far the run has come.
     pub progress: Progress,
+    /// What replicas hold is measured so often, if at all.
+    measures_ns: Option<u64>,
+    /// What was measured.
+    pub measured: Measured,
     now_ns: u64,
 }
 
@@ -116,11 +123,14 @@ impl Recorder {
             until_ns,
             events: Vec::new(),
             counts: Counts::default(),
+            counts_of_workload: None,
             notes: Notes::default(),
             marks: Vec::new(),
             marks_max: Recorder::MARKS_MAX,
             hash: TraceHash::default(),
             progress,
+            measures_ns: None,
+            measured: Measured::default(),
             now_ns: 0,
         }
     }
@@ -128,6 +138,11 @@ impl Recorder {
     /// For a run that nobody compares event by event.
     pub fn without_marks(self) -> Recorder {
         Recorder { marks_max: 0, ..self }
+    }
+
+    /// For a run in which what replicas hold is measured so often.
+    pub fn measuring(self, every_ns: u64) -> Recorder {
+        Recorder { measures_ns: Some(every_ns), ..self }
     }
 
     fn count(&mut self, what: &What) {
@@ -143,6 +158,7 @@ impl Recorder {
             }
             What::Lost { .. } => counts.lost += 1,
             What::Duplicated { .. } => counts.duplicated += 1,
+            What::Settling => self.counts_of_workload = Some(*counts),
             _ => {}
         }
     }
@@ -170,5 +186,13 @@ impl Sink for Recorder {
     fn keep_going(&self) -> bool {
         self.progress.reached(self.now_ns);
         self.now_ns <= self.until_ns && !INTERRUPTED.load(Ordering::Relaxed)
+    }
+
+    fn measures_every_ns(&self) -> Option<u64> {
+        self.measures_ns
+    }
+
+    fn measured(&mut self, sample: Sample) {
+        self.measured.samples.push(sample);
     }
 }

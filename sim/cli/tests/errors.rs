@@ -213,7 +213,9 @@ fn texts_for_other_programs() {
 
 #[test]
 fn lists_tell_the_same_as_text_and_as_json() {
-    for (what, known) in [("stores", "ndc"), ("faults", "partition"), ("checkers", "convergence")] {
+    for (what, known) in
+        [("stores", "ndc"), ("faults", "partition"), ("checkers", "convergence"), ("columns", "visibility")]
+    {
         let text = run(["list", what]).expect(0).stdout;
         let json = run(["list", what, "--format", "json"]).expect(0).json();
         let entries = json.as_array().expect("a list");

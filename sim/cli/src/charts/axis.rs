@@ -37,6 +37,8 @@ pub struct Axis {
     to: u64,
     /// Numbers below the first one are drawn there.
     clamps: bool,
+    /// Numbers with names of their own, and no others.
+    named: Vec<(u64, String)>,
 }
 
 const SECOND: u64 = 1_000_000_000;
@@ -65,24 +67,41 @@ impl Axis {
     }
 
     fn linear(what: &str, unit: Unit, to: u64) -> Axis {
-        Axis { what: what.to_string(), unit, scale: Scale::Linear, from: 0, to, clamps: false }
+        Axis { what: what.to_string(), unit, scale: Scale::Linear, from: 0, to, clamps: false, named: Vec::new() }
     }
 
     /// Powers of ten around these times. Smaller ones than a thousandth of a millisecond are drawn at the beginning, so
     /// that what took no time does not need room without end.
     pub fn log(what: &str, numbers: impl Iterator<Item = u64>) -> Axis {
-        const LEAST: u64 = 1_000;
-        let (mut least, mut most, mut clamps) = (u64::MAX, LEAST, false);
+        Axis::log_from(what, 1_000, numbers)
+    }
+
+    /// The same with another time below which all are drawn at the beginning, a power of ten.
+    pub fn log_from(what: &str, bound: u64, numbers: impl Iterator<Item = u64>) -> Axis {
+        let (mut least, mut most, mut clamps) = (u64::MAX, bound, false);
         for number in numbers {
-            clamps |= number < LEAST;
-            least = least.min(number.max(LEAST));
+            clamps |= number < bound;
+            least = least.min(number.max(bound));
             most = most.max(number);
         }
         let below = |number: u64| 10u64.pow(number.max(1).ilog10());
         let (from, to) = (below(least.min(most)), below(most - 1).saturating_mul(10));
         // What took no time is drawn a step before the least of the others.
-        let from = if clamps { LEAST } else { from };
+        let from = if clamps { bound } else { from };
         Axis { scale: Scale::Log, from, clamps, ..Axis::linear(what, Unit::Time, to.max(from.saturating_mul(100))) }
+    }
+
+    /// From the first to the last of these numbers, ascending, which have names of their own; by their logarithms where
+    /// they lie far apart.
+    pub fn values(what: &str, named: Vec<(u64, String)>) -> Axis {
+        const FAR: u64 = 16;
+        let (from, to) = match (named.first(), named.last()) {
+            (Some((first, _)), Some((last, _))) => (*first, *last),
+            _ => (0, 1),
+        };
+        let scale = if from > 0 && to / from >= FAR { Scale::Log } else { Scale::Linear };
+        let what = if scale == Scale::Log { format!("{what} (logarithmic)") } else { what.to_string() };
+        Axis { scale, from, named, ..Axis::linear(&what, Unit::Count, to) }
     }
 
     /// One place for each name, from above.
@@ -110,6 +129,18 @@ impl Axis {
     /// The numbers with a name, at most about so many.
     pub fn ticks(&self, count: usize) -> Vec<u64> {
         match &self.scale {
+            _ if !self.named.is_empty() => {
+                // Names that would lie on each other are left out.
+                const APART: i64 = 14;
+                let mut last = i64::MIN / 2;
+                let places = self.named.iter().map(|(number, _)| (*number, self.place(*number, 100)));
+                let far = places.filter(|(_, place)| {
+                    let is_far = place - last >= 100 / APART;
+                    last = if is_far { *place } else { last };
+                    is_far
+                });
+                far.map(|(number, _)| number).collect()
+            }
             Scale::Names(names) => (0..names.len() as u64).collect(),
             Scale::Log => {
                 let all = std::iter::successors(Some(self.from), |tick| tick.checked_mul(10));
@@ -124,6 +155,9 @@ impl Axis {
     }
 
     fn name(&self, number: u64) -> String {
+        if let Some((_, name)) = self.named.iter().find(|(named, _)| *named == number) {
+            return name.clone();
+        }
         let text = match (&self.scale, self.unit) {
             (Scale::Names(names), _) => return names.get(number as usize).cloned().unwrap_or_default(),
             (Scale::Log, Unit::Time) => duration(number),
@@ -300,6 +334,21 @@ mod tests {
             told.map(|text| text.replace('\u{2009}', " ")),
             ["0", "999 ns", "1 \u{b5}s", "10 ms", "124 ms", "12 s"]
         );
+    }
+
+    #[test]
+    fn values_keep_their_names_and_distances() {
+        let named = |numbers: &[u64]| numbers.iter().map(|number| (*number, format!("<{number}>"))).collect();
+        let even = Axis::values("loss", named(&[0, 1, 10, 20, 40]));
+        let places = |axis: &Axis, numbers: &[u64]| -> Vec<i32> {
+            numbers.iter().map(|number| axis.map(number, (0, 400))).collect()
+        };
+        assert_eq!(places(&even, &[0, 10, 20, 40]), [0, 100, 200, 400]);
+        let names: Vec<String> = even.ticks(8).iter().map(|tick| even.name(*tick)).collect();
+        assert_eq!(names, ["<0>", "<10>", "<20>", "<40>"], "the name of 1 would lie on that of 0");
+        let far = Axis::values("replicas", named(&[2, 8, 32]));
+        assert_eq!(places(&far, &[2, 8, 32]), [0, 200, 400]);
+        assert_eq!((even.title(), far.title()), ("loss".into(), "replicas (logarithmic)".into()));
     }
 
     #[test]

@@ -149,16 +149,43 @@ fn draw_panel<DB: DrawingBackend>(
                 let corners = [(left, middle - half), (right.max(left + steps(1)), middle + half)];
                 whole.draw(&Rectangle::new(corners, theme.colour(style.colour).filled()))?;
             }
+            Mark::Points(style, points) => {
+                for point in points {
+                    dot(whole, *style, plot.map_coordinate(point), theme)?;
+                }
+            }
+            Mark::Band(style, points) => {
+                let lower = points.iter().map(|(x, low, _)| plot.map_coordinate(&(*x, *low)));
+                let upper = points.iter().rev().map(|(x, _, high)| plot.map_coordinate(&(*x, *high)));
+                let shape = theme.colour(style.colour).mix(0.18).filled();
+                whole.draw(&Polygon::new(lower.chain(upper).collect::<Vec<_>>(), shape))?;
+            }
+            Mark::Interval(style, slot, (low, middle, high)) => {
+                let place = |x: u64| plot.map_coordinate(&(x, slot.row));
+                let row = panel.y.row(inside.1.end - inside.1.start);
+                // Equal distances, and a free one between the rows.
+                let down = row * (2 * slot.number as i32 + 1 - slot.of as i32) / (2 * slot.of as i32 + 2);
+                let at = |x: u64| (place(x).0, place(x).1 + down);
+                whole.draw(&PathElement::new(
+                    [at(*low), at(*high)],
+                    theme.colour(style.colour).stroke_width(STEPS * 2 - 1),
+                ))?;
+                dot(whole, *style, at(*middle), theme)?;
+            }
         }
     }
     Ok(())
 }
 
+fn dot<DB: DrawingBackend>(area: &Area<DB>, style: Style, at: (i32, i32), theme: Theme) -> Result<(), Failed<DB>> {
+    area.draw(&Circle::new(at, steps(3), theme.colour(style.colour).filled()))
+}
+
 /// Broken lines last: where two lie on each other, both are seen.
 fn in_order(marks: &[Mark]) -> impl Iterator<Item = &Mark> {
     let is_broken = |mark: &&Mark| match mark {
-        Mark::Line(style, _) | Mark::Steps(style, _) => style.dash != Dash::Solid,
-        Mark::Bar(..) => false,
+        Mark::Line(style, _) | Mark::Steps(style, _) | Mark::Points(style, _) => style.dash != Dash::Solid,
+        Mark::Bar(..) | Mark::Band(..) | Mark::Interval(..) => false,
     };
     marks.iter().filter(move |mark| !is_broken(mark)).chain(marks.iter().filter(is_broken))
 }

@@ -58,6 +58,23 @@ pub enum Mark {
     Steps(Style, Vec<(u64, u64)>),
     /// A bar in a row of [`Axis::names`], from one x to another.
     Bar(Style, u64, (u64, u64)),
+    /// Points, mostly those of a line.
+    Points(Style, Vec<(u64, u64)>),
+    /// What lies between two lines: by x the lower and the upper end.
+    Band(Style, Vec<(u64, u64, u64)>),
+    /// In a row of [`Axis::names`] a point and the interval around it.
+    Interval(Style, Slot, (u64, u64, u64)),
+}
+
+/// A place in a row that several things share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// The row.
+    pub row: u64,
+    /// Which of them, from above.
+    pub number: u32,
+    /// How many there are.
+    pub of: u32,
 }
 
 /// How something looks.

@@ -1,9 +1,9 @@
 //! Charts of runs: what they show (`kinds`), how it looks (`figure`, `axis`, `theme`), and how it is drawn.
 
-mod axis;
+pub mod axis;
 mod differ;
 mod draw;
-mod figure;
+pub mod figure;
 mod kinds;
 mod output;
 mod runs;
@@ -14,9 +14,10 @@ use clap::ValueEnum;
 
 use crate::diagram::Paper;
 
-pub use axis::{Axis, duration};
+pub use axis::{Axis, Unit, duration};
 pub use draw::dashes;
 pub use figure::{Dash, Figure, Mark, Panel, Style};
+pub use kinds::{PANEL, colour_of, shares};
 pub use output::{FONT, Picture, Pixels, PixelsFailed, picture, png};
 pub use runs::{MAX, Runs, record, window_ns};
 pub use theme::Theme;

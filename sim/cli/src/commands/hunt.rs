@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::args::{Format, Hunt};
+use crate::crew::{self, Next};
 use crate::exit::{self, Failure, GREEN, PLAIN, RED, YELLOW};
-use crate::hunt::crew::{self, Next};
+use crate::hunt::crew::{Outcome, work};
 use crate::hunt::journal::{Done, Found, Journal, Past};
 use crate::hunt::quarry::Quarry;
 use crate::progress::Ticker;
@@ -55,8 +56,7 @@ pub fn hunt(args: &Hunt) -> Result<u8, Failure> {
         false => (Journal::begin(&folder, &quarry.ground)?, Past::default()),
     };
     super::stop_gently();
-    let cores = || std::thread::available_parallelism().map_or(1, |count| count.get().min(1024) as u16);
-    let jobs = args.jobs.unwrap_or_else(cores);
+    let jobs = args.jobs.unwrap_or_else(crew::usual_jobs);
     let end = if args.lasting.is_some() { u64::MAX } else { quarry.runs_before(args.seeds.end) };
     let first = done.runs;
     let begun = Instant::now();
@@ -65,7 +65,7 @@ pub fn hunt(args: &Hunt) -> Result<u8, Failure> {
         let mut said = begun;
         // What is taken and what is looked at share the state.
         let state = std::cell::RefCell::new((&mut done, &mut found, &mut journal));
-        let mut take = |run: u64, outcome: crew::Outcome| {
+        let mut take = |run: u64, outcome: Outcome| {
             let (done, found, journal) = &mut *state.borrow_mut();
             done.runs = run + 1;
             done.with_findings += u64::from(!outcome.found.is_empty());
@@ -85,7 +85,7 @@ pub fn hunt(args: &Hunt) -> Result<u8, Failure> {
             let is_over = args.lasting.is_some_and(|lasting| begun.elapsed() >= lasting);
             if is_over || INTERRUPTED.load(Ordering::Relaxed) { Next::Last } else { Next::More }
         };
-        crew::work(&quarry, &folder, (first, end), jobs, &mut take, &mut look)?;
+        work(&quarry, &folder, (first, end), jobs, &mut take, &mut look)?;
         journal.done(done)?;
     }
     let interrupted = INTERRUPTED.load(Ordering::Relaxed);

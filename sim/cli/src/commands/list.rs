@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::args::{Format, List, Listed};
 use crate::exit::{self, Failure};
+use crate::sweep::measures::MEASURES;
 
 /// Something that can be named.
 #[derive(Serialize)]
@@ -151,6 +152,14 @@ pub fn list(args: &List) -> Result<u8, Failure> {
                 name: model.name,
                 summary: model.summary,
                 details: model.codes.iter().map(|code| format!("{}  {}", code.code, code.meaning)).collect(),
+            })
+            .collect(),
+        Listed::Columns => MEASURES
+            .iter()
+            .map(|measure| Entry {
+                name: measure.name,
+                summary: measure.meaning,
+                details: vec![format!("for instance \"{}\"", measure.example())],
             })
             .collect(),
     };

@@ -10,6 +10,7 @@ mod replay;
 mod report;
 mod run;
 mod shrink;
+mod sweep;
 mod trace;
 
 pub use check::check;
@@ -22,6 +23,7 @@ pub use replay::replay;
 pub use report::report;
 pub use run::{lowered, names, overrides, run};
 pub use shrink::shrink;
+pub use sweep::sweep;
 pub use trace::trace;
 
 use std::io::Write as _;

@@ -1,17 +1,15 @@
-//! Many runs at a time, handed out by number; what comes of them is taken in order.
+//! The runs of a hunt, many at a time; what comes of them is taken in order.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 use kvsim_checkers::Verdict;
 use kvsim_sim::hunt::cause;
 
 use super::journal::Found;
 use super::quarry::Quarry;
+use crate::crew::{self, Next};
 use crate::exit::Failure;
 use crate::folder::Folder;
 use crate::judge;
@@ -26,17 +24,6 @@ pub struct Outcome {
     pub unknown: bool,
 }
 
-/// Whether the hunt goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// It does.
-    More,
-    /// Nothing new is begun, and what is under way does not count.
-    Stop,
-    /// Nothing new is begun; what is under way counts.
-    Last,
-}
-
 /// Does the runs `from..to`, `jobs` at a time, and hands what comes of each to `take`, in the order of their numbers.
 /// `look` is asked now and then. Findings are stored below `folder` before they are handed on.
 pub fn work(
@@ -47,65 +34,22 @@ pub fn work(
     take: &mut dyn FnMut(u64, Outcome) -> Result<Next, Failure>,
     look: &mut dyn FnMut() -> Next,
 ) -> Result<(), Failure> {
-    let next = AtomicU64::new(from);
-    let stop = AtomicBool::new(false);
-    let (sender, results) = mpsc::channel();
-    std::thread::scope(|scope| {
-        for _ in 0..jobs {
-            let (next, stop, sender) = (&next, &stop, sender.clone());
-            scope.spawn(move || {
-                while !stop.load(Ordering::Relaxed) {
-                    let run = next.fetch_add(1, Ordering::Relaxed);
-                    if run >= to {
-                        return;
-                    }
-                    let done = catch_unwind(AssertUnwindSafe(|| one(quarry, folder, run)));
-                    let done = done.map_err(|panic| {
-                        (panic, format!("with seed {:#x}: {}", quarry.seed(run), judge::last_panic()))
-                    });
-                    if sender.send((run, done)).is_err() {
-                        return;
-                    }
-                }
-            });
+    let mut early = BTreeMap::new();
+    let mut expected = from;
+    let mut in_order = |run: u64, done: Result<Option<Outcome>, Failure>| {
+        early.insert(run, done);
+        while let Some(done) = early.remove(&expected) {
+            // A run that was interrupted has come to nothing, and so have those after it.
+            let Some(outcome) = done? else { return Ok(Next::Stop) };
+            match take(expected, outcome)? {
+                Next::More => expected += 1,
+                told => return Ok(told),
+            }
         }
-        drop(sender);
-        let mut early = BTreeMap::new();
-        let mut expected = from;
-        let mut state = Next::More;
-        loop {
-            match results.recv_timeout(Duration::from_millis(100)) {
-                Ok((run, Ok(done))) => drop(early.insert(run, done)),
-                Ok((_, Err((panic, text)))) => {
-                    stop.store(true, Ordering::Relaxed);
-                    judge::note_panic(text);
-                    resume_unwind(panic);
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            }
-            while let Some(done) = early.remove(&expected).filter(|_| state != Next::Stop) {
-                // A run that was interrupted has come to nothing, and so have those after it.
-                let Some(outcome) = done.transpose() else {
-                    state = Next::Stop;
-                    break;
-                };
-                match outcome.and_then(|outcome| take(expected, outcome)) {
-                    Ok(Next::More) => {}
-                    Ok(told) => state = told,
-                    Err(failure) => {
-                        stop.store(true, Ordering::Relaxed);
-                        return Err(failure);
-                    }
-                }
-                expected += 1;
-            }
-            if look() != Next::More && state == Next::More {
-                state = Next::Last;
-            }
-            stop.store(state != Next::More, Ordering::Relaxed);
-        }
-    })
+        Ok(Next::More)
+    };
+    let name = |run| format!("with seed {:#x}", quarry.seed(run));
+    crew::work(from..to, jobs, |run| one(quarry, folder, run), name, &mut in_order, look)
 }
 
 /// Does a run, and stores it if something is found; nothing when it was interrupted.

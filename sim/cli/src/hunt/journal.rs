@@ -2,16 +2,15 @@
 //!
 //! The first line says what is hunted ([`Ground`]). Then come findings, in the order of their runs, and now and then
 //! the number of runs that are done, all from the first one on. A finding counts once such a number has passed it: what
-//! comes after the last number is done again. A last line of which only a part was written is cut off.
+//! comes after the last number is done again.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::quarry::Ground;
 use crate::exit::Failure;
+use crate::lines::{self, Lines};
 
 /// A finding, and the run that shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,17 +67,14 @@ pub struct Past {
 }
 
 /// The open journal.
-pub struct Journal {
-    path: PathBuf,
-    file: File,
-}
+pub struct Journal(Lines);
 
 const NAME: &str = "hunt.jsonl";
+const WHAT: &str = "the journal of a hunt";
 
 impl Journal {
     /// Begins a journal in `folder`, which must not have one of a hunt that found something.
     pub fn begin(folder: &Path, ground: &Ground) -> Result<Journal, Failure> {
-        std::fs::create_dir_all(folder).map_err(|error| failed("make", folder, &error))?;
         let path = folder.join(NAME);
         if let Ok(Some((_, past, _))) = read(&path)
             && !past.found.is_empty()
@@ -88,10 +84,9 @@ impl Journal {
                 "{place} has the {count} findings of another hunt\n  go on with it (--resume), or give --out another folder"
             )));
         }
-        let file = File::create(&path).map_err(|error| failed("write", &path, &error))?;
-        let mut journal = Journal { path, file };
-        journal.write(&Line::Hunt(ground.clone()), true)?;
-        Ok(journal)
+        let mut lines = Lines::create(&path)?;
+        lines.add(&Line::Hunt(ground.clone()), true)?;
+        Ok(Journal(lines))
     }
 
     /// Goes on with the journal in `folder`, which must be one of the same hunt; begins it if there is none.
@@ -106,63 +101,39 @@ impl Journal {
                 "{place} is the journal of another hunt: {why}\n  give --out another folder, or the same arguments"
             )));
         }
-        let opened = OpenOptions::new().write(true).open(&path).and_then(|mut file| {
-            file.set_len(whole_bytes)?;
-            file.seek(SeekFrom::End(0))?;
-            Ok(file)
-        });
-        let file = opened.map_err(|error| failed("write", &path, &error))?;
-        Ok((Journal { path, file }, past))
+        Ok((Journal(Lines::resume(&path, whole_bytes)?), past))
     }
 
     /// Adds a finding, whose run is stored already.
     pub fn found(&mut self, found: &Found) -> Result<(), Failure> {
-        self.write(&Line::Found(found.clone()), true)
+        self.0.add(&Line::Found(found.clone()), true)
     }
 
     /// Says how far the hunt is.
     pub fn done(&mut self, done: Done) -> Result<(), Failure> {
-        self.write(&Line::Done(done), false)
-    }
-
-    /// A line is written in one piece; `sync` waits until it has reached the disk.
-    fn write(&mut self, line: &Line, sync: bool) -> Result<(), Failure> {
-        let text = serde_json::to_string(line).map_err(std::io::Error::from)? + "\n";
-        let written = self.file.write_all(text.as_bytes());
-        let written = if sync { written.and_then(|()| self.file.sync_data()) } else { written };
-        written.map_err(|error| failed("write", &self.path, &error))
+        self.0.add(&Line::Done(done), false)
     }
 }
 
 /// What the journal at `path` says, and how many of its bytes are whole lines. Nothing when there is no journal, or one
 /// whose first line was never finished.
 fn read(path: &Path) -> Result<Option<(Ground, Past, u64)>, Failure> {
-    let mut bytes = Vec::new();
-    match File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed("read", path, &error)),
-        Ok(_) => {}
-    }
+    let Some(read) = lines::read::<Line>(path, WHAT)? else { return Ok(None) };
     let mut ground = None;
     let mut past = Past::default();
-    let mut whole_bytes = 0;
-    for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
-        match (serde_json::from_slice(line), &ground) {
-            (Ok(Line::Hunt(first)), None) => ground = Some(first),
-            (Ok(Line::Found(found)), Some(_)) => past.found.push(found),
-            (Ok(Line::Done(done)), Some(_)) => past.done = done,
-            _ => {
-                let (place, at) = (path.display(), whole_bytes);
-                return Err(Failure::Usage(format!("{place} is not the journal of a hunt: see its byte {at}")));
-            }
+    for (at, line) in read.lines {
+        match (line, &ground) {
+            (Line::Hunt(first), None) => ground = Some(first),
+            (Line::Found(found), Some(_)) => past.found.push(found),
+            (Line::Done(done), Some(_)) => past.done = done,
+            _ => return Err(lines::is_not(path, WHAT, at)),
         }
-        whole_bytes += line.len() as u64;
     }
     past.found.retain(|found| found.run < past.done.runs);
     // A run that was done twice has its findings twice.
     let mut seen = std::collections::BTreeSet::new();
     past.found.retain(|found| seen.insert((found.run, found.code.clone())));
-    Ok(ground.map(|ground| (ground, past, whole_bytes)))
+    Ok(ground.map(|ground| (ground, past, read.whole_bytes)))
 }
 
 /// In what two hunts differ, for people.
@@ -185,10 +156,6 @@ fn difference(old: &Ground, new: &Ground) -> String {
     }
     let changed = old.scenarios.iter().zip(&new.scenarios).find(|(old, new)| old != new);
     changed.map_or("in another form".to_string(), |(old, _)| format!("{} has changed since", old.file))
-}
-
-fn failed(what: &str, path: &Path, error: &std::io::Error) -> Failure {
-    Failure::Usage(format!("cannot {what} {}: {error}", path.display()))
 }
 
 #[cfg(test)]

@@ -92,8 +92,13 @@ impl Diagnostics {
     }
 
     /// True when there are as many as will be listed.
-    pub(super) fn is_enough(list: &[Diagnostic]) -> bool {
+    pub(super) fn is_enough<T>(list: &[T]) -> bool {
         list.len() >= Self::LISTED_MAX
+    }
+
+    /// The mistakes, to be put together with others.
+    pub(super) fn into_list(self) -> Vec<Diagnostic> {
+        self.0
     }
 
     /// The mistakes.

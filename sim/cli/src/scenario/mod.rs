@@ -14,6 +14,7 @@ mod raw;
 mod source;
 mod store;
 mod structure;
+mod sweep;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -27,13 +28,17 @@ use std::path::Path;
 
 use kvsim_sim::scenario::Scenario;
 use serde::Deserialize as _;
+use toml::Spanned;
+use toml::de::DeTable;
 
 pub use diagnostic::{Diagnostics, nearest, printable};
 
 use diagnostic::Diagnostic;
 pub use structure::schema;
+pub use sweep::Sweep;
 pub use write::text as write;
 
+use crate::charts::Unit;
 use source::Sources;
 
 /// Larger files are refused before they are parsed, in bytes.
@@ -65,6 +70,15 @@ pub struct StoreNames {
 
 /// Reads the scenario at `path`; see [`read`].
 pub fn load(path: &Path, overrides: &[String], names: &Names) -> Result<Scenario, Diagnostics> {
+    read(path, &contents(path)?, overrides, names)
+}
+
+/// Reads the sweep at `path`; see [`sweep::read`].
+pub fn load_sweep(path: &Path, overrides: &[String], names: &Names) -> Result<Sweep, Diagnostics> {
+    sweep::read(path, &contents(path)?, overrides, names)
+}
+
+fn contents(path: &Path) -> Result<Vec<u8>, Diagnostics> {
     let contents = || -> std::io::Result<(u64, Vec<u8>)> {
         let file = std::fs::File::open(path)?;
         let size = file.metadata()?.len();
@@ -75,7 +89,7 @@ pub fn load(path: &Path, overrides: &[String], names: &Names) -> Result<Scenario
     };
     match contents() {
         Ok((size, _)) if size > FILE_BYTES_MAX as u64 => Err(too_large(path, size)),
-        Ok((_, bytes)) => read(path, &bytes, overrides, names),
+        Ok((_, bytes)) => Ok(bytes),
         Err(error) => Err(about_file(path, format!("the scenario cannot be read: {error}")).into()),
     }
 }
@@ -86,11 +100,24 @@ pub fn load(path: &Path, overrides: &[String], names: &Names) -> Result<Scenario
 /// store does not understand is an error, unless an override chose the store: so one file can run on several.
 pub fn read(path: &Path, bytes: &[u8], overrides: &[String], names: &Names) -> Result<Scenario, Diagnostics> {
     let file = path.display().to_string();
+    let (sources, mut root) = parse(path, &file, bytes, overrides)?;
+    // Only `kvsim sweep` has a use for it, and a sweep is a scenario for everybody else.
+    root.get_mut().remove(sweep::TABLE);
+    scenario(path, root, &sources, names).map_err(in_order)
+}
+
+/// The file and the arguments as one table.
+fn parse<'t>(
+    path: &Path,
+    file: &'t str,
+    bytes: &'t [u8],
+    overrides: &'t [String],
+) -> Result<(Sources<'t>, Spanned<DeTable<'t>>), Diagnostics> {
     if bytes.len() > FILE_BYTES_MAX {
         return Err(too_large(path, bytes.len() as u64));
     }
-    let text = text::utf8(&file, bytes)?;
-    let sources = Sources::new(&file, text, overrides);
+    let text = text::utf8(file, bytes)?;
+    let sources = Sources::new(file, text, overrides);
     let mut root = text::toml(text, &sources)?;
     for (index, argument) in overrides.iter().enumerate() {
         overrides::apply(&mut root, argument, index, &sources)?;
@@ -98,17 +125,35 @@ pub fn read(path: &Path, bytes: &[u8], overrides: &[String], names: &Names) -> R
     if root.get_ref().is_empty() {
         return Err(about_file(path, "the scenario is empty".to_owned()).help(SMALLEST).into());
     }
-    let mistakes = structure::check(&root, &sources);
+    Ok((sources, root))
+}
+
+fn scenario(
+    path: &Path,
+    root: Spanned<DeTable<'_>>,
+    sources: &Sources<'_>,
+    names: &Names,
+) -> Result<Scenario, Vec<Diagnostic>> {
+    let mistakes = structure::check(&root, sources);
     if !mistakes.is_empty() {
-        return Err(in_order(mistakes));
+        return Err(mistakes);
     }
     // The structure is right, so this fails only where the schema is laxer than the types.
     let raw = raw::ScenarioFile::deserialize(toml::de::Deserializer::from(root)).map_err(|error| {
         let span = error.span().map(Into::into);
-        sources.diagnostic(span, error.message().lines().collect::<Vec<_>>().join("; "))
+        vec![sources.diagnostic(span, error.message().lines().collect::<Vec<_>>().join("; "))]
     })?;
     let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    validate::scenario(name, &raw, &sources, names).map_err(in_order)
+    validate::scenario(name, &raw, sources, names)
+}
+
+/// What a swept value is as a number, for the axis of a chart: a time, a share, bytes or a count.
+pub fn number(text: &str) -> Option<(Unit, u64)> {
+    let share = |text: &str| units::share(text).ok().map(|share| u64::from(share.billionths() / 100_000));
+    None.or_else(|| text.parse().ok().map(|count| (Unit::Count, count)))
+        .or_else(|| units::duration(text).ok().map(|ns| (Unit::Time, ns)))
+        .or_else(|| share(text).map(|share| (Unit::Share, share)))
+        .or_else(|| units::bytes(text).ok().map(|bytes| (Unit::Bytes, bytes)))
 }
 
 /// A time as scenarios write it, in nanoseconds; the error says what was expected.

@@ -1,5 +1,7 @@
 //! `--set` arguments: `PATH=VALUE` changes one value of a scenario before it is interpreted.
 
+use std::borrow::Cow;
+
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
@@ -48,7 +50,7 @@ pub fn apply<'i>(
         if names.len() == DEPTH_MAX {
             return Err(wrong(at, path.len(), "no field lies so deep".to_owned()).into());
         }
-        names.push((trimmed, start + at + lead));
+        names.push((trimmed.into(), start + at + lead));
         at += name.len() + 1;
     }
     put(root.get_mut(), &names, value, sources, "")
@@ -91,33 +93,36 @@ fn moved_key<T>(key: Spanned<T>, by: usize) -> Spanned<T> {
 /// Tables whose members have names of the author's own.
 const NAMED: [(&str, &str); 2] = [("clients", "client group"), ("script.sessions", "session in the script")];
 
-/// `names` are the rest of the path with their places; `path` is what lies behind.
-fn put<'i>(
+/// Puts a value into a table. `names` are the rest of the path with their places; `path` is what lies behind.
+pub(super) fn put<'i>(
     table: &mut DeTable<'i>,
-    names: &[(&'i str, usize)],
+    names: &[(Cow<'i, str>, usize)],
     value: Spanned<DeValue<'i>>,
     sources: &Sources<'_>,
     path: &str,
 ) -> Result<(), Diagnostics> {
     let [(name, at), rest @ ..] = names else { return Ok(()) };
     let span = *at..*at + name.len();
-    let key = Spanned::new(span.clone(), (*name).into());
+    let key = Spanned::new(span.clone(), name.clone());
     if rest.is_empty() {
         // The old key would keep its old place.
-        table.remove(*name);
+        table.remove(name.as_ref());
         table.insert(key, value);
         return Ok(());
     }
-    if let (Some((_, what)), false) = (NAMED.iter().find(|named| named.0 == path), table.contains_key(*name)) {
+    if let (Some((_, what)), false) = (NAMED.iter().find(|named| named.0 == path), table.contains_key(name.as_ref())) {
         let message = format!("there is no {what} `{}`", shown(name));
-        let mut diagnostic = sources.diagnostic(Some(span.into()), message);
+        let mut diagnostic = sources.diagnostic(Some(span.clone().into()), message);
         let known: Vec<&str> = table.keys().map(|key| key.get_ref().as_ref()).collect();
         if let Some(near) = nearest(name, known.iter().copied()) {
             diagnostic = diagnostic.expected(format!("did you mean `{near}`?"));
         }
-        return Err(diagnostic.help("--set changes what the file has; it adds no group and no session").into());
+        let who = if sources.is_argument(span.into()) { "--set" } else { "a sweep" };
+        return Err(diagnostic
+            .help(format!("{who} changes what the file has; it adds no group and no session"))
+            .into());
     }
-    let path = if path.is_empty() { (*name).to_owned() } else { format!("{path}.{name}") };
+    let path = if path.is_empty() { name.clone().into_owned() } else { format!("{path}.{name}") };
     let inner = table.entry(key).or_insert_with(|| Spanned::new(span.clone(), DeValue::Table(DeTable::new())));
     descend(inner, span, rest, value, sources, &path)
 }
@@ -125,7 +130,7 @@ fn put<'i>(
 fn descend<'i>(
     inner: &mut Spanned<DeValue<'i>>,
     span: std::ops::Range<usize>,
-    rest: &[(&'i str, usize)],
+    rest: &[(Cow<'i, str>, usize)],
     value: Spanned<DeValue<'i>>,
     sources: &Sources<'_>,
     path: &str,
@@ -157,8 +162,12 @@ fn descend<'i>(
         }
         _ => {
             let message = format!("`{}` is a single value without fields", shown(path));
-            let diagnostic = sources.diagnostic(Some(span.into()), message);
-            Err(diagnostic.expected(format!("write --set {}=VALUE", shown(path))).into())
+            let diagnostic = sources.diagnostic(Some(span.clone().into()), message);
+            let write = match sources.is_argument(span.into()) {
+                true => format!("write --set {}=VALUE", shown(path)),
+                false => format!("write {} = [...]", shown(path)),
+            };
+            Err(diagnostic.expected(write).into())
         }
     }
 }

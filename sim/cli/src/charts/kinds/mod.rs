@@ -29,10 +29,10 @@ use super::runs::{Run, Runs};
 use super::styles::Styles;
 
 /// The height of a panel in pixels, where nothing else matters.
-const PANEL: u32 = 190;
+pub const PANEL: u32 = 190;
 
 /// A distribution's share of numbers up to each, in parts of 10,000 of `count`, as a line to the end of the axis.
-fn shares(numbers: &Distribution, count: u64, end: u64) -> Vec<(u64, u64)> {
+pub fn shares(numbers: &Distribution, count: u64, end: u64) -> Vec<(u64, u64)> {
     let share = |part: u64| (u128::from(part) * 10_000 / u128::from(count.max(1))) as u64;
     let mut points: Vec<(u64, u64)> = vec![(0, 0)];
     points.extend(numbers.cumulative().map(|(number, below)| (number, share(below))));
@@ -59,13 +59,13 @@ fn over_time<T>(series: &Series<T>, window_ns: u64, style: Style, value: impl Fn
 fn most(marks: &[Mark]) -> u64 {
     let points = marks.iter().flat_map(|mark| match mark {
         Mark::Line(_, points) | Mark::Steps(_, points) => points.as_slice(),
-        Mark::Bar(..) => &[],
+        _ => &[],
     });
     points.map(|(_, y)| *y).max().unwrap_or(0)
 }
 
 /// The colour of a level is the same in all charts.
-fn colour_of(level: Level) -> usize {
+pub fn colour_of(level: Level) -> usize {
     match level {
         Level::Eventual => 0,
         Level::Fifo => 1,

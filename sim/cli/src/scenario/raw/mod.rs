@@ -73,6 +73,46 @@ pub struct ScenarioFile {
     /// Verdicts that the scenario is written to show, by the checker's name, when they are not "holds".
     #[serde(default)]
     pub expect: BTreeMap<At<String>, At<ExpectedVerdict>>,
+    /// What `kvsim sweep` varies. Lists of values stand under the names of the fields that take them, such as
+    /// `net.loss = ["0%", "10%"]`; `level` is that of every session.
+    #[serde(default)]
+    #[allow(dead_code, reason = "it is read apart, and is here for the schema")]
+    pub sweep: Option<Sweep>,
+}
+
+/// What `kvsim sweep` varies: see `scenario/sweep.rs`, which reads it.
+#[derive(Debug, Deserialize)]
+pub struct Sweep {}
+
+impl JsonSchema for Sweep {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Sweep".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "What kvsim sweep varies: lists of values, under the names of the fields that take them.",
+            "type": "object",
+            "properties": {
+                "seeds": {
+                    "description": "The seeds of each cell: how many from the scenario's on, or a range.",
+                    "examples": [5, "1..6"],
+                    "type": ["integer", "string"]
+                },
+                "columns": {
+                    "description": "What the table tells of each cell: measures such as \"visibility p99 P3 at fifo\", and checkers.",
+                    "items": { "type": "string" },
+                    "type": "array"
+                },
+                "cases": {
+                    "description": "Named changes of the scenario: [sweep.cases.NAME] has a table for each case.",
+                    "additionalProperties": { "type": "object", "additionalProperties": { "type": "object" } },
+                    "type": "object"
+                }
+            },
+            "additionalProperties": true
+        })
+    }
 }
 
 fn default_seed() -> At<Seed> {

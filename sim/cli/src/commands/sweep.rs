@@ -1,0 +1,198 @@
+//! `kvsim sweep`: a scenario with many values, and what comes of it as tables and charts.
+#![allow(clippy::disallowed_types, clippy::disallowed_methods)] // people wait in real time
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum as _;
+use kvsim_checkers::Verdict;
+
+use crate::args::Sweep;
+use crate::charts;
+use crate::crew::{self, Next};
+use crate::exit::{self, Failure};
+use crate::folder;
+use crate::progress::Ticker;
+use crate::recorder::INTERRUPTED;
+use crate::report::text::{grouped, quoted};
+use crate::sweep::formats::Form;
+use crate::sweep::journal::{Done, Journal};
+use crate::sweep::run::{Outcome, Runs};
+use crate::sweep::table::Table;
+use crate::sweep::{charts as lines, visibility};
+
+/// Sweeps; returns the exit code.
+pub fn sweep(args: &Sweep) -> Result<u8, Failure> {
+    let runs = Runs::read(&args.file, &super::overrides(&args.set, args.store.as_deref()))?;
+    let folder = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/sweep-{}", runs.name)));
+    let (mut journal, mut done) = match args.resume {
+        true => Journal::resume(&folder, &runs)?,
+        false => (Journal::begin(&folder, &runs.ground)?, BTreeMap::new()),
+    };
+    super::stop_gently();
+    let before = done.len();
+    let begun = Instant::now();
+    let jobs = args.jobs.unwrap_or_else(crew::usual_jobs);
+    work(&runs, &folder, &mut journal, &mut done, jobs)?;
+    if done.len() as u64 != runs.count() {
+        let (done, all) = (grouped(done.len() as u64), grouped(runs.count()));
+        anstream::eprintln!("interrupted after {done} of {all} runs; the same command with --resume goes on");
+        return Ok(exit::INTERRUPTED);
+    }
+    let table = Table::of(&runs, &done);
+    for form in Form::value_variants() {
+        folder::write_whole(&folder.join(form.file_name()), form.write(&table).as_bytes())?;
+    }
+    let drawn = draw(args, &folder, &runs, &table, &done)?;
+    super::print(&args.format.write(&table))?;
+    if args.format == Form::Text {
+        let (fresh, taken) = ((done.len() - before) as u64, begun.elapsed().as_secs_f64());
+        let known = if before > 0 { format!(", {} known from before", grouped(before as u64)) } else { String::new() };
+        super::print(&format!(
+            "{}\n  {} runs in {taken:.1} s with {jobs} jobs{known}\n  tables  {}\n  charts  {}\n",
+            looks(&runs, &folder, &table),
+            grouped(fresh),
+            folder.join("table.*").display(),
+            folder.join(folder::CHARTS).join(drawn).display(),
+        ))?;
+    }
+    Ok(table.exit_code())
+}
+
+/// How to look at what is not as expected: a run of each cell, and one command for it.
+fn looks(runs: &Runs, folder: &Path, table: &Table) -> String {
+    let mut out = String::new();
+    for (cell, row) in table.rows.iter().enumerate() {
+        let seed = row.surprises.iter().filter(|one| one.verdict != Verdict::Unknown).find_map(|one| one.seeds.first());
+        if let Some(seed) = seed {
+            let place = runs.folder(folder, cell, *seed).display().to_string();
+            out.push_str(&format!("  look: kvsim replay {}\n", quoted(&place)));
+        }
+    }
+    out
+}
+
+/// Does the runs that are not done, and notes each as soon as it is.
+fn work(
+    runs: &Runs,
+    folder: &Path,
+    journal: &mut Journal,
+    done: &mut BTreeMap<u64, Done>,
+    jobs: u16,
+) -> Result<(), Failure> {
+    let todo: Vec<u64> = (0..runs.count()).filter(|run| !done.contains_key(run)).collect();
+    let mut ticker = Ticker::of(runs.count());
+    let begun = Instant::now();
+    let first = done.len() as u64;
+    let seeds = runs.count() / runs.sweep.cells.len() as u64;
+    // What is taken and what is looked at share the state.
+    let state = RefCell::new((done, journal));
+    let timed = |run| {
+        let begun = Instant::now();
+        let outcome = runs.one(run, folder);
+        (outcome, begun.elapsed())
+    };
+    let mut take = |run: u64, (outcome, took): (Result<Option<Outcome>, Failure>, Duration)| {
+        // A run that was interrupted has come to nothing.
+        let Some(outcome) = outcome? else { return Ok(Next::Last) };
+        let (cell, seed) = runs.place(run);
+        let (done, journal) = &mut *state.borrow_mut();
+        let one = Done { cell, seed, took_ms: took.as_millis() as u64, outcome };
+        journal.done(&one)?;
+        done.insert(run, one);
+        Ok(Next::More)
+    };
+    let mut look = || {
+        let (done, _) = &*state.borrow();
+        let fresh = done.len() as u64 - first;
+        ticker.tick_at(done.len() as u64, || progress(&taken_ms(runs, done), seeds, fresh, begun.elapsed(), jobs));
+        if INTERRUPTED.load(Ordering::Relaxed) { Next::Last } else { Next::More }
+    };
+    let name = |run| {
+        let (cell, seed) = runs.place(run);
+        format!("in cell {cell} with seed {seed}")
+    };
+    crew::work(todo.into_iter(), jobs, timed, name, &mut take, &mut look)
+}
+
+/// By cell, the real time that its runs have taken, and how many they are.
+fn taken_ms(runs: &Runs, done: &BTreeMap<u64, Done>) -> Vec<(u64, u64)> {
+    let mut taken_ms = vec![(0, 0); runs.sweep.cells.len()];
+    for one in done.values() {
+        taken_ms[one.cell].0 += one.took_ms;
+        taken_ms[one.cell].1 += 1;
+    }
+    taken_ms
+}
+
+/// One line about a sweep under way, of which `fresh` runs were done in the time that is `elapsed`.
+fn progress(taken_ms: &[(u64, u64)], seeds: u64, fresh: u64, elapsed: Duration, jobs: u16) -> String {
+    let (cells, done) = (taken_ms.len() as u64, taken_ms.iter().map(|(_, count)| count).sum());
+    let complete = taken_ms.iter().filter(|(_, count)| *count == seeds).count() as u64;
+    let rate = fresh as f64 / elapsed.as_secs_f64().max(0.001);
+    let left = match left_ms(taken_ms, seeds) {
+        Some(left_ms) => format!("{:.0} s left", left_ms as f64 / 1_000.0 / f64::from(jobs)),
+        None => "time left unknown".to_string(),
+    };
+    let [done, of, complete, cells] = [done, cells * seeds, complete, cells].map(grouped);
+    format!("sweep: {done} of {of} runs, {complete} of {cells} cells, {rate:.1}/s, {left}")
+}
+
+/// Real time that the remaining runs will take, one after the other: a cell's take as long as those of it that are done,
+/// those of a cell of which none is done as long as all on average.
+fn left_ms(taken_ms: &[(u64, u64)], seeds: u64) -> Option<u64> {
+    let (all_ms, all) = taken_ms.iter().fold((0, 0), |(ms, count), (more_ms, more)| (ms + more_ms, count + more));
+    let usual = all_ms.checked_div(all)?;
+    Some(taken_ms.iter().map(|(ms, count)| (seeds - count) * ms.checked_div(*count).unwrap_or(usual)).sum())
+}
+
+/// Draws the charts; returns the pattern of their names.
+fn draw(
+    args: &Sweep,
+    folder: &Path,
+    runs: &Runs,
+    table: &Table,
+    done: &BTreeMap<u64, Done>,
+) -> Result<String, Failure> {
+    let folder = folder.join(folder::CHARTS);
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| Failure::Usage(format!("cannot make the folder {}: {error}", folder.display())))?;
+    let mut figures = lines::figures(table);
+    figures.extend(visibility::figures(runs, done));
+    let page = if args.theme == charts::Theme::Dark { "-dark" } else { "" };
+    let ending = args.chart_format.ending();
+    for (name, figure) in figures {
+        let path = folder.join(format!("{name}{page}.{ending}"));
+        folder::write_whole(&path, &charts::picture(&figure, args.chart_format, args.theme))?;
+    }
+    Ok(format!("*{page}.{ending}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_tells_how_far_it_is() {
+        let mut cells = vec![(0, 0); 100];
+        let line = |cells: &[(u64, u64)], fresh| progress(cells, 5, fresh, Duration::from_secs(2), 2);
+        assert_eq!(line(&cells, 0), "sweep: 0 of 500 runs, 0 of 100 cells, 0.0/s, time left unknown");
+        cells[3] = (5_000, 5);
+        cells[4] = (400, 2);
+        // Three at 0.2 s, and 490 at the mean of all, 771 ms; two at a time.
+        let expected = "sweep: 7 of 500 runs, 1 of 100 cells, 2.0/s, 189 s left";
+        assert_eq!(line(&cells, 4), expected);
+    }
+
+    #[test]
+    fn the_time_left_is_told_by_cell_and_by_all_where_a_cell_is_new() {
+        assert_eq!(left_ms(&[(0, 0), (0, 0)], 3), None);
+        // Two more of the first at 100 ms, three of the second at what is usual.
+        assert_eq!(left_ms(&[(100, 1), (0, 0)], 3), Some(200 + 300));
+        assert_eq!(left_ms(&[(100, 1), (900, 1)], 2), Some(100 + 900));
+        assert_eq!(left_ms(&[(200, 2), (1800, 2)], 2), Some(0));
+    }
+}

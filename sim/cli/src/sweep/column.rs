@@ -1,0 +1,188 @@
+//! Columns of a sweep's table: what is told of a run.
+
+use kvsim_checkers::metrics::{Distribution, Merge as _, Visibility, Where};
+use kvsim_checkers::trace::Level;
+use kvsim_sim::plan::Plan;
+use kvsim_sim::scenario::Scenario;
+
+use super::measures::{MEASURES, Measure, Run};
+use super::spread::Value;
+
+/// A column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// A figure.
+    Figure(Figure),
+    /// The verdict of a checker.
+    Verdict(&'static str),
+}
+
+/// A figure of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figure {
+    /// As the file writes it.
+    pub name: String,
+    /// What is measured.
+    pub measure: &'static Measure,
+    /// Which quantile of it, where it is a distribution.
+    of_10_000: u16,
+    /// Of writes to keys of this priority only.
+    priority: Option<u8>,
+    /// At this level, and not at those at which the sessions read.
+    level: Option<Level>,
+}
+
+/// What is told when nobody says what.
+const USUAL: &[&str] = &[
+    "reads/s",
+    "writes/s",
+    "answered",
+    "own visibility p50",
+    "visibility p50",
+    "visibility p99",
+    "stale reads",
+    "messages/write",
+    "bytes/write",
+];
+
+/// What [`Column::read`] says of a text that is no measure at all.
+pub const UNKNOWN: &str = "unknown column";
+
+impl Column {
+    /// The column that `text` names: a checker, or a measure with what it is narrowed down to, in this order:
+    /// `visibility p99 P3 at fifo`. The error says what was expected.
+    pub fn read(text: &str, checkers: &[&'static str]) -> Result<Column, String> {
+        if let Some(checker) = checkers.iter().find(|checker| **checker == text) {
+            return Ok(Column::Verdict(checker));
+        }
+        let (rest, level) = match text.split_once(" at ") {
+            Some((rest, name)) => {
+                let level = Level::ALL.into_iter().find(|level| level.name() == name);
+                (
+                    rest,
+                    Some(level.ok_or_else(|| format!("expected a level after `at`, such as {}", Level::Fifo.name()))?),
+                )
+            }
+            None => (text, None),
+        };
+        let (rest, priority) = match ["P0", "P1", "P2", "P3"].iter().position(|one| rest.ends_with(&format!(" {one}")))
+        {
+            Some(priority) => (&rest[..rest.len() - 3], Some(priority as u8)),
+            None => (rest, None),
+        };
+        let (name, quantile) = match rest.rsplit_once(" p") {
+            Some((name, digits)) if digits.starts_with(|c: char| c.is_ascii_digit()) => {
+                (name, Some(of_10_000(digits).ok_or("expected a quantile from p1 to p100, such as p50 or p99.9")?))
+            }
+            _ => (rest, None),
+        };
+        let measure = MEASURES.iter().find(|measure| measure.name == name).ok_or(UNKNOWN)?;
+        match quantile {
+            None if measure.is_distribution => return Err(format!("expected a quantile, such as `{name} p50`")),
+            Some(_) if !measure.is_distribution => return Err(format!("`{name}` has no quantiles")),
+            _ => {}
+        }
+        if (level.is_some() || priority.is_some()) && !measure.is_grouped {
+            return Err(format!("`{name}` is not told by priority and level"));
+        }
+        let of_10_000 = quantile.unwrap_or(0);
+        Ok(Column::Figure(Figure { name: text.to_string(), measure, of_10_000, priority, level }))
+    }
+
+    /// The usual columns, and the checkers that a cell names.
+    pub fn usual(cells: &[Scenario]) -> Vec<Column> {
+        let checkers: Vec<&'static str> = kvsim_checkers::CHECKERS.iter().map(|checker| checker.name).collect();
+        let named = checkers.iter().filter(|checker| cells.iter().any(|cell| cell.expect.contains_key(**checker)));
+        let read = |name: &str| Column::read(name, &checkers).expect("the usual columns are columns");
+        USUAL.iter().copied().chain(named.copied()).map(read).collect()
+    }
+
+    /// The names of measures, as examples of columns.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        MEASURES.iter().map(|measure| measure.name)
+    }
+
+    /// As the file writes it.
+    pub fn name(&self) -> &str {
+        match self {
+            Column::Figure(figure) => &figure.name,
+            Column::Verdict(checker) => checker,
+        }
+    }
+}
+
+/// `50`, `99.9`.
+fn of_10_000(digits: &str) -> Option<u16> {
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    let number: u16 = format!("{whole}{part:0<2}").parse().ok()?;
+    (part.len() <= 2 && (1..=10_000).contains(&number)).then_some(number)
+}
+
+impl Figure {
+    /// What the run comes to; nothing when there was nothing to measure.
+    pub fn of(&self, run: &Run<'_>) -> Option<Value> {
+        (self.measure.of)(self, run)
+    }
+
+    pub fn quantile(&self, numbers: &Distribution) -> Option<Value> {
+        numbers.quantile(self.of_10_000).map(Value::Is)
+    }
+
+    pub fn visible_after(&self, visibility: &Visibility) -> Option<Value> {
+        (visibility.count() > 0).then(|| visibility.quantile(self.of_10_000).map_or(Value::Never, Value::Is))
+    }
+
+    pub fn visibility(&self, run: &Run<'_>, at: Where) -> Visibility {
+        let levels = self.level.map_or_else(|| levels(run.plan), |level| vec![level]);
+        let mut all = Visibility::default();
+        for ((level, priority, place), group) in &run.metrics.visibility {
+            if *place == at && levels.contains(level) && self.priority.is_none_or(|only| only == *priority) {
+                all.merge_with(group);
+            }
+        }
+        all
+    }
+}
+
+/// The levels at which the sessions of a plan read.
+pub fn levels(plan: &Plan) -> Vec<Level> {
+    let sessions = || plan.sessions.iter().filter(|session| !Plan::is_heartbeat(&session.name));
+    Level::ALL.into_iter().filter(|level| sessions().any(|session| session.level == *level)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_read_as_they_are_written() {
+        let read = |text: &str| Column::read(text, &["pram"]);
+        let figure = |text: &str| match read(text) {
+            Ok(Column::Figure(figure)) => (figure.measure.name, figure.of_10_000, figure.priority, figure.level),
+            other => panic!("{text}: {other:?}"),
+        };
+        assert_eq!(figure("reads/s"), ("reads/s", 0, None, None));
+        assert_eq!(figure("visibility p50"), ("visibility", 5_000, None, None));
+        assert_eq!(figure("own visibility p99.9 P2"), ("own visibility", 9_990, Some(2), None));
+        assert_eq!(figure("visibility p100 P3 at fifo"), ("visibility", 10_000, Some(3), Some(Level::Fifo)));
+        assert_eq!(figure("unseen at priority"), ("unseen", 0, None, Some(Level::Priority)));
+        assert_eq!(read("pram"), Ok(Column::Verdict("pram")));
+        for (wrong, why) in [
+            ("visibility", "expected a quantile"),
+            ("reads/s p50", "has no quantiles"),
+            ("visibility p0", "from p1 to p100"),
+            ("visibility p101", "from p1 to p100"),
+            ("visibility p99.999", "from p1 to p100"),
+            ("visibility p50 at once", "expected a level"),
+            ("answered P3", "not told by priority"),
+            ("speed", UNKNOWN),
+            ("", UNKNOWN),
+            ("visibility p50 P4", "from p1 to p100"),
+        ] {
+            let told = read(wrong).expect_err(wrong);
+            assert!(told.contains(why), "{wrong}: {told}");
+        }
+        assert_eq!(Column::usual(&[]).len(), USUAL.len());
+        assert!(MEASURES.iter().all(|measure| read(&measure.example()).is_ok()), "examples are columns");
+    }
+}

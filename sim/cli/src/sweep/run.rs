@@ -1,0 +1,154 @@
+//! The runs of a sweep: cells and seeds, numbered, so that a number says everything about a run.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use kvsim_checkers::Verdict;
+use kvsim_checkers::metrics::{Metrics, Visibility, Where};
+use kvsim_checkers::trace::Level;
+use serde::{Deserialize, Serialize};
+
+use super::Column;
+use super::column::levels;
+use super::measures;
+use super::spread::Value;
+use super::table;
+use crate::commands::{lowered, names};
+use crate::exit::Failure;
+use crate::folder::Folder;
+use crate::judge;
+use crate::recorder::{INTERRUPTED, Keep};
+use crate::report::Summary;
+use crate::scenario::{self, Sweep};
+
+/// What a sweep's results follow from: sweeps that agree in this come to the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ground {
+    /// Version of the journal.
+    pub schema: u32,
+    /// Version of the program.
+    pub kvsim: String,
+    /// What the file says.
+    pub text: String,
+    /// Changes to it.
+    pub set: Vec<String>,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// By figure, in the order of the columns; nothing where there was nothing to measure.
+    pub figures: Vec<Option<Value>>,
+    /// What was judged: the checker, what it says, and the code of its first finding.
+    pub verdicts: Vec<(String, Verdict, Option<String>)>,
+    /// How soon other replicas show writes, by level and priority, at the levels at which the sessions read.
+    pub visibility: Vec<(Level, u8, Visibility)>,
+}
+
+/// The runs.
+pub struct Runs {
+    /// What they follow from.
+    pub ground: Ground,
+    /// The name of the file.
+    pub name: String,
+    /// What it says.
+    pub sweep: Sweep,
+    file: PathBuf,
+}
+
+/// So many samples of what replicas hold are taken during the workload.
+const SAMPLES: u64 = 20;
+
+impl Runs {
+    /// Reads the sweep, and finds out whether all cells can be run.
+    pub fn read(file: &Path, set: &[String]) -> Result<Runs, Failure> {
+        let sweep = scenario::load_sweep(file, set, &names()).map_err(Failure::Scenario)?;
+        for cell in &sweep.cells {
+            lowered(file, cell, sweep.seeds.start)?;
+        }
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", file.display())))?;
+        let kvsim = env!("CARGO_PKG_VERSION").to_string();
+        let name = file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+        let ground = Ground { schema: 1, kvsim, text, set: set.to_vec() };
+        Ok(Runs { ground, name, sweep, file: file.to_path_buf() })
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.sweep.cells.len() as u64 * (self.sweep.seeds.end - self.sweep.seeds.start)
+    }
+
+    /// Cell and seed of a run. All cells have had a seed before one has the next: so soon something is known of each.
+    pub fn place(&self, run: u64) -> (usize, u64) {
+        let cells = self.sweep.cells.len() as u64;
+        ((run % cells) as usize, self.sweep.seeds.start + run / cells)
+    }
+
+    /// The number of a run.
+    pub fn number(&self, cell: usize, seed: u64) -> Option<u64> {
+        let cells = self.sweep.cells.len();
+        let is_there = cell < cells && self.sweep.seeds.contains(&seed);
+        is_there.then(|| (seed - self.sweep.seeds.start) * cells as u64 + cell as u64)
+    }
+
+    /// Where a run is stored that is not as expected: below the sweep's folder.
+    pub fn folder(&self, folder: &Path, cell: usize, seed: u64) -> PathBuf {
+        folder.join(format!("{}-cell-{}-{seed:x}", self.name, cell + 1))
+    }
+
+    /// Does a run; nothing when it was interrupted. A run with a violation that its cell does not expect is stored below
+    /// `folder`, to be looked at.
+    pub fn one(&self, run: u64, folder: &Path) -> Result<Option<Outcome>, Failure> {
+        let (cell, seed) = self.place(run);
+        let (store, mut plan) = lowered(&self.file, &self.sweep.cells[cell], seed)?;
+        let as_written = plan.clone();
+        for column in &self.sweep.columns {
+            if let Column::Verdict(checker) = column {
+                // What is to be told has to be judged, expected or not.
+                plan.expect.entry(checker.to_string()).or_insert(Verdict::Holds);
+            }
+        }
+        let judged = judge::one_of_many_for_figures(store, &plan, (plan.workload_end_ns / SAMPLES).max(1));
+        if judged.interrupted || INTERRUPTED.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let verdict = |report: &kvsim_checkers::Report| {
+            let code = report.findings.first().map(|finding| finding.code.clone());
+            (report.checker.clone(), report.verdict, code)
+        };
+        let verdicts: Vec<_> = judged.reports.iter().map(verdict).collect();
+        let is_surprise = |(checker, verdict, _): &(String, Verdict, Option<String>)| {
+            let expected = table::expected(&as_written.expect, checker);
+            *verdict != Verdict::Unknown && expected.is_some_and(|expected| expected != *verdict)
+        };
+        if verdicts.iter().any(is_surprise) {
+            let judged = judge::one_of_many(store, &as_written, Keep::Everything);
+            if judged.interrupted {
+                return Ok(None);
+            }
+            let place = self.folder(folder, cell, seed);
+            let summary = Summary::new(&as_written, &judged, &place);
+            Folder::create(place, &as_written)?.store(&summary, &judged.marks, None)?;
+        }
+        let figures = self.sweep.columns.iter().filter_map(|column| match column {
+            Column::Figure(figure) => Some(figure),
+            Column::Verdict(_) => None,
+        });
+        if verdicts.iter().any(|(checker, ..)| checker == PANICKED) {
+            // A run that has not come to its end has no figures.
+            return Ok(Some(Outcome { figures: figures.map(|_| None).collect(), verdicts, visibility: Vec::new() }));
+        }
+        let metrics = Metrics::of(&judged.recording, &judged.measured, plan.workload_end_ns.max(1));
+        let measured = measures::Run { plan: &plan, judged: &judged, metrics: &metrics };
+        let figures = figures.map(|figure| figure.of(&measured)).collect();
+        let levels = levels(&plan);
+        let visibility = metrics.visibility.into_iter().filter_map(|((level, priority, at), group)| {
+            (at == Where::Other && levels.contains(&level)).then_some((level, priority, group))
+        });
+        Ok(Some(Outcome { figures, verdicts, visibility: visibility.collect() }))
+    }
+}
+
+/// The name under which a panic of the store is reported.
+pub const PANICKED: &str = "panic";
