@@ -69,6 +69,12 @@ pub fn one_of_many(store: &StoreEntry, plan: &Plan, keep: Keep) -> Judged {
     recorded(store, plan, u64::MAX, recorder.without_marks(), Asked::Promised)
 }
 
+/// Runs `plan` as one of many and asks only the checker of this name. Whether it panics shows all the same.
+pub fn one_of_many_by(store: &StoreEntry, plan: &Plan, checker: &str) -> Judged {
+    let recorder = Recorder::new(Keep::Judged, u64::MAX, Progress::silent());
+    recorded(store, plan, u64::MAX, recorder.without_marks(), Asked::Only(checker))
+}
+
 /// Runs `plan` as one of many for its figures, with samples of what replicas hold taken so often. Only those checkers judge
 /// it that the plan names.
 pub fn one_of_many_for_figures(store: &StoreEntry, plan: &Plan, samples_ns: u64) -> Judged {
@@ -78,14 +84,16 @@ pub fn one_of_many_for_figures(store: &StoreEntry, plan: &Plan, samples_ns: u64)
 
 /// Which checkers judge a run.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Asked {
+enum Asked<'a> {
     /// Those of what the store promises, and those that the plan names.
     Promised,
     /// Those that the plan names.
     Named,
+    /// Of the promised and the named ones the one of this name.
+    Only(&'a str),
 }
 
-fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Recorder, asked: Asked) -> Judged {
+fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Recorder, asked: Asked<'_>) -> Judged {
     let keep = recorder.keep;
     let result = (store.run)(plan, &mut recorder);
     let (real, silent) = (recorder.progress.elapsed(), recorder.progress.is_silent());
@@ -171,18 +179,23 @@ impl Sink for VariedEvents {
     }
 }
 
-fn applicable(
+fn applicable<'a>(
     store: &StoreEntry,
-    plan: &Plan,
-    header: &Header,
-    asked: Asked,
+    plan: &'a Plan,
+    header: &'a Header,
+    asked: Asked<'a>,
 ) -> impl Iterator<Item = &'static CheckerInfo> {
     // Replicas forget what all others have, and learn by anti-entropy that they have it.
     let cleans_up = store.cleans_up && plan.store.anti_entropy_ns.is_some();
     let promised =
         move |checker: &CheckerInfo| (checker.by_default)(header) && (checker.name != metadata::NAME || cleans_up);
     CHECKERS.iter().filter(move |checker| {
-        plan.expect.contains_key(checker.name) || (asked == Asked::Promised && promised(checker))
+        let is_named = plan.expect.contains_key(checker.name);
+        match asked {
+            Asked::Promised => is_named || promised(checker),
+            Asked::Named => is_named,
+            Asked::Only(name) => checker.name == name && (is_named || promised(checker)),
+        }
     })
 }
 

@@ -190,7 +190,7 @@ fn search(args: &Shrink, store: &StoreEntry, plan: &Plan, target: &Target) -> Sh
         if store.validate(candidate).is_err() {
             return Answer::Gone;
         }
-        let judged = judge::one_of_many(store, candidate, Keep::Judged);
+        let judged = judge::one_of_many_by(store, candidate, &target.checker);
         if judged.interrupted {
             return Answer::Stop;
         }
