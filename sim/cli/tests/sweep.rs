@@ -177,18 +177,18 @@ fn the_number_of_jobs_does_not_matter_and_charts_are_the_same_bytes() {
     sweep(&both, two.path(), &["--jobs", "2"]).expect(0);
     assert_eq!(results(one.path()), results(two.path()));
     expect![[r#"
-        charts/answered.svg 8683 5d93ec3171fee719
-        charts/bytes-write.svg 8761 cc7236cd973177a9
-        charts/reads-s.svg 8392 b57f1ab776ce28ee
-        charts/stale-reads.svg 8751 81dcb655800765aa
-        charts/unseen.svg 8729 b7a55656bffb70b1
-        charts/visibility.svg 12728 fcec11dbde97fec0
-        charts/visible-1-0-none.svg 17970 069d032a8fa18309
-        charts/visible-2-0-partition.svg 20955 91992088ca34205d
-        charts/visible-3-10-none.svg 20073 6dc72f9fca36fc57
-        charts/visible-4-10-partition.svg 21617 9b29a815f0ba9ad4
-        charts/visible-5-30-none.svg 20636 621a9cf1a18f6a7c
-        charts/visible-6-30-partition.svg 20067 039c0b49787203f6
+        charts/answered.svg 8688 a70dfc5efaaf37cd
+        charts/bytes-write.svg 8766 adae4afba5561a73
+        charts/reads-s.svg 8396 336bffb73c2745d0
+        charts/stale-reads.svg 8756 4e6d4761f2f35824
+        charts/unseen.svg 8734 d77226e5996f5a2f
+        charts/visibility.svg 12745 b74aab5dda23a64a
+        charts/visible-1-0-none.svg 17983 53d306ba3c8a4923
+        charts/visible-2-0-partition.svg 20970 137a3056542931a3
+        charts/visible-3-10-none.svg 20088 e216bfb8cb33d34d
+        charts/visible-4-10-partition.svg 21632 2d5e4b51489d6b04
+        charts/visible-5-30-none.svg 20651 ad86c7ed445b17de
+        charts/visible-6-30-partition.svg 20082 467cd9b3f5ce1844
     "#]]
     .assert_eq(&prints(one.path()));
     // A point for each cell where no axis has numbers.
@@ -198,21 +198,21 @@ fn the_number_of_jobs_does_not_matter_and_charts_are_the_same_bytes() {
     sweep(&both, named.path(), &[&set[..], &pixels, &["--resume"]].concat()).expect(0);
     expect![[r#"
         charts/answered-dark.png 42385 1c645c1136473ba8
-        charts/answered.svg 4710 6c3ff76a46a944ea
+        charts/answered.svg 4712 4860335882328ba4
         charts/bytes-write-dark.png 45185 a71e6713f5bc5e7d
-        charts/bytes-write.svg 4459 b189cfd12619412b
+        charts/bytes-write.svg 4460 dd59b7ec71828587
         charts/reads-s-dark.png 40170 1c5ae672e1f8913a
-        charts/reads-s.svg 4411 9d4c9cad3fbc77e3
+        charts/reads-s.svg 4412 2c44c9221cc106b7
         charts/stale-reads-dark.png 44390 d1ca6ff9231ff054
-        charts/stale-reads.svg 4735 52c42e0367e862ca
+        charts/stale-reads.svg 4737 731043c2dceecce8
         charts/unseen-dark.png 44599 6d3d2d762349cd78
-        charts/unseen.svg 4744 60443e7d57b36be8
+        charts/unseen.svg 4746 c291b19f5d673048
         charts/visibility-dark.png 48707 f8bf12e889f0124b
-        charts/visibility.svg 8282 61baa1a282334e1e
+        charts/visibility.svg 8297 e36c269632b8f7aa
         charts/visible-1-none-10-dark.png 85265 dfea376442d89353
-        charts/visible-1-none-10.svg 20073 c48be34a8955c78f
+        charts/visible-1-none-10.svg 20088 635c9327dd575135
         charts/visible-2-partition-10-dark.png 83958 4457af46735507f3
-        charts/visible-2-partition-10.svg 21617 d56e59bdeaec3c80
+        charts/visible-2-partition-10.svg 21632 7cc84c72ef8b6d60
     "#]]
     .assert_eq(&prints(named.path()));
 }
