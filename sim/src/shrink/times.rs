@@ -46,7 +46,7 @@ pub(super) fn evenly(plan: &Plan, step_ns: u64) -> Plan {
 }
 
 /// What is late has to come between the same two events as before, which are so far from each other now.
-fn delays(step_ns: u64) -> impl Iterator<Item = u64> {
+pub(super) fn delays(step_ns: u64) -> impl Iterator<Item = u64> {
     [step_ns * 3 / 2, step_ns * 5 / 2, step_ns * 5].into_iter()
 }
 

@@ -9,7 +9,13 @@ use crate::plan::{FaultKind, MessageName, Plan};
 /// With more operations it is not one write that matters.
 const OPERATIONS_MAX: usize = 8;
 
-/// Operations follow each other at this distance, in nanoseconds; a late write comes after the next one.
+/// One write goes wrong at one or two others.
+const REPLICAS_MAX: u16 = 3;
+
+/// When replicas ask each other follows from the seed; so many are tried beside the plan's.
+const OTHER_SEEDS: u64 = 20;
+
+/// Operations follow each other at this distance, in nanoseconds; a late write comes after one or more of the next.
 const STEP_NS: u64 = 10_000_000;
 
 /// Tries plans with one fault for one of the writes, on as few replicas as possible.
@@ -18,15 +24,16 @@ pub(super) fn causes(search: &mut Search<'_>) {
     if best.operations() > OPERATIONS_MAX || best.faults.len() <= 1 && best.replicas <= 2 {
         return;
     }
-    for replicas in 2..=best.replicas {
+    let seeds: Vec<u64> = [best.seed].into_iter().chain(1..=OTHER_SEEDS).collect();
+    for replicas in 2..=best.replicas.min(REPLICAS_MAX) {
         let Some(plain) = on_few(&search.best, replicas) else { continue };
         for (origin, id) in writes(&plain) {
             let message = || MessageName { kind: "update".to_owned(), id, from: Some(origin), to: Vec::new() };
-            let late = FaultKind::Delay { message: message(), takes_ns: STEP_NS * 3 / 2 };
-            for kind in [FaultKind::Drop(message()), late] {
+            let late = times::delays(STEP_NS).map(|takes_ns| FaultKind::Delay { message: message(), takes_ns });
+            for kind in late.chain([FaultKind::Drop(message())]) {
                 let mut plan = plain.clone();
                 plan.faults = vec![explicit::fault(kind, plan.workload_end_ns)];
-                if search.try_plan(plan) {
+                if seeds.iter().any(|seed| search.try_plan(Plan { seed: *seed, ..plan.clone() })) {
                     return;
                 }
             }
