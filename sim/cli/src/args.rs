@@ -176,7 +176,7 @@ pub struct Shrink {
     #[arg(long, value_name = "CODE")]
     pub code: Option<String>,
     /// Give up making it smaller after this time
-    #[arg(long = "for", value_name = "TIME", value_parser = lasting, default_value = "2m")]
+    #[arg(long = "for", value_name = "TIME", value_parser = lasting, default_value = "110s")]
     pub lasting: Duration,
     /// The folder of the smaller run and its scenario [default: RUN/shrunk]
     #[arg(long, value_name = "DIR")]

@@ -101,7 +101,7 @@ fn with_seed(search: &mut Search<'_>, seed: u64, plan: &Plan) -> bool {
 /// So many other seeds are tried for the replicas' own chance, and only with so many replicas.
 const OTHER_SEEDS: u64 = 120;
 const OTHER_SEEDS_REPLICAS_MAX: u16 = 6;
-const OTHER_SEEDS_OPERATIONS_MAX: usize = 40;
+const OTHER_SEEDS_OPERATIONS_MAX: usize = 12;
 
 /// Leaves out one replica, with one of the seeds.
 fn one_less(search: &mut Search<'_>, seeds: &[u64]) -> bool {
