@@ -7,7 +7,10 @@ use super::{Search, explicit, parts, times};
 use crate::plan::{FaultKind, MessageName, Plan};
 
 /// With more operations it is not one write that matters.
-const OPERATIONS_MAX: usize = 8;
+const OPERATIONS_MAX: usize = 40;
+
+/// With more than these only one of the first few is tried, with the plan's own seed.
+const OPERATIONS_FEW: usize = 8;
 
 /// One write goes wrong at one or two others.
 const REPLICAS_MAX: u16 = 3;
@@ -18,18 +21,25 @@ const OTHER_SEEDS: u64 = 20;
 /// Operations follow each other at this distance, in nanoseconds; a late write comes after one or more of the next.
 const STEP_NS: u64 = 10_000_000;
 
+/// The same where there are many: all of them before the first round of anti-entropy, if need be.
+const SHORT_STEP_NS: u64 = 1_000_000;
+
 /// Tries plans with one fault for one of the writes, on as few replicas as possible.
 pub(super) fn causes(search: &mut Search<'_>) {
     let best = &search.best;
     if best.operations() > OPERATIONS_MAX || best.faults.len() <= 1 && best.replicas <= 2 {
         return;
     }
-    let seeds: Vec<u64> = [best.seed].into_iter().chain(1..=OTHER_SEEDS).collect();
+    let are_few = best.operations() <= OPERATIONS_FEW;
+    let (step_ns, others, writes_max) =
+        if are_few { (STEP_NS, OTHER_SEEDS, OPERATIONS_FEW) } else { (SHORT_STEP_NS, 3, 3) };
+    let seeds: Vec<u64> = [best.seed].into_iter().chain(1..=others).collect();
     for replicas in 2..=best.replicas.min(REPLICAS_MAX) {
-        let Some(plain) = on_few(&search.best, replicas) else { continue };
-        for (origin, id) in writes(&plain) {
+        let Some(plain) = on_few(&search.best, replicas, step_ns) else { continue };
+        for (origin, id) in writes(&plain).into_iter().take(writes_max) {
             let message = || MessageName { kind: "update".to_owned(), id, from: Some(origin), to: Vec::new() };
-            let late = times::delays(STEP_NS).map(|takes_ns| FaultKind::Delay { message: message(), takes_ns });
+            let late = times::delays(step_ns * if are_few { 1 } else { plain.operations() as u64 })
+                .map(|takes_ns| FaultKind::Delay { message: message(), takes_ns });
             for kind in late.chain([FaultKind::Drop(message())]) {
                 let mut plan = plain.clone();
                 plan.faults = vec![explicit::fault(kind, plan.workload_end_ns)];
@@ -41,24 +51,25 @@ pub(super) fn causes(search: &mut Search<'_>) {
     }
 }
 
-/// The operations of the plan at so many replicas, evenly, with nothing that goes wrong.
-fn on_few(plan: &Plan, replicas: u16) -> Option<Plan> {
+/// The operations of the plan at so many replicas, those with sessions first, evenly, with nothing that goes wrong.
+fn on_few(plan: &Plan, replicas: u16, step_ns: u64) -> Option<Plan> {
     let is_used = |node: &Node| plan.sessions.iter().any(|session| session.node == *node);
     let (mut kept, others): (Vec<Node>, Vec<Node>) = (0..plan.replicas).partition(is_used);
-    if kept.len() > usize::from(replicas) {
-        return None;
-    }
     kept.extend(others);
     kept.truncate(usize::from(replicas));
     kept.sort_unstable();
     let mut plain = parts::with_nodes(plan, &kept, *kept.first()?);
     plain.faults.clear();
-    Some(times::evenly(&plain, STEP_NS))
+    Some(times::evenly(&plain, step_ns))
 }
 
-/// Who takes in which write.
+/// Who takes in which write, in the order of time.
 fn writes(plan: &Plan) -> Vec<(Node, u64)> {
     let of_session = plan.sessions.iter().flat_map(|session| session.ops.iter().map(move |op| (session, op)));
-    let writes = of_session.filter(|(_, op)| op.action != Action::Read);
-    writes.map(|(session, op)| (op.node.unwrap_or(session.node), op.value)).collect()
+    let mut writes: Vec<(u64, Node, u64)> = of_session
+        .filter(|(_, op)| op.action != Action::Read)
+        .map(|(session, op)| (op.wait_ns, op.node.unwrap_or(session.node), op.value))
+        .collect();
+    writes.sort_unstable();
+    writes.into_iter().map(|(_, node, value)| (node, value)).collect()
 }
