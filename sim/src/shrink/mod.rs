@@ -70,8 +70,9 @@ pub fn shrink(plan: &Plan, concerned: &[u32], ask: &mut dyn FnMut(&Plan) -> Answ
     Shrunk { plan: search.best, tried: search.tried, complete: !search.stopped }
 }
 
-/// So many other seeds the search begins again with where it has come to something large.
-const RESTARTS: u64 = 12;
+/// So many other seeds the search begins again with where it has come to something large; few of them show the finding, and
+/// there is no more time for them than the caller gives.
+const RESTARTS: u64 = 400;
 
 /// Makes the best plan smaller until nothing does.
 fn from_here(search: &mut Search<'_>, concerned: &[u32]) {
