@@ -59,11 +59,11 @@ pub fn shrink(plan: &Plan, concerned: &[u32], ask: &mut dyn FnMut(&Plan) -> Answ
         if search.stopped || !search.is_large() {
             break;
         }
-        let (smallest, size) = (search.best.clone(), search.size());
+        let (smallest, parts) = (search.best.clone(), search.parts());
         if search.try_plan(Plan { seed, ..plan.clone() }) {
             from_here(&mut search, &[]);
         }
-        if search.size() >= size {
+        if search.is_large() && search.parts() >= parts {
             search.best = smallest;
         }
     }
@@ -72,7 +72,7 @@ pub fn shrink(plan: &Plan, concerned: &[u32], ask: &mut dyn FnMut(&Plan) -> Answ
 
 /// So many other seeds the search begins again with where it has come to something large; few of them show the finding, and
 /// there is no more time for them than the caller gives.
-const RESTARTS: u64 = 400;
+const RESTARTS: u64 = 2_000;
 
 /// Makes the best plan smaller until nothing does.
 fn from_here(search: &mut Search<'_>, concerned: &[u32]) {
@@ -146,6 +146,11 @@ impl Search<'_> {
     /// More goes on in the best plan than a person sees at a glance.
     fn is_large(&self) -> bool {
         self.best.replicas > 3 || self.best.faults.len() > 4
+    }
+
+    /// What a person has to look at.
+    fn parts(&self) -> usize {
+        usize::from(self.best.replicas) + self.best.operations() + self.best.faults.len()
     }
 
     /// What the search makes smaller, most important first.
