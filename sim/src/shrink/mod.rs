@@ -83,11 +83,11 @@ fn from_here(search: &mut Search<'_>, concerned: &[u32]) {
         size = Some(search.size());
         simple::features(search);
         parts::leave_out(search);
+        usual::causes(search);
         explicit::fates(search);
         links::cut(search);
         links::slow(search);
         parts::replicas(search);
-        usual::causes(search);
         parts::other_seeds(search);
         search.try_plan(normal::form(&search.best));
         times::compact(search);

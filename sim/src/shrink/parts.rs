@@ -70,12 +70,12 @@ pub(super) fn replicas(search: &mut Search<'_>) {
     while one_less(search, &[search.best.seed]) {}
     // Whom replicas ask, and when, follows from the seed; with fewer of them it may have to be another one.
     let seeds: Vec<u64> = (1..=OTHER_SEEDS).collect();
-    while search.best.replicas <= OTHER_SEEDS_REPLICAS_MAX && one_less(search, &seeds) {}
+    while worth_other_seeds(&search.best) && one_less(search, &seeds) {}
 }
 
 /// Tries other seeds for the replicas' own chance: with another one less may have to go wrong.
 pub(super) fn other_seeds(search: &mut Search<'_>) {
-    if search.best.operations() > OTHER_SEEDS_OPERATIONS_MAX || search.best.replicas > OTHER_SEEDS_REPLICAS_MAX {
+    if !worth_other_seeds(&search.best) {
         return;
     }
     for seed in 1..=OTHER_SEEDS {
@@ -98,7 +98,12 @@ fn with_seed(search: &mut Search<'_>, seed: u64, plan: &Plan) -> bool {
     bare.faults.len() < plan.faults.len() && search.try_plan(bare) || search.try_plan(plan)
 }
 
-/// So many other seeds are tried for the replicas' own chance, and only with so many replicas.
+/// True when a run is so short that many of them take no time to speak of.
+fn worth_other_seeds(plan: &Plan) -> bool {
+    plan.operations() <= OTHER_SEEDS_OPERATIONS_MAX && plan.replicas <= OTHER_SEEDS_REPLICAS_MAX
+}
+
+/// So many other seeds are tried for the replicas' own chance, and only with so many replicas and operations.
 const OTHER_SEEDS: u64 = 120;
 const OTHER_SEEDS_REPLICAS_MAX: u16 = 6;
 const OTHER_SEEDS_OPERATIONS_MAX: usize = 12;

@@ -34,8 +34,9 @@ pub(super) fn causes(search: &mut Search<'_>) {
     let (step_ns, others, writes_max) =
         if are_few { (STEP_NS, OTHER_SEEDS, OPERATIONS_FEW) } else { (SHORT_STEP_NS, 3, 3) };
     let seeds: Vec<u64> = [best.seed].into_iter().chain(1..=others).collect();
-    for replicas in 2..=best.replicas.min(REPLICAS_MAX) {
-        let Some(plain) = on_few(&search.best, replicas, step_ns) else { continue };
+    let numbers = 2..=best.replicas.min(REPLICAS_MAX);
+    let plains: Vec<Plan> = numbers.flat_map(|replicas| on_few(best, replicas, step_ns, are_few)).collect();
+    for plain in plains {
         for (origin, id) in writes(&plain).into_iter().take(writes_max) {
             let message = || MessageName { kind: "update".to_owned(), id, from: Some(origin), to: Vec::new() };
             let late = times::delays(step_ns * if are_few { 1 } else { plain.operations() as u64 })
@@ -51,16 +52,27 @@ pub(super) fn causes(search: &mut Search<'_>) {
     }
 }
 
-/// The operations of the plan at so many replicas, those with sessions first, evenly, with nothing that goes wrong.
-fn on_few(plan: &Plan, replicas: u16, step_ns: u64) -> Option<Plan> {
+/// The operations of the plan at so many replicas, those with sessions first, evenly, with nothing that goes wrong. Where
+/// there are many, also all of them at one replica: for what is late there all others wait.
+fn on_few(plan: &Plan, replicas: u16, step_ns: u64, are_few: bool) -> Vec<Plan> {
     let is_used = |node: &Node| plan.sessions.iter().any(|session| session.node == *node);
     let (mut kept, others): (Vec<Node>, Vec<Node>) = (0..plan.replicas).partition(is_used);
     kept.extend(others);
     kept.truncate(usize::from(replicas));
     kept.sort_unstable();
-    let mut plain = parts::with_nodes(plan, &kept, *kept.first()?);
+    let Some(home) = kept.first() else { return Vec::new() };
+    let mut plain = parts::with_nodes(plan, &kept, *home);
     plain.faults.clear();
-    Some(times::evenly(&plain, step_ns))
+    let plain = times::evenly(&plain, step_ns);
+    if are_few {
+        return vec![plain];
+    }
+    let mut together = plain.clone();
+    for session in &mut together.sessions {
+        session.node = 0;
+        session.ops.iter_mut().for_each(|op| op.node = None);
+    }
+    vec![together, plain]
 }
 
 /// Who takes in which write, in the order of time.
