@@ -1,7 +1,7 @@
 //! Files to which lines of JSON are only ever added, so that work that ended in whatever way can go on. A last line of
 //! which only a part was written counts for nothing and is cut off.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -10,38 +10,54 @@ use serde::de::DeserializeOwned;
 
 use crate::exit::Failure;
 
-/// The open file.
+/// The open file, which no other program has open this way.
 pub struct Lines {
     path: PathBuf,
     file: File,
+    /// How many bytes of it are whole lines.
+    whole_bytes: u64,
 }
 
-/// What a file says.
-pub struct Read<T> {
-    /// Its lines, each with the number of the byte at which it begins.
-    pub lines: Vec<(u64, T)>,
-    /// How many bytes of it are whole lines.
-    pub whole_bytes: u64,
-}
+/// Lines, each with the number of the byte at which it begins.
+pub type Said<T> = Vec<(u64, T)>;
 
 impl Lines {
-    /// Begins a new file, in a folder that is made if it is not there.
-    pub fn create(path: &Path) -> Result<Lines, Failure> {
+    /// Opens the file and says what is in it; makes it, and its folder, if it is not there. Changes nothing in it.
+    /// `what` is what it should be.
+    pub fn open<T: DeserializeOwned>(path: &Path, what: &str) -> Result<(Lines, Said<T>), Failure> {
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).map_err(|error| failed("make", folder, &error))?;
-        let file = File::create(path).map_err(|error| failed("write", path, &error))?;
-        Ok(Lines { path: path.to_path_buf(), file })
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+        let mut file = opened.map_err(|error| failed("write", path, &error))?;
+        // Where files cannot be locked, people have to see to it themselves.
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            let path = path.display();
+            return Err(Failure::Usage(format!(
+                "{path} is in use: another kvsim is at work there\n  wait for it, or give --out another folder"
+            )));
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(|error| failed("read", path, &error))?;
+        let mut lines = Lines { path: path.to_path_buf(), file, whole_bytes: 0 };
+        let mut said = Vec::new();
+        for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
+            let Ok(one) = serde_json::from_slice(line) else { return Err(is_not(path, what, lines.whole_bytes)) };
+            said.push((lines.whole_bytes, one));
+            lines.whole_bytes += line.len() as u64;
+        }
+        Ok((lines, said))
     }
 
-    /// Goes on behind the whole lines of a file.
-    pub fn resume(path: &Path, whole_bytes: u64) -> Result<Lines, Failure> {
-        let opened = OpenOptions::new().write(true).open(path).and_then(|mut file| {
-            file.set_len(whole_bytes)?;
-            file.seek(SeekFrom::End(0))?;
-            Ok(file)
-        });
-        let file = opened.map_err(|error| failed("write", path, &error))?;
-        Ok(Lines { path: path.to_path_buf(), file })
+    /// Begins anew, with an empty file.
+    pub fn begin(&mut self) -> Result<(), Failure> {
+        self.whole_bytes = 0;
+        self.go_on()
+    }
+
+    /// Goes on behind the whole lines.
+    pub fn go_on(&mut self) -> Result<(), Failure> {
+        let cut = self.file.set_len(self.whole_bytes).and_then(|()| self.file.seek(SeekFrom::End(0)));
+        cut.map(drop).map_err(|error| failed("write", &self.path, &error))
     }
 
     /// Adds a line, in one piece; `sync` waits until it has reached the disk.
@@ -51,23 +67,6 @@ impl Lines {
         let written = if sync { written.and_then(|()| self.file.sync_data()) } else { written };
         written.map_err(|error| failed("write", &self.path, &error))
     }
-}
-
-/// What the file at `path` says, if it is there; `what` is what it should be.
-pub fn read<T: DeserializeOwned>(path: &Path, what: &str) -> Result<Option<Read<T>>, Failure> {
-    let mut bytes = Vec::new();
-    match File::open(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed("read", path, &error)),
-        Ok(_) => {}
-    }
-    let mut read = Read { lines: Vec::new(), whole_bytes: 0 };
-    for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
-        let Ok(said) = serde_json::from_slice(line) else { return Err(is_not(path, what, read.whole_bytes)) };
-        read.lines.push((read.whole_bytes, said));
-        read.whole_bytes += line.len() as u64;
-    }
-    Ok(Some(read))
 }
 
 /// The file is not what it should be, as its line at this byte shows.

@@ -1,7 +1,7 @@
 //! Every planted defect is hunted in `scenarios/hunt`, found, and made small: the table in docs/defects.md.
 //!
-//! `cargo test --release -p kvsim --test defects -- --ignored --nocapture` prints it; with two cores it takes a
-//! quarter of an hour.
+//! `cargo test --release -p kvsim --test defects -- --ignored --nocapture` prints it; with two cores it takes ten
+//! to fifteen minutes.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // how long people wait is real time
 
 mod common;
@@ -101,7 +101,7 @@ fn shown([replicas, operations, faults]: [u64; 3]) -> String {
 }
 
 #[test]
-#[ignore = "takes a quarter of an hour"]
+#[ignore = "takes ten to fifteen minutes"]
 fn every_defect_is_found_and_made_small() {
     let store = stores::find("ndc").expect("it is there");
     let mut wrong: Vec<String> = Vec::new();

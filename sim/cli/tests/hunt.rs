@@ -136,6 +136,38 @@ fn what_is_expected_is_no_finding() {
 }
 
 #[test]
+fn who_does_not_know_is_named() {
+    let (folder, out) = (folder(), folder());
+    // The ordered levels are not there to be judged.
+    let text = LOSSY.replace("expect = {", "expect = { fifo-visibility = \"holds\",");
+    let scenario = file(folder.path(), "lossy.toml", text);
+    let arguments = ["--seeds", "7..10", "--resume"];
+    let found = hunt(&scenario, out.path(), &[&arguments[..], &["--set", "net.loss=0%"]].concat()).expect(3).json();
+    let by = &found["unknown_by"]["fifo-visibility"];
+    assert_eq!((&found["unknown"], &by["runs"]), (&Value::from(3), &Value::from(3)));
+    assert_eq!((&by["scenario"], &by["seed"]), (&Value::from("lossy"), &Value::from("0x0000000000000007")));
+    let told =
+        end(kvsim().args(["hunt", &scenario, "--out"]).arg(out.path()).args(arguments).args(["--set", "net.loss=0%"]));
+    let told = told.expect(3).stdout;
+    assert!(told.contains("3 are unknown\n  unknown fifo-visibility in 3 runs, first lossy seed 0x7\n"), "{told}");
+}
+
+#[test]
+fn two_hunts_do_not_share_a_folder() {
+    let (folder, out) = (folder(), folder());
+    let scenario = file(folder.path(), "lossy.toml", LOSSY);
+    let journal = out.path().join("hunt.jsonl");
+    let other = std::fs::File::create(&journal).expect("a file");
+    other.lock().expect("a lock");
+    for more in [&[][..], &["--resume"]] {
+        let ended = hunt(&scenario, out.path(), &[&["--seeds", "0..5"], more].concat()).expect(2);
+        assert!(ended.stdout.contains("hunt.jsonl is in use") && ended.stdout.contains("--out"), "{}", ended.stdout);
+    }
+    drop(other);
+    hunt(&scenario, out.path(), &["--seeds", "0..5"]).expect(1);
+}
+
+#[test]
 fn wrong_arguments_are_told_before_the_hunt() {
     let (folder, out) = (folder(), folder());
     let scenario = file(folder.path(), "lossy.toml", LOSSY);

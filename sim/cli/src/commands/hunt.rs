@@ -11,7 +11,7 @@ use crate::args::{Format, Hunt};
 use crate::crew::{self, Next};
 use crate::exit::{self, Failure, GREEN, PLAIN, RED, YELLOW};
 use crate::hunt::crew::{Outcome, work};
-use crate::hunt::journal::{Done, Found, Journal, Past};
+use crate::hunt::journal::{Done, Found, Journal, Past, Unknown};
 use crate::hunt::quarry::Quarry;
 use crate::progress::Ticker;
 use crate::recorder::INTERRUPTED;
@@ -69,12 +69,15 @@ pub fn hunt(args: &Hunt) -> Result<u8, Failure> {
             let (done, found, journal) = &mut *state.borrow_mut();
             done.runs = run + 1;
             done.with_findings += u64::from(!outcome.found.is_empty());
-            done.unknown += u64::from(outcome.unknown);
+            done.unknown += u64::from(!outcome.unknown.is_empty());
+            for (checker, first) in outcome.unknown {
+                done.unknown_by.entry(checker).or_insert(first).runs += 1;
+            }
             outcome.found.iter().try_for_each(|one| journal.found(one))?;
             let is_hit = !outcome.found.is_empty();
             found.extend(outcome.found);
             if is_hit || said.elapsed() >= JOURNAL {
-                journal.done(**done)?;
+                journal.done(done)?;
                 said = Instant::now();
             }
             Ok(if is_hit && !args.keep_going { Next::Stop } else { Next::More })
@@ -86,25 +89,25 @@ pub fn hunt(args: &Hunt) -> Result<u8, Failure> {
             if is_over || INTERRUPTED.load(Ordering::Relaxed) { Next::Last } else { Next::More }
         };
         work(&quarry, &folder, (first, end), jobs, &mut take, &mut look)?;
-        journal.done(done)?;
+        journal.done(&done)?;
     }
     let interrupted = INTERRUPTED.load(Ordering::Relaxed);
     let bag = Bag {
         schema: 1,
-        done,
         complete: done.runs >= end,
+        done,
         interrupted,
         groups: groups(&found),
         hunt_dir: folder.display().to_string(),
     };
     match args.format {
         Format::Json => super::print_json(&bag)?,
-        Format::Text => super::print(&report(args, &bag, done.runs - first, jobs, begun.elapsed()))?,
+        Format::Text => super::print(&report(args, &bag, bag.done.runs - first, jobs, begun.elapsed()))?,
     }
     Ok(match () {
         () if interrupted => exit::INTERRUPTED,
         () if !found.is_empty() => exit::VIOLATED,
-        () if done.unknown > 0 => exit::UNKNOWN,
+        () if bag.done.unknown > 0 => exit::UNKNOWN,
         () => exit::HOLDS,
     })
 }
@@ -167,7 +170,7 @@ fn report(args: &Hunt, bag: &Bag<'_>, runs: u64, jobs: u16, elapsed: Duration) -
         }
         out.push('\n');
     }
-    let Done { runs: all, with_findings, unknown } = bag.done;
+    let Done { runs: all, with_findings, unknown, ref unknown_by } = bag.done;
     let (all, with_findings) = (counted(all, "run"), grouped(with_findings));
     out.push_str(&match bag.groups.len() {
         0 => format!("{GREEN}nothing found{PLAIN} in {all}"),
@@ -182,6 +185,10 @@ fn report(args: &Hunt, bag: &Bag<'_>, runs: u64, jobs: u16, elapsed: Duration) -
         out.push_str(&format!("; the same command with {how} goes on"));
     }
     let rate = runs as f64 / elapsed.as_secs_f64().max(0.001);
+    for (checker, Unknown { runs, scenario, seed }) in unknown_by {
+        let first = format!("{} {}", printable(scenario), seed_of(seed));
+        out.push_str(&format!("\n  unknown {checker} in {}, first {first}", counted(*runs, "run")));
+    }
     let (runs, jobs, time) = (counted(runs, "run"), counted(u64::from(jobs), "job"), elapsed.as_secs_f64());
     out.push_str(&format!("\n  {runs} in {time:.1} s, {rate:.1}/s with {jobs}\n"));
     out.push_str(&format!("  folder  {}\n", printable(&bag.hunt_dir)));
@@ -195,6 +202,11 @@ fn counted(number: u64, what: &str) -> String {
 
 /// A run in a word or two.
 fn run_of(found: &Found) -> String {
-    let seed = found.seed.trim_start_matches("0x").trim_start_matches('0');
-    format!("{} seed 0x{}", printable(&found.scenario), if seed.is_empty() { "0" } else { seed })
+    format!("{} {}", printable(&found.scenario), seed_of(&found.seed))
+}
+
+/// `seed 0x1f`.
+fn seed_of(seed: &str) -> String {
+    let seed = seed.trim_start_matches("0x").trim_start_matches('0');
+    format!("seed 0x{}", if seed.is_empty() { "0" } else { seed })
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use kvsim_checkers::Verdict;
 use kvsim_sim::hunt::cause;
 
-use super::journal::Found;
+use super::journal::{Found, Unknown};
 use super::quarry::Quarry;
 use crate::crew::{self, Next};
 use crate::exit::Failure;
@@ -20,8 +20,9 @@ use crate::report::Summary;
 pub struct Outcome {
     /// The first finding of each code that is not expected.
     pub found: Vec<Found>,
-    /// A verdict is unknown though another one was expected.
-    pub unknown: bool,
+    /// The checkers whose verdicts are unknown though others were expected, with this run as the first; none where something
+    /// was found.
+    pub unknown: Vec<(String, Unknown)>,
 }
 
 /// Does the runs `from..to`, `jobs` at a time, and hands what comes of each to `take`, in the order of their numbers.
@@ -58,12 +59,15 @@ fn one(quarry: &Quarry, folder: &Path, run: u64) -> Result<Option<Outcome>, Fail
     let mut judged = judge::one_of_many(store, &plan, Keep::Judged);
     let place = folder.join(format!("{}-{:x}", plan.scenario, plan.seed));
     let summary = Summary::new(&plan, &judged, &place);
-    let surprising = |verdict: Verdict| summary.verdicts.iter().any(|one| one.verdict == verdict && !one.is_expected());
+    let surprising =
+        |verdict: Verdict| summary.verdicts.iter().filter(move |one| one.verdict == verdict && !one.is_expected());
     if judged.interrupted || INTERRUPTED.load(Ordering::Relaxed) {
         return Ok(None);
     }
-    if !surprising(Verdict::Violated) {
-        return Ok(Some(Outcome { found: Vec::new(), unknown: surprising(Verdict::Unknown) }));
+    if surprising(Verdict::Violated).next().is_none() {
+        let this = Unknown { runs: 0, scenario: plan.scenario.clone(), seed: summary.seed.clone() };
+        let unknown = surprising(Verdict::Unknown).map(|one| (one.checker.clone(), this.clone())).collect();
+        return Ok(Some(Outcome { found: Vec::new(), unknown }));
     }
     if judged.reports.iter().all(|report| report.checker != "panic") {
         // The same run once more, with all messages, to tell the story.
@@ -94,5 +98,5 @@ fn one(quarry: &Quarry, folder: &Path, run: u64) -> Result<Option<Outcome>, Fail
             }
         }
     }
-    Ok(Some(Outcome { found, unknown: false }))
+    Ok(Some(Outcome { found, unknown: Vec::new() }))
 }

@@ -4,6 +4,7 @@
 //! the number of runs that are done, all from the first one on. A finding counts once such a number has passed it: what
 //! comes after the last number is done again.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -47,14 +48,27 @@ enum Line {
 }
 
 /// How far the hunt is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
     /// All runs below this number are done.
     pub runs: u64,
     /// Of them so many had findings.
     pub with_findings: u64,
-    /// Of so many a verdict is unknown though another one was expected.
+    /// In so many nothing was found, and a verdict is unknown though another one was expected.
     pub unknown: u64,
+    /// The same for each checker.
+    pub unknown_by: BTreeMap<String, Unknown>,
+}
+
+/// Runs in which a checker's verdict is unknown though another one was expected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unknown {
+    /// So many.
+    pub runs: u64,
+    /// The scenario of the first of them.
+    pub scenario: String,
+    /// Its seed, in hexadecimal.
+    pub seed: String,
 }
 
 /// What a journal says.
@@ -75,33 +89,35 @@ const WHAT: &str = "the journal of a hunt";
 impl Journal {
     /// Begins a journal in `folder`, which must not have one of a hunt that found something.
     pub fn begin(folder: &Path, ground: &Ground) -> Result<Journal, Failure> {
-        let path = folder.join(NAME);
-        if let Ok(Some((_, past, _))) = read(&path)
-            && !past.found.is_empty()
-        {
+        let (lines, _, past) = open(folder)?;
+        if !past.found.is_empty() {
             let (place, count) = (folder.display(), past.found.len());
             return Err(Failure::Usage(format!(
                 "{place} has the {count} findings of another hunt\n  go on with it (--resume), or give --out another folder"
             )));
         }
-        let mut lines = Lines::create(&path)?;
-        lines.add(&Line::Hunt(ground.clone()), true)?;
-        Ok(Journal(lines))
+        Journal::first(lines, ground)
     }
 
     /// Goes on with the journal in `folder`, which must be one of the same hunt; begins it if there is none.
     pub fn resume(folder: &Path, ground: &Ground) -> Result<(Journal, Past), Failure> {
-        let path = folder.join(NAME);
-        let Some((old, past, whole_bytes)) = read(&path)? else {
-            return Ok((Journal::begin(folder, ground)?, Past::default()));
-        };
+        let (mut lines, old, past) = open(folder)?;
+        let Some(old) = old else { return Ok((Journal::first(lines, ground)?, past)) };
         if old != *ground {
-            let (place, why) = (path.display(), difference(&old, ground));
+            let (place, why) = (folder.join(NAME), difference(&old, ground));
             return Err(Failure::Usage(format!(
-                "{place} is the journal of another hunt: {why}\n  give --out another folder, or the same arguments"
+                "{} is the journal of another hunt: {why}\n  give --out another folder, or the same arguments",
+                place.display()
             )));
         }
-        Ok((Journal(Lines::resume(&path, whole_bytes)?), past))
+        lines.go_on()?;
+        Ok((Journal(lines), past))
+    }
+
+    fn first(mut lines: Lines, ground: &Ground) -> Result<Journal, Failure> {
+        lines.begin()?;
+        lines.add(&Line::Hunt(ground.clone()), true)?;
+        Ok(Journal(lines))
     }
 
     /// Adds a finding, whose run is stored already.
@@ -110,30 +126,30 @@ impl Journal {
     }
 
     /// Says how far the hunt is.
-    pub fn done(&mut self, done: Done) -> Result<(), Failure> {
-        self.0.add(&Line::Done(done), false)
+    pub fn done(&mut self, done: &Done) -> Result<(), Failure> {
+        self.0.add(&Line::Done(done.clone()), false)
     }
 }
 
-/// What the journal at `path` says, and how many of its bytes are whole lines. Nothing when there is no journal, or one
-/// whose first line was never finished.
-fn read(path: &Path) -> Result<Option<(Ground, Past, u64)>, Failure> {
-    let Some(read) = lines::read::<Line>(path, WHAT)? else { return Ok(None) };
+/// Opens the journal in `folder`. What is hunted is nothing when its first line was never finished.
+fn open(folder: &Path) -> Result<(Lines, Option<Ground>, Past), Failure> {
+    let path = folder.join(NAME);
+    let (lines, said) = Lines::open::<Line>(&path, WHAT)?;
     let mut ground = None;
     let mut past = Past::default();
-    for (at, line) in read.lines {
+    for (at, line) in said {
         match (line, &ground) {
             (Line::Hunt(first), None) => ground = Some(first),
             (Line::Found(found), Some(_)) => past.found.push(found),
             (Line::Done(done), Some(_)) => past.done = done,
-            _ => return Err(lines::is_not(path, WHAT, at)),
+            _ => return Err(lines::is_not(&path, WHAT, at)),
         }
     }
     past.found.retain(|found| found.run < past.done.runs);
     // A run that was done twice has its findings twice.
     let mut seen = std::collections::BTreeSet::new();
     past.found.retain(|found| seen.insert((found.run, found.code.clone())));
-    Ok(ground.map(|ground| (ground, past, read.whole_bytes)))
+    Ok((lines, ground, past))
 }
 
 /// In what two hunts differ, for people.

@@ -41,30 +41,28 @@ impl Journal {
     /// Begins a journal in `folder`, which must not have one with results.
     pub fn begin(folder: &Path, ground: &Ground) -> Result<Journal, Failure> {
         let path = folder.join(NAME);
-        if let Some(read) = lines::read::<Line>(&path, WHAT)?
-            && read.lines.len() > 1
-        {
-            let (place, count) = (folder.display(), read.lines.len() - 1);
+        let (lines, said) = Lines::open::<Line>(&path, WHAT)?;
+        if said.len() > 1 {
+            let (place, count) = (folder.display(), said.len() - 1);
             return Err(Failure::Usage(format!(
                 "{place} has the results of {count} runs of a sweep\n  go on with it (--resume), give --out another \
                  folder, or remove {}",
                 path.display()
             )));
         }
-        let mut lines = Lines::create(&path)?;
-        lines.add(&Line::Sweep(ground.clone()), true)?;
-        Ok(Journal(lines))
+        Journal::first(lines, ground)
     }
 
     /// Goes on with the journal in `folder`, which must be one of the same sweep; begins it if there is none. Returns the
     /// runs that are done, by number.
     pub fn resume(folder: &Path, runs: &Runs) -> Result<(Journal, BTreeMap<u64, Done>), Failure> {
         let path = folder.join(NAME);
-        let Some(read) = lines::read::<Line>(&path, WHAT)?.filter(|read| !read.lines.is_empty()) else {
-            return Ok((Journal::begin(folder, &runs.ground)?, BTreeMap::new()));
-        };
+        let (mut lines, said) = Lines::open::<Line>(&path, WHAT)?;
         let mut done = BTreeMap::new();
-        for (place, (at, line)) in read.lines.into_iter().enumerate() {
+        if said.is_empty() {
+            return Ok((Journal::first(lines, &runs.ground)?, done));
+        }
+        for (place, (at, line)) in said.into_iter().enumerate() {
             match line {
                 Line::Sweep(old) if place == 0 => {
                     if old != runs.ground {
@@ -82,7 +80,14 @@ impl Journal {
                 _ => return Err(lines::is_not(&path, WHAT, at)),
             }
         }
-        Ok((Journal(Lines::resume(&path, read.whole_bytes)?), done))
+        lines.go_on()?;
+        Ok((Journal(lines), done))
+    }
+
+    fn first(mut lines: Lines, ground: &Ground) -> Result<Journal, Failure> {
+        lines.begin()?;
+        lines.add(&Line::Sweep(ground.clone()), true)?;
+        Ok(Journal(lines))
     }
 
     /// Adds a run.

@@ -22,7 +22,9 @@ fn finding(run: u64) -> Found {
 }
 
 fn done(runs: u64) -> Done {
-    Done { runs, with_findings: runs / 10, unknown: 0 }
+    let unknown = Unknown { runs, scenario: "s".into(), seed: format!("{runs:#018x}") };
+    let unknown_by = [("availability".to_owned(), unknown)].into();
+    Done { runs, with_findings: runs / 10, unknown: runs, unknown_by }
 }
 
 /// Findings in the runs 10, 20 and 30, of which 32 are done; run 40 is not done, though its finding is there.
@@ -30,7 +32,7 @@ fn written(folder: &Path) {
     let mut journal = Journal::begin(folder, &ground()).unwrap();
     for run in [10, 20, 30] {
         journal.found(&finding(run)).unwrap();
-        journal.done(done(run + 2)).unwrap();
+        journal.done(&done(run + 2)).unwrap();
     }
     journal.found(&finding(40)).unwrap();
 }
@@ -50,7 +52,8 @@ fn what_is_done_counts_wherever_the_file_ends() {
         assert_eq!(past.found, expected);
         // And it can be gone on with.
         journal.found(&finding(50)).unwrap();
-        journal.done(done(60)).unwrap();
+        journal.done(&done(60)).unwrap();
+        drop(journal);
         let (_, past) = Journal::resume(folder.path(), &ground()).unwrap();
         assert_eq!(past.done, done(60));
         assert_eq!(past.found.last(), Some(&finding(50)));
