@@ -20,6 +20,7 @@ pub(super) fn gone(history: &History<'_>) -> Vec<bool> {
     let mut disks =
         Disks { copies: vec![0; history.writes.len()], has: FxHashSet::default(), lists: vec![Vec::new(); nodes] };
     let mut is_down = vec![false; nodes];
+    let mut downs = vec![0; nodes];
     for (place, event) in events.iter().enumerate() {
         let node = event.node;
         match event.what {
@@ -30,14 +31,17 @@ pub(super) fn gone(history: &History<'_>) -> Vec<bool> {
             }
             What::Forgot { write: id, promised } => {
                 let Some(write) = history.number(id, place) else { continue };
-                // Whoever acknowledges a write before his own disk has it is not excused by that.
+                // Whoever acknowledges a write before his own disk has it is not excused by that. A later life of the
+                // node, which has got the write from others, has acknowledged nothing.
                 let answered = history.operation(write).answered();
-                if promised || id.node != node || answered.is_none_or(|answered| answered > place) {
+                let is_own = id.node == node && downs[usize::from(node)] == history.write(write).life + 1;
+                if promised || !is_own || answered.is_none_or(|answered| answered > place) {
                     disks.remove(node, write);
                 }
             }
             What::Down { disk } => {
                 is_down[usize::from(node)] = true;
+                downs[usize::from(node)] += 1;
                 if disk == Disk::Lost {
                     disks.lose(node);
                 }

@@ -7,7 +7,7 @@
 use rustc_hash::FxHashMap;
 use thiserror::Error;
 
-use super::{Action, Event, Header, LostBy, Node, Recording, What, WriteId};
+use super::{Action, Disk, Event, Header, LostBy, Node, Recording, What, WriteId};
 
 /// Why something is no recording.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -110,7 +110,8 @@ pub enum Invalid {
         /// What it asks for.
         action: Action,
     },
-    /// A node goes down when it is up, and up when it is down; a life is never an earlier one.
+    /// A node goes down when it is up, and up when it is down; while it is down its disk may be lost, once. A life is never
+    /// an earlier one.
     #[error("n{node} is {} already, or its lives are not in order", if *is_down { "down" } else { "up" })]
     Life {
         /// The node.
@@ -155,7 +156,8 @@ pub(super) struct Rules<'a> {
 
 #[derive(Clone, Copy, Default)]
 struct Life {
-    is_down: bool,
+    /// What its disk has, while it is down.
+    down: Option<Disk>,
     incarnation: u16,
 }
 
@@ -219,20 +221,17 @@ impl<'a> Rules<'a> {
     /// Whether the node is up for what it does.
     fn life(&mut self, node: Node, what: &What) -> Result<(), Invalid> {
         match *what {
-            What::Down { .. } => {
-                let life = self.lives.entry(node).or_default();
-                if std::mem::replace(&mut life.is_down, true) {
-                    Err(Invalid::Life { node, is_down: true })
-                } else {
-                    Ok(())
-                }
-            }
+            What::Down { disk } => match self.lives.entry(node).or_default().down.replace(disk) {
+                None => Ok(()),
+                Some(before) if disk == Disk::Lost && before != Disk::Lost => Ok(()),
+                Some(_) => Err(Invalid::Life { node, is_down: true }),
+            },
             What::Up { incarnation } => match self.lives.get_mut(&node) {
-                Some(life) if life.is_down && incarnation >= life.incarnation.max(1) => {
-                    *life = Life { is_down: false, incarnation };
+                Some(life) if life.down.is_some() && incarnation >= life.incarnation.max(1) => {
+                    *life = Life { down: None, incarnation };
                     Ok(())
                 }
-                life => Err(Invalid::Life { node, is_down: life.is_some_and(|life| life.is_down) }),
+                life => Err(Invalid::Life { node, is_down: life.is_some_and(|life| life.down.is_some()) }),
             },
             What::Wrote { .. }
             | What::Returned { .. }
@@ -244,7 +243,7 @@ impl<'a> Rules<'a> {
             | What::Hidden { .. }
             | What::Reached { .. }
             | What::Holds { .. } => match self.lives.get(&node) {
-                Some(Life { is_down: true, .. }) => Err(Invalid::IsDown { node }),
+                Some(Life { down: Some(_), .. }) => Err(Invalid::IsDown { node }),
                 _ => Ok(()),
             },
             _ => Ok(()),

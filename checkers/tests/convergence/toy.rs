@@ -39,6 +39,8 @@ struct Known {
 #[derive(Clone, Default)]
 struct Replica {
     is_down: bool,
+    /// Nobody has taken its disk while it is down.
+    has_disk: bool,
     /// Lives before the present one.
     lost_disks: u16,
     counter: u64,
@@ -48,6 +50,12 @@ struct Replica {
     /// What was announced.
     announced: BTreeSet<WriteId>,
     shown: BTreeMap<Level, BTreeSet<WriteId>>,
+}
+
+impl Replica {
+    fn lose_disk(&mut self) {
+        *self = Replica { is_down: true, lost_disks: self.lost_disks + 1, ..Replica::default() };
+    }
 }
 
 pub struct Toy {
@@ -435,7 +443,19 @@ impl Toy {
 
     fn crash_or_start(&mut self) {
         let node = self.chance.below(self.replicas.len()) as Node;
-        if self.replicas[usize::from(node)].is_down { self.start(node) } else { self.crash(node) }
+        let replica = &self.replicas[usize::from(node)];
+        match replica.is_down {
+            true if replica.has_disk && self.chance.one_in(4) => self.lose_disk(node),
+            true => self.start(node),
+            false => self.crash(node),
+        }
+    }
+
+    /// While a node is down its disk is lost.
+    fn lose_disk(&mut self, node: Node) {
+        (self.node, self.cause) = (node, 0);
+        self.cause = self.push(What::Down { disk: Disk::Lost });
+        self.replicas[usize::from(node)].lose_disk();
     }
 
     /// A node goes down. What it just took in may have left no trace; its disk may be lost, or have lied.
@@ -448,7 +468,7 @@ impl Toy {
         self.cause = self.push(What::Down { disk });
         let mut forgotten = Vec::new();
         let replica = &mut self.replicas[usize::from(node)];
-        replica.is_down = true;
+        (replica.is_down, replica.has_disk) = (true, true);
         replica.shown.clear();
         if let Some(id) = unsaid {
             forgotten.push((id, false));
@@ -461,9 +481,7 @@ impl Toy {
                 let last = replica.announced.iter().rev().copied().filter(|id| id.node != node).take(2);
                 forgotten.extend(last.map(|id| (id, true)).collect::<Vec<_>>());
             }
-            Disk::Lost => {
-                *replica = Replica { is_down: true, lost_disks: replica.lost_disks + 1, ..Replica::default() };
-            }
+            Disk::Lost => replica.lose_disk(),
         }
         for (id, promised) in forgotten {
             self.push(What::Forgot { write: id, promised });

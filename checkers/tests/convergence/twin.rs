@@ -195,6 +195,12 @@ impl Twin<'_> {
         self.0.header.holders(key).into_iter().filter(|node| self.is_up_at_end(*node)).collect()
     }
 
+    /// How often `node` has gone down between two places.
+    fn downs(&self, node: Node, from: usize, to: usize) -> usize {
+        let is_down = |event: &&Event| event.node == node && matches!(event.what, What::Down { .. });
+        self.0.events.get(from..to).unwrap_or_default().iter().filter(is_down).count()
+    }
+
     /// Somebody knew the write, and no disk has it at the end.
     fn is_gone(&self, writes: &[Write], id: WriteId) -> bool {
         let mut was_known = false;
@@ -206,7 +212,9 @@ impl Twin<'_> {
                     What::Forgot { write, promised } if write == id => {
                         let Some(write) = self.get(writes, id, place) else { continue };
                         let is_early = self.answered(write.op).is_some_and(|answered| answered < place);
-                        has &= !promised && node == id.node && is_early;
+                        // In its present life it has learned of the write from somebody else.
+                        let is_own = node == id.node && self.downs(node, write.wrote, place) == 1;
+                        has &= !promised && is_own && is_early;
                     }
                     What::Down { disk: Disk::Lost } => has = false,
                     _ => {}

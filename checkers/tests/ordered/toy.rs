@@ -96,6 +96,7 @@ enum Happening {
     Pull { at: Node, from: Node, round: u64 },
     Crash { node: Node, number: u64 },
     Restart { node: Node },
+    Leave { node: Node },
 }
 
 /// Whether a node is up, and in which life.
@@ -238,6 +239,7 @@ pub fn run(setup: Setup) -> Recording {
             Happening::Pull { .. } => {}
             Happening::Crash { node, number } => toy.crash(node, number),
             Happening::Restart { node } => toy.restart(node),
+            Happening::Leave { node } => toy.leave(node),
         }
     }
     if roll(70, 3) != 0 {
@@ -283,7 +285,7 @@ impl Toy {
         let roll = |what: u64, limit: u64| hash(&[self.setup.seed, 300, number, what]) % limit;
         let (kind, unwritten, own, lasts_ns) =
             (roll(1, 8), roll(2, 2) == 0, roll(3, 2) == 0, 500 + roll(4, 12) * 1_000);
-        let stays_down = roll(5, 8) == 0;
+        let (stays_down, leaves) = (roll(5, 8) == 0, roll(6, 2) == 0);
         let disk = [Disk::Kept, Disk::Kept, Disk::Kept, Disk::Kept, Disk::TailLost, Disk::Lost, Disk::Lost, Disk::Lost]
             [kind as usize];
         let before = self.replicas[usize::from(node)].clone();
@@ -351,7 +353,18 @@ impl Toy {
         self.lives[usize::from(node)].left = stays_down && disk == Disk::Lost;
         if !stays_down {
             self.agenda.insert((self.now_ns + lasts_ns, Happening::Restart { node }));
+        } else if disk != Disk::Lost && leaves {
+            self.agenda.insert((self.now_ns + lasts_ns, Happening::Leave { node }));
         }
+    }
+
+    /// A node that is down does not come back, and takes its disk along.
+    fn leave(&mut self, node: Node) {
+        (self.node, self.cause) = (node, 0);
+        self.push(What::Down { disk: Disk::Lost });
+        let life = &mut self.lives[usize::from(node)];
+        life.incarnation += 1;
+        (life.serves, life.left, life.down, life.disk) = (false, true, Some(Disk::Lost), Replica::default());
     }
 
     fn restart(&mut self, node: Node) {

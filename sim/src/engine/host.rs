@@ -13,6 +13,8 @@ pub struct Host<R: Replica> {
     pub id: ReplicaId,
     /// Nothing while the node is down.
     pub replica: Option<R>,
+    /// Its disk is there, or what a crash has left of it.
+    pub has_disk: bool,
     chance: Stream,
     /// The armed timers with the number of their arming.
     timers: Vec<(R::Timer, u32)>,
@@ -35,6 +37,7 @@ impl<R: Replica> Host<R> {
         Host {
             id,
             replica: None,
+            has_disk: true,
             chance: Stream::new(plan.seed, "node", u64::from(id.node.0)),
             timers: Vec::new(),
             armings: 0,
@@ -51,6 +54,7 @@ impl<R: Replica> Host<R> {
     pub fn boot(&mut self, config: &R::Config, seed: u64, members: &[ReplicaId], now_ns: u64, outbox: &mut Outbox<R>) {
         // Each life draws for itself.
         self.chance = Stream::new(seed, "node", u64::from(self.id.node.0) | self.boots << 16);
+        self.has_disk = true;
         let founding = self.boots == 0 && now_ns == 0;
         self.boots += 1;
         let log = self.disk.take_records();

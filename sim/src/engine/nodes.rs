@@ -1,7 +1,7 @@
 //! Nodes that go down, come up, stand still, are slow, and whose clocks and disks are not as they should be.
 //!
 //! Any number of faults may concern a node at once. It is down while one of them has it down: a node that is down
-//! cannot crash, so that the disk of the first crash counts. Otherwise the slowest step and the slowest disk count,
+//! cannot crash, so that the disk of the first crash counts; but it can leave, with its disk. Otherwise the slowest step and the slowest disk count,
 //! and errors of the clock add up.
 
 use kvsim_checkers::trace::{Disk, LostBy, Node, What};
@@ -60,17 +60,23 @@ impl<R: Replica> Engine<'_, R> {
             _ => DiskLoss::Lost,
         };
         let host = &mut self.hosts[usize::from(node)];
-        // A node that is absent has not been up before.
-        if host.replica.is_some() || (*fault == NodeFault::Absent && host.troubles.len() == 1) {
+        // A node that is absent has not been up before; one that leaves takes its disk along even if it is down.
+        let is_news = match fault {
+            NodeFault::Absent => host.troubles.len() == 1,
+            NodeFault::Left => host.has_disk,
+            _ => host.replica.is_some(),
+        };
+        if is_news {
             let disk = match loss {
                 DiskLoss::Kept => Disk::Kept,
                 DiskLoss::TailLost | DiskLoss::Torn => Disk::TailLost,
                 DiskLoss::Lost => Disk::Lost,
             };
             let down = self.tracer.emit(node, cause, What::Down { disk });
-            if host.replica.is_some() && loss == DiskLoss::Lost {
+            if loss == DiskLoss::Lost {
                 // The dots that it has issued are not known to it any more.
-                host.id.incarnation += 1;
+                host.id.incarnation += u16::from(*fault != NodeFault::Absent);
+                host.has_disk = false;
             }
             for (dot, promised) in host.disk.crash(now_ns, loss) {
                 self.tracer.emit(node, down, What::Forgot { write: write_id(dot), promised });
