@@ -233,6 +233,16 @@ pub enum FaultSpec {
         /// What.
         fault: NodeFault,
     },
+    /// Nodes join or leave at random times, each at most once, in random order. One node of the cluster, which is drawn for
+    /// the run, does not, nor do those whose turn would come after the workload.
+    Members {
+        /// Mean time from one node to the next, in nanoseconds (exponential).
+        every_ns: u64,
+        /// Which nodes.
+        nodes: Vec<Node>,
+        /// [`NodeFault::Absent`] or [`NodeFault::Left`].
+        fault: NodeFault,
+    },
     /// Something happens to the messages on some links for a while.
     Links {
         /// When.

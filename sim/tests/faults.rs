@@ -166,6 +166,60 @@ fn nodes_join_and_leave() {
 }
 
 #[test]
+fn a_node_that_leaves_while_it_is_down_takes_its_disk_along() {
+    let mut scenario = crashing();
+    scenario.name = "leaves while down".into();
+    let left = When::At { times_ns: vec![1_200 * MS], for_ns: None };
+    scenario.faults.push(once(&[2], 1_000, 500, crash(DiskLoss::Kept)));
+    scenario.faults.push(fault(FaultSpec::Nodes { when: left, nodes: vec![2], fault: NodeFault::Left }));
+    hold(&scenario, 0..40);
+    scenario.faults.retain(|fault| matches!(&fault.kind, FaultSpec::Nodes { nodes, .. } if *nodes == [2]));
+    let (recording, _) = reports(&scenario, 1);
+    let of_node = recording.events.iter().filter(|event| event.node == 2 && event.at_ns >= 1_000 * MS);
+    let lives = of_node.filter_map(|event| match event.what {
+        What::Down { disk } => Some((event.at_ns / MS, Some(disk))),
+        What::Up { .. } => Some((event.at_ns / MS, None)),
+        _ => None,
+    });
+    assert_eq!(lives.collect::<Vec<_>>(), [(1_000, Some(Disk::Kept)), (1_200, Some(Disk::Lost))]);
+}
+
+#[test]
+fn nodes_join_and_leave_at_random_times() {
+    let mut scenario = crashing();
+    scenario.name = "join and leave at random".into();
+    let nodes = (0..4).collect::<Vec<Node>>();
+    let members =
+        |every_ms: u64, what| FaultSpec::Members { every_ns: every_ms * MS, nodes: nodes.clone(), fault: what };
+    scenario.faults.push(fault(members(1_000, NodeFault::Absent)));
+    scenario.faults.push(fault(members(1_500, NodeFault::Left)));
+    hold(&scenario, 0..40);
+    let (mut joins, mut leaves) = ([0; 4], [0; 4]);
+    for seed in 0..200 {
+        let plan = plan(&scenario, seed);
+        let mut seen = [[0; 4]; 2];
+        for fault in &plan.faults {
+            match fault.kind {
+                FaultKind::Node { node, fault: NodeFault::Absent } => {
+                    assert!(fault.from_ns == 0 && fault.until_ns < plan.workload_end_ns);
+                    seen[0][usize::from(node)] += 1;
+                }
+                FaultKind::Node { node, fault: NodeFault::Left } => {
+                    assert!(fault.from_ns > 0 && fault.until_ns == plan.workload_end_ns);
+                    seen[1][usize::from(node)] += 1;
+                }
+                _ => {}
+            }
+        }
+        assert!(seen.iter().flatten().all(|times| *times <= 1), "{seen:?}");
+        assert!((0..4).any(|node| seen[0][node] + seen[1][node] == 0), "one neither joins nor leaves: {seen:?}");
+        joins[seen[0].iter().sum::<usize>()] += 1;
+        leaves[seen[1].iter().sum::<usize>()] += 1;
+    }
+    assert!(joins.iter().chain(&leaves).all(|runs| *runs > 0), "none, one, two and three: {joins:?} {leaves:?}");
+}
+
+#[test]
 fn each_lost_disk_is_a_new_incarnation() {
     let mut scenario = lww();
     let when = When::At { times_ns: vec![500 * MS, 1_500 * MS], for_ns: Some(200 * MS) };

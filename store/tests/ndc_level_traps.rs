@@ -9,7 +9,7 @@ use common::levels::{World, config, key};
 use common::{Kind, Net};
 use kvsim_store::ndc::object::Context;
 use kvsim_store::ndc::{Ndc, Timer, Views};
-use kvsim_store::{Level, NodeId, Value};
+use kvsim_store::{Level, NodeId, Replica as _, Value};
 
 const ALL_ROOM: u64 = u64::MAX;
 
@@ -400,4 +400,22 @@ fn a_repair_brings_each_object_once() {
         // Beside the objects there are frontiers and predecessors, some tens of bytes each.
         assert!(all < one + 64 * 100, "{all} bytes for all views, {one} for the eventual one alone");
     }
+}
+
+/// An answer that comes when nobody misses its write any more brings nothing that would have to be cleaned up again.
+#[test]
+fn a_very_late_answer_leaves_nothing() {
+    let mut w = script(2);
+    w.put(1, 0);
+    let late = w.pull(0, 1);
+    w.sync(0, 1);
+    w.sync(1, 0);
+    w.heal();
+    let names: Vec<&str> = Ndc::GAUGES.iter().map(|gauge| gauge.name).collect();
+    let dot_keys = names.iter().position(|name| *name == "dot-keys").expect("a gauge");
+    w.fire(NodeId(0), Timer::CleanUp);
+    assert_eq!(w.net.gauges(NodeId(0)).0[dot_keys], 0);
+    w.deliver(&late);
+    assert_eq!(w.net.gauges(NodeId(0)).0[dot_keys], 0);
+    w.heal();
 }

@@ -149,7 +149,7 @@ fn who_does_not_know_is_named() {
     let told =
         end(kvsim().args(["hunt", &scenario, "--out"]).arg(out.path()).args(arguments).args(["--set", "net.loss=0%"]));
     let told = told.expect(3).stdout;
-    assert!(told.contains("3 are unknown\n  unknown fifo-visibility in 3 runs, first lossy seed 0x7\n"), "{told}");
+    assert!(told.contains("3 are unknown\n  unknown fifo-visibility in 3 runs, first lossy seed 0x7: "), "{told}");
 }
 
 #[test]

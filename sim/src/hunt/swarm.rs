@@ -76,6 +76,7 @@ fn lose_nothing(scenario: &mut Scenario) {
         FaultSpec::Nodes { fault, .. } => {
             !matches!(fault, NodeFault::Crash { .. } | NodeFault::Absent | NodeFault::Left)
         }
+        FaultSpec::Members { .. } => false,
         FaultSpec::Links { fault, .. } => !matches!(fault, LinkFault::Loss { .. }),
     });
 }

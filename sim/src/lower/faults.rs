@@ -4,6 +4,7 @@ use kvsim_checkers::trace::Node;
 use kvsim_store::Stream;
 
 use super::Exponential;
+use crate::faults::NodeFault;
 use crate::plan::{Cut, FaultKind, FaultPlan, Plan};
 use crate::scenario::{Fault, FaultSpec, RandomShape, Scenario, Shape, When};
 
@@ -39,6 +40,9 @@ pub fn timetable(scenario: &Scenario, seed: u64) -> Result<Vec<FaultPlan>, Strin
                     let node = nodes[chance.below(nodes.len() as u64) as usize];
                     FaultKind::Node { node, fault: what.clone() }
                 })?;
+            }
+            FaultSpec::Members { every_ns, nodes, fault: what } => {
+                members(scenario, seed, fault, number, *every_ns, &mut plans, (nodes, what));
             }
             FaultSpec::Links { when, from, to, fault: what } => {
                 let kind = FaultKind::Links { from: from.clone(), to: to.clone(), fault: what.clone() };
@@ -98,6 +102,37 @@ fn random(
         now_ns = until_ns.saturating_add(gap.draw(&mut chance));
     }
     Ok(())
+}
+
+/// Nodes join or leave, one after the other. One node of the run does neither, whatever else the scenario has in mind, so
+/// that somebody was there before and somebody is left.
+fn members(
+    scenario: &Scenario,
+    seed: u64,
+    fault: &Fault,
+    number: u64,
+    every_ns: u64,
+    plans: &mut Vec<FaultPlan>,
+    (nodes, what): (&[Node], &NodeFault),
+) {
+    let stays = Stream::new(seed, "stays", 0).below(u64::from(scenario.replicas)) as Node;
+    let mut chance = Stream::new(seed, "fault", number);
+    let mut order: Vec<Node> = nodes.iter().copied().filter(|node| *node != stays).collect();
+    chance.shuffle(&mut order);
+    let gap = Exponential::new(every_ns);
+    let mut now_ns = 0_u64;
+    for (node, count) in order.into_iter().zip(0..) {
+        now_ns = now_ns.saturating_add(gap.draw(&mut chance).max(1));
+        if now_ns >= scenario.duration_ns {
+            return;
+        }
+        let kind = FaultKind::Node { node, fault: what.clone() };
+        let (from_ns, for_ns) = match what {
+            NodeFault::Absent => (0, Some(now_ns)),
+            _ => (now_ns, None),
+        };
+        plans.push(timed(scenario, fault, Some(count), from_ns, for_ns, kind));
+    }
 }
 
 /// A fault at a set time, one of several when it has a number.

@@ -114,8 +114,10 @@ impl Eventual {
         object.merge(Basis::Clock(&self.clock), side, |change| observe(seen(change, levels)));
         // After the merge, and key by key: the base cannot pass a write to a key that is still to be merged.
         for dot in &item.dots {
-            self.clock.insert(*dot);
-            self.dot_keys.insert(*dot, item.key);
+            // The key of one that was known is remembered, or nobody misses it any more.
+            if self.clock.insert(*dot).is_some() {
+                self.dot_keys.push(*dot, item.key);
+            }
         }
     }
 

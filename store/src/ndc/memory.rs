@@ -40,13 +40,6 @@ impl DotKeyMap {
         self.recent.push((dot, key));
     }
 
-    /// Remembers that `dot` is a write to `key`, if it is not remembered.
-    pub fn insert(&mut self, dot: Dot, key: Key) {
-        self.file();
-        self.push(dot, key);
-        self.file();
-    }
-
     /// The key of `dot`, unless it is forgotten or was never known.
     pub fn key(&mut self, dot: Dot) -> Option<Key> {
         self.file();
@@ -193,10 +186,9 @@ mod tests {
         let key = |index| Key::new(index, Priority::P0);
         let mut map = DotKeyMap::default();
         for counter in [5, 3, 9, 4] {
-            map.insert(dot(0, counter), key(counter as u32));
-            map.insert(dot(0, counter), key(counter as u32));
+            map.push(dot(0, counter), key(counter as u32));
         }
-        map.insert(dot(1, 1), key(100));
+        map.push(dot(1, 1), key(100));
         assert_eq!(map.len(), 5);
         assert_eq!(map.key(dot(0, 3)), Some(key(3)));
         assert_eq!(map.key(dot(0, 9)), Some(key(9)));
@@ -209,7 +201,7 @@ mod tests {
         assert_eq!((map.key(dot(0, 4)), map.key(dot(0, 9))), (Some(key(4)), Some(key(9))));
         map.prune(|_| 9, false, |_, _| unreachable!());
         assert_eq!(map.len(), 0);
-        map.insert(dot(0, 10), key(1));
+        map.push(dot(0, 10), key(1));
         assert_eq!(map.key(dot(0, 10)), Some(key(1)));
     }
 }

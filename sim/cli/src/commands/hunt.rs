@@ -185,8 +185,8 @@ fn report(args: &Hunt, bag: &Bag<'_>, runs: u64, jobs: u16, elapsed: Duration) -
         out.push_str(&format!("; the same command with {how} goes on"));
     }
     let rate = runs as f64 / elapsed.as_secs_f64().max(0.001);
-    for (checker, Unknown { runs, scenario, seed }) in unknown_by {
-        let first = format!("{} {}", printable(scenario), seed_of(seed));
+    for (checker, Unknown { runs, scenario, seed, note }) in unknown_by {
+        let first = format!("{} {}: {note}", printable(scenario), seed_of(seed));
         out.push_str(&format!("\n  unknown {checker} in {}, first {first}", counted(*runs, "run")));
     }
     let (runs, jobs, time) = (counted(runs, "run"), counted(u64::from(jobs), "job"), elapsed.as_secs_f64());

@@ -65,8 +65,9 @@ fn one(quarry: &Quarry, folder: &Path, run: u64) -> Result<Option<Outcome>, Fail
         return Ok(None);
     }
     if surprising(Verdict::Violated).next().is_none() {
-        let this = Unknown { runs: 0, scenario: plan.scenario.clone(), seed: summary.seed.clone() };
-        let unknown = surprising(Verdict::Unknown).map(|one| (one.checker.clone(), this.clone())).collect();
+        let (scenario, seed) = (&plan.scenario, &summary.seed);
+        let this = |note: &str| Unknown { runs: 0, scenario: scenario.clone(), seed: seed.clone(), note: note.into() };
+        let unknown = surprising(Verdict::Unknown).map(|one| (one.checker.clone(), this(&one.note))).collect();
         return Ok(Some(Outcome { found: Vec::new(), unknown }));
     }
     if judged.reports.iter().all(|report| report.checker != "panic") {

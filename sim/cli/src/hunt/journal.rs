@@ -69,6 +69,8 @@ pub struct Unknown {
     pub scenario: String,
     /// Its seed, in hexadecimal.
     pub seed: String,
+    /// Why nothing can be said about it.
+    pub note: String,
 }
 
 /// What a journal says.

@@ -36,8 +36,14 @@ impl Validator<'_> {
             let lost = NodeFault::Crash { disk: DiskLoss::Lost };
             v.of_nodes(at.span, at.value.times(), &at.value.node, Some(lost))
         });
-        each!("join", of.join, |v: &mut Self, at: &At<raw::Join>| v.join(&at.value));
-        each!("leave", of.leave, |v: &mut Self, at: &At<raw::Leave>| v.leave(&at.value));
+        each!("join", of.join, |v: &mut Self, at: &At<raw::Join>| {
+            let raw::Join { node, at: set, every } = &at.value;
+            v.members(at.span, (node, set, every), NodeFault::Absent)
+        });
+        each!("leave", of.leave, |v: &mut Self, at: &At<raw::Leave>| {
+            let raw::Leave { node, at: set, every } = &at.value;
+            v.members(at.span, (node, set, every), NodeFault::Left)
+        });
         each!("pause", of.pause, |v: &mut Self, at: &At<raw::Pause>| {
             v.of_nodes(at.span, at.value.times(), &at.value.node, Some(NodeFault::Pause))
         });
@@ -164,24 +170,51 @@ impl Validator<'_> {
         Some(())
     }
 
-    fn join(&mut self, join: &raw::Join) -> Option<FaultSpec> {
-        let (nodes, at_ns) = (self.nodes(&join.node), self.within(&join.at)?);
-        if nodes.len() >= usize::from(self.replicas) {
-            self.wrong(join.node.span, "all nodes join, and none was there before", "fewer nodes than `replicas`");
+    /// Nodes join or leave: at a set time or, each at most once, at random ones.
+    fn members(
+        &mut self,
+        span: Option<Span>,
+        (node, at, every): (&Option<At<Nodes>>, &Option<At<DurationText>>, &Option<At<DurationText>>),
+        fault: NodeFault,
+    ) -> Option<FaultSpec> {
+        const EXPECTED: &str = "`node` and `at` for a set time, or `every` for random ones";
+        let nodes: Option<Vec<Node>> = node.as_ref().map(|node| self.nodes(node));
+        if let (Some(at), Some(list), None) = (node, &nodes, every)
+            && list.len() >= usize::from(self.replicas)
+        {
+            let message = match fault {
+                NodeFault::Absent => "all nodes join, and none was there before",
+                _ => "all nodes leave, and none is left",
+            };
+            self.wrong(at.span, message, "fewer nodes than `replicas`");
         }
-        Some(FaultSpec::Nodes {
-            when: When::At { times_ns: vec![0], for_ns: Some(at_ns) },
-            nodes,
-            fault: NodeFault::Absent,
-        })
-    }
-
-    fn leave(&mut self, leave: &raw::Leave) -> Option<FaultSpec> {
-        let (nodes, at_ns) = (self.nodes(&leave.node), self.within(&leave.at)?);
-        if nodes.len() >= usize::from(self.replicas) {
-            self.wrong(leave.node.span, "all nodes leave, and none is left", "fewer nodes than `replicas`");
+        match (at, every, nodes) {
+            (Some(at), None, Some(nodes)) => {
+                let at_ns = self.within(at)?;
+                let when = match fault {
+                    NodeFault::Absent => When::At { times_ns: vec![0], for_ns: Some(at_ns) },
+                    _ => When::At { times_ns: vec![at_ns], for_ns: None },
+                };
+                Some(FaultSpec::Nodes { when, nodes, fault })
+            }
+            (None, Some(every), nodes) => {
+                let every_ns = self.text(every, units::positive_duration)?;
+                let nodes = nodes.unwrap_or_else(|| (0..self.replicas).collect());
+                Some(FaultSpec::Members { every_ns, nodes, fault })
+            }
+            (Some(at), Some(every), _) => {
+                self.wrong(at.span.max(every.span), "it has both a set and random times", EXPECTED);
+                None
+            }
+            (Some(_), None, None) => {
+                self.wrong(span, "it is not said which node", "`node`, for instance node = \"n0\"");
+                None
+            }
+            (None, None, _) => {
+                self.wrong(span, "it is not said when it happens", EXPECTED);
+                None
+            }
         }
-        Some(FaultSpec::Nodes { when: When::At { times_ns: vec![at_ns], for_ns: None }, nodes, fault: NodeFault::Left })
     }
 
     /// A time after the beginning and before the end of the workload.

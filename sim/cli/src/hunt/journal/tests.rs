@@ -22,7 +22,7 @@ fn finding(run: u64) -> Found {
 }
 
 fn done(runs: u64) -> Done {
-    let unknown = Unknown { runs, scenario: "s".into(), seed: format!("{runs:#018x}") };
+    let unknown = Unknown { runs, scenario: "s".into(), seed: format!("{runs:#018x}"), note: "n".into() };
     let unknown_by = [("availability".to_owned(), unknown)].into();
     Done { runs, with_findings: runs / 10, unknown: runs, unknown_by }
 }

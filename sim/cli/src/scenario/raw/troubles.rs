@@ -187,26 +187,34 @@ of_links! {
     }
 }
 
-/// A node joins the cluster in the course of the run. Before that it is not there.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Join {
-    /// The node, or several.
-    #[schemars(example = &"n3")]
-    pub node: At<Nodes>,
-    /// When.
-    #[schemars(example = &"2s")]
-    pub at: At<DurationText>,
+/// Defines a table for nodes that become members or cease to be.
+macro_rules! of_members {
+    ($(#[doc = $doc:literal])* $name:ident) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            /// The node, or several. At random times they come one after the other, in random order; when left out, all but
+            /// one of the cluster's.
+            #[schemars(example = &"n3")]
+            pub node: Option<At<Nodes>>,
+            /// When. Goes with `node`.
+            #[schemars(example = &"2s")]
+            pub at: Option<At<DurationText>>,
+            /// In place of `at`, it happens at random times: the mean time from one node to the next (exponential). For
+            /// those whose turn would come after the end it does not happen.
+            #[schemars(example = &"2s")]
+            pub every: Option<At<DurationText>>,
+        }
+    };
 }
 
-/// A node leaves the cluster for good.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Leave {
-    /// The node, or several.
-    #[schemars(example = &"n3")]
-    pub node: At<Nodes>,
-    /// When.
-    #[schemars(example = &"2s")]
-    pub at: At<DurationText>,
+of_members! {
+    /// A node joins the cluster in the course of the run. Before that it is not there.
+    Join
+}
+
+of_members! {
+    /// A node leaves the cluster for good.
+    Leave
 }
