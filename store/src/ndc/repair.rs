@@ -128,15 +128,22 @@ impl State {
     /// Its views are told where the sender `can_follow` them.
     fn item(&self, missing: &[(Key, Dot)], pull: &Pull, can_follow: bool) -> RepairItem {
         let key = missing[0].0;
-        let dots = missing.iter().map(|(_, dot)| *dot);
+        let mut dots: Vec<Dot> = missing.iter().map(|(_, dot)| *dot).collect();
+        if !can_follow {
+            // The object may show writes, too, whose key is forgotten: who shows them has to know them.
+            let shown = self.eventual.objects.get(key).into_iter().flat_map(|object| object.versions.iter());
+            dots.extend(shown.map(|version| version.dot).filter(|dot| !pull.clock.contains(*dot)));
+            dots.sort_unstable();
+            dots.dedup();
+        }
         let is_ahead = |dot: Dot, view: usize| {
             let reaches = |ordered: &Ordered| dot.counter <= ordered.frontiers.frontier(dot.origin, view);
             can_follow
                 && self.ordered.as_ref().is_some_and(reaches)
                 && pull.frontiers.frontier(dot.origin, view) < dot.counter
         };
-        let eventual = dots.clone().any(|dot| !pull.clock.contains(dot));
-        self.item_for(key, dots.clone(), eventual, |view| dots.clone().any(|dot| is_ahead(dot, view)))
+        let eventual = dots.iter().any(|dot| !pull.clock.contains(*dot));
+        self.item_for(key, dots.iter().copied(), eventual, |view| dots.iter().any(|dot| is_ahead(*dot, view)))
     }
 
     fn item_for(
