@@ -33,6 +33,12 @@ impl NodeClock {
         self.0.get(origin).is_some()
     }
 
+    /// What is known of `origin`.
+    pub fn of(&self, origin: ReplicaId) -> &DotSet {
+        static NONE: DotSet = DotSet::EMPTY;
+        self.0.get(origin).unwrap_or(&NONE)
+    }
+
     /// Number of origins of which something is known.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -63,9 +69,7 @@ impl NodeClock {
 
     /// The counters of `origin` that are known here and not in `other`, ascending.
     pub fn missing_in<'a>(&'a self, other: &'a NodeClock, origin: ReplicaId) -> impl Iterator<Item = u64> + 'a {
-        static NONE: DotSet = DotSet::EMPTY;
-        let theirs = other.0.get(origin).unwrap_or(&NONE);
-        self.0.get(origin).unwrap_or(&NONE).difference(theirs)
+        self.of(origin).difference(other.of(origin))
     }
 
     /// Size when sent: an origin and a base are 12 bytes, a word of the sparse rest 8.

@@ -5,7 +5,7 @@
 //! replica, together with the list of members that it goes by. When all members under one list have reported the same, no
 //! one can learn more: what they know only ever comes from each other, and messages of dead replicas are refused. Then
 //! the missing writes are *void*. Who learns that from another member may take it over: its own report was among those
-//! that agreed.
+//! that agreed. If it has joined since then, it may do so when it has got all that they knew.
 //!
 //! The same holds for a dead replica of which nobody knows a write, and only a causal context speaks, or a session that
 //! moves and waits for what it has seen there. Both may mention writes that are lost. Once their origin is void, they
@@ -93,8 +93,11 @@ impl Dead {
     ) -> Vec<(ReplicaId, DotSet)> {
         *self.reports.entry(from) = report.clone();
         let is_open = |origin: ReplicaId| !is_member(members, origin) && !self.is_void(origin);
+        // One that has joined since then may still have to get what they knew.
+        let has_all = |origin: ReplicaId, known: &DotSet| known.difference(clock.of(origin)).next().is_none();
         let mut all = self.agreed(me, members, clock);
-        all.extend(report.void.iter().filter(|(origin, _)| is_open(*origin)).cloned());
+        let taken_over = report.void.iter().filter(|(origin, known)| is_open(*origin) && has_all(*origin, known));
+        all.extend(taken_over.cloned());
         all.sort_by_key(|(origin, _)| *origin);
         all.dedup_by_key(|(origin, _)| *origin);
         all
