@@ -32,7 +32,8 @@ const SHRINK_TIME_MAX: Duration = Duration::from_secs(120);
 struct Found {
     runs: u64,
     folder: PathBuf,
-    /// Checkers that were broken, with the code of the first finding of each.
+    /// Checkers that were broken, with the codes of what they found, in the order in which the hunt tells them: what could be
+    /// told first comes first.
     broken: Vec<(String, String)>,
 }
 
@@ -53,20 +54,12 @@ fn hunt(defect: &str, start: u64, out: &Path) -> Option<Found> {
         "--out",
     ];
     let ended = end(kvsim().args(arguments).arg(out)).json();
-    let mut runs: Vec<&Value> = Vec::new();
-    for group in ended["groups"].as_array().expect("groups") {
-        runs.extend(group["found"].as_array().expect("findings"));
-    }
-    let folder = PathBuf::from(runs.first()?["run_dir"].as_str().expect("a folder"));
-    let summary = std::fs::read_to_string(folder.join("summary.json")).expect("its summary");
-    let summary: Value = serde_json::from_str(&summary).expect("JSON");
-    let verdicts = summary["verdicts"].as_array().expect("verdicts").iter();
-    let broken = verdicts.filter(|verdict| verdict["verdict"] == "violated" && verdict["expected"] == "holds");
     let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let groups = ended["groups"].as_array().expect("groups");
     Some(Found {
         runs: ended["runs"].as_u64().expect("a number"),
-        folder,
-        broken: broken.map(|verdict| (text(&verdict["checker"]), text(&verdict["findings"][0]["code"]))).collect(),
+        folder: PathBuf::from(text(&groups.first()?["found"][0]["run_dir"])),
+        broken: groups.iter().map(|group| (text(&group["checker"]), text(&group["code"]))).collect(),
     })
 }
 

@@ -83,8 +83,9 @@ defects! {
     OldWatermarks = "old-watermarks", noticed by "convergence, fifo-visibility, priority";
     /// What is missing of a dead replica is given up without asking, so somebody who has it is not asked.
     EarlyVoid = "early-void", noticed by "convergence, fifo-visibility, priority";
-    /// Messages of dead replicas still count, so a write that was given up arrives after all, at some.
-    AcceptDead = "accept-dead", noticed by "convergence, fifo-visibility, priority";
+    /// Messages of dead replicas still count, so a write that was given up arrives after all, at some, and what has arrived
+    /// from behind a gap is remembered for ever.
+    AcceptDead = "accept-dead", noticed by "convergence, fifo-visibility, priority, metadata";
     /// A replica serves clients before it has got everything again, so they read old or no values.
     ServeWhileRecovering = "serve-while-recovering", noticed by "convergence, fifo-visibility, priority, pram";
     /// A quorum read at an ordered level merges the views of replicas that have come differently far, so the session's
