@@ -1,16 +1,19 @@
-//! The usual causes, tried by themselves: one write is lost, or comes late. What is left out one by one ends now and then
+//! The usual causes, tried by themselves: one write is lost, or comes late, or the first one of each replica. What is left out one by one ends now and then
 //! with faults that lean on each other; then a fresh start is shorter than any way down from there.
+
+use std::collections::BTreeSet;
 
 use kvsim_checkers::trace::{Action, Node};
 
 use super::{Search, explicit, parts, times};
-use crate::plan::{FaultKind, MessageName, Plan};
+use crate::plan::{FaultKind, FaultPlan, MessageName, Plan};
 
 /// With more operations it is not one write that matters.
 const OPERATIONS_MAX: usize = 40;
 
-/// With more than these only one of the first few is tried, with the plan's own seed.
+/// With more than these only the first few are tried.
 const OPERATIONS_FEW: usize = 8;
+const WRITES_OF_MANY: usize = 3;
 
 /// One write goes wrong at one or two others.
 const REPLICAS_MAX: u16 = 3;
@@ -18,38 +21,78 @@ const REPLICAS_MAX: u16 = 3;
 /// When replicas ask each other follows from the seed; so many are tried beside the plan's.
 const OTHER_SEEDS: u64 = 20;
 
+/// Where there are many operations.
+const OTHER_SEEDS_OF_MANY: u64 = 10;
+
 /// Operations follow each other at this distance, in nanoseconds; a late write comes after one or more of the next.
 const STEP_NS: u64 = 10_000_000;
 
 /// The same where there are many: all of them before the first round of anti-entropy, if need be.
 const SHORT_STEP_NS: u64 = 1_000_000;
 
-/// Tries plans with one fault for one of the writes, on as few replicas as possible.
+/// Tries plans with one fault, on as few replicas as possible: for one of the writes, or one of the plan's own faults of
+/// links, all the time. Where there are many operations, also one for the first write of each replica, for which all others
+/// wait.
 pub(super) fn causes(search: &mut Search<'_>) {
     let best = &search.best;
     if best.operations() > OPERATIONS_MAX || best.faults.len() <= 1 && best.replicas <= 2 {
         return;
     }
     let are_few = best.operations() <= OPERATIONS_FEW;
-    let (step_ns, others, writes_max) =
-        if are_few { (STEP_NS, OTHER_SEEDS, OPERATIONS_FEW) } else { (SHORT_STEP_NS, 3, 3) };
+    let (steps, others): (&[u64], u64) =
+        if are_few { (&[STEP_NS], OTHER_SEEDS) } else { (&[SHORT_STEP_NS, STEP_NS], OTHER_SEEDS_OF_MANY) };
     let seeds: Vec<u64> = [best.seed].into_iter().chain(1..=others).collect();
+    let of_links = of_links(best);
     let numbers = 2..=best.replicas.min(REPLICAS_MAX);
-    let plains: Vec<Plan> = numbers.flat_map(|replicas| on_few(best, replicas, step_ns, are_few)).collect();
-    for plain in plains {
-        for (origin, id) in writes(&plain).into_iter().take(writes_max) {
-            let message = || MessageName { kind: "update".to_owned(), id, from: Some(origin), to: Vec::new() };
-            let late = times::delays(step_ns * if are_few { 1 } else { plain.operations() as u64 })
-                .map(|takes_ns| FaultKind::Delay { message: message(), takes_ns });
-            for kind in late.chain([FaultKind::Drop(message())]) {
-                let mut plan = plain.clone();
-                plan.faults = vec![explicit::fault(kind, plan.workload_end_ns)];
+    for (replicas, step_ns) in numbers.flat_map(|replicas| steps.iter().map(move |step_ns| (replicas, *step_ns))) {
+        for plain in on_few(&search.best, replicas, step_ns, are_few) {
+            let until_ns = plain.workload_end_ns;
+            let of_links = of_links.iter().map(|fault| vec![FaultPlan { until_ns, ..fault.clone() }]);
+            for faults in of_writes(&plain, step_ns, are_few).into_iter().chain(of_links) {
+                let plan = Plan { faults, ..plain.clone() };
                 if seeds.iter().any(|seed| search.try_plan(Plan { seed: *seed, ..plan.clone() })) {
                     return;
                 }
             }
         }
     }
+}
+
+/// What may become of one of the writes, or of the first ones of all replicas.
+fn of_writes(plain: &Plan, step_ns: u64, are_few: bool) -> Vec<Vec<FaultPlan>> {
+    let writes = writes(plain);
+    let writes_max = if are_few { OPERATIONS_FEW } else { WRITES_OF_MANY };
+    let mut sets: Vec<Vec<(Node, u64)>> = writes.iter().take(writes_max).map(|write| vec![*write]).collect();
+    if !are_few {
+        let mut origins = BTreeSet::new();
+        sets.push(writes.into_iter().filter(|(origin, _)| origins.insert(*origin)).collect());
+    }
+    let step_ns = step_ns * if are_few { 1 } else { plain.operations() as u64 };
+    let fates = || times::delays(step_ns).map(Some).chain([None]);
+    let fate = |(origin, id): (Node, u64), takes_ns: Option<u64>| {
+        let message = MessageName { kind: "update".to_owned(), id, from: Some(origin), to: Vec::new() };
+        let kind = match takes_ns {
+            Some(takes_ns) => FaultKind::Delay { message, takes_ns },
+            None => FaultKind::Drop(message),
+        };
+        explicit::fault(kind, plain.workload_end_ns)
+    };
+    let all = sets.iter().flat_map(|set| fates().map(move |takes_ns| (set, takes_ns)));
+    all.map(|(set, takes_ns)| set.iter().map(|write| fate(*write, takes_ns)).collect()).collect()
+}
+
+/// The plan's faults of links, one of each kind, from the beginning and for all links.
+fn of_links(plan: &Plan) -> Vec<FaultPlan> {
+    let mut faults: Vec<FaultPlan> = Vec::new();
+    for of_plan in &plan.faults {
+        if let FaultKind::Links { fault, .. } = &of_plan.kind {
+            let kind = FaultKind::Links { from: Vec::new(), to: Vec::new(), fault: fault.clone() };
+            if faults.iter().all(|other| other.kind != kind) {
+                faults.push(FaultPlan { from_ns: 0, kind, ..of_plan.clone() });
+            }
+        }
+    }
+    faults
 }
 
 /// The operations of the plan at so many replicas, those with sessions first, evenly, with nothing that goes wrong. Where
