@@ -5,7 +5,7 @@ use kvsim_sim::faults::{DRIFT_PPM_MAX, DiskLoss, LinkFault, NodeFault};
 use kvsim_sim::scenario::{Fault, FaultSpec, When};
 
 use super::quantity::{DurationText, Nodes, Percentage};
-use super::raw::{self, DiskLossName, ScenarioFile, TimesOf};
+use super::raw::{self, DiskLossName, MembersOf, ScenarioFile, TimesOf};
 use super::source::{At, Span};
 use super::units::{self, Wrong};
 use super::validate::Validator;
@@ -37,12 +37,10 @@ impl Validator<'_> {
             v.of_nodes(at.span, at.value.times(), &at.value.node, Some(lost))
         });
         each!("join", of.join, |v: &mut Self, at: &At<raw::Join>| {
-            let raw::Join { node, at: set, every } = &at.value;
-            v.members(at.span, (node, set, every), NodeFault::Absent)
+            v.members(at.span, at.value.members(), NodeFault::Absent)
         });
         each!("leave", of.leave, |v: &mut Self, at: &At<raw::Leave>| {
-            let raw::Leave { node, at: set, every } = &at.value;
-            v.members(at.span, (node, set, every), NodeFault::Left)
+            v.members(at.span, at.value.members(), NodeFault::Left)
         });
         each!("pause", of.pause, |v: &mut Self, at: &At<raw::Pause>| {
             v.of_nodes(at.span, at.value.times(), &at.value.node, Some(NodeFault::Pause))
@@ -174,7 +172,7 @@ impl Validator<'_> {
     fn members(
         &mut self,
         span: Option<Span>,
-        (node, at, every): (&Option<At<Nodes>>, &Option<At<DurationText>>, &Option<At<DurationText>>),
+        MembersOf { node, at, every }: MembersOf<'_>,
         fault: NodeFault,
     ) -> Option<FaultSpec> {
         const EXPECTED: &str = "`node` and `at` for a set time, or `every` for random ones";

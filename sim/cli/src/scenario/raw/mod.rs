@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 pub use clients::{Clients, Script, ScriptedOp};
 pub use faults::{DiskLossName, Faults, Message, Partition, RandomPartition, ShapeName};
 pub use troubles::{
-    Clock, Crash, DuplicateStorm, FullDisk, Join, Late, Leave, LossBurst, Pause, Replace, SlowDisk, SlowLink, SlowNode,
-    TimesOf,
+    Clock, Crash, DuplicateStorm, FullDisk, Join, Late, Leave, LossBurst, MembersOf, Pause, Replace, SlowDisk,
+    SlowLink, SlowNode, TimesOf,
 };
 
 use super::quantity::{

@@ -187,6 +187,17 @@ of_links! {
     }
 }
 
+/// Which nodes become members or cease to be, and when, as it is written.
+#[derive(Clone, Copy)]
+pub struct MembersOf<'a> {
+    /// Which nodes.
+    pub node: &'a Option<At<Nodes>>,
+    /// A set time.
+    pub at: &'a Option<At<DurationText>>,
+    /// Mean distance.
+    pub every: &'a Option<At<DurationText>>,
+}
+
 /// Defines a table for nodes that become members or cease to be.
 macro_rules! of_members {
     ($(#[doc = $doc:literal])* $name:ident) => {
@@ -205,6 +216,14 @@ macro_rules! of_members {
             /// those whose turn would come after the end it does not happen.
             #[schemars(example = &"2s")]
             pub every: Option<At<DurationText>>,
+        }
+
+        impl $name {
+            /// Who and when.
+            pub fn members(&self) -> MembersOf<'_> {
+                let $name { node, at, every } = self;
+                MembersOf { node, at, every }
+            }
         }
     };
 }
