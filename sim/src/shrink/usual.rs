@@ -30,9 +30,8 @@ const STEP_NS: u64 = 10_000_000;
 /// The same where there are many: all of them before the first round of anti-entropy, if need be.
 const SHORT_STEP_NS: u64 = 1_000_000;
 
-/// Tries plans with one fault, on as few replicas as possible: for one of the writes, or one of the plan's own faults of
-/// links, all the time. Where there are many operations, also one for the first write of each replica, for which all others
-/// wait.
+/// Tries plans with one fault for one of the writes, on as few replicas as possible. Where there are many operations, also
+/// one for the first write of each replica, for which all others wait, and one of the plan's faults of links all the time.
 pub(super) fn causes(search: &mut Search<'_>) {
     let best = &search.best;
     if best.operations() > OPERATIONS_MAX || best.faults.len() <= 1 && best.replicas <= 2 {
@@ -42,7 +41,8 @@ pub(super) fn causes(search: &mut Search<'_>) {
     let (steps, others): (&[u64], u64) =
         if are_few { (&[STEP_NS], OTHER_SEEDS) } else { (&[SHORT_STEP_NS, STEP_NS], OTHER_SEEDS_OF_MANY) };
     let seeds: Vec<u64> = [best.seed].into_iter().chain(1..=others).collect();
-    let of_links = of_links(best);
+    // Where there are few, what a link fault does is written out message by message.
+    let of_links = if are_few { Vec::new() } else { of_links(best) };
     let numbers = 2..=best.replicas.min(REPLICAS_MAX);
     for (replicas, step_ns) in numbers.flat_map(|replicas| steps.iter().map(move |step_ns| (replicas, *step_ns))) {
         for plain in on_few(&search.best, replicas, step_ns, are_few) {
