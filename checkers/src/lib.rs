@@ -11,17 +11,13 @@
 //! - [`availability`]: replicas answer what they can answer by themselves;
 //! - [`convergence`]: replicas agree, nothing is lost, nothing comes back;
 //! - [`history`]: operations alone, from recordings or from elsewhere, for black-box checkers;
-//! - [`edn`], [`jepsen`]: histories of other systems, read and written;
-//! - [`models`]: consistency models by which such histories are judged;
 //! - [`patience`]: how long a checker may think;
 //! - [`pram`]: sessions see each writer's writes in the order in which they were issued;
-//! - [`causal`]: who sees a write sees what came before it;
 //! - [`again`]: a second run, for what one recording cannot show;
 //! - [`ordered`]: ordered levels show each origin's writes in order, and none waits for a lower priority;
 //! - [`guarantees`]: read your writes, monotonic reads, monotonic writes, writes follow reads;
 //! - [`explain`]: why an operation was answered as it was;
 //! - [`moment`]: what each replica knew and showed when a recording was cut off;
-//! - [`linearizable`]: operations take effect one after the other, each while it is under way;
 //! - [`metadata`]: at rest a store leaves nothing over that it promised to clean up;
 //! - [`metrics`]: figures, not verdicts: visibility, staleness, latency, traffic, lag.
 //!
@@ -29,17 +25,12 @@
 
 pub mod again;
 pub mod availability;
-pub mod causal;
 pub mod convergence;
-pub mod edn;
 pub mod explain;
 pub mod guarantees;
 pub mod history;
-pub mod jepsen;
-pub mod linearizable;
 pub mod metadata;
 pub mod metrics;
-pub mod models;
 pub mod moment;
 pub mod operations;
 pub mod ordered;
@@ -222,9 +213,11 @@ pub const CHECKERS: &[CheckerInfo] = &[
     ),
 ];
 
-const OUT_OF_ORDER: &str =
+/// What it means that a session has no order.
+pub const OUT_OF_ORDER: &str =
     "no order of a session's operations and all writes keeps every program order and explains its reads";
-const UNWRITTEN: &str = "a read returned a value that nobody wrote to its key, or only a write that was refused";
+/// What it means that a read returned an unwritten value.
+pub const UNWRITTEN: &str = "a read returned a value that nobody wrote to its key, or only a write that was refused";
 
 /// The reports of all checkers that run [by default](CheckerInfo::by_default) about a
 /// [valid](Recording::validate) recording, in the order of [`CHECKERS`].

@@ -204,7 +204,7 @@ impl<'a> Operations<'a> {
 }
 
 /// The name with a number, or the number itself where the table has no such name.
-pub(crate) fn name(table: &[String], number: impl Into<u64>) -> String {
+pub fn name(table: &[String], number: impl Into<u64>) -> String {
     let number = number.into();
     table.get(number as usize).cloned().unwrap_or_else(|| format!("#{number}"))
 }
@@ -220,7 +220,7 @@ pub fn seconds(ns: u64) -> String {
 }
 
 /// The first few of many, with commas, and how many more there are.
-pub(crate) fn listed(items: impl ExactSizeIterator<Item = String>) -> String {
+pub fn listed(items: impl ExactSizeIterator<Item = String>) -> String {
     const SHOWN: usize = 5;
     let count = items.len();
     let mut text = items.take(SHOWN).collect::<Vec<_>>().join(", ");

@@ -8,7 +8,7 @@ use crate::patience::Patience;
 
 impl Log {
     /// The last read before a time that showed to its session what is missing, where that is about reads.
-    pub(crate) fn source(&self, guarantee: Guarantee, breach: &Breach, until: u32) -> Option<u32> {
+    pub fn source(&self, guarantee: Guarantee, breach: &Breach, until: u32) -> Option<u32> {
         let source = self.reads.iter().rev().find(|read| {
             let is_it = |write: &u32| self.write(*write).op == breach.missing;
             guarantee.is_about_reads()

@@ -62,7 +62,7 @@ mod order;
 mod search;
 mod smallest;
 mod story;
-pub(crate) mod summary;
+pub mod summary;
 
 pub use judge::{Breach, Judgement, Unclear, judge, judge_within, witness};
 

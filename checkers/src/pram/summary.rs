@@ -6,7 +6,7 @@ use crate::history::History;
 use crate::verdict::{Finding, Report, Verdict};
 
 /// The words of whoever recorded the history.
-pub(crate) struct Words<'a> {
+pub struct Words<'a> {
     /// What a session is called: `session`.
     pub session: &'a str,
     /// And several.
@@ -20,7 +20,7 @@ pub(crate) struct Words<'a> {
 }
 
 /// The report with these findings, which tell the breaches of the judgement.
-pub(crate) fn report(
+pub fn report(
     history: &History,
     order: Order,
     judgement: &Judgement,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::builder::PossibleValue;
 use clap::{Parser, Subcommand, ValueEnum};
-use kvsim_checkers::models::{MODELS, Model};
+use kvsim_histories::models::{MODELS, Model};
 use kvsim_sim::stores;
 
 use crate::charts::{Kind, Picture, Theme};

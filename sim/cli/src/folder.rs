@@ -15,8 +15,8 @@ use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use kvsim_checkers::jepsen::{self, Form};
 use kvsim_checkers::trace::{Event, Recording, jsonl};
+use kvsim_histories::jepsen::{self, Form};
 use kvsim_sim::plan::Plan;
 
 use crate::args::History;

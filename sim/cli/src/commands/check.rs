@@ -8,11 +8,11 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use kvsim_checkers::edn::{Mistake, Place};
-use kvsim_checkers::jepsen::{Calls, Collector, steps};
-use kvsim_checkers::models::{MODELS, Model, Subject, strongest};
 use kvsim_checkers::operations::seconds;
 use kvsim_checkers::{Finding, Patience, Report, Verdict};
+use kvsim_histories::edn::{Mistake, Place};
+use kvsim_histories::jepsen::{Calls, Collector, steps};
+use kvsim_histories::models::{MODELS, Model, Subject, strongest};
 use serde::Serialize;
 
 use crate::args::{Check, Format};

@@ -1,7 +1,7 @@
 //! `kvsim list`: what there is to choose from.
 
 use kvsim_checkers::CHECKERS;
-use kvsim_checkers::models::MODELS;
+use kvsim_histories::models::MODELS;
 use kvsim_sim::stores::{DefectInfo, STORES, StoreEntry};
 use serde::Serialize;
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use kvsim_checkers::edn::Edn;
-use kvsim_checkers::jepsen::{Function, Process, Step, Type};
+use kvsim_histories::edn::Edn;
+use kvsim_histories::jepsen::{Function, Process, Step, Type};
 use kvsim_store::Stream;
 use serde_json::{Value as Json, json};
 

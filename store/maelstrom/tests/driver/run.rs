@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use kvsim_checkers::jepsen::Step;
+use kvsim_histories::jepsen::Step;
 use serde_json::{Value as Json, json};
 
 use super::clients::{Clients, Workload};

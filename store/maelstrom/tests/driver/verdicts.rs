@@ -5,9 +5,9 @@ use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use kvsim_checkers::jepsen::{Collector, Form, Step, steps};
-use kvsim_checkers::models::{Model, Subject};
 use kvsim_checkers::{Patience, Report};
+use kvsim_histories::jepsen::{Collector, Form, Step, steps};
+use kvsim_histories::models::{Model, Subject};
 
 /// Writes a history to where `kvsim check` can be shown it after the test.
 pub fn write(name: &str, history: &[Step]) -> PathBuf {

@@ -1,0 +1,165 @@
+//! Linearizability of registers with compare-and-set, key by key.
+//!
+//! A history is linearizable (Herlihy and Wing, TOPLAS 1990) if every operation can be given a moment between its
+//! invocation and its completion such that all operations, carried out one after the other at these moments, do
+//! what they did. An operation of unknown outcome has no completion: its moment may be any later one, or never. The
+//! property is local: a history is linearizable if each key's part of it is, so keys are judged one by one.
+//!
+//! # How
+//!
+//! Operations that nobody could tell from none are left out: failed ones, reads without an answer, and writes of unknown
+//! outcome whose value nobody read or expected.
+//!
+//! - **Distinct values** (`zones`): where no value is written twice, a read names its write, and a cas continues the
+//!   value that it expected. Operations fall into chains, a write with its reads, then the cas that replaced its
+//!   value with the reads of the new one, and so on. A register goes through a chain without a break. Let f be the
+//!   first completion in a chain and s the last invocation. If f < s, the chain must fill the time from f to s, and can be
+//!   pressed into it; if not, it can be put into any one moment from s to f. So there is an order exactly if
+//!   every chain is possible by itself, no two chains must fill the same time, and no chain's moments are
+//!   all filled by another. This is the way of Gibbons and Korach (*Testing shared memories*, SIAM J. Comput. 1997),
+//!   with chains in place of single values. It takes a sort.
+//! - **Any values** (`search`): the states that a register can be in are followed event by event, where a state is a
+//!   value and which open operations have had their moment (just-in-time linearization: Lowe, *Testing for linearizability*,
+//!   Concurrency and Computation 2017, after Wing and Gong 1993). Only when an operation completes must it have had its moment,
+//!   and only then states are developed. A read may always have its moment as soon as the value is there. Operations of
+//!   unknown outcome are alike if they do the same, so they are counted; a state that has used fewer of them can
+//!   do whatever one can that has used more. That may still be too much, and then the answer is *unknown*.
+
+mod search;
+mod smallest;
+mod zones;
+
+use kvsim_checkers::patience::Patience;
+
+/// What an operation does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// It returned [`Op::value`].
+    Read,
+    /// It wrote [`Op::value`].
+    Write,
+    /// It found [`Op::expected`] and wrote [`Op::value`].
+    Cas,
+}
+
+/// An operation that took place, or one of unknown outcome that may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Op {
+    /// When it was asked for. All moments of a history are different.
+    pub invoked: u32,
+    /// When it was completed; [`Op::NEVER`] if its outcome is not known.
+    pub completed: u32,
+    /// What it does.
+    pub kind: Kind,
+    /// What it read or wrote.
+    pub value: u64,
+    /// What a cas found.
+    pub expected: u64,
+}
+
+impl Op {
+    /// In place of a completion: there is none.
+    pub const NEVER: u32 = u32::MAX;
+
+    /// The value that it needs to be there.
+    pub fn needs(&self) -> Option<u64> {
+        match self.kind {
+            Kind::Read => Some(self.value),
+            Kind::Write => None,
+            Kind::Cas => Some(self.expected),
+        }
+    }
+
+    /// The value that it leaves.
+    pub fn writes(&self) -> Option<u64> {
+        (self.kind != Kind::Read).then_some(self.value)
+    }
+}
+
+/// What there is to say about the operations of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// There is an order.
+    Yes,
+    /// There is none, and already none of these operations, by their places.
+    No(Vec<u32>),
+    /// This operation, by its place, found what nobody wrote.
+    Unwritten(u32),
+    /// There were more states than there is room for.
+    TooMany,
+    /// Patience ended.
+    GaveUp,
+}
+
+/// Judges the operations of one register, which begins with the value `initial`.
+pub fn judge(ops: &[Op], initial: u64, patience: Patience<'_>) -> Answer {
+    if let Some(op) = unwritten(ops, initial) {
+        return Answer::Unwritten(op);
+    }
+    let kept = noticed(ops);
+    let noticed: Vec<Op> = kept.iter().map(|op| ops[*op as usize]).collect();
+    match decide(&noticed, initial, patience) {
+        Decision::Yes => Answer::Yes,
+        Decision::TooMany => Answer::TooMany,
+        Decision::GaveUp => Answer::GaveUp,
+        Decision::No(broken) => {
+            let small = smallest::smallest(&noticed, initial, broken, patience);
+            Answer::No(small.into_iter().map(|op| kept[op as usize]).collect())
+        }
+    }
+}
+
+/// Whether there is an order of operations that are all noticed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Decision {
+    Yes,
+    /// There is none of these.
+    No(Vec<u32>),
+    TooMany,
+    GaveUp,
+}
+
+fn decide(ops: &[Op], initial: u64, patience: Patience<'_>) -> Decision {
+    if is_distinct(ops, initial) { zones::decide(ops, initial) } else { search::decide(ops, initial, patience) }
+}
+
+/// No value is written twice, and the initial one never.
+fn is_distinct(ops: &[Op], initial: u64) -> bool {
+    let mut written: Vec<u64> = ops.iter().filter_map(Op::writes).chain([initial]).collect();
+    written.sort_unstable();
+    written.windows(2).all(|pair| pair[0] != pair[1])
+}
+
+/// The first operation that certainly took place and found what nobody wrote.
+fn unwritten(ops: &[Op], initial: u64) -> Option<u32> {
+    let mut written: Vec<u64> = ops.iter().filter_map(Op::writes).chain([initial]).collect();
+    written.sort_unstable();
+    let is_it =
+        |op: &Op| op.completed != Op::NEVER && op.needs().is_some_and(|value| written.binary_search(&value).is_err());
+    ops.iter().position(is_it).map(|op| op as u32)
+}
+
+/// Without the operations of unknown outcome that make no difference.
+fn noticed(ops: &[Op]) -> Vec<u32> {
+    let mut pending: Vec<(u64, u32)> = Vec::new();
+    let mut open: Vec<u64> = Vec::new();
+    let mut is_kept = vec![false; ops.len()];
+    for (op, place) in ops.iter().zip(0..) {
+        if op.completed == Op::NEVER {
+            pending.extend(op.writes().map(|value| (value, place)));
+        } else {
+            is_kept[place as usize] = true;
+            open.extend(op.needs());
+        }
+    }
+    pending.sort_unstable();
+    while let Some(value) = open.pop() {
+        let from = pending.partition_point(|(other, _)| *other < value);
+        for (_, place) in pending[from..].iter().take_while(|(other, _)| *other == value) {
+            if !std::mem::replace(&mut is_kept[*place as usize], true) {
+                open.extend(ops[*place as usize].needs());
+            }
+        }
+    }
+    (0..ops.len() as u32).filter(|place| is_kept[*place as usize]).collect()
+}

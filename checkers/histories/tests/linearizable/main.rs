@@ -1,0 +1,211 @@
+//! The checker of linearizability against one that tries all orders, on random small histories.
+
+#[path = "../../../tests/common/chance.rs"]
+mod chance;
+
+use chance::Chance;
+use kvsim_checkers::Patience;
+use kvsim_histories::linearizable::{Answer, Kind, Op, judge};
+
+const INITIAL: u64 = 0;
+
+/// The definition: some order of all completed operations and some of the others that keeps real time and explains all.
+fn is_legal(ops: &[Op], value: u64) -> bool {
+    if ops.iter().all(|op| op.completed == Op::NEVER) {
+        return true;
+    }
+    (0..ops.len()).any(|next| {
+        let op = ops[next];
+        if ops.iter().any(|other| other.completed < op.invoked) {
+            return false;
+        }
+        let rest: Vec<Op> = ops.iter().enumerate().filter(|(place, _)| *place != next).map(|(_, op)| *op).collect();
+        let after = match op.kind {
+            Kind::Read => (op.value == value).then_some(value),
+            Kind::Write => Some(op.value),
+            Kind::Cas => (op.expected == value).then_some(op.value),
+        };
+        after.is_some_and(|value| is_legal(&rest, value))
+    })
+}
+
+#[derive(Clone, Copy)]
+struct Shape {
+    ops_max: usize,
+    /// So many values; 0 for a new one with each write.
+    values: usize,
+    cas: bool,
+    pending: bool,
+}
+
+/// A register at work; then some results are changed.
+fn random(chance: &mut Chance, shape: Shape) -> Vec<Op> {
+    let processes = 1 + chance.below(4);
+    let mut ops: Vec<Op> = Vec::new();
+    // By process: its operation, and whether it has been carried out.
+    let mut open: Vec<Option<(usize, bool)>> = vec![None; processes];
+    let (mut register, mut now) = (INITIAL, 0);
+    let count = 1 + chance.below(shape.ops_max);
+    while ops.len() < count || open.iter().any(Option::is_some) {
+        let process = chance.below(processes);
+        now += 1;
+        match open[process] {
+            None if ops.len() < count => {
+                let kind = match chance.below(5) {
+                    0 | 1 => Kind::Write,
+                    2 if shape.cas => Kind::Cas,
+                    _ => Kind::Read,
+                };
+                let value = match shape.values {
+                    0 => 100 + ops.len() as u64,
+                    values => chance.below(values) as u64,
+                };
+                ops.push(Op { invoked: now, completed: Op::NEVER, kind, value, expected: INITIAL });
+                open[process] = Some((ops.len() - 1, false));
+            }
+            None => {}
+            Some((op, false)) => {
+                if shape.pending && chance.one_in(8) {
+                    // Never, or later.
+                    if chance.one_in(2) {
+                        open[process] = None;
+                    }
+                    continue;
+                }
+                let op = &mut ops[op];
+                match op.kind {
+                    Kind::Read => op.value = register,
+                    Kind::Write => register = op.value,
+                    Kind::Cas => {
+                        op.expected = register;
+                        register = op.value;
+                    }
+                }
+                open[process] = Some((open[process].map_or(0, |open| open.0), true));
+                if shape.pending && chance.one_in(8) {
+                    open[process] = None;
+                }
+            }
+            Some((op, true)) => {
+                ops[op].completed = now;
+                open[process] = None;
+            }
+        }
+    }
+    for _ in 0..[0, 1, 2, 4][chance.below(4)] {
+        let (op, other) = (chance.below(ops.len()), chance.below(ops.len()));
+        let value = if chance.one_in(6) { INITIAL } else { ops[other].value };
+        match ops[op].kind {
+            Kind::Read => ops[op].value = value,
+            Kind::Cas => ops[op].expected = value,
+            Kind::Write => {}
+        }
+    }
+    ops
+}
+
+fn agree(seeds: std::ops::Range<u64>, shape: Shape) -> [usize; 2] {
+    let mut counts = [0; 2];
+    for seed in seeds {
+        let ops = random(&mut Chance(seed ^ 0x11ea << 40), shape);
+        // A read without an answer is nothing.
+        let ops: Vec<Op> = ops.into_iter().filter(|op| op.kind != Kind::Read || op.completed != Op::NEVER).collect();
+        let answer = judge(&ops, INITIAL, Patience::ENDLESS);
+        let context = format!("seed {seed}: {answer:?}\n{ops:#?}");
+        let holds = match &answer {
+            Answer::Yes => true,
+            Answer::No(part) => {
+                let part: Vec<Op> = part.iter().map(|op| ops[*op as usize]).collect();
+                assert!(!part.is_empty(), "{context}");
+                if shape.values == 0 && part.iter().all(|op| op.kind != Kind::Cas) {
+                    assert!(!is_legal(&part, INITIAL), "{context}");
+                    for gone in 0..part.len() {
+                        let is_left = |other: &&Op| {
+                            **other != part[gone]
+                                && !(other.kind == Kind::Read
+                                    && part[gone].kind == Kind::Write
+                                    && other.value == part[gone].value)
+                        };
+                        let fewer: Vec<Op> = part.iter().filter(is_left).copied().collect();
+                        assert!(is_legal(&fewer, INITIAL), "without {gone}: {context}");
+                    }
+                }
+                false
+            }
+            Answer::Unwritten(op) => {
+                let needed = ops[*op as usize].needs();
+                assert!(needed != Some(INITIAL) && ops.iter().all(|op| op.writes() != needed), "{context}");
+                false
+            }
+            Answer::TooMany | Answer::GaveUp => panic!("{context}"),
+        };
+        assert_eq!(holds, is_legal(&ops, INITIAL), "{context}");
+        counts[usize::from(holds)] += 1;
+    }
+    counts
+}
+
+const PLAIN: Shape = Shape { ops_max: 8, values: 0, cas: false, pending: false };
+
+#[test]
+fn distinct_values_are_judged_alike() {
+    let counts = agree(0..20_000, PLAIN);
+    assert!(counts[0] > 2_000 && counts[1] > 10_000, "{counts:?}");
+    let counts = agree(0..20_000, Shape { cas: true, ..PLAIN });
+    assert!(counts[0] > 2_000 && counts[1] > 10_000, "{counts:?}");
+    let counts = agree(0..20_000, Shape { cas: true, pending: true, ..PLAIN });
+    assert!(counts[0] > 2_000 && counts[1] > 10_000, "{counts:?}");
+}
+
+#[test]
+fn few_values_are_judged_alike() {
+    for values in 1..4 {
+        for pending in [false, true] {
+            let counts = agree(0..10_000, Shape { values, cas: true, pending, ..PLAIN });
+            assert!(counts[1] > 5_000 && (counts[0] > 500 || values == 1), "{counts:?}");
+        }
+    }
+}
+
+#[test]
+fn many_open_operations_are_no_matter() {
+    // A hundred writes that never came back, of three values; and each of the reads can be explained by one of them.
+    let mut ops: Vec<Op> = (0..100)
+        .map(|place| Op {
+            invoked: place,
+            completed: Op::NEVER,
+            kind: Kind::Write,
+            value: u64::from(place % 3),
+            expected: 0,
+        })
+        .collect();
+    let read = |place: u32, value| Op {
+        invoked: 100 + 2 * place,
+        completed: 101 + 2 * place,
+        kind: Kind::Read,
+        value,
+        expected: 0,
+    };
+    ops.extend((0..60).map(|place| read(place, u64::from(place % 3))));
+    assert_eq!(judge(&ops, INITIAL, Patience::ENDLESS), Answer::Yes);
+    // Of the value 2 there were 33: the 34th change to it cannot be.
+    ops.truncate(100);
+    ops.extend((0..68).map(|place| read(place, u64::from(2 - 2 * (place % 2)))));
+    assert!(matches!(judge(&ops, INITIAL, Patience::ENDLESS), Answer::No(_)));
+}
+
+#[test]
+fn patience_ends() {
+    // Twenty writers of two values at once, and a reader: many ways, of which none may be tried.
+    let write = |place: u32| Op {
+        invoked: place,
+        completed: 1_000 + place,
+        kind: Kind::Cas,
+        value: u64::from(place % 7),
+        expected: u64::from(place % 5),
+    };
+    let mut ops: Vec<Op> = (0..30).map(write).collect();
+    ops.push(Op { invoked: 30, completed: 999, kind: Kind::Read, value: 6, expected: 0 });
+    let enough = || false;
+    assert_eq!(judge(&ops, INITIAL, Patience::new(&enough)), Answer::GaveUp);
+}
