@@ -7,7 +7,7 @@ use kvsim_checkers::trace::{Event, Header, Recording, What};
 
 use crate::args::{EventKind, Trace};
 use crate::exit::Failure;
-use crate::source;
+use crate::load;
 
 /// What is wanted, with names looked up.
 pub struct Filter {
@@ -30,10 +30,10 @@ impl Filter {
     /// From the arguments of `kvsim trace`.
     pub fn new(args: &Trace, recording: &Recording, operations: &Operations<'_>) -> Result<Filter, Failure> {
         let header = &recording.header;
-        let node = args.node.as_deref().map(|name| source::node(header, name)).transpose()?;
-        let key = args.key.as_deref().map(|name| source::number(&header.keys, "key", name)).transpose()?;
+        let node = args.node.as_deref().map(|name| load::node(header, name)).transpose()?;
+        let key = args.key.as_deref().map(|name| load::number(&header.keys, "key", name)).transpose()?;
         let session =
-            args.session.as_deref().map(|name| source::number(&header.sessions, "session", name)).transpose()?;
+            args.session.as_deref().map(|name| load::number(&header.sessions, "session", name)).transpose()?;
         let mut filter = Filter {
             kinds: if args.kind.is_empty() { USUAL.to_vec() } else { args.kind.clone() },
             node,

@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use kvsim_checkers::metrics::Measured;
-use kvsim_checkers::operations::seconds;
 use kvsim_checkers::trace::{Event, Header, Recording};
 use kvsim_checkers::verdict::StoryLine;
 use kvsim_checkers::{Again, CHECKERS, CheckerInfo, Finding, Report, Variation, Verdict, metadata};
@@ -16,6 +15,7 @@ use kvsim_sim::stores::StoreEntry;
 use crate::notes::Notes;
 use crate::progress::Progress;
 use crate::recorder::{Counts, INTERRUPTED, Keep, Mark, Recorder, is_judged};
+use crate::text::seconds;
 
 /// A run and what the checkers say of it.
 pub struct Judged {
@@ -251,7 +251,7 @@ mod tests {
     fn a_checker_gets_a_second_run_where_one_can_be_had() {
         let text = "replicas = 3\nduration = \"1s\"\n[keys]\npriorities = { P0 = 1, P3 = 1 }\n[clients.all]\nlevel = \"fifo\"\n";
         let plan = |set: &[String]| {
-            let names = crate::commands::names();
+            let names = crate::load::names();
             let scenario = crate::scenario::read(Path::new("test.toml"), text.as_bytes(), set, &names).unwrap();
             lower(&scenario, 1, "test").unwrap()
         };

@@ -13,13 +13,14 @@ mod folder;
 mod hunt;
 mod judge;
 mod lines;
+mod load;
 mod notes;
 mod progress;
 mod recorder;
 mod report;
 mod scenario;
-mod source;
 mod sweep;
+mod text;
 
 use std::process::ExitCode;
 

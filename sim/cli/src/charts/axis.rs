@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::text::{decimal, duration};
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
 /// What the numbers of an axis are.
@@ -239,30 +240,6 @@ fn log2(number: u64) -> u64 {
     log
 }
 
-/// A quotient without zeros at its end: `2.5`.
-fn decimal(number: u64, unit: u64) -> String {
-    let (whole, rest) = (number / unit, number % unit);
-    if rest == 0 {
-        return whole.to_string();
-    }
-    let places = unit.ilog10() as usize;
-    format!("{whole}.{rest:0places$}").trim_end_matches('0').to_string()
-}
-
-/// A time with the unit that suits it, to three digits.
-pub fn duration(ns: u64) -> String {
-    let (unit, name) = match ns {
-        0 => return "0".to_string(),
-        1..1_000 => (1, "ns"),
-        1_000..1_000_000 => (1_000, "\u{b5}s"),
-        1_000_000..SECOND => (1_000_000, "ms"),
-        _ => (SECOND, "s"),
-    };
-    // Three digits are enough for people.
-    let digits = 10u64.pow(ns.ilog10().saturating_sub(2)).min(unit);
-    format!("{}\u{2009}{name}", decimal(ns.div_ceil(digits) * digits, unit))
-}
-
 impl Ranged for Axis {
     type FormatOption = NoDefaultFormatting;
     type ValueType = u64;
@@ -325,15 +302,6 @@ mod tests {
         }
         // 10 to the 19th: 19 times 3.321928...
         assert_eq!(log2(10_000_000_000_000_000_000), 19 * 3_321_928_095 * 65_536 / 1_000_000_000);
-    }
-
-    #[test]
-    fn times_are_told_in_three_digits() {
-        let told = [0, 999, 1_000, 10_000_000, 123_456_789, 12_000_000_000].map(duration);
-        assert_eq!(
-            told.map(|text| text.replace('\u{2009}', " ")),
-            ["0", "999 ns", "1 \u{b5}s", "10 ms", "124 ms", "12 s"]
-        );
     }
 
     #[test]

@@ -14,7 +14,7 @@ use clap::ValueEnum;
 
 use crate::diagram::Paper;
 
-pub use axis::{Axis, Unit, duration};
+pub use axis::{Axis, Unit};
 pub use draw::dashes;
 pub use figure::{Dash, Figure, Mark, Panel, Style};
 pub use kinds::{PANEL, colour_of, shares};

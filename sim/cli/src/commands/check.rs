@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use kvsim_checkers::operations::seconds;
 use kvsim_checkers::{Finding, Patience, Report, Verdict};
 use kvsim_histories::edn::{Mistake, Place};
 use kvsim_histories::jepsen::{Calls, Collector, steps};
@@ -19,8 +18,7 @@ use crate::args::{Check, Format};
 use crate::exit::{self, Failure, GREEN, PLAIN, RED, YELLOW};
 use crate::folder::HISTORIES;
 use crate::recorder::INTERRUPTED;
-use crate::report::text::grouped;
-use crate::scenario::printable;
+use crate::text::{counted, printable, seconds};
 
 /// All results, for programs. New fields may be added; a change to one of these changes `schema`.
 #[derive(Debug, Default, Serialize)]
@@ -178,9 +176,7 @@ fn text(checked: &Checked, calls: &Calls, reports: &[Report]) -> String {
 
 fn write_text(out: &mut String, checked: &Checked, calls: &Calls, reports: &[Report]) -> fmt::Result {
     let Checked { file, operations, processes, keys, skipped, strongest } = checked;
-    let counted = |count: usize, one: &str, many: &str| {
-        format!("{} {}", grouped(count as u64), if count == 1 { one } else { many })
-    };
+    let counted = |count: usize, one: &str, many: &str| counted(count as u64, one, many);
     let operations = counted(*operations, "operation", "operations");
     let (processes, keys) = (counted(*processes, "process", "processes"), counted(*keys, "key", "keys"));
     write!(out, "{}: {operations} of {processes} on {keys}", printable(file))?;

@@ -8,10 +8,10 @@ use serde::Serialize;
 use crate::args::{Explain, Format};
 use crate::exit::{self, Failure};
 use crate::judge;
+use crate::load;
 use crate::recorder::Keep;
 use crate::report::explained::Explained;
 use crate::report::{first_finding, text};
-use crate::source::Source;
 
 /// An explanation, for programs.
 #[derive(Serialize)]
@@ -29,7 +29,7 @@ struct Told {
 
 /// Explains; returns the exit code.
 pub fn explain(args: &Explain) -> Result<u8, Failure> {
-    let Source { store, plan } = Source::read(&args.run)?;
+    let (store, plan) = load::run(&args.run)?;
     super::stop_gently();
     let wrong = |why: String| Failure::Usage(format!("{}: {why}", args.run.display()));
     if let Some(op) = args.op.filter(|op| plan.sessions.iter().all(|session| session.ops.iter().all(|o| o.op != *op))) {

@@ -15,8 +15,7 @@ use crate::hunt::journal::{Done, Found, Journal, Past, Unknown};
 use crate::hunt::quarry::Quarry;
 use crate::progress::Ticker;
 use crate::recorder::INTERRUPTED;
-use crate::report::text::{grouped, quoted};
-use crate::scenario::printable;
+use crate::text::{counted, grouped, printable, quoted};
 
 /// Findings that are likely to be the same.
 #[derive(Serialize)]
@@ -127,7 +126,11 @@ fn progress(done: &Done, found: &[Found], end: u64, first: u64, elapsed: Duratio
     };
     let findings = match groups(found).len() {
         0 => "nothing found".to_string(),
-        kinds => format!("{} with findings of {}", counted(done.with_findings, "run"), counted(kinds as u64, "kind")),
+        kinds => format!(
+            "{} with findings of {}",
+            counted(done.with_findings, "run", "runs"),
+            counted(kinds as u64, "kind", "kinds")
+        ),
     };
     format!("hunt: {}{of} runs, {rate:.1}/s{left}; {findings}", grouped(done.runs))
 }
@@ -158,7 +161,7 @@ fn report(args: &Hunt, bag: &Bag<'_>, runs: u64, jobs: u16, elapsed: Duration) -
     let mut out = String::new();
     for group in &bag.groups {
         let [first, others @ ..] = group.found.as_slice() else { continue };
-        let (code, count) = (group.code, counted(group.runs as u64, "run"));
+        let (code, count) = (group.code, counted(group.runs as u64, "run", "runs"));
         out.push_str(&format!("{RED}{code}{PLAIN} in {count}: {}\n", group.cause));
         out.push_str(&format!("  fastest  {}: {}\n", run_of(first), printable(&first.title)));
         out.push_str(&format!("  shrink   kvsim shrink {} --code {code}\n", quoted(&first.run_dir)));
@@ -171,7 +174,7 @@ fn report(args: &Hunt, bag: &Bag<'_>, runs: u64, jobs: u16, elapsed: Duration) -
         out.push('\n');
     }
     let Done { runs: all, with_findings, unknown, ref unknown_by } = bag.done;
-    let (all, with_findings) = (counted(all, "run"), grouped(with_findings));
+    let (all, with_findings) = (counted(all, "run", "runs"), grouped(with_findings));
     out.push_str(&match bag.groups.len() {
         0 => format!("{GREEN}nothing found{PLAIN} in {all}"),
         _ => format!("{with_findings} of {all} with findings"),
@@ -187,17 +190,13 @@ fn report(args: &Hunt, bag: &Bag<'_>, runs: u64, jobs: u16, elapsed: Duration) -
     let rate = runs as f64 / elapsed.as_secs_f64().max(0.001);
     for (checker, Unknown { runs, scenario, seed, note }) in unknown_by {
         let first = format!("{} {}: {note}", printable(scenario), seed_of(seed));
-        out.push_str(&format!("\n  unknown {checker} in {}, first {first}", counted(*runs, "run")));
+        out.push_str(&format!("\n  unknown {checker} in {}, first {first}", counted(*runs, "run", "runs")));
     }
-    let (runs, jobs, time) = (counted(runs, "run"), counted(u64::from(jobs), "job"), elapsed.as_secs_f64());
+    let (runs, jobs, time) =
+        (counted(runs, "run", "runs"), counted(u64::from(jobs), "job", "jobs"), elapsed.as_secs_f64());
     out.push_str(&format!("\n  {runs} in {time:.1} s, {rate:.1}/s with {jobs}\n"));
     out.push_str(&format!("  folder  {}\n", printable(&bag.hunt_dir)));
     out
-}
-
-/// `1 run`, `1,000 runs`.
-fn counted(number: u64, what: &str) -> String {
-    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// A run in a word or two.

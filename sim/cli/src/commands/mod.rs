@@ -21,7 +21,7 @@ pub use list::list;
 pub use plot::plot;
 pub use replay::replay;
 pub use report::report;
-pub use run::{lowered, names, overrides, run};
+pub use run::run;
 pub use shrink::shrink;
 pub use sweep::sweep;
 pub use trace::trace;
@@ -29,10 +29,7 @@ pub use trace::trace;
 use std::io::Write as _;
 use std::sync::atomic::Ordering;
 
-use kvsim_sim::stores::{self, StoreEntry};
-
 use crate::exit::Failure;
-use crate::folder::Stored;
 use crate::recorder::INTERRUPTED;
 
 /// Prints a result in one piece, without colours where nobody sees them.
@@ -46,15 +43,6 @@ fn print(text: &str) -> Result<(), Failure> {
 pub fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(std::io::Error::from)?;
     print(&(text + "\n"))
-}
-
-/// The store that a stored run is of.
-pub fn store_of(stored: &Stored) -> Result<&'static StoreEntry, Failure> {
-    let (name, path) = (&stored.plan.store.name, stored.path.display());
-    let unknown = || Failure::Usage(format!("{path}: there is no store {name} (see kvsim list stores)"));
-    let store = stores::find(name).ok_or_else(unknown)?;
-    store.validate(&stored.plan).map_err(|error| Failure::Usage(format!("{path}: {error}")))?;
-    Ok(store)
 }
 
 /// From now on Ctrl-C ends the run and not the program, so that what is known gets written; a second one ends

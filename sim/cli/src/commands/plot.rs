@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum as _;
 use kvsim_checkers::metrics::Measured;
-use kvsim_checkers::operations::seconds;
 use kvsim_checkers::trace::Recording;
 use kvsim_sim::plan::Plan;
 
@@ -15,6 +14,8 @@ use crate::charts::{self, Kind, Runs};
 use crate::exit::{self, Failure, PLAIN, RED, YELLOW};
 use crate::folder::{self, Stored};
 use crate::judge;
+use crate::load;
+use crate::text::seconds;
 
 /// Draws the charts; returns the exit code.
 pub fn plot(args: &Plot) -> Result<u8, Failure> {
@@ -48,7 +49,7 @@ pub fn plot(args: &Plot) -> Result<u8, Failure> {
     let kinds = if args.kind.is_empty() { Kind::value_variants() } else { &args.kind };
     if let ([stored], [run], true) = (stored.as_slice(), runs.list.as_mut_slice(), kinds.contains(&Kind::Messages)) {
         // A diagram shows what was found.
-        run.reports = judge::reports(super::store_of(stored)?, &run.plan, &run.recording);
+        run.reports = judge::reports(load::store_of(stored)?, &run.plan, &run.recording);
     }
     let mut said = String::new();
     for kind in kinds {
@@ -93,7 +94,7 @@ fn shown(args: &Plot, stored: &[Stored]) -> Result<Option<Range<u64>>, Failure> 
 
 /// The stored run once more, or the exit code when somebody interrupted it or it is another one.
 fn record(stored: &Stored, window_ns: u64) -> Result<Result<(Recording, Measured), u8>, Failure> {
-    let (store, path) = (super::store_of(stored)?, stored.path.display());
+    let (store, path) = (load::store_of(stored)?, stored.path.display());
     let (outcome, recording, measured) = charts::record(store, &stored.plan, window_ns).map_err(|panic| {
         let at = seconds(panic.at_ns);
         Failure::Usage(format!(

@@ -1,6 +1,5 @@
 //! `kvsim replay`: runs a stored plan again and compares.
 
-use kvsim_checkers::operations::seconds;
 use kvsim_checkers::trace::Event;
 use kvsim_sim::stores::StoreEntry;
 use serde::Serialize;
@@ -9,9 +8,11 @@ use crate::args::{Format, Replay};
 use crate::exit::{self, Failure, GREEN, PLAIN, RED};
 use crate::folder::Stored;
 use crate::judge::{self, Judged};
+use crate::load;
 use crate::recorder::Keep;
 use crate::report::words::Words;
 use crate::report::{Summary, text};
+use crate::text::seconds;
 
 /// What a replay came to, for programs.
 #[derive(Serialize)]
@@ -31,7 +32,7 @@ struct Comparison {
 /// Replays; returns the exit code.
 pub fn replay(args: &Replay) -> Result<u8, Failure> {
     let stored = Stored::read(&args.run)?;
-    let store = super::store_of(&stored)?;
+    let store = load::store_of(&stored)?;
     super::stop_gently();
     match args.until {
         Some(until_ns) => replay_until(args, &stored, store, until_ns),

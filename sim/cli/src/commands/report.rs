@@ -8,9 +8,10 @@ use crate::args;
 use crate::exit::{self, Failure, PLAIN, RED};
 use crate::folder::{Folder, Stored};
 use crate::judge;
+use crate::load;
 use crate::recorder::Keep;
 use crate::report::{Page, Summary};
-use crate::scenario::printable;
+use crate::text::printable;
 
 /// Above so many events `kvsim run` leaves the page to those who want it: it needs the run once more, in memory.
 pub const EVENTS_MAX: u64 = 2_000_000;
@@ -18,7 +19,7 @@ pub const EVENTS_MAX: u64 = 2_000_000;
 /// Writes the page anew; returns the exit code.
 pub fn report(args: &args::Report) -> Result<u8, Failure> {
     let stored = Stored::read(&args.run)?;
-    let store = super::store_of(&stored)?;
+    let store = load::store_of(&stored)?;
     super::stop_gently();
     let judged = judge::judge(store, &stored.plan, Keep::Judged);
     if let (Some(hash), false) = (stored.trace_hash, judged.interrupted)

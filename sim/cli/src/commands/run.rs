@@ -1,21 +1,19 @@
 //! `kvsim run`: scenario and seed to plan, plan to run, run to verdicts.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use kvsim_checkers::CHECKERS;
-use kvsim_sim::lower;
 use kvsim_sim::plan::Plan;
-use kvsim_sim::scenario::Scenario;
-use kvsim_sim::stores::{self, STORES, StoreEntry};
+use kvsim_sim::stores::StoreEntry;
 
 use super::report;
 use crate::args::{Format, Kept, Run};
 use crate::exit::Failure;
 use crate::folder::Folder;
 use crate::judge::{self, Judged};
+use crate::load;
 use crate::recorder::Keep;
 use crate::report::{Summary, text};
-use crate::scenario::{self, Names, StoreNames};
+use crate::text::{grouped, printable, quoted};
 
 /// Runs a scenario; returns the exit code.
 pub fn run(args: &Run) -> Result<u8, Failure> {
@@ -55,8 +53,8 @@ pub fn run(args: &Run) -> Result<u8, Failure> {
             if has_page {
                 said.push_str(&report::line(&folder));
             } else if is_told {
-                let run = text::quoted(&summary.run_dir);
-                let most = text::grouped(report::EVENTS_MAX);
+                let run = quoted(&summary.run_dir);
+                let most = grouped(report::EVENTS_MAX);
                 said.push_str(&format!("  report      left out above {most} events: kvsim report {run}\n"));
             }
             super::print(&said)?;
@@ -68,56 +66,20 @@ pub fn run(args: &Run) -> Result<u8, Failure> {
 /// The text of the scenario below the command that runs it, which is a comment there.
 fn written(args: &Run, plan: &Plan) -> Option<String> {
     let text = std::fs::read_to_string(&args.file).ok()?;
-    let mut command = format!("kvsim run {} --seed {:#x}", text::quoted(&args.file.display().to_string()), plan.seed);
+    let mut command = format!("kvsim run {} --seed {:#x}", quoted(&args.file.display().to_string()), plan.seed);
     for set in &args.set {
-        command.push_str(&format!(" --set {}", text::quoted(set)));
+        command.push_str(&format!(" --set {}", quoted(set)));
     }
     if let Some(store) = &args.store {
         command.push_str(&format!(" --store {store}"));
     }
-    Some(format!("# {}\n\n{text}", scenario::printable(&command)))
+    Some(format!("# {}\n\n{text}", printable(&command)))
 }
 
 /// Reads the scenario and decides everything that the seed decides.
 fn plan(args: &Run) -> Result<(&'static StoreEntry, Plan), Failure> {
-    let overrides = overrides(&args.set, args.store.as_deref());
-    let scenario = scenario::load(&args.file, &overrides, &names()).map_err(Failure::Scenario)?;
-    lowered(&args.file, &scenario, args.seed.unwrap_or(scenario.seed))
-}
-
-/// What the command line changes in a scenario.
-pub fn overrides(set: &[String], store: Option<&str>) -> Vec<String> {
-    set.iter().cloned().chain(store.map(|name| format!("store.name={name}"))).collect()
-}
-
-/// The plan of the scenario in `file` for a seed, and the store that it is for.
-pub fn lowered(file: &Path, scenario: &Scenario, seed: u64) -> Result<(&'static StoreEntry, Plan), Failure> {
-    let usage = |message: String| Failure::Usage(format!("{}: {message}", file.display()));
-    let store = stores::find(&scenario.store.name).expect("the scenario reader knows the stores");
-    let plan = lower::lower(scenario, seed, concat!("kvsim ", env!("CARGO_PKG_VERSION"))).map_err(usage)?;
-    plan.validate().map_err(|error| usage(error.to_string()))?;
-    if let Some(session) = plan.sessions.iter().find(|session| session.quorum > 1 && !store.quorum_reads) {
-        let (session, quorum, store) = (&session.name, session.quorum, store.name);
-        return Err(usage(format!(
-            "session {session} reads from {quorum} replicas, but store {store} has no quorum reads\n  set quorum = 1, or choose another store (kvsim list stores)"
-        )));
-    }
-    Ok((store, plan))
-}
-
-/// The names that scenarios may use.
-pub fn names() -> Names {
-    let store = |store: &StoreEntry| StoreNames {
-        name: store.name,
-        message_kinds: store.message_kinds.to_vec(),
-        levels: store.levels.iter().map(|level| level.name()).collect(),
-        settings: store.settings.to_vec(),
-        defects: (store.defects)().iter().map(|defect| defect.name).collect(),
-    };
-    Names {
-        stores: STORES.iter().map(store).collect(),
-        checkers: CHECKERS.iter().map(|checker| checker.name).collect(),
-    }
+    let scenario = load::scenario(&args.file, &load::overrides(&args.set, args.store.as_deref()))?;
+    load::lowered(&args.file, &scenario, args.seed.unwrap_or(scenario.seed))
 }
 
 /// Runs the plan once more and compares every event.

@@ -17,10 +17,12 @@ use crate::args::{Format, Shrink};
 use crate::exit::{self, Failure};
 use crate::folder::{Folder, Stored};
 use crate::judge::{self, Judged};
+use crate::load;
 use crate::progress::Ticker;
 use crate::recorder::{INTERRUPTED, Keep};
 use crate::report::{Judgement, Summary, text};
 use crate::scenario;
+use crate::text::printable;
 
 /// How large a run is.
 #[derive(Clone, Copy, Serialize)]
@@ -111,7 +113,7 @@ impl Target {
 /// Shrinks; returns the exit code.
 pub fn shrink(args: &Shrink) -> Result<u8, Failure> {
     let stored = Stored::read(&args.run)?;
-    let store = super::store_of(&stored)?;
+    let store = load::store_of(&stored)?;
     super::stop_gently();
     let judged = judge::judge(store, &stored.plan, Keep::Everything);
     let target = target(args, &stored.plan, &judged)?;
@@ -212,7 +214,7 @@ fn as_scenario(
     target: &Target,
     name: &str,
 ) -> Result<(Plan, String, Judged), Failure> {
-    let names = super::names();
+    let names = load::names();
     let file = PathBuf::from(format!("{name}.toml"));
     let mut plan = Plan { scenario: name.to_string(), ..shrunk.plan.clone() };
     let code = &target.finding.code;
@@ -233,7 +235,7 @@ fn as_scenario(
     let text = scenario::write(&plan, &comments, &names).map_err(cannot)?;
     let read = scenario::read(&file, text.as_bytes(), &[], &names)
         .map_err(|error| cannot(format!("the reader does not take it:\n{}", error.render(false))))?;
-    let (_, plan) = super::lowered(&file, &read, read.seed)?;
+    let (_, plan) = load::lowered(&file, &read, read.seed)?;
     let judged = judge::judge(store, &plan, Keep::Everything);
     if !judged.interrupted && !target.is_in(&judged) {
         return Err(cannot(format!("read back, it does not show {code} (stopped too early? see --for)")));
@@ -273,6 +275,6 @@ fn print(
     let unfinished = if shrunk.complete { "" } else { "; stopped before it was done, it might get smaller" };
     let tried = shrunk.tried;
     out.push_str(&format!("\n{}; still {code} ({tried} tries{unfinished})\n", before.to(after)));
-    out.push_str(&format!("  scenario    {}\n", scenario::printable(&scenario)));
+    out.push_str(&format!("  scenario    {}\n", printable(&scenario)));
     super::print(&out)
 }

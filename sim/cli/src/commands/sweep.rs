@@ -15,18 +15,19 @@ use crate::charts;
 use crate::crew::{self, Next};
 use crate::exit::{self, Failure};
 use crate::folder;
+use crate::load;
 use crate::progress::Ticker;
 use crate::recorder::INTERRUPTED;
-use crate::report::text::{grouped, quoted};
 use crate::sweep::formats::Form;
 use crate::sweep::journal::{Done, Journal};
 use crate::sweep::run::{Outcome, Runs};
 use crate::sweep::table::Table;
 use crate::sweep::{charts as lines, visibility};
+use crate::text::{grouped, quoted};
 
 /// Sweeps; returns the exit code.
 pub fn sweep(args: &Sweep) -> Result<u8, Failure> {
-    let runs = Runs::read(&args.file, &super::overrides(&args.set, args.store.as_deref()))?;
+    let runs = Runs::read(&args.file, &load::overrides(&args.set, args.store.as_deref()))?;
     let folder = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/sweep-{}", runs.name)));
     let (mut journal, mut done) = match args.resume {
         true => Journal::resume(&folder, &runs)?,

@@ -11,14 +11,14 @@ use crate::diagram;
 use crate::exit::{self, Failure};
 use crate::filter::Filter;
 use crate::judge::{self, Judged};
+use crate::load;
 use crate::recorder::Keep;
 use crate::report::moment::{Wanted, describe};
 use crate::report::words::Words;
-use crate::source::{self, Source};
 
 /// Traces; returns the exit code.
 pub fn trace(args: &Trace) -> Result<u8, Failure> {
-    let Source { store, plan } = Source::read(&args.run)?;
+    let (store, plan) = load::run(&args.run)?;
     super::stop_gently();
     let until_ns = args.at.or(args.to).unwrap_or(u64::MAX);
     // A diagram marks what the checkers find, for which the run has to come to its end.
@@ -70,8 +70,8 @@ struct Moment {
 
 fn state(args: &Trace, at_ns: u64, judged: &Judged) -> Result<(), Failure> {
     let header = &judged.recording.header;
-    let node = args.node.as_deref().map(|name| source::node(header, name)).transpose()?;
-    let key = args.key.as_deref().map(|name| source::number(&header.keys, "key", name)).transpose()?;
+    let node = args.node.as_deref().map(|name| load::node(header, name)).transpose()?;
+    let key = args.key.as_deref().map(|name| load::number(&header.keys, "key", name)).transpose()?;
     let mut states = moment::at_the_end(&judged.recording);
     states.retain(|state| node.is_none_or(|node| state.node == node));
     let words = Words::of(&judged.recording);
@@ -90,6 +90,6 @@ fn draw(args: &Trace, file: &Path, plan: &kvsim_sim::plan::Plan, judged: &Judged
     let place = file.display().to_string();
     match args.format {
         Format::Json => super::print_json(&serde_json::json!({ "schema": 1, "svg": place })),
-        Format::Text => super::print(&format!("  diagram     {}\n", crate::scenario::printable(&place))),
+        Format::Text => super::print(&format!("  diagram     {}\n", crate::text::printable(&place))),
     }
 }

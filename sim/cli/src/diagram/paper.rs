@@ -64,10 +64,10 @@ impl Paper {
     }
 
     pub fn text(&mut self, class: Class, at: At, said: &str) {
-        self.shapes.push(Shape::Text(class, at, Anchor::Start, crate::scenario::printable(said)));
+        self.shapes.push(Shape::Text(class, at, Anchor::Start, crate::text::printable(said)));
     }
 
     pub fn text_at(&mut self, class: Class, at: At, anchor: Anchor, said: &str) {
-        self.shapes.push(Shape::Text(class, at, anchor, crate::scenario::printable(said)));
+        self.shapes.push(Shape::Text(class, at, anchor, crate::text::printable(said)));
     }
 }

@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use kvsim_checkers::Report;
-use kvsim_checkers::operations::seconds;
 use kvsim_checkers::trace::{Recording, What};
 use kvsim_sim::plan::Plan;
 
 use super::paper::Paper;
 use super::{director, sheet};
 use crate::report::first_finding;
+use crate::text::seconds;
 
 /// So many rows are read with ease.
 const ROWS: usize = 80;

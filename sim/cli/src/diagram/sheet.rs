@@ -83,7 +83,7 @@ fn draw_ground(paper: &mut Paper, scene: &Scene, layout: &Layout) {
 fn draw_arrow(paper: &mut Paper, layout: &Layout, arrow: &Arrow) {
     let (x1, y1) = (layout.x(arrow.from), layout.y(arrow.sent_ns));
     let (x2, y2) = (layout.x(arrow.to), layout.y(arrow.until_ns));
-    let (class, said) = (arrow.kind.class(), crate::scenario::printable(&arrow.said));
+    let (class, said) = (arrow.kind.class(), crate::text::printable(&arrow.said));
     if arrow.kind != ArrowKind::Lost {
         let x2 = if x2 > x1 { x2 - 3 } else { x2 + 3 };
         paper.shapes.push(Shape::Message { class, from: (x1, y1), to: (x2, y2), arrives: true, said });
@@ -239,8 +239,7 @@ impl ArrowKind {
 
 /// A time in milliseconds, without zeros at the end.
 fn time(ns: u64) -> String {
-    let micros = format!("{}.{:03}", ns / 1_000_000, ns / 1_000 % 1_000);
-    format!("{} ms", micros.trim_end_matches('0').trim_end_matches('.'))
+    format!("{} ms", crate::text::decimal(ns / 1_000, 1_000))
 }
 
 /// Lines of at most so many letters, broken at spaces.

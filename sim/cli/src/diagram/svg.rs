@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 use super::look::{Class, css};
 use super::paper::{Anchor, Paper, Shape};
 use crate::charts::Theme;
+use crate::text::escaped;
 
 const HEADS: &str = "<defs>\
 <marker id=\"h\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"8\" markerHeight=\"8\" orient=\"auto\"><path class=\"head\" d=\"M0 0 8 4 0 8z\"/></marker>\
@@ -73,8 +74,4 @@ fn write_shape(out: &mut String, shape: &Shape) -> fmt::Result {
 fn write_line(out: &mut String, class: Class, from: (u32, u32), to: (u32, u32), head: &str) -> fmt::Result {
     let ((x1, y1), (x2, y2)) = (from, to);
     write!(out, "<line class=\"{}\"{head} x1=\"{x1}\" y1=\"{y1}\" x2=\"{x2}\" y2=\"{y2}\"/>", class.name())
-}
-
-fn escaped(said: &str) -> String {
-    said.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

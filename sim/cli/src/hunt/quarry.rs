@@ -10,9 +10,8 @@ use kvsim_sim::stores::StoreEntry;
 use serde::{Deserialize, Serialize};
 
 use crate::args::Hunt;
-use crate::commands::{lowered, names, overrides};
 use crate::exit::Failure;
-use crate::scenario;
+use crate::load::{self, lowered, overrides};
 
 /// Where and how is hunted, but for how long: hunts that agree in this find the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +59,7 @@ impl Quarry {
         };
         let mut scenarios: Vec<(PathBuf, Scenario)> = Vec::new();
         for (file, name) in files(&args.path)? {
-            let mut scenario = scenario::load(&file, &ground.set, &names()).map_err(Failure::Scenario)?;
+            let mut scenario = load::scenario(&file, &ground.set)?;
             scenario.name = name;
             // A scenario that cannot be run is told before the hunt and not in the middle of it.
             lowered(&file, &scenario, args.seeds.start)?;

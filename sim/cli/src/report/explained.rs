@@ -3,13 +3,13 @@
 use std::fmt::{self, Write as _};
 
 use kvsim_checkers::explain::Explanation;
-use kvsim_checkers::operations::seconds;
 use kvsim_checkers::verdict::StoryLine;
 use kvsim_checkers::{Finding, Report};
 use kvsim_sim::plan::Plan;
 
-use super::text::{quoted, to_explain, write_story};
+use super::text::{to_explain, write_story};
 use crate::exit::{BOLD, PLAIN, YELLOW};
+use crate::text::{quoted, seconds};
 
 /// What there is to say.
 pub struct Explained<'a> {

@@ -4,6 +4,7 @@ use kvsim_sim::faults::{DiskLoss, LinkFault, NodeFault};
 use kvsim_sim::plan::{FaultKind, FaultPlan, MessageName};
 
 use crate::charts::{Axis, Dash, Figure, Mark, Panel, Runs, Style};
+use crate::text::duration;
 
 /// More rows than these nobody reads.
 const ROWS_MAX: usize = 100;
@@ -18,10 +19,10 @@ pub fn words(kind: &FaultKind) -> String {
         }
         FaultKind::Drop(message) => format!("{} is lost", named(message)),
         FaultKind::Delay { message, takes_ns } => {
-            format!("{} takes {}", named(message), time(*takes_ns))
+            format!("{} takes {}", named(message), duration(*takes_ns))
         }
         FaultKind::Duplicate { message, takes_ns } => {
-            format!("{} arrives a second time after {}", named(message), time(*takes_ns))
+            format!("{} arrives a second time after {}", named(message), duration(*takes_ns))
         }
         FaultKind::Node { node, fault } => format!("n{node} {}", of_node(fault)),
         FaultKind::Links { from, to, fault } => {
@@ -56,12 +57,12 @@ fn of_node(fault: &NodeFault) -> String {
         NodeFault::Absent => "does not belong to the cluster yet".to_owned(),
         NodeFault::Left => "has left the cluster".to_owned(),
         NodeFault::Pause => "stands still".to_owned(),
-        NodeFault::Slow { step_ns } => format!("takes {} for each input", time(*step_ns)),
-        NodeFault::SlowDisk { write_ns } => format!("has a disk that takes {} for a record", time(*write_ns)),
+        NodeFault::Slow { step_ns } => format!("takes {} for each input", duration(*step_ns)),
+        NodeFault::SlowDisk { write_ns } => format!("has a disk that takes {} for a record", duration(*write_ns)),
         NodeFault::FullDisk => "has a full disk".to_owned(),
         NodeFault::Clock { offset_ns, drift_ppm } => {
             let way = if *offset_ns < 0 { "behind" } else { "ahead" };
-            format!("has a clock {} {way} that gains {drift_ppm} ppm", time(offset_ns.unsigned_abs()))
+            format!("has a clock {} {way} that gains {drift_ppm} ppm", duration(offset_ns.unsigned_abs()))
         }
     }
 }
@@ -73,10 +74,6 @@ fn of_links(fault: &LinkFault) -> &'static str {
         LinkFault::Duplicates { .. } => "arrive twice more often",
         LinkFault::Late { .. } => "arrive very late at times",
     }
-}
-
-fn time(ns: u64) -> String {
-    crate::charts::duration(ns)
 }
 
 /// A row per fault, as long as it lasts; nothing when none lasts.

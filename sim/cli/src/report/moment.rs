@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use kvsim_checkers::moment::{Condition, State, Waiting};
-use kvsim_checkers::operations::seconds;
 use kvsim_checkers::trace::{Header, Level, WriteId};
 
 use super::words::Words;
+use crate::text::seconds;
 
 /// What somebody wants to see of it.
 pub struct Wanted {

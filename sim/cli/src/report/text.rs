@@ -3,7 +3,6 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use kvsim_checkers::operations::seconds;
 use kvsim_checkers::trace::Action;
 use kvsim_checkers::verdict::StoryLine;
 use kvsim_checkers::{Finding, Verdict};
@@ -12,7 +11,7 @@ use kvsim_sim::plan::Plan;
 use super::{Judgement, Summary};
 use crate::exit::{GREEN, PLAIN, RED, YELLOW};
 use crate::notes::{Lag, Overflow};
-use crate::scenario::printable;
+use crate::text::{exact, grouped, printable, quoted, seconds};
 
 /// The whole report of a run.
 pub fn report(plan: &Plan, summary: &Summary, real: Duration) -> String {
@@ -125,51 +124,4 @@ pub fn to_explain(plan: &Plan, finding: &Finding) -> Option<u32> {
     let operations = plan.sessions.iter().flat_map(|session| &session.ops);
     let named = operations.filter(|op| finding.ops.contains(&op.op));
     named.map(|op| (op.action == Action::Read, op.op)).max().map(|(_, op)| op)
-}
-
-/// A time as the command line takes it, to the nanosecond.
-fn exact(ns: u64) -> String {
-    let text = format!("{}.{:09}", ns / 1_000_000_000, ns % 1_000_000_000);
-    format!("{}s", text.trim_end_matches('0').trim_end_matches('.'))
-}
-
-/// A path as a shell takes it.
-pub fn quoted(path: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "_./-".contains(c);
-    match path {
-        _ if path.starts_with('-') => quoted(&format!("./{path}")),
-        _ if path.chars().all(plain) => path.to_string(),
-        _ => format!("'{}'", path.replace('\'', r"'\''")),
-    }
-}
-
-/// A number with a comma before every three digits.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_read_well() {
-        assert_eq!(grouped(7), "7");
-        assert_eq!(grouped(1_000), "1,000");
-        assert_eq!(grouped(12_345_678), "12,345,678");
-        assert_eq!(exact(4_218_000_000), "4.218s");
-        assert_eq!(exact(3_000_000_000), "3s");
-        assert_eq!(exact(1), "0.000000001s");
-        assert_eq!(quoted("runs/first-run-1"), "runs/first-run-1");
-        assert_eq!(quoted("-d"), "./-d");
-        assert_eq!(quoted("it's here"), r"'it'\''s here'");
-    }
 }

@@ -3,6 +3,8 @@
 use kvsim_checkers::operations::{Operation, Operations};
 use kvsim_checkers::trace::{Action, Disk, Event, Header, Level, Levels, LostBy, Recording, What, WriteId};
 
+use crate::text::micros;
+
 /// What is needed to say an event.
 pub struct Words<'a> {
     header: &'a Header,
@@ -117,11 +119,6 @@ impl<'a> Words<'a> {
 /// The name with a number; recordings that are not whole may have none.
 fn named(table: &[String], number: impl Into<u32>) -> &str {
     table.get(number.into() as usize).map_or("?", |name| name)
-}
-
-/// A time to the microsecond: single events are close together.
-pub fn micros(ns: u64) -> String {
-    format!("{}.{:06} s", ns / 1_000_000_000, ns / 1_000 % 1_000_000)
 }
 
 /// The names of levels.

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use kvsim_checkers::trace::Action;
 use kvsim_sim::scenario::{ClientGroup, Mix, Pace, ScriptOp, ScriptSession};
 
-use super::diagnostic::shown;
 use super::raw::{Clients, ScenarioFile, ScriptedOp};
 use super::source::{At, Span};
 use super::units::{self, Wrong};
 use super::validate::Validator;
+use crate::text::shown;
 
 /// Size of a scripted value that does not say its own.
 pub const SCRIPTED_BYTES: u32 = 8;

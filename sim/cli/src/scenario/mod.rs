@@ -31,7 +31,7 @@ use serde::Deserialize as _;
 use toml::Spanned;
 use toml::de::DeTable;
 
-pub use diagnostic::{Diagnostics, nearest, printable};
+pub use diagnostic::Diagnostics;
 
 use diagnostic::Diagnostic;
 pub use structure::schema;

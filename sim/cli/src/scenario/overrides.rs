@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::diagnostic::{Diagnostics, nearest, shown};
+use super::diagnostic::Diagnostics;
 use super::source::{Sources, Span};
+use crate::text::{nearest, shown};
 
 /// The most names in a path. The format needs no more than seven.
 const DEPTH_MAX: usize = 16;

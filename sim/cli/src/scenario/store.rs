@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use kvsim_sim::plan::{StoreParams, Views};
 
-use super::diagnostic::{listed, shown};
 use super::quantity::{Ack, Replication};
 use super::raw::{self, ViewsText};
 use super::source::Span;
 use super::units::{self, Wrong};
 use super::validate::Validator;
+use crate::text::{listed, shown};
 
 impl Validator<'_> {
     /// All settings but the views, which depend on the sessions' levels, see [`Validator::views`].

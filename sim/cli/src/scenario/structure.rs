@@ -5,9 +5,10 @@ use serde_json::{Map, Value as Json};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{Diagnostic, Diagnostics, listed, nearest, shown};
+use super::diagnostic::{Diagnostic, Diagnostics};
 use super::source::{Sources, Span};
 use super::units;
+use crate::text::{listed, nearest, shown};
 
 /// The schema of scenarios: JSON Schema 2020-12.
 pub fn schema() -> Json {

@@ -3,8 +3,9 @@
 use toml::Spanned;
 use toml::de::{DeTable, Error};
 
-use super::diagnostic::{Diagnostic, Diagnostics, Excerpt, shown};
+use super::diagnostic::{Diagnostic, Diagnostics, Excerpt};
 use super::source::{Sources, Span};
+use crate::text::shown;
 
 /// The bytes as text.
 pub fn utf8<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Diagnostics> {

@@ -9,12 +9,13 @@ use kvsim_sim::plan::{DiskPlan, LinkOverride, LinkPlan};
 use kvsim_sim::scenario::{Keys, Scenario, Settle, Writers};
 use serde::Deserialize as _;
 
-use super::diagnostic::{Diagnostic, Diagnostics, listed, nearest, printable, shown};
+use super::diagnostic::{Diagnostic, Diagnostics};
 use super::quantity::{Nodes, Seed};
 use super::raw::{self, ExpectedVerdict, ScenarioFile, WritersText};
 use super::source::{At, Sources, Span};
 use super::units::{self, Wrong};
 use super::{Names, StoreNames};
+use crate::text::{listed, nearest, printable, shown};
 
 /// The scenario that `file` describes, or everything that is wrong with it.
 pub fn scenario(

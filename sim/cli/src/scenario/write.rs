@@ -14,6 +14,7 @@ use kvsim_sim::stores;
 
 use super::clients::SCRIPTED_BYTES;
 use super::{Names, read};
+use crate::text::decimal;
 
 /// The scenario, with `comments` below its title. What the format leaves to defaults is left out.
 ///
@@ -311,13 +312,6 @@ pub fn time(ns: u64) -> String {
         _ => (1, "ns"),
     };
     decimal(ns, unit_ns) + unit
-}
-
-/// `number / unit`, exactly; the unit is a power of ten.
-fn decimal(number: u64, unit: u64) -> String {
-    let digits = unit.ilog10() as usize;
-    let text = format!("{}.{:0digits$}", number / unit, number % unit);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// A share in percent.

@@ -14,6 +14,7 @@ use crate::charts::axis::Axis;
 use crate::charts::figure::{Dash, Entry, Figure, Mark, Panel, Slot, Style};
 use crate::charts::{PANEL, Unit, colour_of};
 use crate::scenario;
+use crate::text::{capital, wrapped};
 
 /// A chart for each measure that is a column, by the name of its file without the ending.
 pub fn figures(table: &Table) -> BTreeMap<String, Figure> {
@@ -54,7 +55,7 @@ fn figure(table: &Table, layout: &Layout, measure: &Measure, panels: Vec<Panel>)
     let is_wide = panels.iter().any(|panel| panel.y.names_of_rows().iter().any(|name| name.chars().count() > 20));
     Figure {
         title: format!("{} \u{2013} {}", capital(measure.name), table.name),
-        notes: wrapped(&how),
+        notes: wrapped(&how, NOTE_LETTERS),
         legend: layout.legend(),
         columns: if panels.len() > 1 && !is_wide { 2 } else { 1 },
         panel_height: layout.height(),
@@ -69,27 +70,8 @@ pub fn file_name(name: &str) -> String {
     name.replace('%', "").replace(|letter| !is_plain(letter), "-")
 }
 
-/// Begins with a capital letter.
-pub fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
-}
-
-/// In lines that a chart has room for.
-pub fn wrapped(text: &str) -> Vec<String> {
-    const LETTERS: usize = 145;
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut().filter(|line| line.chars().count() + 1 + word.chars().count() <= LETTERS) {
-            Some(line) => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            None => lines.push(word.to_string()),
-        }
-    }
-    lines
-}
+/// The notes of a chart have room for so many letters in a line.
+pub const NOTE_LETTERS: usize = 145;
 
 /// What goes where.
 struct Layout {

@@ -9,6 +9,7 @@ use super::exact::{as_json, csv};
 use super::spread::{Value, certainty};
 use super::table::{Entry, Row, Table, Tally};
 use crate::charts::Unit;
+use crate::text::rounded;
 
 /// The form of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -90,12 +91,7 @@ impl Scale {
             10..100 => 1,
             _ => 0,
         };
-        let factor = 10u128.pow(places);
-        let rounded = (u128::from(number) * factor * 2 + u128::from(self.unit)) / (2 * u128::from(self.unit));
-        match places {
-            0 => rounded.to_string(),
-            places => format!("{}.{:02$}", rounded / factor, rounded % factor, places as usize),
-        }
+        rounded(number, self.unit, places)
     }
 }
 

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use kvsim_checkers::metrics::{Distribution, Merge as _, Visibility};
 use kvsim_checkers::trace::Level;
 
-use super::charts::{file_name, level_style, wrapped};
+use super::charts::{NOTE_LETTERS, file_name, level_style};
 use super::journal::Done;
 use super::run::Runs;
 use super::table::values;
-use crate::charts::axis::{Axis, duration};
+use crate::charts::axis::Axis;
 use crate::charts::figure::{Entry, Figure, Mark, Panel};
 use crate::charts::{PANEL, shares};
+use crate::text::{duration, wrapped};
 
 /// By level and priority.
 type Groups = BTreeMap<(Level, u8), Visibility>;
@@ -78,7 +79,7 @@ fn figure(runs: &Runs, others: &[(String, String)], groups: &Groups) -> Option<F
     let seeds = if seeds == 1 { "one seed".to_string() } else { format!("{seeds} seeds together") };
     let mut notes =
         vec![format!("By priority of the key; {seeds}. What a line leaves below 100 % at its end was never shown.")];
-    notes.extend(gain(urgent, groups).iter().flat_map(|gain| wrapped(gain)));
+    notes.extend(gain(urgent, groups).iter().flat_map(|gain| wrapped(gain, NOTE_LETTERS)));
     Some(Figure {
         title: format!("Visibility of writes at other replicas \u{2013} {}{of}", runs.name),
         notes,

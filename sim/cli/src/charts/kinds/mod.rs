@@ -23,10 +23,10 @@ use std::collections::BTreeSet;
 use kvsim_checkers::metrics::{Distribution, Series};
 use kvsim_checkers::trace::Level;
 
-use super::axis::duration;
 use super::figure::{Mark, Style};
 use super::runs::{Run, Runs};
 use super::styles::Styles;
+use crate::text::duration;
 
 /// The height of a panel in pixels, where nothing else matters.
 pub const PANEL: u32 = 190;

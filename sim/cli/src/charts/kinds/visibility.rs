@@ -6,9 +6,10 @@ use kvsim_checkers::metrics::{Visibility, Where};
 use kvsim_checkers::trace::Level;
 
 use super::{PANEL, colour_of, level_styles, shares};
-use crate::charts::axis::{Axis, duration};
+use crate::charts::axis::Axis;
 use crate::charts::figure::{Figure, Mark, Panel, Style};
 use crate::charts::runs::Runs;
+use crate::text::duration;
 
 /// By priority, most urgent first, the share of writes that each level has shown at another replica after some time.
 pub fn visibility(runs: &Runs) -> Result<Figure, &'static str> {

@@ -7,7 +7,7 @@ use kvsim_checkers::trace::{Action, LostBy, Node, Recording, What, WriteId};
 
 use super::Director;
 use crate::diagram::scene::{Arrow, ArrowKind, Label, Style};
-use crate::report::words::micros;
+use crate::text::micros;
 
 /// So many messages are drawn whether they change anything or not.
 const FEW: usize = 40;

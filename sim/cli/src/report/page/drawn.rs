@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 
 use clap::ValueEnum as _;
-use kvsim_checkers::operations::seconds;
 use kvsim_sim::plan::FaultPlan;
 
-use super::{Page, escaped, table};
+use super::{Page, table};
 use crate::charts::{Drawing, Figure, Kind, Picture, Theme, picture};
 use crate::report::faults;
+use crate::text::{capital, escaped, seconds};
 
 const NONE: &str = "<p>The store panics before the run comes to its end, so there is nothing to draw.</p>\n";
 
@@ -105,9 +105,4 @@ fn write_figure(out: &mut String, name: &str, about: &str, figure: &Figure) {
         capital(name),
         escaped(about)
     );
-}
-
-fn capital(name: &str) -> String {
-    let mut letters = name.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -12,6 +12,7 @@ use kvsim_sim::stores::StoreEntry;
 
 use super::Summary;
 use crate::charts::{self, Runs};
+use crate::text::escaped;
 
 /// What a page is of.
 pub struct Page<'a> {
@@ -81,23 +82,6 @@ fn fill(template: &str, parts: &[(&str, &str)]) -> String {
     out + rest
 }
 
-/// A text that stands for itself in HTML, also within the quotes of an attribute. Line breaks stay.
-fn escaped(said: &str) -> String {
-    let mut out = String::with_capacity(said.len());
-    for c in said.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' | '\t' => out.push(c),
-            c if c.is_control() => out.push('?'),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
 /// Rows of a table, with a head.
 fn table(class: &str, caption: &str, heads: &[&str], rows: &[Vec<String>]) -> String {
     let mut out = format!("<table class=\"{class}\">\n");
@@ -139,7 +123,7 @@ mod tests {
 
     #[test]
     fn of_a_store_that_panics_there_is_the_finding() {
-        let names = crate::commands::names();
+        let names = crate::load::names();
         let text = "replicas = 2\nduration = \"1s\"\n[clients.all]\n";
         let scenario = crate::scenario::read(Path::new("test.toml"), text.as_bytes(), &[], &names).unwrap();
         let plan = kvsim_sim::lower::lower(&scenario, 1, "test").unwrap();
@@ -153,10 +137,5 @@ mod tests {
     #[test]
     fn what_is_put_in_is_not_looked_at_again() {
         assert_eq!(fill("a {{x}} b {{y}}", &[("x", "{{y}}"), ("y", "2")]), "a {{y}} b 2");
-    }
-
-    #[test]
-    fn texts_stand_for_themselves() {
-        assert_eq!(escaped("</script>\"&\u{1b}[1m"), "&lt;/script&gt;&quot;&amp;?[1m");
     }
 }

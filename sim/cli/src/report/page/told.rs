@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use kvsim_checkers::explain::{self, Explanation};
-use kvsim_checkers::operations::seconds;
 use kvsim_checkers::verdict::StoryLine;
 use kvsim_checkers::{Finding, Verdict};
 
-use super::{Page, escaped, table};
+use super::{Page, table};
 use crate::report::Judgement;
-use crate::report::text::{grouped, to_explain};
+use crate::report::text::to_explain;
+use crate::text::{escaped, grouped, seconds};
 
 /// So many kinds of findings are explained; the others are told.
 const EXPLAINED: usize = 3;

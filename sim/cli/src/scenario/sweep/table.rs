@@ -8,11 +8,12 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{EXAMPLE, LEVEL};
-use crate::scenario::diagnostic::{Diagnostic, listed, nearest, shown};
+use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::source::{Sources, Span};
 use crate::scenario::{Names, units};
 use crate::sweep::Column;
 use crate::sweep::column::UNKNOWN;
+use crate::text::{listed, nearest, shown};
 
 /// What is written in the table beside the lists.
 const SEEDS: &str = "seeds";

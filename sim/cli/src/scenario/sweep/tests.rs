@@ -3,7 +3,7 @@
 use super::*;
 
 fn names() -> Names {
-    crate::commands::names()
+    crate::load::names()
 }
 
 fn read(text: &str, set: &[&str]) -> Result<Sweep, String> {
@@ -152,7 +152,7 @@ fn the_sweeps_in_the_tree_are_sweeps() {
         let sweep = super::super::load_sweep(path, &[], &names()).unwrap_or_else(|wrong| panic!("{wrong}"));
         assert!(sweep.cells.len() > 1, "{}", path.display());
         for cell in &sweep.cells {
-            crate::commands::lowered(path, cell, sweep.seeds.start).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+            crate::load::lowered(path, cell, sweep.seeds.start).unwrap_or_else(|wrong| panic!("{wrong:?}"));
         }
     }
     assert!(sweeps.len() > 4);

@@ -4,7 +4,7 @@ use kvsim_sim::net::{Delay, Ratio};
 use kvsim_sim::scenario::KeyChoice;
 
 use super::{Decimal, Wrong, ascending, duration, positive_duration, share};
-use crate::scenario::diagnostic::{nearest, shown};
+use crate::text::{nearest, shown};
 
 /// The most values in a `table(...)`: every percentile. A link of its own has a copy of its table.
 const TABLE_MAX: usize = 101;

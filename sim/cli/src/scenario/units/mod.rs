@@ -8,7 +8,7 @@ use kvsim_sim::net::Ratio;
 
 pub use forms::{choice, delay};
 
-use super::diagnostic::{nearest, shown};
+use crate::text::{nearest, shown};
 
 /// Why a text is not the quantity that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,105 @@
+//! From what somebody names on the command line to a plan and its store: a scenario, a stored run, or its `plan.json`.
+
+use std::path::Path;
+
+use kvsim_checkers::CHECKERS;
+use kvsim_checkers::trace::Header;
+use kvsim_sim::lower;
+use kvsim_sim::plan::Plan;
+use kvsim_sim::scenario::Scenario;
+use kvsim_sim::stores::{self, STORES, StoreEntry};
+
+use crate::exit::Failure;
+use crate::folder::Stored;
+use crate::scenario::{self, Names, StoreNames};
+use crate::text::{nearest, printable};
+
+/// A plan and its store.
+pub type Run = (&'static StoreEntry, Plan);
+
+/// The run in the folder `path`, that of the plan file `path`, or that of the scenario `path` with its own seed.
+pub fn run(path: &Path) -> Result<Run, Failure> {
+    if path.extension().is_some_and(|extension| extension == "toml") {
+        let scenario = scenario(path, &[])?;
+        return lowered(path, &scenario, scenario.seed);
+    }
+    let stored = Stored::read(path)?;
+    Ok((store_of(&stored)?, stored.plan))
+}
+
+/// The scenario in `file`, with changes to it.
+pub fn scenario(file: &Path, overrides: &[String]) -> Result<Scenario, Failure> {
+    scenario::load(file, overrides, &names()).map_err(Failure::Scenario)
+}
+
+/// What the command line changes in a scenario.
+pub fn overrides(set: &[String], store: Option<&str>) -> Vec<String> {
+    set.iter().cloned().chain(store.map(|name| format!("store.name={name}"))).collect()
+}
+
+/// The plan of the scenario in `file` for a seed, and the store that it is for.
+pub fn lowered(file: &Path, scenario: &Scenario, seed: u64) -> Result<Run, Failure> {
+    let usage = |message: String| Failure::Usage(format!("{}: {message}", file.display()));
+    let store = stores::find(&scenario.store.name).expect("the scenario reader knows the stores");
+    let plan = lower::lower(scenario, seed, concat!("kvsim ", env!("CARGO_PKG_VERSION"))).map_err(usage)?;
+    plan.validate().map_err(|error| usage(error.to_string()))?;
+    if let Some(session) = plan.sessions.iter().find(|session| session.quorum > 1 && !store.quorum_reads) {
+        let (session, quorum, store) = (&session.name, session.quorum, store.name);
+        return Err(usage(format!(
+            "session {session} reads from {quorum} replicas, but store {store} has no quorum reads\n  set quorum = 1, or choose another store (kvsim list stores)"
+        )));
+    }
+    Ok((store, plan))
+}
+
+/// The store that a stored run is of.
+pub fn store_of(stored: &Stored) -> Result<&'static StoreEntry, Failure> {
+    let (name, path) = (&stored.plan.store.name, stored.path.display());
+    let unknown = || Failure::Usage(format!("{path}: there is no store {name} (see kvsim list stores)"));
+    let store = stores::find(name).ok_or_else(unknown)?;
+    store.validate(&stored.plan).map_err(|error| Failure::Usage(format!("{path}: {error}")))?;
+    Ok(store)
+}
+
+/// The names that scenarios may use.
+pub fn names() -> Names {
+    let store = |store: &StoreEntry| StoreNames {
+        name: store.name,
+        message_kinds: store.message_kinds.to_vec(),
+        levels: store.levels.iter().map(|level| level.name()).collect(),
+        settings: store.settings.to_vec(),
+        defects: (store.defects)().iter().map(|defect| defect.name).collect(),
+    };
+    Names {
+        stores: STORES.iter().map(store).collect(),
+        checkers: CHECKERS.iter().map(|checker| checker.name).collect(),
+    }
+}
+
+/// The number of the node called `name`.
+pub fn node(header: &Header, name: &str) -> Result<u16, Failure> {
+    let number = name.strip_prefix('n').and_then(|number| number.parse().ok());
+    let known = number.filter(|number| *number < header.nodes && name == format!("n{number}"));
+    known.ok_or_else(|| {
+        let last = header.nodes.saturating_sub(1);
+        Failure::Usage(format!("the run has no node {}\n  it has n0 to n{last}", printable(name)))
+    })
+}
+
+/// The number of the key or session called `name` among `names`; `what` says which of the two it is.
+pub fn number(names: &[String], what: &str, name: &str) -> Result<u32, Failure> {
+    let place = names.iter().position(|other| other == name);
+    place.map(|place| place as u32).ok_or_else(|| {
+        const SHOWN: usize = 12;
+        let help = match nearest(name, names.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean {near}?"),
+            None => {
+                let some: Vec<&str> = names.iter().take(SHOWN).map(String::as_str).collect();
+                let more =
+                    if names.len() > SHOWN { format!(" and {} more", names.len() - SHOWN) } else { String::new() };
+                format!("it has {}{more}", some.join(", "))
+            }
+        };
+        Failure::Usage(format!("the run has no {what} {}\n  {help}", printable(name)))
+    })
+}

@@ -1,0 +1,205 @@
+//! Numbers, times and names as people read them: in messages, reports, tables and charts.
+
+pub use kvsim_checkers::operations::seconds;
+
+const SECOND: u64 = 1_000_000_000;
+
+/// `number / unit` with all its decimal places and no more; the unit is a power of ten.
+pub fn decimal(number: u64, unit: u64) -> String {
+    let (whole, rest) = (number / unit, number % unit);
+    if rest == 0 {
+        return whole.to_string();
+    }
+    let places = unit.ilog10() as usize;
+    format!("{whole}.{rest:0places$}").trim_end_matches('0').to_string()
+}
+
+/// `number / unit` rounded half up to so many decimal places.
+pub fn rounded(number: u64, unit: u64, places: u32) -> String {
+    let factor = 10u128.pow(places);
+    let rounded = (u128::from(number) * factor * 2 + u128::from(unit)) / (2 * u128::from(unit));
+    match places {
+        0 => rounded.to_string(),
+        places => format!("{}.{:02$}", rounded / factor, rounded % factor, places as usize),
+    }
+}
+
+/// A time with the unit that suits it, to three digits: `12.3 ms` with a thin space.
+pub fn duration(ns: u64) -> String {
+    let (unit, name) = match ns {
+        0 => return "0".to_string(),
+        1..1_000 => (1, "ns"),
+        1_000..1_000_000 => (1_000, "\u{b5}s"),
+        1_000_000..SECOND => (1_000_000, "ms"),
+        _ => (SECOND, "s"),
+    };
+    // Three digits are enough for people.
+    let digits = 10u64.pow(ns.ilog10().saturating_sub(2)).min(unit);
+    format!("{}\u{2009}{name}", decimal(ns.div_ceil(digits) * digits, unit))
+}
+
+/// A time to the microsecond: single events are close together.
+pub fn micros(ns: u64) -> String {
+    format!("{}.{:06} s", ns / SECOND, ns / 1_000 % 1_000_000)
+}
+
+/// A time as the command line takes it, to the nanosecond.
+pub fn exact(ns: u64) -> String {
+    decimal(ns, SECOND) + "s"
+}
+
+/// A number with a comma before every three digits.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 run`, `1,000 runs`.
+pub fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+}
+
+/// Begins with a capital letter.
+pub fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// The lines of a text, broken at spaces, of at most `letters` characters where words are not longer.
+pub fn wrapped(text: &str, letters: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut().filter(|line| line.chars().count() + 1 + word.chars().count() <= letters) {
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(word.to_string()),
+        }
+    }
+    lines
+}
+
+/// A path as a shell takes it.
+pub fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_./-".contains(c);
+    match path {
+        _ if path.starts_with('-') => quoted(&format!("./{path}")),
+        _ if path.chars().all(plain) => path.to_string(),
+        _ => format!("'{}'", path.replace('\'', r"'\''")),
+    }
+}
+
+/// The text as HTML and SVG show it, also within the quotes of an attribute. Line breaks stay; other control characters
+/// would disturb a reader of the page.
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\n' | '\t' => out.push(c),
+            c if c.is_control() => out.push('?'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// The text without control characters, which would disturb a terminal.
+pub fn printable(text: &str) -> String {
+    text.replace(char::is_control, "?")
+}
+
+/// A text for use in a message: without control characters, cut when it is long.
+pub fn shown(text: &str) -> String {
+    const MAX: usize = 40;
+    let mut short = printable(&text.chars().take(MAX).collect::<String>());
+    if text.chars().nth(MAX).is_some() {
+        short.push_str("...");
+    }
+    short
+}
+
+/// The candidate that `name` is most likely a slip of.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // A slip of a longer name is unlikely, and the distance takes quadratic time.
+    if name.len() > 100 {
+        return None;
+    }
+    let plain = |name: &str| name.to_lowercase().replace('_', "-");
+    let name = plain(name);
+    let candidates: Vec<(&str, String)> = candidates.into_iter().map(|one| (one, plain(one))).collect();
+    let distances = candidates.iter().map(|(one, plain)| {
+        // The first letter is seldom wrong.
+        (strsim::damerau_levenshtein(&name, plain), !plain.starts_with(name.get(..1).unwrap_or("")), *one)
+    });
+    let (distance, _, best) = distances.min_by_key(|(distance, first_differs, _)| (*distance, *first_differs))?;
+    let letters = best.chars().count();
+    if distance <= (letters / 3).max(1) && distance < letters {
+        return Some(best);
+    }
+    let begins = |(_, plain): &&(&str, String)| name.len() >= 3 && plain.starts_with(&name);
+    candidates.iter().find(begins).map(|(one, _)| *one)
+}
+
+/// "a, b and c", each in backquotes.
+pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>, word: &str) -> String {
+    let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        None => "nothing".to_owned(),
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} {word} {last}", others.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_times_read_well() {
+        assert_eq!([7, 1_000, 12_345_678].map(grouped), ["7", "1,000", "12,345,678"]);
+        assert_eq!([4_218_000_000, 3_000_000_000, 1].map(exact), ["4.218s", "3s", "0.000000001s"]);
+        let durations = [0, 999, 1_000, 10_000_000, 123_456_789, 12_000_000_000].map(duration);
+        assert_eq!(
+            durations.map(|text| text.replace('\u{2009}', " ")),
+            ["0", "999 ns", "1 \u{b5}s", "10 ms", "124 ms", "12 s"]
+        );
+        assert_eq!(
+            [(1_449, 2), (1_450, 1), (1_500, 0)].map(|(n, places)| rounded(n, 1_000, places)),
+            ["1.45", "1.5", "2"]
+        );
+    }
+
+    #[test]
+    fn texts_stand_for_themselves() {
+        assert_eq!(
+            ["runs/first-run-1", "-d", "it's here"].map(quoted),
+            ["runs/first-run-1", "./-d", r"'it'\''s here'"]
+        );
+        assert_eq!(escaped("</script>\"&\u{1b}[1m"), "&lt;/script&gt;&quot;&amp;?[1m");
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+    }
+
+    #[test]
+    fn nearest_names_are_near() {
+        let names = ["loss", "delay", "anti_entropy"];
+        assert_eq!(nearest("los", names), Some("loss"));
+        assert_eq!(nearest("Delay", names), Some("delay"));
+        assert_eq!(nearest("anti-entropy", names), Some("anti_entropy"));
+        assert_eq!(nearest("bandwidth", names), None);
+        assert_eq!(nearest("x", []), None);
+        assert_eq!(nearest("rat", ["at", "rate"]), Some("rate"));
+        assert_eq!(nearest("zipf", ["uniform", "zipfian"]), Some("zipfian"));
+    }
+}
