@@ -3,7 +3,6 @@
 use smallvec::SmallVec;
 
 use super::calls::{Gathered, InOrder, Unacknowledged};
-use super::defects::Defect;
 use super::frontier::{Basis, Frontiers, view_of};
 use super::message::{Delta, Message, Reply, Request, RequestId, as_request};
 use super::object::{Context, Object, Side};
@@ -44,9 +43,7 @@ impl Ndc {
             Call::Read { level, quorum, .. } => self.read(id, key, *level, *quorum, env),
             Call::Write { value, delete, context, seen, .. } => {
                 let mut context = (*context).clone();
-                if self.config.defects.has(Defect::SharedContext) {
-                    self.state.known().for_each(|(origin, known)| context.raise(origin, known.max()));
-                }
+                self.config.defects.spoil_context(&mut context, self.state.clock());
                 let delta = self.state.delta(key, *value, *delete, context);
                 self.write(id, delta, *seen, env);
             }
@@ -69,7 +66,7 @@ impl Ndc {
             Ok(Some(view)) if self.config.views == Views::All => view,
             _ => return env.refuse(id.call, Refusal::Level),
         };
-        if quorum > 1 && self.config.defects.has(Defect::NaiveQuorumRead) {
+        if self.config.defects.merges_views(quorum) {
             return self.read(id, key, level, quorum, env);
         }
         let moves = seen.is_some();
@@ -178,16 +175,12 @@ impl Ndc {
     /// A write for a key that this replica holds gets its dot, is stored, sent on and answered.
     fn write(&mut self, id: RequestId, mut delta: Delta, seen: Option<&Frontiers>, env: &mut Env<'_, Ndc>) {
         let me = self.me.node;
+        self.amnesia.spoil_write(&mut delta, &self.state);
         env.observe(Observation::Wrote { call: id.call, dot: delta.dot });
-        let late = self.config.defects.has(Defect::EarlyAcknowledgement).then(|| delta.clone());
-        if late.is_none() {
-            env.append(|| Record::Received(delta.clone()));
-        }
+        env.append(|| Record::Received(delta.clone()));
         self.state.receive(&delta, &mut |observation| env.observe(observation));
         let (key, counter) = (delta.key, delta.dot.counter);
-        if self.config.defects.has(Defect::ReplicateMergedObject) {
-            self.state.add_siblings(&mut delta);
-        }
+        self.config.defects.spoil_update(&mut delta, &self.state);
         let others = self.state.placement().holders(key).iter().copied().filter(|node| *node != me);
         env.multicast(others, Message::Update(delta));
         // Wherever the session goes, it will see its own write.
@@ -204,9 +197,7 @@ impl Ndc {
         } else {
             self.answer_write(id, seen.as_ref(), env);
         }
-        if let Some(delta) = late {
-            env.append(|| Record::Received(delta));
-        }
+        self.config.defects.reorder(&mut env.outbox.outputs);
     }
 
     pub(super) fn answer_write(&mut self, id: RequestId, seen: Option<&Frontiers>, env: &mut Env<'_, Ndc>) {

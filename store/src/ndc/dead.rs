@@ -115,7 +115,7 @@ impl Dead {
     }
 
     /// The dead replicas that nothing is agreed about, with what is known of each.
-    fn open<'a>(
+    pub fn open<'a>(
         &'a self,
         members: &'a [ReplicaId],
         clock: &'a NodeClock,
@@ -131,11 +131,6 @@ impl Dead {
         self.mentioned.extend(origins);
         self.mentioned.sort_unstable();
         self.mentioned.dedup();
-    }
-
-    /// All dead replicas that nothing is agreed about, see [`super::Defect::EarlyVoid`].
-    pub fn all_open(&self, members: &[ReplicaId], clock: &NodeClock) -> Vec<(ReplicaId, DotSet)> {
-        self.open(members, clock).map(|(origin, known)| (origin, known.clone())).collect()
     }
 
     /// What is missing of `origin` beside `known` is given up.

@@ -1,6 +1,10 @@
 //! Mistakes that can be planted into the store, to see whether somebody notices. Each has happened to somebody: to
 //! Loopy, DottedDB, VerneMQ, or in a model. All are off unless a scenario names them, and one that is off costs a test of
-//! a bit.
+//! a bit; without the feature `defects` nothing of them is compiled.
+
+mod rules;
+
+pub(super) use rules::Amnesia;
 
 macro_rules! defects {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, noticed by $checkers:literal;)+) => {
@@ -11,8 +15,9 @@ macro_rules! defects {
         }
 
         impl Defect {
-            /// Every defect.
-            pub const ALL: &'static [Defect] = &[$(Defect::$variant),+];
+            /// Every defect; none in a store that is built without them.
+            pub const ALL: &'static [Defect] =
+                if cfg!(feature = "defects") { &[$(Defect::$variant),+] } else { &[] };
 
             /// As scenarios write it.
             pub fn name(self) -> &'static str {
@@ -103,7 +108,7 @@ impl Defects {
 
     /// True when `defect` is on.
     pub fn has(self, defect: Defect) -> bool {
-        self.0 >> defect as u32 & 1 == 1
+        cfg!(feature = "defects") && self.0 >> defect as u32 & 1 == 1
     }
 }
 

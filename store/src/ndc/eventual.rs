@@ -1,6 +1,6 @@
 //! The eventual view: everything that has arrived, merged by key.
 
-use super::defects::{Defect, Defects};
+use super::defects::Defects;
 use super::frontier::{Basis, levels_of};
 use super::memory::DotKeyMap;
 use super::message::{Delta, RepairItem};
@@ -108,7 +108,7 @@ impl Eventual {
             context: &item.object.context,
             dot: None,
             // The sender's clock: what this replica knows says nothing about the sender's object.
-            basis: Basis::Clock(if self.defects.has(Defect::FillFromOwnClock) { &self.clock } else { clock }),
+            basis: Basis::Clock(self.defects.filling(clock, &self.clock)),
         };
         let object = self.objects.get_or_insert_with(item.key, Object::default);
         object.merge(Basis::Clock(&self.clock), side, |change| observe(seen(change, levels)));
@@ -119,12 +119,6 @@ impl Eventual {
                 self.dot_keys.push(*dot, item.key);
             }
         }
-    }
-
-    /// True when the write would show nothing, see [`Defect::ForgetSupersededDot`].
-    pub fn supersedes(&self, delta: &Delta) -> bool {
-        let object = self.objects.get(delta.key);
-        object.is_some_and(|object| object.context.covers(delta.dot) || object.implies(delta.dot))
     }
 
     /// All that a replica with this clock has is here now. What is void it never had.
@@ -175,24 +169,14 @@ impl Eventual {
     fn store_stripped(&mut self, key: Key) {
         let object = self.objects.get_mut(key).expect("there is something to strip");
         object.strip(Basis::Clock(&self.clock));
-        if self.defects.has(Defect::StripBeyondBase) {
-            object.strip(Basis::Clock(&without_gaps(&self.clock)));
-        }
-        let drops = self.defects.has(Defect::DropEmptyContext) && object.versions.is_empty();
-        if object.is_empty() || drops {
+        self.defects.spoil_stripped(object, &self.clock);
+        if object.is_empty() {
             self.objects.remove(key);
         } else if !object.context.is_empty() {
             // An object without versions but with context stays: it stands for a delete that late writes meet.
             self.unstripped.insert(key);
         }
     }
-}
-
-/// All up to the last write of each origin, see [`Defect::StripBeyondBase`].
-fn without_gaps(clock: &NodeClock) -> NodeClock {
-    let mut all = NodeClock::default();
-    clock.iter().for_each(|(origin, known)| all.raise(origin, known.max()));
-    all
 }
 
 /// What a change to an object means for readers at `levels`.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::dead::is_member;
 use super::frontier::Frontiers;
 use crate::clock::{DotSet, NodeClock, ReplicaMap};
-use crate::contract::{Dot, Key, NodeId, ReplicaId};
+use crate::contract::{Dot, Key, ReplicaId};
 
 /// The dot-key map (DKM): the key of each known dot that some peer may still miss. Anti-entropy finds the
 /// objects to send by it.
@@ -160,12 +160,6 @@ impl Watermarks {
         found.map_or(0, |base| base.counter)
     }
 
-    /// What any life of `node` is known to hold, see [`super::Defect::OldWatermarks`].
-    pub fn base_of_node(&self, node: NodeId, origin: ReplicaId) -> u64 {
-        let lives = self.0.iter().map(|(id, _)| id).filter(|id| id.node == node);
-        lives.map(|id| self.base(id, origin)).max().unwrap_or(0)
-    }
-
     /// Size when sent: each cell 12 bytes.
     pub fn wire_bytes(&self) -> u32 {
         self.0.iter().map(|(_, row)| 4 + 12 * row.bases.len() as u32).sum()
@@ -175,7 +169,7 @@ impl Watermarks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::Priority;
+    use crate::contract::{NodeId, Priority};
 
     fn dot(node: u16, counter: u64) -> Dot {
         Dot { origin: ReplicaId::first(NodeId(node)), counter }

@@ -17,8 +17,9 @@
 //! The folder: [`object`] is the algebra of versions and contexts; `eventual` the view of everything that has
 //! arrived; [`frontier`] how far ordered views have come, `waiting` what waits for its turn in them, `ordered` the
 //! views themselves; `state` puts the views together and does anti-entropy; `memory` is temporary memory; `message`
-//! what is sent, `names` the keys and values in it; `clients` serves them, `calls` is what waits for others; `lag` whether views fall behind; `defects` planted mistakes; this file
-//! connects them with the contract.
+//! what is sent, `names` the keys and values in it; `clients` serves them, `calls` is what waits for others; `lag`
+//! whether views fall behind; this file connects them with the contract. `defects` are planted mistakes: what is called
+//! on `defects` or `amnesia` does nothing in a sound store.
 
 mod calls;
 mod clients;
@@ -45,6 +46,7 @@ use crate::pulling::Rounds;
 
 use calls::Calls;
 use dead::is_member;
+use defects::Amnesia;
 use frontier::Frontiers;
 use lag::Lag;
 use message::{Delta, KINDS, Pull, Repair};
@@ -127,6 +129,7 @@ pub struct Ndc {
     calls: Calls,
     /// Absent without heartbeats or without ordered views.
     lag: Option<Lag>,
+    amnesia: Amnesia,
 }
 
 impl Replica for Ndc {
@@ -180,6 +183,7 @@ impl Replica for Ndc {
             rounds: Rounds::new(Vec::new(), 0),
             calls: Calls::default(),
             lag: config.heartbeats.clone().filter(|_| config.views == Views::All).map(Lag::new),
+            amnesia: Amnesia::default(),
         };
         let mut boots = 0;
         for record in log {
@@ -189,11 +193,11 @@ impl Replica for Ndc {
         ndc.rounds = Rounds::new(ndc.peers(env.members), boots << 32);
         let founding = env.founding || env.members.len() == 1 || !config.placement.is_full();
         env.append(|| Record::Booted { founding });
-        if founding || config.defects.has(Defect::ServeWhileRecovering) {
+        if founding || config.defects.serves_at_once() {
             ndc.state.begin_to_serve();
         }
         if boots > 0 {
-            ndc.state.forget_what_was_written(config.defects);
+            ndc.amnesia.restart(&ndc.state);
         }
         // Replicas must not all act at the same moment for ever.
         if let Some(every) = config.anti_entropy_ns {
@@ -327,11 +331,10 @@ impl Ndc {
     /// agreed about a dead replica would not hold if its messages still counted.
     fn accepts(&self, message: &Message, members: &[ReplicaId]) -> bool {
         match message {
-            Message::Update(_) | Message::Pull(_) if self.config.defects.has(Defect::AcceptDead) => true,
+            _ if self.config.defects.accepts(message) => true,
             Message::Update(delta) => is_member(members, delta.dot.origin),
             Message::Ack { dot, .. } => dot.origin == self.me,
             Message::Pull(pull) => is_member(members, pull.from),
-            Message::Repair(_) if self.config.defects.has(Defect::AbsorbLateAnswers) => true,
             Message::Repair(repair) => is_member(members, repair.from) && repair.to == self.me,
             Message::Request { .. } | Message::Reply { .. } => true,
         }

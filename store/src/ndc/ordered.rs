@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::defects::{Defect, Defects};
+use super::defects::Defects;
 use super::eventual::seen;
 use super::frontier::{Basis, Frontiers, VIEWS, levels_of};
 use super::message::{Delta, Repair};
@@ -237,9 +237,8 @@ impl Ordered {
 
     fn make_room(&mut self, dot: Dot, observe: &mut impl FnMut(Observation)) {
         let Some(key) = self.waiting.get(dot).map(|waiter| waiter.key) else { return };
-        if self.defects.has(Defect::CountedBuffer) && self.waiting.len() as u64 > self.room_bytes / 256 {
-            // As if each took 256 bytes, of one room for all; and nothing is said.
-            return self.waiting.forget(dot);
+        if self.defects.counts_out(dot, &mut self.waiting, self.room_bytes) {
+            return;
         }
         let behind: Vec<usize> = self.behind(dot, key).collect();
         let refused = self.waiting.make_room(dot, behind.into_iter().rev(), self.room_bytes);

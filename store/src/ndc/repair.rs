@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::dead::Report;
-use super::defects::Defect;
 use super::eventual::{Eventual, eventual_and};
 use super::frontier::VIEWS;
 use super::message::{Delta, Pull, Repair, RepairItem};
@@ -56,8 +55,8 @@ impl State {
     ) -> Vec<(ReplicaId, DotSet)> {
         // One that misses everything must not take for void what it has yet to get.
         let State { me, dead, eventual, serves: true, .. } = self else { return Vec::new() };
-        if self.defects.has(Defect::EarlyVoid) {
-            return dead.all_open(members, &eventual.clock);
+        if let Some(all) = eventual.defects.gives_up(dead, members, &eventual.clock) {
+            return all;
         }
         report.map(|report| dead.learn(*me, members, &eventual.clock, from, report)).unwrap_or_default()
     }
@@ -68,7 +67,7 @@ impl State {
     /// A write that nobody was known to miss, and whose key is therefore forgotten, may be missed after all: by one that
     /// has lost its disk, or is new. Then the answer has everything.
     pub fn answer(&mut self, pull: &Pull, members: &[ReplicaId]) -> Repair {
-        let State { eventual: Eventual { clock, dot_keys, .. }, ordered, watermarks, .. } = self;
+        let State { me, eventual: Eventual { clock, dot_keys, defects, .. }, ordered, watermarks, .. } = self;
         let mut asks_for_all = pull.recovers;
         let unknown = clock
             .iter()
@@ -76,8 +75,7 @@ impl State {
         let stubs = pull.stubs.iter().copied().filter(|dot| clock.contains(*dot));
         let mut missing: Vec<(Key, Dot)> = Vec::new();
         let mut deltas: Vec<Arc<Delta>> = Vec::new();
-        let (me, own_only) = (self.me, self.defects.has(Defect::TrustPeerClock));
-        for dot in unknown.chain(stubs).filter(|dot| !own_only || dot.origin == me) {
+        for dot in unknown.chain(stubs).filter(|dot| defects.sends(*me, *dot)) {
             let waiter = ordered.as_ref().and_then(|ordered| ordered.waiting.get(dot));
             if let Some(delta) = waiter.and_then(|waiter| waiter.delta()) {
                 deltas.push(delta.clone());
@@ -87,10 +85,7 @@ impl State {
                 }
             } else {
                 // Void, or the question is old and the sender has the write by now.
-                let base = match self.defects.has(Defect::OldWatermarks) {
-                    true => watermarks.base_of_node(pull.from.node, dot.origin),
-                    false => watermarks.base(pull.from, dot.origin),
-                };
+                let base = defects.base(watermarks, pull.from, dot.origin);
                 let has_it = base >= dot.counter || self.dead.is_void(dot.origin);
                 asks_for_all |= !has_it;
             }
@@ -99,7 +94,7 @@ impl State {
         // Who has yet to get everything cannot give it. Then nobody can follow it: something is missing.
         let can_follow = full || !asks_for_all;
         missing.sort_unstable();
-        let items = match full && !self.defects.has(Defect::NoFullTransfer) {
+        let items = match full {
             true => self.all_items(&missing),
             false => missing.chunk_by(|a, b| a.0 == b.0).map(|group| self.item(group, pull, can_follow)).collect(),
         };
@@ -110,7 +105,7 @@ impl State {
         let to_follow = frontiers.filter(|_| can_follow);
         let mut watermarks = self.watermarks.clone();
         watermarks.learn_clock(self.me, &self.eventual.clock, frontiers);
-        Repair {
+        let mut repair = Repair {
             from: self.me,
             to: pull.from,
             round: pull.round,
@@ -121,12 +116,14 @@ impl State {
             frontiers: to_follow.cloned().unwrap_or_default(),
             deltas,
             items,
-        }
+        };
+        self.defects().spoil_answer(&mut repair, pull, self);
+        repair
     }
 
     /// The object of a key of which the sender of `pull` misses these writes: once for all views that see it alike.
     /// Its views are told where the sender `can_follow` them.
-    fn item(&self, missing: &[(Key, Dot)], pull: &Pull, can_follow: bool) -> RepairItem {
+    pub fn item(&self, missing: &[(Key, Dot)], pull: &Pull, can_follow: bool) -> RepairItem {
         let key = missing[0].0;
         let mut dots: Vec<Dot> = missing.iter().map(|(_, dot)| *dot).collect();
         if !can_follow {
@@ -156,7 +153,7 @@ impl State {
         let (mut same, mut apart) = ([false; VIEWS], Vec::new());
         if let Some(ordered) = &self.ordered {
             for view in (0..=key.priority() as usize).filter(|view| needs(*view)) {
-                match ordered.apart(view, key).filter(|_| !self.defects.has(Defect::RepairFromEventual)) {
+                match ordered.apart(view, key) {
                     Some(object) => apart.push((view, object.clone())),
                     None => same[view] = true,
                 }
@@ -210,9 +207,7 @@ impl State {
             }
             Some(ordered) => follow(&mut self.eventual, ordered, repair, &unmentioned, observe),
         }
-        if self.defects.has(Defect::TrustPeerClock) {
-            repair.clock.iter().for_each(|(origin, known)| self.eventual.clock.raise(origin, known.base()));
-        }
+        self.defects().spoil_clock(&mut self.eventual.clock, &repair.clock);
         if repair.full {
             let is_void = |dot| repair.report.as_ref().is_some_and(|report| report.is_void(dot));
             self.eventual.absorb_clock(&repair.clock, is_void, observe);
@@ -270,7 +265,7 @@ fn follow(
             }
         }
     };
-    if ordered.defects.has(Defect::FrontierFirst) {
+    if ordered.defects.moves_frontiers_first() {
         move_frontiers(ordered);
     }
     for item in repair.items.iter().chain(unmentioned) {

@@ -8,9 +8,9 @@ use crate::contract::{Dot, Key, Level, Levels, Observation, ReplicaId, Value, Ve
 use crate::placement::Placement;
 
 use super::dead::{Dead, is_member};
-use super::defects::{Defect, Defects};
+use super::defects::Defects;
 use super::eventual::{Eventual, eventual_and};
-use super::frontier::{Basis, Frontiers, Reach, VIEWS};
+use super::frontier::{Basis, Frontiers, VIEWS};
 use super::memory::Watermarks;
 use super::message::Delta;
 use super::object::{Context, Object};
@@ -33,11 +33,6 @@ pub struct State {
     pub(super) serves: bool,
     /// While it is false: the members by which others went who said that they have to get everything, too.
     pub(super) also_recover: ReplicaMap<Vec<ReplicaId>>,
-    pub(super) defects: Defects,
-    /// Only with [`Defect::ReuseDots`]: own writes since the start.
-    written: Option<u64>,
-    /// Only with [`Defect::VolatilePredecessors`]: the own writes before the start.
-    forgotten: Reach,
 }
 
 impl State {
@@ -52,32 +47,17 @@ impl State {
             dead: Dead::default(),
             serves: false,
             also_recover: ReplicaMap::default(),
-            defects,
-            written: None,
-            forgotten: Reach::default(),
         }
     }
 
-    /// What a start forgets with some defects.
-    pub fn forget_what_was_written(&mut self, defects: Defects) {
-        self.written = defects.has(Defect::ReuseDots).then_some(0);
-        if let (true, Some(ordered)) = (defects.has(Defect::VolatilePredecessors), &self.ordered) {
-            self.forgotten = ordered.frontiers.reach(self.me);
-        }
+    /// The planted mistakes.
+    pub fn defects(&self) -> Defects {
+        self.eventual.defects
     }
 
-    /// Makes a write replace all that its replica shows of the key, see [`Defect::ReplicateMergedObject`].
-    pub fn add_siblings(&self, delta: &mut Delta) {
-        for version in self.eventual.objects.get(delta.key).into_iter().flat_map(|object| object.versions.iter()) {
-            if version.dot.origin != self.me {
-                delta.context.raise(version.dot.origin, version.dot.counter);
-            }
-        }
-    }
-
-    /// What is known of each origin.
-    pub fn known(&self) -> impl Iterator<Item = (ReplicaId, &DotSet)> {
-        self.eventual.clock.iter()
+    /// Every write whose record has arrived.
+    pub fn clock(&self) -> &NodeClock {
+        &self.eventual.clock
     }
 
     /// True when clients may be served.
@@ -212,29 +192,17 @@ impl State {
     }
 
     /// The next write of this replica, as it is to be replicated; [`State::receive`] makes it known here.
-    pub fn delta(&mut self, key: Key, value: Value, delete: bool, context: Context) -> Delta {
-        let last = match &mut self.written {
-            None => self.eventual.clock.base(self.me),
-            Some(written) => std::mem::replace(written, *written + 1),
-        };
-        let dot = Dot { origin: self.me, counter: last + 1 };
+    pub fn delta(&self, key: Key, value: Value, delete: bool, context: Context) -> Delta {
+        let dot = Dot { origin: self.me, counter: self.eventual.clock.base(self.me) + 1 };
         // A replica's own writes never wait, so the views' last writes are the last ones.
         let reach = self.ordered.as_ref().map(|ordered| ordered.frontiers.reach(self.me)).unwrap_or_default();
-        let before = |view: usize| {
-            let from = match () {
-                () if self.defects.has(Defect::LowPredecessors) => 0,
-                () if self.defects.has(Defect::HighPredecessors) => view + 1,
-                () => view,
-            };
-            let last = reach.get(from).copied().unwrap_or(0);
-            if view <= key.priority() as usize && last > self.forgotten[view] { last } else { 0 }
-        };
+        let before = |view: usize| if view <= key.priority() as usize { reach[view] } else { 0 };
         Delta { dot, key, value, delete, context, before: [before(1), before(2), before(3)] }
     }
 
     /// Takes in one write, an own or another's; false when it changes nothing.
     pub fn receive(&mut self, delta: &Delta, observe: &mut impl FnMut(Observation)) -> bool {
-        if self.defects.has(Defect::ForgetSupersededDot) && self.eventual.supersedes(delta) {
+        if self.defects().ignores(delta, &self.eventual) {
             return false;
         }
         let Some(ordered) = &mut self.ordered else {
@@ -261,17 +229,15 @@ impl State {
     /// [given up](State::give_up).
     pub fn clean_up(&mut self, members: &[ReplicaId]) -> Vec<(ReplicaId, DotSet)> {
         self.eventual.strip(|origin| self.dead.is_void(origin));
-        if !self.defects.has(Defect::OldWatermarks) {
+        let defects = self.defects();
+        if !defects.keeps_watermarks() {
             self.watermarks.forget(members);
         }
         self.dead.forget_reports(members);
         self.dead.mention(self.eventual.mentioned().filter(|origin| !is_member(members, *origin)));
-        let State { me, placement, eventual: Eventual { dot_keys, .. }, watermarks, defects, .. } = self;
+        let State { me, placement, eventual: Eventual { dot_keys, .. }, watermarks, .. } = self;
         let others = || members.iter().filter(|member| *member != me);
-        let base = |peer: &ReplicaId, origin| match defects.has(Defect::OldWatermarks) {
-            true => watermarks.base_of_node(peer.node, origin),
-            false => watermarks.base(*peer, origin),
-        };
+        let base = |peer: &ReplicaId, origin| defects.base(watermarks, *peer, origin);
         let everywhere = |origin| others().map(|peer| base(peer, origin)).min().unwrap_or(u64::MAX);
         if placement.is_full() {
             dot_keys.prune(everywhere, false, |_, _| false);
@@ -343,9 +309,7 @@ pub(super) fn take_in(
     let turn = ordered.turn(delta);
     // Where it has to wait, the object stays as it is.
     (0..turn).for_each(|view| ordered.part(view, key, eventual.objects.get(key)));
-    if delta.delete && ordered.defects.has(Defect::EarlyDelete) {
-        (0..turn).for_each(|view| ordered.apply(view, delta, observe));
-    }
+    ordered.defects.before_wait(ordered, delta, turn, observe);
     let common = (turn..=priority).filter(|view| ordered.apart(*view, key).is_none());
     eventual.receive(delta, eventual_and(common, priority), observe);
     // The narrowest view first: what a view has passed, all above it have.
@@ -354,17 +318,8 @@ pub(super) fn take_in(
         ordered.advance(view, dot.origin, dot.counter);
     }
     if turn > 0 {
-        if ordered.defects.has(Defect::JoinWaiting) {
-            ordered.waiting.join(dot, key);
-        }
         ordered.wait(dot, key, Some(Arc::new(delta.clone())));
-    }
-    let leaves_nothing = eventual.objects.get(key).is_none_or(|object| object.versions.is_empty());
-    if leaves_nothing && ordered.defects.has(Defect::VacuousTurn) {
-        for view in (0..turn).rev() {
-            ordered.apply(view, delta, observe);
-            ordered.advance(view, dot.origin, dot.counter);
-        }
+        ordered.defects.after_wait(eventual, ordered, delta, turn, observe);
     }
     if ordered.waiting.any_of(dot.origin) {
         ordered.drain(dot.origin, observe);

@@ -142,7 +142,7 @@ impl Waiting {
         }
     }
 
-    /// Drops the delta of a write, see [`super::Defect::CountedBuffer`].
+    /// Drops the delta of a write, see [`super::Defect::CountedBuffer`] and [`super::Defect::JoinWaiting`].
     pub fn forget(&mut self, dot: Dot) {
         let waiter = self.origins.entry(dot.origin).iter_mut().find_map(|writes| writes.get_mut(&{ dot.counter }));
         if let Some(waiter) = waiter {
@@ -151,16 +151,6 @@ impl Waiting {
                 *taken -= u64::from(std::mem::take(own));
             }
         }
-    }
-
-    /// Drops the deltas of earlier writes to the key, see [`super::Defect::JoinWaiting`].
-    pub fn join(&mut self, dot: Dot, key: Key) {
-        let earlier: Vec<u64> = self
-            .range(dot.origin, key.priority() as usize, 0..=dot.counter - 1)
-            .filter(|(_, waiter)| waiter.key == key)
-            .map(|(counter, _)| counter)
-            .collect();
-        earlier.into_iter().for_each(|counter| self.forget(Dot { counter, ..dot }));
     }
 
     /// The step ends: `dot` takes room at those of `views`, the narrowest first, that have not taken any for it, as far as each has `limit`

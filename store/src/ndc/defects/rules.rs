@@ -1,0 +1,228 @@
+//! Where a planted defect replaces a rule of the store. Each method is called where its rule is followed, and does
+//! nothing, or says what the sound store does, unless its defect is on: read the store without them.
+
+use crate::clock::{DotSet, NodeClock};
+use crate::contract::{Dot, Key, Observation, Output, ReplicaId};
+
+use super::{Defect, Defects};
+use crate::ndc::Ndc;
+use crate::ndc::dead::Dead;
+use crate::ndc::eventual::Eventual;
+use crate::ndc::frontier::{Basis, Reach};
+use crate::ndc::memory::Watermarks;
+use crate::ndc::message::{Delta, Message, Pull, Repair};
+use crate::ndc::object::{Context, Object};
+use crate::ndc::ordered::Ordered;
+use crate::ndc::state::State;
+use crate::ndc::waiting::Waiting;
+
+/// What some defects make a replica forget when it restarts.
+#[derive(Debug, Default)]
+pub struct Amnesia {
+    /// With [`Defect::ReuseDots`]: own writes since the start.
+    written: Option<u64>,
+    /// With [`Defect::VolatilePredecessors`]: how far the own writes had come in each view.
+    forgotten: Reach,
+}
+
+impl Amnesia {
+    /// The replica restarts with this state.
+    pub fn restart(&mut self, state: &State) {
+        self.written = state.defects().has(Defect::ReuseDots).then_some(0);
+        if let (true, Some(ordered)) = (state.defects().has(Defect::VolatilePredecessors), state.ordered()) {
+            self.forgotten = ordered.frontiers.reach(state.me);
+        }
+    }
+
+    /// A new write of this replica has got its dot and its predecessors.
+    pub fn spoil_write(&mut self, delta: &mut Delta, state: &State) {
+        let defects = state.defects();
+        if let Some(written) = &mut self.written {
+            *written += 1;
+            delta.dot.counter = *written;
+        }
+        let (low, high) = (defects.has(Defect::LowPredecessors), defects.has(Defect::HighPredecessors));
+        if low || high || defects.has(Defect::VolatilePredecessors) {
+            let reach = state.ordered().map(|ordered| ordered.frontiers.reach(state.me)).unwrap_or_default();
+            for view in 1..=delta.key.priority() as usize {
+                let from = if low { 0 } else { view + usize::from(high) };
+                let last = reach.get(from).copied().unwrap_or(0);
+                delta.before[view - 1] = if last > self.forgotten[view] { last } else { 0 };
+            }
+        }
+    }
+}
+
+// Clients and messages.
+impl Defects {
+    /// A replica that starts serves clients, whatever it misses.
+    pub fn serves_at_once(self) -> bool {
+        self.has(Defect::ServeWhileRecovering)
+    }
+
+    /// The message is taken in, whoever sent it and whomever it was for.
+    pub fn accepts(self, message: &Message) -> bool {
+        match message {
+            Message::Update(_) | Message::Pull(_) => self.has(Defect::AcceptDead),
+            Message::Repair(_) => self.has(Defect::AbsorbLateAnswers),
+            _ => false,
+        }
+    }
+
+    /// A client writes with this causal context.
+    pub fn spoil_context(self, context: &mut Context, clock: &NodeClock) {
+        if self.has(Defect::SharedContext) {
+            clock.iter().for_each(|(origin, known)| context.raise(origin, known.max()));
+        }
+    }
+
+    /// An ordered read by several replicas merges what their views show.
+    pub fn merges_views(self, quorum: u16) -> bool {
+        quorum > 1 && self.has(Defect::NaiveQuorumRead)
+    }
+
+    /// An own write, known here by now, is about to be replicated.
+    pub fn spoil_update(self, delta: &mut Delta, state: &State) {
+        if self.has(Defect::ReplicateMergedObject) {
+            let shown = state.eventual.objects.get(delta.key).into_iter().flat_map(|object| object.versions.iter());
+            for version in shown.filter(|version| version.dot.origin != state.me) {
+                delta.context.raise(version.dot.origin, version.dot.counter);
+            }
+        }
+    }
+
+    /// What an own write makes the replica do is in `outputs`.
+    pub fn reorder(self, outputs: &mut [Output<Ndc>]) {
+        if self.has(Defect::EarlyAcknowledgement)
+            && let Some(record) = outputs.iter().rposition(|output| matches!(output, Output::Append(_)))
+        {
+            outputs[record..].rotate_left(1);
+        }
+    }
+}
+
+// The views.
+impl Defects {
+    /// The write is not noted.
+    pub fn ignores(self, delta: &Delta, eventual: &Eventual) -> bool {
+        let is_superseded = |object: &Object| object.context.covers(delta.dot) || object.implies(delta.dot);
+        self.has(Defect::ForgetSupersededDot) && eventual.objects.get(delta.key).is_some_and(is_superseded)
+    }
+
+    /// The object has been stripped of what `clock` implies.
+    pub fn spoil_stripped(self, object: &mut Object, clock: &NodeClock) {
+        if self.has(Defect::StripBeyondBase) {
+            let mut without_gaps = NodeClock::default();
+            clock.iter().for_each(|(origin, known)| without_gaps.raise(origin, known.max()));
+            object.strip(Basis::Clock(&without_gaps));
+        }
+        if self.has(Defect::DropEmptyContext) && object.versions.is_empty() {
+            *object = Object::default();
+        }
+    }
+
+    /// The write is new here and has to wait at the views below `turn`.
+    pub fn before_wait(self, ordered: &mut Ordered, delta: &Delta, turn: usize, observe: &mut impl FnMut(Observation)) {
+        if self.has(Defect::EarlyDelete) && delta.delete {
+            (0..turn).for_each(|view| ordered.apply(view, delta, observe));
+        }
+        if self.has(Defect::JoinWaiting) && turn > 0 {
+            let earlier =
+                ordered.waiting.range(delta.dot.origin, delta.key.priority() as usize, 0..=delta.dot.counter - 1);
+            let of_key = earlier.filter(|(_, waiter)| waiter.key == delta.key);
+            let of_key: Vec<u64> = of_key.map(|(counter, _)| counter).collect();
+            of_key.into_iter().for_each(|counter| ordered.waiting.forget(Dot { counter, ..delta.dot }));
+        }
+    }
+
+    /// The write waits at the views below `turn`.
+    pub fn after_wait(
+        self,
+        eventual: &Eventual,
+        ordered: &mut Ordered,
+        delta: &Delta,
+        turn: usize,
+        observe: &mut impl FnMut(Observation),
+    ) {
+        let shows = |key: Key| eventual.objects.get(key).is_some_and(|object| !object.versions.is_empty());
+        if self.has(Defect::VacuousTurn) && !shows(delta.key) {
+            for view in (0..turn).rev() {
+                ordered.apply(view, delta, observe);
+                ordered.advance(view, delta.dot.origin, delta.dot.counter);
+            }
+        }
+    }
+
+    /// True when the waiting write `dot` has lost its delta: as if each took 256 bytes of one room for all; and nothing
+    /// is said.
+    pub fn counts_out(self, dot: Dot, waiting: &mut Waiting, room_bytes: u64) -> bool {
+        let is_out = self.has(Defect::CountedBuffer) && waiting.len() as u64 > room_bytes / 256;
+        if is_out {
+            waiting.forget(dot);
+        }
+        is_out
+    }
+}
+
+// Anti-entropy.
+impl Defects {
+    /// A missing write is sent.
+    pub fn sends(self, me: ReplicaId, dot: Dot) -> bool {
+        !self.has(Defect::TrustPeerClock) || dot.origin == me
+    }
+
+    /// An answer is about to be sent to the sender of `pull`.
+    pub fn spoil_answer(self, repair: &mut Repair, pull: &Pull, state: &State) {
+        if repair.full && self.has(Defect::NoFullTransfer) {
+            let missing = repair.items.iter().filter(|item| !item.dots.is_empty());
+            let missing = missing.map(|item| item.dots.iter().map(|dot| (item.key, *dot)).collect::<Vec<_>>());
+            repair.items = missing.map(|missing| state.item(&missing, pull, true)).collect();
+        }
+        if self.has(Defect::RepairFromEventual) {
+            for item in repair.items.iter_mut().filter(|item| !item.apart.is_empty()) {
+                item.apart.drain(..).for_each(|(view, _)| item.same[view] = true);
+                item.object = state.eventual.objects.get(item.key).cloned().unwrap_or_default();
+            }
+        }
+    }
+
+    /// The clock that fills an object from a replica with the clock `sender`.
+    pub fn filling<'a>(self, sender: &'a NodeClock, own: &'a NodeClock) -> &'a NodeClock {
+        if self.has(Defect::FillFromOwnClock) { own } else { sender }
+    }
+
+    /// The frontiers move before what has come with them is merged.
+    pub fn moves_frontiers_first(self) -> bool {
+        self.has(Defect::FrontierFirst)
+    }
+
+    /// The objects of an answer from a replica with the clock `sender` are merged.
+    pub fn spoil_clock(self, own: &mut NodeClock, sender: &NodeClock) {
+        if self.has(Defect::TrustPeerClock) {
+            sender.iter().for_each(|(origin, known)| own.raise(origin, known.base()));
+        }
+    }
+}
+
+// What is known of others.
+impl Defects {
+    /// Watermarks of replicas that are no members any more stay.
+    pub fn keeps_watermarks(self) -> bool {
+        self.has(Defect::OldWatermarks)
+    }
+
+    /// `peer` holds all writes of `origin` up to this counter, as far as is known here.
+    pub fn base(self, watermarks: &Watermarks, peer: ReplicaId, origin: ReplicaId) -> u64 {
+        if self.has(Defect::OldWatermarks) {
+            let lives = (1..=peer.incarnation).map(|incarnation| ReplicaId { incarnation, ..peer });
+            return lives.map(|life| watermarks.base(life, origin)).max().unwrap_or(0);
+        }
+        watermarks.base(peer, origin)
+    }
+
+    /// What is given up without asking.
+    pub fn gives_up(self, dead: &Dead, members: &[ReplicaId], clock: &NodeClock) -> Option<Vec<(ReplicaId, DotSet)>> {
+        let all = || dead.open(members, clock).map(|(origin, known)| (origin, known.clone())).collect();
+        self.has(Defect::EarlyVoid).then(all)
+    }
+}
