@@ -20,11 +20,6 @@ pub enum Next {
     Last,
 }
 
-/// One per core.
-pub fn usual_jobs() -> u16 {
-    std::thread::available_parallelism().map_or(1, |count| count.get().min(1024) as u16)
-}
-
 /// Does `one` for each of these numbers, `jobs` at a time, and hands what comes of it to `take`, as soon as it is done.
 /// `look` is asked now and then. `name` tells which run it is of which `one` panics: that is a bug of kvsim.
 pub fn work<T: Send>(

@@ -27,17 +27,6 @@ pub const TABLE: &str = "Exit codes:
   101  a bug of kvsim itself
   130  interrupted; what is known has been written";
 
-/// Red and bold, for what is wrong.
-pub const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
-/// Green, for what holds.
-pub const GREEN: anstyle::Style = anstyle::AnsiColor::Green.on_default();
-/// Yellow, for what is not known.
-pub const YELLOW: anstyle::Style = anstyle::AnsiColor::Yellow.on_default();
-/// Bold, for what is to be seen first.
-pub const BOLD: anstyle::Style = anstyle::Style::new().bold();
-/// Back to normal.
-pub const PLAIN: anstyle::Reset = anstyle::Reset;
-
 /// Why there is no result.
 #[derive(Debug)]
 pub enum Failure {

@@ -2,12 +2,55 @@
 
 use std::collections::HashSet;
 
+use clap::ValueEnum;
 use kvsim_checkers::operations::Operations;
 use kvsim_checkers::trace::{Event, Header, Recording, What};
 
-use crate::args::{EventKind, Trace};
+use crate::args::virtual_time;
 use crate::exit::Failure;
 use crate::load;
+
+/// Kinds of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EventKind {
+    /// What sessions ask and are answered
+    Operations,
+    /// What replicas get to know, show and let wait
+    Writes,
+    /// What is sent, lost, doubled and delivered
+    Messages,
+    /// Nodes that go down, come up, stand still, and what disks forget
+    Nodes,
+    /// Faults that begin and end; the beginning of settling
+    Faults,
+    /// Timers that run out
+    Timers,
+    /// What replicas hold and report at the end
+    End,
+}
+
+/// Which events are wanted, as the command line says it.
+#[derive(Debug, clap::Args)]
+pub struct Selection {
+    /// Only what happens at this node, or to messages from or to it
+    #[arg(long, value_name = "NODE")]
+    pub node: Option<String>,
+    /// Only what concerns this key; node and fault events are kept
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+    /// Only the operations of this session; node and fault events are kept
+    #[arg(long, value_name = "SESSION")]
+    pub session: Option<String>,
+    /// From this virtual time on (for instance 1.2s)
+    #[arg(long, value_name = "TIME", value_parser = virtual_time)]
+    pub from: Option<u64>,
+    /// Up to this virtual time
+    #[arg(long, value_name = "TIME", value_parser = virtual_time)]
+    pub to: Option<u64>,
+    /// Only these kinds of events [default: all but timers and end]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND,...")]
+    pub kind: Vec<EventKind>,
+}
 
 /// What is wanted, with names looked up.
 pub struct Filter {
@@ -27,20 +70,20 @@ const USUAL: [EventKind; 5] =
     [EventKind::Operations, EventKind::Writes, EventKind::Messages, EventKind::Nodes, EventKind::Faults];
 
 impl Filter {
-    /// From the arguments of `kvsim trace`.
-    pub fn new(args: &Trace, recording: &Recording, operations: &Operations<'_>) -> Result<Filter, Failure> {
+    /// Looks up the names.
+    pub fn new(selection: &Selection, recording: &Recording, operations: &Operations<'_>) -> Result<Filter, Failure> {
         let header = &recording.header;
-        let node = args.node.as_deref().map(|name| load::node(header, name)).transpose()?;
-        let key = args.key.as_deref().map(|name| load::number(&header.keys, "key", name)).transpose()?;
+        let node = selection.node.as_deref().map(|name| load::node(header, name)).transpose()?;
+        let key = selection.key.as_deref().map(|name| load::number(&header.keys, "key", name)).transpose()?;
         let session =
-            args.session.as_deref().map(|name| load::number(&header.sessions, "session", name)).transpose()?;
+            selection.session.as_deref().map(|name| load::number(&header.sessions, "session", name)).transpose()?;
         let mut filter = Filter {
-            kinds: if args.kind.is_empty() { USUAL.to_vec() } else { args.kind.clone() },
+            kinds: if selection.kind.is_empty() { USUAL.to_vec() } else { selection.kind.clone() },
             node,
             key,
             session,
-            from_ns: args.from.unwrap_or(0),
-            to_ns: args.to.unwrap_or(u64::MAX),
+            from_ns: selection.from.unwrap_or(0),
+            to_ns: selection.to.unwrap_or(u64::MAX),
             carriers: Default::default(),
         };
         if let Some(key) = key {

@@ -15,13 +15,14 @@ use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use kvsim_checkers::trace::{Event, Recording, jsonl};
 use kvsim_histories::jepsen::{self, Form};
 use kvsim_sim::plan::Plan;
 
-use crate::args::History;
 use crate::charts;
 use crate::exit::Failure;
+use crate::output::{PLAIN, RED};
 use crate::recorder::Mark;
 use crate::report::Summary;
 
@@ -39,6 +40,15 @@ pub const CHARTS: &str = "charts";
 
 /// Names of the history of a run, by its forms.
 pub const HISTORIES: [&str; 2] = ["history.edn", "history.jsonl"];
+
+/// How to write a history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum History {
+    /// As Jepsen does: history.edn
+    Edn,
+    /// As JSON Lines: history.jsonl
+    Jsonl,
+}
 
 impl Folder {
     /// Makes the folder and stores the plan. What another run has left there is removed.
@@ -180,6 +190,18 @@ impl Stored {
         let marks = marks.as_chunks().0.iter().map(Mark::from_bytes).collect();
         let trace_hash = Summary::stored_hash(&folder.join(SUMMARY));
         Ok(Stored { plan, path: plan_path, trace_hash, marks, folder })
+    }
+
+    /// Whether the run has come to the stored trace hash again, if there is one. If not, says so on standard error:
+    /// `what` would be of another run.
+    pub fn is_reproduced(&self, trace_hash: u64, what: &str) -> bool {
+        let Some(hash) = self.trace_hash.filter(|hash| *hash != trace_hash) else { return true };
+        let path = self.path.display();
+        anstream::eprintln!(
+            "{RED}not reproduced{PLAIN}: {path} has the trace hash {hash:#018x} and now came to {trace_hash:#018x}, so that \
+             {what} would be of another run; kvsim replay finds the first difference"
+        );
+        false
     }
 
     /// Its folder.

@@ -1,7 +1,6 @@
 //! Executes a plan and asks the checkers.
 
 use std::cell::RefCell;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use kvsim_checkers::metrics::Measured;
@@ -12,9 +11,10 @@ use kvsim_sim::engine::{Outcome, Sink, StorePanic};
 use kvsim_sim::plan::Plan;
 use kvsim_sim::stores::StoreEntry;
 
+use crate::interrupt;
 use crate::notes::Notes;
 use crate::progress::Progress;
-use crate::recorder::{Counts, INTERRUPTED, Keep, Mark, Recorder, is_judged};
+use crate::recorder::{Counts, Keep, Mark, Recorder, is_judged};
 use crate::text::seconds;
 
 /// A run and what the checkers say of it.
@@ -97,7 +97,7 @@ fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Record
     let keep = recorder.keep;
     let result = (store.run)(plan, &mut recorder);
     let (real, silent) = (recorder.progress.elapsed(), recorder.progress.is_silent());
-    let interrupted = INTERRUPTED.load(Ordering::Relaxed);
+    let interrupted = interrupt::is_requested();
     let recording = Recording { header: (store.header)(plan), events: recorder.events };
     let (outcome, reports) = match result {
         Ok(outcome) if outcome.complete && until_ns >= plan.end_ns() => {
@@ -175,7 +175,7 @@ impl Sink for VariedEvents {
 
     fn keep_going(&self) -> bool {
         self.progress.reached(self.now_ns);
-        !INTERRUPTED.load(Ordering::Relaxed)
+        !interrupt::is_requested()
     }
 }
 

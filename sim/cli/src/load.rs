@@ -32,11 +32,6 @@ pub fn scenario(file: &Path, overrides: &[String]) -> Result<Scenario, Failure> 
     scenario::load(file, overrides, &names()).map_err(Failure::Scenario)
 }
 
-/// What the command line changes in a scenario.
-pub fn overrides(set: &[String], store: Option<&str>) -> Vec<String> {
-    set.iter().cloned().chain(store.map(|name| format!("store.name={name}"))).collect()
-}
-
 /// The plan of the scenario in `file` for a seed, and the store that it is for.
 pub fn lowered(file: &Path, scenario: &Scenario, seed: u64) -> Result<Run, Failure> {
     let usage = |message: String| Failure::Usage(format!("{}: {message}", file.display()));

@@ -11,10 +11,12 @@ mod exit;
 mod filter;
 mod folder;
 mod hunt;
+mod interrupt;
 mod judge;
 mod lines;
 mod load;
 mod notes;
+mod output;
 mod progress;
 mod recorder;
 mod report;
@@ -24,41 +26,27 @@ mod text;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
-use args::{Args, Command};
+use commands::Args;
 use exit::{Failure, INTERNAL};
+use output::{PLAIN, RED};
 
 fn main() -> ExitCode {
     judge::keep_panics_quiet();
-    let args = match Args::try_parse() {
-        Ok(args) => args,
+    let parsed = Args::command().try_get_matches();
+    let (args, wants_json) = match parsed.and_then(|given| Ok((Args::from_arg_matches(&given)?, wants_json(&given)))) {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Help and version are no errors; a pipe that was closed early is none either.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::HOLDS });
         }
     };
-    let result = std::panic::catch_unwind(|| match &args.command {
-        Command::Run(run) => commands::run(run),
-        Command::Replay(replay) => commands::replay(replay),
-        Command::Hunt(hunt) => commands::hunt(hunt),
-        Command::Shrink(shrink) => commands::shrink(shrink),
-        Command::Explain(explain) => commands::explain(explain),
-        Command::Trace(trace) => commands::trace(trace),
-        Command::Sweep(sweep) => commands::sweep(sweep),
-        Command::Plot(plot) => commands::plot(plot),
-        Command::Report(report) => commands::report(report),
-        Command::Check(check) => commands::check(check),
-        Command::List(list) => commands::list(list),
-        Command::Schema => commands::schema(),
-        Command::Completions { shell } => commands::completions(*shell),
-        Command::Man => commands::man(),
-    });
-    match result {
+    match std::panic::catch_unwind(|| args.command.execute()) {
         Ok(Ok(code)) => ExitCode::from(code),
         Ok(Err(failure)) => {
-            failure.print(args.command.wants_json());
+            failure.print(wants_json);
             ExitCode::from(failure.code())
         }
         Err(_) => {
@@ -67,6 +55,12 @@ fn main() -> ExitCode {
             ExitCode::from(INTERNAL)
         }
     }
+}
+
+/// The result is for a program, whatever the subcommand.
+fn wants_json(given: &ArgMatches) -> bool {
+    let format = given.subcommand().and_then(|(_, args)| args.try_get_raw("format").ok().flatten());
+    format.is_some_and(|mut format| format.any(|value| value == "json"))
 }
 
 impl Failure {
@@ -78,16 +72,16 @@ impl Failure {
                 Failure::Usage(message) => serde_json::json!([{ "message": message }]),
                 Failure::Output(_) => return,
             };
-            // Whoever closed standard output does not want to know.
-            let _ = commands::print_json(&serde_json::json!({ "schema": 1, "mistakes": mistakes }));
+            // Where standard output is closed there is no place left to say so.
+            let _ = output::print_json(&serde_json::json!({ "schema": 1, "mistakes": mistakes }));
             return;
         }
         match self {
             Failure::Scenario(mistakes) => anstream::eprint!("{}", mistakes.render(true)),
-            Failure::Usage(message) => anstream::eprintln!("{}error{}: {message}", exit::RED, exit::PLAIN),
+            Failure::Usage(message) => anstream::eprintln!("{}error{}: {message}", RED, PLAIN),
             Failure::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
             Failure::Output(error) => {
-                anstream::eprintln!("{}error{}: the result cannot be written: {error}", exit::RED, exit::PLAIN);
+                anstream::eprintln!("{}error{}: the result cannot be written: {error}", RED, PLAIN);
             }
         }
     }

@@ -1,17 +1,13 @@
 //! What the command keeps of a run while it happens.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use kvsim_checkers::metrics::{Measured, Sample};
 use kvsim_checkers::trace::{Event, TraceHash, What};
 use kvsim_sim::engine::Sink;
 use serde::Serialize;
 
+use crate::interrupt;
 use crate::notes::Notes;
 use crate::progress::Progress;
-
-/// Set when somebody wants the program to stop.
-pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Which events are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,7 +181,7 @@ impl Sink for Recorder {
 
     fn keep_going(&self) -> bool {
         self.progress.reached(self.now_ns);
-        self.now_ns <= self.until_ns && !INTERRUPTED.load(Ordering::Relaxed)
+        self.now_ns <= self.until_ns && !interrupt::is_requested()
     }
 
     fn measures_every_ns(&self) -> Option<u64> {

@@ -1,7 +1,6 @@
 //! The runs that charts are of: stored plans, run again with everything recorded and measured.
 
 use std::ops::Range;
-use std::sync::atomic::Ordering;
 
 use kvsim_checkers::Report;
 use kvsim_checkers::metrics::{Measured, Metrics, Sample};
@@ -13,8 +12,8 @@ use kvsim_sim::stores::StoreEntry;
 use super::axis::{Axis, round_step};
 use super::differ;
 use super::figure::{Dash, Span};
+use crate::interrupt;
 use crate::progress::Progress;
-use crate::recorder::INTERRUPTED;
 
 /// So many runs fit into one chart: their lines differ in dashes.
 pub const MAX: usize = Dash::ALL.len();
@@ -150,7 +149,7 @@ impl Sink for Everything {
 
     fn keep_going(&self) -> bool {
         self.progress.reached(self.now_ns);
-        !INTERRUPTED.load(Ordering::Relaxed)
+        !interrupt::is_requested()
     }
 
     fn measures_every_ns(&self) -> Option<u64> {

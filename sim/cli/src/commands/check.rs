@@ -5,7 +5,6 @@ use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use kvsim_checkers::{Finding, Patience, Report, Verdict};
@@ -14,11 +13,37 @@ use kvsim_histories::jepsen::{Calls, Collector, steps};
 use kvsim_histories::models::{MODELS, Model, Subject, strongest};
 use serde::Serialize;
 
-use crate::args::{Check, Format};
-use crate::exit::{self, Failure, GREEN, PLAIN, RED, YELLOW};
+use crate::args::{Output, real_time};
+use crate::exit::{self, Failure};
 use crate::folder::HISTORIES;
-use crate::recorder::INTERRUPTED;
+use crate::interrupt;
+use crate::output::{GREEN, PLAIN, RED, YELLOW, print, print_json};
 use crate::text::{counted, printable, seconds};
+use clap::builder::{PossibleValue, PossibleValuesParser};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Judge histories of any system, in Jepsen's EDN or in JSON Lines, by consistency models
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::TABLE)]
+pub struct Check {
+    /// Histories: files in EDN or JSON Lines, folders of runs that have one, or - for standard input
+    #[arg(required = true, value_name = "HISTORY")]
+    histories: Vec<PathBuf>,
+    /// By which models, with commas between [default: all]
+    #[arg(long = "model", value_name = "MODEL", value_delimiter = ',', value_parser = PossibleValuesParser::new(model_names()))]
+    models: Vec<String>,
+    /// Give up judging a history by a model after this time; the verdict is then unknown
+    #[arg(long, value_name = "TIME", value_parser = real_time, default_value = "60s")]
+    time_limit: Duration,
+    #[command(flatten)]
+    output: Output,
+}
+
+fn model_names() -> Vec<PossibleValue> {
+    let value = |model: &Model| PossibleValue::new(model.name).aliases(model.alias).help(model.summary);
+    MODELS.iter().map(value).collect()
+}
 
 /// All results, for programs. New fields may be added; a change to one of these changes `schema`.
 #[derive(Debug, Default, Serialize)]
@@ -65,7 +90,7 @@ struct Wrong {
 
 /// Judges histories; returns the exit code.
 pub fn check(args: &Check) -> Result<u8, Failure> {
-    super::stop_gently();
+    interrupt::stop_gently();
     let is_asked = |model: &&Model| {
         let is_it = |name: &String| model.name == name || model.alias == Some(name);
         args.models.is_empty() || args.models.iter().any(is_it)
@@ -80,7 +105,7 @@ pub fn check(args: &Check) -> Result<u8, Failure> {
             Err(mistake) => {
                 let Mistake { place: Place { line, column }, problem, expected } = mistake;
                 let wrong = Wrong { file, line, column, message: problem, expected };
-                if args.format == Format::Text {
+                if args.output.is_text() {
                     anstream::eprint!("{wrong}");
                 }
                 all.mistakes.push(wrong);
@@ -97,8 +122,8 @@ pub fn check(args: &Check) -> Result<u8, Failure> {
             skipped: calls.skipped(),
             strongest: strongest(&reports).iter().map(|model| model.name).collect(),
         };
-        if args.format == Format::Text {
-            super::print(&text(&checked, calls, &reports))?;
+        if args.output.is_text() {
+            print(&text(&checked, calls, &reports))?;
         }
         all.files.push(checked);
         all.results.extend(reports.into_iter().map(|report| {
@@ -106,15 +131,15 @@ pub fn check(args: &Check) -> Result<u8, Failure> {
             Judged { file: file.clone(), model: checker, verdict, note, findings }
         }));
     }
-    if args.format == Format::Json {
-        super::print_json(&all)?;
+    if !args.output.is_text() {
+        print_json(&all)?;
     }
     Ok(all.exit_code())
 }
 
 fn judge(model: &Model, subject: &Subject, args: &Check) -> Report {
     let begin = Instant::now();
-    let lasts = || begin.elapsed() < args.time_limit && !INTERRUPTED.load(Ordering::Relaxed);
+    let lasts = || begin.elapsed() < args.time_limit && !interrupt::is_requested();
     model.judge(subject, Patience::new(&lasts))
 }
 
@@ -135,7 +160,7 @@ fn read(path: &Path) -> Result<Option<Calls>, Mistake> {
     let mut collector = Collector::default();
     while let Some((step, place)) = steps.next()? {
         collector.take(&step, place)?;
-        if INTERRUPTED.load(Ordering::Relaxed) {
+        if interrupt::is_requested() {
             return Ok(None);
         }
     }
@@ -147,7 +172,7 @@ impl Results {
     fn exit_code(&self) -> u8 {
         let has = |verdict: Verdict| self.results.iter().any(|judged| judged.verdict == verdict);
         match () {
-            () if INTERRUPTED.load(Ordering::Relaxed) => exit::INTERRUPTED,
+            () if interrupt::is_requested() => exit::INTERRUPTED,
             () if !self.mistakes.is_empty() => exit::USAGE,
             () if has(Verdict::Violated) => exit::VIOLATED,
             () if has(Verdict::Unknown) => exit::UNKNOWN,

@@ -5,17 +5,33 @@ use kvsim_checkers::explain::{self, Explanation};
 use kvsim_sim::plan::Plan;
 use serde::Serialize;
 
-use crate::args::{Explain, Format};
+use crate::args::Output;
 use crate::exit::{self, Failure};
+use crate::interrupt;
 use crate::judge;
 use crate::load;
 use crate::recorder::Keep;
 use crate::report::explained::Explained;
 use crate::report::{first_finding, text};
+use std::path::PathBuf;
+
+/// Explain why an operation was answered as it was
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::TABLE)]
+pub struct Explain {
+    /// The folder of a run, a plan.json, or a scenario
+    #[arg(value_name = "RUN|FILE")]
+    run: PathBuf,
+    /// Which operation, by its number [default: one that the first finding names]
+    #[arg(long, value_name = "NUMBER")]
+    op: Option<u32>,
+    #[command(flatten)]
+    output: Output,
+}
 
 /// An explanation, for programs.
 #[derive(Serialize)]
-struct Told {
+struct Explanations {
     schema: u32,
     /// The operation; absent when the finding names none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,7 +46,7 @@ struct Told {
 /// Explains; returns the exit code.
 pub fn explain(args: &Explain) -> Result<u8, Failure> {
     let (store, plan) = load::run(&args.run)?;
-    super::stop_gently();
+    interrupt::stop_gently();
     let wrong = |why: String| Failure::Usage(format!("{}: {why}", args.run.display()));
     if let Some(op) = args.op.filter(|op| plan.sessions.iter().all(|session| session.ops.iter().all(|o| o.op != *op))) {
         return Err(wrong(no_operation(&plan, op)));
@@ -51,14 +67,12 @@ pub fn explain(args: &Explain) -> Result<u8, Failure> {
         explain::explain(&judged.recording, op).ok_or_else(never)
     });
     let explanation = explanation.transpose()?;
-    match args.format {
-        Format::Json => super::print_json(&Told { schema: 1, op, explanation, finding })?,
-        Format::Text => {
-            let run = args.run.display().to_string();
-            let told = Explained { run: &run, explanation: explanation.as_ref(), finding: finding.as_ref() };
-            super::print(&told.text(&plan, &judged.reports))?;
-        }
-    }
+    let result = Explanations { schema: 1, op, explanation, finding };
+    args.output.print(&result, || {
+        let run = args.run.display().to_string();
+        let text = Explained { run: &run, explanation: result.explanation.as_ref(), finding: result.finding.as_ref() };
+        text.text(&plan, &judged.reports)
+    })?;
     Ok(if judged.interrupted { exit::INTERRUPTED } else { exit::HOLDS })
 }
 

@@ -2,20 +2,48 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // people wait in real time
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::args::{Format, Hunt};
-use crate::crew::{self, Next};
-use crate::exit::{self, Failure, GREEN, PLAIN, RED, YELLOW};
+use crate::args::{Batch, Output, Overrides, real_time, seeds};
+use crate::crew::Next;
+use crate::exit::{self, Failure};
 use crate::hunt::crew::{Outcome, work};
 use crate::hunt::journal::{Done, Found, Journal, Past, Unknown};
 use crate::hunt::quarry::Quarry;
+use crate::interrupt;
+use crate::output::{GREEN, PLAIN, RED, YELLOW};
 use crate::progress::Ticker;
-use crate::recorder::INTERRUPTED;
 use crate::text::{counted, grouped, printable, quoted};
+use std::ops::Range;
+
+/// Run many seeds on all cores and keep what goes wrong
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::TABLE)]
+pub struct Hunt {
+    /// The scenario, or a folder of which all scenarios take turns
+    #[arg(value_name = "FILE|DIR")]
+    path: PathBuf,
+    /// Which seeds, the last one left out
+    #[arg(long, value_name = "FROM..TO", value_parser = seeds, default_value = "0..1000")]
+    seeds: Range<u64>,
+    /// Hunt for so long (for instance 10m) instead of up to the last seed
+    #[arg(long = "for", value_name = "TIME", value_parser = real_time)]
+    lasting: Option<Duration>,
+    #[command(flatten)]
+    batch: Batch,
+    /// In each run switch off kinds of faults and features at random
+    #[arg(long)]
+    swarm: bool,
+    /// Go on after the first finding
+    #[arg(long)]
+    keep_going: bool,
+    #[command(flatten)]
+    overrides: Overrides,
+    #[command(flatten)]
+    output: Output,
+}
 
 /// Findings that are likely to be the same.
 #[derive(Serialize)]
@@ -48,14 +76,14 @@ const JOURNAL: Duration = Duration::from_millis(200);
 
 /// Hunts; returns the exit code.
 pub fn hunt(args: &Hunt) -> Result<u8, Failure> {
-    let quarry = Quarry::read(args)?;
-    let folder = args.out.clone().unwrap_or_else(|| usual_folder(&args.path));
-    let (mut journal, Past { mut found, mut done }) = match args.resume {
+    let quarry = Quarry::read(&args.path, args.overrides.list(), args.swarm, args.seeds.start)?;
+    let folder = args.batch.out.clone().unwrap_or_else(|| usual_folder(&args.path));
+    let (mut journal, Past { mut found, mut done }) = match args.batch.resume {
         true => Journal::resume(&folder, &quarry.ground)?,
         false => (Journal::begin(&folder, &quarry.ground)?, Past::default()),
     };
-    super::stop_gently();
-    let jobs = args.jobs.unwrap_or_else(crew::usual_jobs);
+    interrupt::stop_gently();
+    let jobs = args.batch.jobs();
     let end = if args.lasting.is_some() { u64::MAX } else { quarry.runs_before(args.seeds.end) };
     let first = done.runs;
     let begun = Instant::now();
@@ -85,12 +113,12 @@ pub fn hunt(args: &Hunt) -> Result<u8, Failure> {
             let (done, found, _) = &*state.borrow();
             ticker.tick(|| progress(done, found, end, first, begun.elapsed()));
             let is_over = args.lasting.is_some_and(|lasting| begun.elapsed() >= lasting);
-            if is_over || INTERRUPTED.load(Ordering::Relaxed) { Next::Last } else { Next::More }
+            if is_over || interrupt::is_requested() { Next::Last } else { Next::More }
         };
         work(&quarry, &folder, (first, end), jobs, &mut take, &mut look)?;
         journal.done(&done)?;
     }
-    let interrupted = INTERRUPTED.load(Ordering::Relaxed);
+    let interrupted = interrupt::is_requested();
     let bag = Bag {
         schema: 1,
         complete: done.runs >= end,
@@ -99,10 +127,7 @@ pub fn hunt(args: &Hunt) -> Result<u8, Failure> {
         groups: groups(&found),
         hunt_dir: folder.display().to_string(),
     };
-    match args.format {
-        Format::Json => super::print_json(&bag)?,
-        Format::Text => super::print(&report(args, &bag, bag.done.runs - first, jobs, begun.elapsed()))?,
-    }
+    args.output.print(&bag, || report(args, &bag, bag.done.runs - first, jobs, begun.elapsed()))?;
     Ok(match () {
         () if interrupted => exit::INTERRUPTED,
         () if !found.is_empty() => exit::VIOLATED,

@@ -5,9 +5,36 @@ use kvsim_histories::models::MODELS;
 use kvsim_sim::stores::{DefectInfo, STORES, StoreEntry};
 use serde::Serialize;
 
-use crate::args::{Format, List, Listed};
+use crate::args::Output;
 use crate::exit::{self, Failure};
 use crate::sweep::measures::MEASURES;
+use clap::ValueEnum;
+
+/// List stores, faults, checkers, defects, models or columns
+#[derive(Debug, clap::Args)]
+pub struct List {
+    /// What to list
+    what: Listed,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What can be listed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Listed {
+    /// Stores that scenarios can name
+    Stores,
+    /// What can go wrong in a scenario
+    Faults,
+    /// Checkers with the codes of their findings
+    Checkers,
+    /// Mistakes that can be planted in stores, to see whether they are found
+    Defects,
+    /// Models by which kvsim check judges histories
+    Models,
+    /// Measures of which a sweep's table can have columns; a checker's name is a column, too
+    Columns,
+}
 
 /// Something that can be named.
 #[derive(Serialize)]
@@ -163,16 +190,12 @@ pub fn list(args: &List) -> Result<u8, Failure> {
             })
             .collect(),
     };
-    match args.format {
-        Format::Json => super::print_json(&entries)?,
-        Format::Text => {
-            let mut out = String::new();
-            for Entry { name, summary, details } in &entries {
-                out.push_str(&format!("{name}\n    {summary}\n"));
-                details.iter().for_each(|detail| out.push_str(&format!("    {detail}\n")));
-            }
-            super::print(&out)?;
-        }
-    }
+    args.output.print(&entries, || {
+        let line = |Entry { name, summary, details }: &Entry| {
+            let details: String = details.iter().map(|detail| format!("    {detail}\n")).collect();
+            format!("{name}\n    {summary}\n{details}")
+        };
+        entries.iter().map(line).collect()
+    })?;
     Ok(exit::HOLDS)
 }

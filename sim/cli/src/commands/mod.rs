@@ -1,4 +1,4 @@
-//! What the command can do, one file each.
+//! What the command can do: a file for each subcommand, with its arguments and what it does.
 
 mod check;
 mod explain;
@@ -13,45 +13,58 @@ mod shrink;
 mod sweep;
 mod trace;
 
-pub use check::check;
-pub use explain::explain;
-pub use generate::{completions, man, schema};
-pub use hunt::hunt;
-pub use list::list;
-pub use plot::plot;
-pub use replay::replay;
-pub use report::report;
-pub use run::run;
-pub use shrink::shrink;
-pub use sweep::sweep;
-pub use trace::trace;
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use std::io::Write as _;
-use std::sync::atomic::Ordering;
+use crate::exit::{self, Failure};
 
-use crate::exit::Failure;
-use crate::recorder::INTERRUPTED;
-
-/// Prints a result in one piece, without colours where nobody sees them.
-fn print(text: &str) -> Result<(), Failure> {
-    let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
+/// Run, replay and check simulations of replicated key-value stores.
+#[derive(Debug, Parser)]
+#[command(name = "kvsim", version, arg_required_else_help = true, after_help = exit::TABLE)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
 }
 
-/// Prints a value as indented JSON.
-pub fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value).map_err(std::io::Error::from)?;
-    print(&(text + "\n"))
+/// What to do; the arguments of a subcommand say what it is for.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Run(run::Run),
+    Replay(replay::Replay),
+    Hunt(hunt::Hunt),
+    Shrink(shrink::Shrink),
+    Explain(explain::Explain),
+    Trace(trace::Trace),
+    Sweep(sweep::Sweep),
+    Plot(plot::Plot),
+    Report(report::Report),
+    Check(check::Check),
+    List(list::List),
+    /// Print the JSON Schema of scenario files, for editors
+    Schema,
+    Completions(generate::Completions),
+    /// Print the manual page (roff)
+    Man,
 }
 
-/// From now on Ctrl-C ends the run and not the program, so that what is known gets written; a second one ends
-/// the program.
-fn stop_gently() {
-    // Where no handler can be set, the default stays: the program ends at once.
-    let _ = ctrlc::set_handler(|| {
-        if INTERRUPTED.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(crate::exit::INTERRUPTED));
+impl Command {
+    /// Does it; returns the exit code.
+    pub fn execute(&self) -> Result<u8, Failure> {
+        match self {
+            Command::Run(args) => run::run(args),
+            Command::Replay(args) => replay::replay(args),
+            Command::Hunt(args) => hunt::hunt(args),
+            Command::Shrink(args) => shrink::shrink(args),
+            Command::Explain(args) => explain::explain(args),
+            Command::Trace(args) => trace::trace(args),
+            Command::Sweep(args) => sweep::sweep(args),
+            Command::Plot(args) => plot::plot(args),
+            Command::Report(args) => report::report(args),
+            Command::Check(args) => check::check(args),
+            Command::List(args) => list::list(args),
+            Command::Schema => generate::schema(),
+            Command::Completions(args) => generate::completions(args, Args::command()),
+            Command::Man => generate::man(&Args::command()),
         }
-    });
+    }
 }

@@ -9,13 +9,42 @@ use kvsim_checkers::metrics::Measured;
 use kvsim_checkers::trace::Recording;
 use kvsim_sim::plan::Plan;
 
-use crate::args::Plot;
-use crate::charts::{self, Kind, Runs};
-use crate::exit::{self, Failure, PLAIN, RED, YELLOW};
+use crate::args::virtual_time;
+use crate::charts::{self, Kind, Picture, Runs, Theme};
+use crate::exit::{self, Failure};
 use crate::folder::{self, Stored};
+use crate::interrupt;
 use crate::judge;
 use crate::load;
+use crate::output::{PLAIN, YELLOW, print};
 use crate::text::seconds;
+
+/// Draw charts of stored runs
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::TABLE)]
+pub struct Plot {
+    /// Folders of runs, or their plan.json; several are compared in one chart
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<PathBuf>,
+    /// Which charts [default: all that have something to show]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND")]
+    kind: Vec<Kind>,
+    /// The form of the files
+    #[arg(long, value_enum, default_value_t = Picture::Svg)]
+    format: Picture,
+    /// The page that the charts are made for
+    #[arg(long, value_enum, default_value_t = Theme::Light)]
+    theme: Theme,
+    /// The folder of the charts [default: RUN/charts, for several runs ./charts]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Show the time from here on, for instance 4.2s
+    #[arg(long, value_name = "TIME", value_parser = virtual_time)]
+    from: Option<u64>,
+    /// Show the time up to here
+    #[arg(long, value_name = "TIME", value_parser = virtual_time)]
+    to: Option<u64>,
+}
 
 /// Draws the charts; returns the exit code.
 pub fn plot(args: &Plot) -> Result<u8, Failure> {
@@ -26,7 +55,7 @@ pub fn plot(args: &Plot) -> Result<u8, Failure> {
             charts::MAX
         )));
     }
-    super::stop_gently();
+    interrupt::stop_gently();
     let stored = args.runs.iter().map(|run| Stored::read(run)).collect::<Result<Vec<Stored>, Failure>>()?;
     let shown = shown(args, &stored)?;
     let plans: Vec<&Plan> = stored.iter().map(|stored| &stored.plan).collect();
@@ -70,7 +99,7 @@ pub fn plot(args: &Plot) -> Result<u8, Failure> {
             }
         }
     }
-    super::print(&said)?;
+    print(&said)?;
     Ok(exit::HOLDS)
 }
 
@@ -104,12 +133,7 @@ fn record(stored: &Stored, window_ns: u64) -> Result<Result<(Recording, Measured
     if !outcome.complete {
         return Ok(Err(exit::INTERRUPTED));
     }
-    if let Some(hash) = stored.trace_hash.filter(|hash| *hash != outcome.trace_hash) {
-        let other = outcome.trace_hash;
-        anstream::eprintln!(
-            "{RED}not reproduced{PLAIN}: {path} has the trace hash {hash:#018x} and now came to {other:#018x}, so that charts \
-             would show another run; kvsim replay finds the first difference"
-        );
+    if !stored.is_reproduced(outcome.trace_hash, "the charts") {
         return Ok(Err(exit::NOT_REPRODUCED));
     }
     Ok(Ok((recording, measured)))

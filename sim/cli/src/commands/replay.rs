@@ -4,15 +4,31 @@ use kvsim_checkers::trace::Event;
 use kvsim_sim::stores::StoreEntry;
 use serde::Serialize;
 
-use crate::args::{Format, Replay};
-use crate::exit::{self, Failure, GREEN, PLAIN, RED};
+use crate::args::{Output, virtual_time};
+use crate::exit::{self, Failure};
 use crate::folder::Stored;
+use crate::interrupt;
 use crate::judge::{self, Judged};
 use crate::load;
+use crate::output::{GREEN, PLAIN, RED};
 use crate::recorder::Keep;
 use crate::report::words::Words;
 use crate::report::{Summary, text};
 use crate::text::seconds;
+use std::path::PathBuf;
+
+/// Run a stored plan again and compare the trace hash
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::TABLE)]
+pub struct Replay {
+    /// The folder of a run, or a plan.json
+    run: PathBuf,
+    /// Stop at this virtual time (for instance 4.2s), compare up to there and show the last events
+    #[arg(long, value_name = "TIME", value_parser = virtual_time)]
+    until: Option<u64>,
+    #[command(flatten)]
+    output: Output,
+}
 
 /// What a replay came to, for programs.
 #[derive(Serialize)]
@@ -33,7 +49,7 @@ struct Comparison {
 pub fn replay(args: &Replay) -> Result<u8, Failure> {
     let stored = Stored::read(&args.run)?;
     let store = load::store_of(&stored)?;
-    super::stop_gently();
+    interrupt::stop_gently();
     match args.until {
         Some(until_ns) => replay_until(args, &stored, store, until_ns),
         None => replay_all(args, &stored, store),
@@ -49,20 +65,15 @@ fn replay_all(args: &Replay, stored: &Stored, store: &StoreEntry) -> Result<u8, 
     let first_difference =
         if reproduced == Some(false) { first_difference(stored, stored.marks.len(), &judged) } else { None };
     let code = if reproduced == Some(false) { exit::NOT_REPRODUCED } else { summary.exit_code() };
-    match args.format {
-        Format::Json => {
-            super::print_json(&Comparison { schema: 1, reproduced, first_difference, run: Some(summary) })?;
-        }
-        Format::Text => {
-            let mut out = text::report(&stored.plan, &summary, judged.real);
-            out.push_str(&match (reproduced, stored.trace_hash) {
-                (Some(true), _) => format!("  {GREEN}reproduced{PLAIN}  the stored run has the same trace hash\n"),
-                (Some(false), Some(hash)) => not_reproduced(stored, store, &judged, hash, first_difference),
-                _ => "  nothing to compare with: the stored run has no trace hash\n".to_string(),
-            });
-            super::print(&out)?;
-        }
-    }
+    let text = text::report(&stored.plan, &summary, judged.real);
+    args.output.print(&Comparison { schema: 1, reproduced, first_difference, run: Some(summary) }, || {
+        let comparison = match (reproduced, stored.trace_hash) {
+            (Some(true), _) => format!("  {GREEN}reproduced{PLAIN}  the stored run has the same trace hash\n"),
+            (Some(false), Some(hash)) => not_reproduced(stored, store, &judged, hash, first_difference),
+            _ => "  nothing to compare with: the stored run has no trace hash\n".to_string(),
+        };
+        text + &comparison
+    })?;
     Ok(code)
 }
 
@@ -73,32 +84,29 @@ fn replay_until(args: &Replay, stored: &Stored, store: &StoreEntry, until_ns: u6
     let known = stored.marks.partition_point(|mark| mark.at_ns <= until_ns);
     let first_difference = first_difference(stored, known, &judged);
     let reproduced = (!stored.marks.is_empty()).then_some(first_difference.is_none());
-    match args.format {
-        Format::Json => super::print_json(&Comparison { schema: 1, reproduced, first_difference, run: None })?,
-        Format::Text => {
-            let events = &judged.recording.events;
-            let mut out = String::new();
-            if events.len() > SHOWN {
-                let earlier = events.len() - SHOWN;
-                out.push_str(&format!("  ({earlier} earlier events; kvsim trace shows all)\n"));
-            }
-            let words = Words::of(&judged.recording);
-            for event in &events[events.len().saturating_sub(SHOWN)..] {
-                out.push_str(&words.line(event));
-                out.push('\n');
-            }
-            let (count, time) = (events.len(), seconds(until_ns));
-            out.push_str(&match reproduced {
-                Some(true) if known < judged.marks.len() => {
-                    format!("\n{GREEN}reproduced{PLAIN}: {known} of {count} events as in the stored run, which was stopped there\n")
-                }
-                Some(true) => format!("\n{GREEN}reproduced{PLAIN} up to {time}: {count} events as in the stored run\n"),
-                Some(false) => not_reproduced(stored, store, &judged, 0, first_difference),
-                None => format!("\n{count} events up to {time}; there is no stored run to compare with\n"),
-            });
-            super::print(&out)?;
+    args.output.print(&Comparison { schema: 1, reproduced, first_difference, run: None }, || {
+        let events = &judged.recording.events;
+        let mut out = String::new();
+        if events.len() > SHOWN {
+            let earlier = events.len() - SHOWN;
+            out.push_str(&format!("  ({earlier} earlier events; kvsim trace shows all)\n"));
         }
-    }
+        let words = Words::of(&judged.recording);
+        for event in &events[events.len().saturating_sub(SHOWN)..] {
+            out.push_str(&words.line(event));
+            out.push('\n');
+        }
+        let (count, time) = (events.len(), seconds(until_ns));
+        out.push_str(&match reproduced {
+            Some(true) if known < judged.marks.len() => {
+                format!("\n{GREEN}reproduced{PLAIN}: {known} of {count} events as in the stored run, which was stopped there\n")
+            }
+            Some(true) => format!("\n{GREEN}reproduced{PLAIN} up to {time}: {count} events as in the stored run\n"),
+            Some(false) => not_reproduced(stored, store, &judged, 0, first_difference),
+            None => format!("\n{count} events up to {time}; there is no stored run to compare with\n"),
+        });
+        out
+    })?;
     Ok(match (judged.interrupted, reproduced) {
         (true, _) => exit::INTERRUPTED,
         (_, Some(false)) => exit::NOT_REPRODUCED,

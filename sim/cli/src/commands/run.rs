@@ -6,14 +6,57 @@ use kvsim_sim::plan::Plan;
 use kvsim_sim::stores::StoreEntry;
 
 use super::report;
-use crate::args::{Format, Kept, Run};
-use crate::exit::Failure;
-use crate::folder::Folder;
+use crate::args::{Output, Overrides, seed};
+use crate::exit::{self, Failure};
+use crate::folder::{Folder, History};
+use crate::interrupt;
 use crate::judge::{self, Judged};
 use crate::load;
 use crate::recorder::Keep;
 use crate::report::{Summary, text};
 use crate::text::{grouped, printable, quoted};
+use clap::ValueEnum;
+
+/// Run a scenario and judge what happened
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::TABLE)]
+pub struct Run {
+    /// The scenario, a TOML file
+    file: PathBuf,
+    /// The seed, decimal or 0x... [default: the scenario's]
+    #[arg(long, value_parser = seed)]
+    seed: Option<u64>,
+    #[command(flatten)]
+    overrides: Overrides,
+    /// The folder of the run [default: runs/SCENARIO-SEED]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// What to keep of the trace
+    #[arg(long, value_enum, default_value_t = Kept::Hash)]
+    trace: Kept,
+    /// Write the history of all operations into the folder, for kvsim check and other checkers
+    #[arg(long, value_enum, value_name = "FORM")]
+    history: Option<History>,
+    /// Leave out report.html, which takes about as long again as the run
+    #[arg(long)]
+    no_report: bool,
+    /// Run twice and compare every event: a difference is a bug of kvsim
+    #[arg(long)]
+    twice: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What to keep of a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kept {
+    /// Only its hash; verdicts stay unknown (exit code 3)
+    Off,
+    /// Its hash; judge it
+    Hash,
+    /// All of it, as trace.jsonl in the run's folder; judge it
+    Full,
+}
 
 /// Runs a scenario; returns the exit code.
 pub fn run(args: &Run) -> Result<u8, Failure> {
@@ -23,7 +66,7 @@ pub fn run(args: &Run) -> Result<u8, Failure> {
     let (store, plan) = plan(args)?;
     let place = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/{}-{:x}", plan.scenario, plan.seed)));
     let folder = Folder::create(place, &plan)?;
-    super::stop_gently();
+    interrupt::stop_gently();
     let keep = match args.trace {
         Kept::Off => Keep::Nothing,
         Kept::Hash => Keep::Judged,
@@ -42,24 +85,20 @@ pub fn run(args: &Run) -> Result<u8, Failure> {
     if let Some(text) = &scenario {
         folder.store_scenario(text)?;
     }
-    let is_told = !args.no_report && args.trace != Kept::Off && !judged.interrupted;
-    let has_page = is_told
+    let wants_page = !args.no_report && args.trace != Kept::Off && !judged.interrupted;
+    let has_page = wants_page
         && summary.events <= report::EVENTS_MAX
         && report::leave(&folder, store, &plan, &summary, &judged.reports, scenario.as_deref())?;
-    match args.format {
-        Format::Json => super::print_json(&summary)?,
-        Format::Text => {
-            let mut said = text::report(&plan, &summary, judged.real);
-            if has_page {
-                said.push_str(&report::line(&folder));
-            } else if is_told {
-                let run = quoted(&summary.run_dir);
-                let most = grouped(report::EVENTS_MAX);
-                said.push_str(&format!("  report      left out above {most} events: kvsim report {run}\n"));
-            }
-            super::print(&said)?;
+    args.output.print(&summary, || {
+        let mut out = text::report(&plan, &summary, judged.real);
+        if has_page {
+            out.push_str(&report::line(&folder));
+        } else if wants_page {
+            let (most, run) = (grouped(report::EVENTS_MAX), quoted(&summary.run_dir));
+            out.push_str(&format!("  report      left out above {most} events: kvsim report {run}\n"));
         }
-    }
+        out
+    })?;
     Ok(summary.exit_code())
 }
 
@@ -67,18 +106,14 @@ pub fn run(args: &Run) -> Result<u8, Failure> {
 fn written(args: &Run, plan: &Plan) -> Option<String> {
     let text = std::fs::read_to_string(&args.file).ok()?;
     let mut command = format!("kvsim run {} --seed {:#x}", quoted(&args.file.display().to_string()), plan.seed);
-    for set in &args.set {
-        command.push_str(&format!(" --set {}", quoted(set)));
-    }
-    if let Some(store) = &args.store {
-        command.push_str(&format!(" --store {store}"));
-    }
+    args.overrides.set.iter().for_each(|set| command.push_str(&format!(" --set {}", quoted(set))));
+    args.overrides.store.iter().for_each(|store| command.push_str(&format!(" --store {store}")));
     Some(format!("# {}\n\n{text}", printable(&command)))
 }
 
 /// Reads the scenario and decides everything that the seed decides.
 fn plan(args: &Run) -> Result<(&'static StoreEntry, Plan), Failure> {
-    let scenario = load::scenario(&args.file, &load::overrides(&args.set, args.store.as_deref()))?;
+    let scenario = load::scenario(&args.file, &args.overrides.list())?;
     load::lowered(&args.file, &scenario, args.seed.unwrap_or(scenario.seed))
 }
 

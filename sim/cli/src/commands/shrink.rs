@@ -2,7 +2,6 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // people wait in real time
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use kvsim_checkers::trace::{Event, LostBy, What};
@@ -13,16 +12,37 @@ use kvsim_sim::shrink::{self, Answer, Shrunk};
 use kvsim_sim::stores::StoreEntry;
 use serde::Serialize;
 
-use crate::args::{Format, Shrink};
+use crate::args::{Output, real_time};
 use crate::exit::{self, Failure};
 use crate::folder::{Folder, Stored};
+use crate::interrupt;
 use crate::judge::{self, Judged};
 use crate::load;
 use crate::progress::Ticker;
-use crate::recorder::{INTERRUPTED, Keep};
+use crate::recorder::Keep;
 use crate::report::{Judgement, Summary, text};
 use crate::scenario;
 use crate::text::printable;
+use std::time::Duration;
+
+/// Make a run smaller while it shows the same finding, and write it as a scenario
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::TABLE)]
+pub struct Shrink {
+    /// The folder of a run, or a plan.json
+    run: PathBuf,
+    /// Which finding, by its code [default: the first]
+    #[arg(long, value_name = "CODE")]
+    code: Option<String>,
+    /// Give up making it smaller after this time
+    #[arg(long = "for", value_name = "TIME", value_parser = real_time, default_value = "110s")]
+    lasting: Duration,
+    /// The folder of the smaller run and its scenario [default: RUN/shrunk]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
+}
 
 /// How large a run is.
 #[derive(Clone, Copy, Serialize)]
@@ -92,6 +112,19 @@ struct Outcome {
     run: Summary,
 }
 
+impl Outcome {
+    fn text(&self, plan: &Plan, real: Duration) -> String {
+        let Outcome { code, tried, .. } = self;
+        let unfinished = if self.complete { "" } else { "; stopped before it was done, it might get smaller" };
+        format!(
+            "{}\n{}; still {code} ({tried} tries{unfinished})\n  scenario    {}\n",
+            text::report(plan, &self.run, real),
+            self.before.to(self.after),
+            printable(&self.scenario)
+        )
+    }
+}
+
 /// A finding that a run is to show.
 struct Target {
     checker: String,
@@ -114,31 +147,38 @@ impl Target {
 pub fn shrink(args: &Shrink) -> Result<u8, Failure> {
     let stored = Stored::read(&args.run)?;
     let store = load::store_of(&stored)?;
-    super::stop_gently();
+    interrupt::stop_gently();
     let judged = judge::judge(store, &stored.plan, Keep::Everything);
     let target = target(args, &stored.plan, &judged)?;
     let plan = prepared(&stored.plan, &target);
     let shrunk = search(args, store, &plan, &target);
     // What is known gets written, and the last runs are small: they are not to end early.
-    let interrupted = INTERRUPTED.swap(false, Ordering::Relaxed);
+    let interrupted = interrupt::take();
 
-    let code = target.finding.code.to_lowercase();
-    let name = format!("{}-{code}", stored.plan.scenario);
-    let folder = stored.path.parent().unwrap_or(Path::new("."));
-    let place = args.out.clone().unwrap_or_else(|| folder.join("shrunk"));
-    let before = Size::of(&stored.plan, &judged);
-    // The smaller plan is there even if it cannot be said as a scenario.
+    let name = format!("{}-{}", stored.plan.scenario, target.finding.code.to_lowercase());
+    let place = args.out.clone().unwrap_or_else(|| stored.path.parent().unwrap_or(Path::new(".")).join("shrunk"));
+    // The smaller plan is there even if it cannot be written as a scenario.
     Folder::create(place.clone(), &shrunk.plan)?;
+    let before = Size::of(&stored.plan, &judged);
     let (small, text, judged) = as_scenario(store, &stored.plan, &shrunk, &target, &name)?;
-    let after = Size::of(&small, &judged);
-
     let folder = Folder::create(place, &small)?;
     let summary = Summary::new(&small, &judged, folder.path());
     folder.store(&summary, &judged.marks, None)?;
     let file = folder.path().join(format!("{name}.toml"));
     std::fs::write(&file, text).map_err(|error| Failure::Usage(format!("cannot write {}: {error}", file.display())))?;
-    let sizes = (before, after);
-    print(args, &target, sizes, interrupted, &shrunk, &small, summary, &judged, file)?;
+    let outcome = Outcome {
+        schema: 1,
+        checker: target.checker,
+        code: target.finding.code,
+        before,
+        after: Size::of(&small, &judged),
+        tried: shrunk.tried,
+        complete: shrunk.complete,
+        interrupted,
+        scenario: file.display().to_string(),
+        run: summary,
+    };
+    args.output.print(&outcome, || outcome.text(&small, judged.real))?;
     Ok(if interrupted { exit::INTERRUPTED } else { exit::HOLDS })
 }
 
@@ -185,7 +225,7 @@ fn search(args: &Shrink, store: &StoreEntry, plan: &Plan, target: &Target) -> Sh
     let mut tried = 0;
     let mut smallest = (plan.replicas, plan.operations(), plan.faults.len());
     shrink::shrink(plan, &target.finding.ops, &mut |candidate| {
-        if begun.elapsed() >= args.lasting || INTERRUPTED.load(Ordering::Relaxed) {
+        if begun.elapsed() >= args.lasting || interrupt::is_requested() {
             return Answer::Stop;
         }
         tried += 1;
@@ -241,40 +281,4 @@ fn as_scenario(
         return Err(cannot(format!("read back, it does not show {code} (stopped too early? see --for)")));
     }
     Ok((plan, text, judged))
-}
-
-#[allow(clippy::too_many_arguments)] // all that there is to say
-fn print(
-    args: &Shrink,
-    target: &Target,
-    (before, after): (Size, Size),
-    interrupted: bool,
-    shrunk: &Shrunk,
-    plan: &Plan,
-    summary: Summary,
-    judged: &Judged,
-    file: PathBuf,
-) -> Result<(), Failure> {
-    let scenario = file.display().to_string();
-    let code = target.finding.code.clone();
-    if args.format == Format::Json {
-        return super::print_json(&Outcome {
-            schema: 1,
-            checker: target.checker.clone(),
-            code,
-            before,
-            after,
-            tried: shrunk.tried,
-            complete: shrunk.complete,
-            interrupted,
-            scenario,
-            run: summary,
-        });
-    }
-    let mut out = text::report(plan, &summary, judged.real);
-    let unfinished = if shrunk.complete { "" } else { "; stopped before it was done, it might get smaller" };
-    let tried = shrunk.tried;
-    out.push_str(&format!("\n{}; still {code} ({tried} tries{unfinished})\n", before.to(after)));
-    out.push_str(&format!("  scenario    {}\n", printable(&scenario)));
-    super::print(&out)
 }

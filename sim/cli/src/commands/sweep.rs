@@ -4,20 +4,19 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum as _;
 use kvsim_checkers::Verdict;
 
-use crate::args::Sweep;
-use crate::charts;
+use crate::args::{Batch, Overrides};
+use crate::charts::{self, Picture, Theme};
 use crate::crew::{self, Next};
 use crate::exit::{self, Failure};
 use crate::folder;
-use crate::load;
+use crate::interrupt;
+use crate::output::print;
 use crate::progress::Ticker;
-use crate::recorder::INTERRUPTED;
 use crate::sweep::formats::Form;
 use crate::sweep::journal::{Done, Journal};
 use crate::sweep::run::{Outcome, Runs};
@@ -25,18 +24,39 @@ use crate::sweep::table::Table;
 use crate::sweep::{charts as lines, visibility};
 use crate::text::{grouped, quoted};
 
+/// Vary values of a scenario, each with many seeds, and tell what comes of it in tables and charts
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::TABLE)]
+pub struct Sweep {
+    /// The sweep: a scenario with a table [sweep]
+    file: PathBuf,
+    #[command(flatten)]
+    batch: Batch,
+    #[command(flatten)]
+    overrides: Overrides,
+    /// How to print the table; the folder has all forms
+    #[arg(long, value_enum, default_value_t = Form::Text)]
+    format: Form,
+    /// The form of the charts
+    #[arg(long, value_enum, default_value_t = Picture::Svg)]
+    chart_format: Picture,
+    /// The page that the charts are made for
+    #[arg(long, value_enum, default_value_t = Theme::Light)]
+    theme: Theme,
+}
+
 /// Sweeps; returns the exit code.
 pub fn sweep(args: &Sweep) -> Result<u8, Failure> {
-    let runs = Runs::read(&args.file, &load::overrides(&args.set, args.store.as_deref()))?;
-    let folder = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/sweep-{}", runs.name)));
-    let (mut journal, mut done) = match args.resume {
+    let runs = Runs::read(&args.file, &args.overrides.list())?;
+    let folder = args.batch.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/sweep-{}", runs.name)));
+    let (mut journal, mut done) = match args.batch.resume {
         true => Journal::resume(&folder, &runs)?,
         false => (Journal::begin(&folder, &runs.ground)?, BTreeMap::new()),
     };
-    super::stop_gently();
+    interrupt::stop_gently();
     let before = done.len();
     let begun = Instant::now();
-    let jobs = args.jobs.unwrap_or_else(crew::usual_jobs);
+    let jobs = args.batch.jobs();
     work(&runs, &folder, &mut journal, &mut done, jobs)?;
     if done.len() as u64 != runs.count() {
         let (done, all) = (grouped(done.len() as u64), grouped(runs.count()));
@@ -48,11 +68,11 @@ pub fn sweep(args: &Sweep) -> Result<u8, Failure> {
         folder::write_whole(&folder.join(form.file_name()), form.write(&table).as_bytes())?;
     }
     let drawn = draw(args, &folder, &runs, &table, &done)?;
-    super::print(&args.format.write(&table))?;
+    print(&args.format.write(&table))?;
     if args.format == Form::Text {
         let (fresh, taken) = ((done.len() - before) as u64, begun.elapsed().as_secs_f64());
         let known = if before > 0 { format!(", {} known from before", grouped(before as u64)) } else { String::new() };
-        super::print(&format!(
+        print(&format!(
             "{}\n  {} runs in {taken:.1} s with {jobs} jobs{known}\n  tables  {}\n  charts  {}\n",
             looks(&runs, &folder, &table),
             grouped(fresh),
@@ -110,7 +130,7 @@ fn work(
         let (done, _) = &*state.borrow();
         let fresh = done.len() as u64 - first;
         ticker.tick_at(done.len() as u64, || progress(&taken_ms(runs, done), seeds, fresh, begun.elapsed(), jobs));
-        if INTERRUPTED.load(Ordering::Relaxed) { Next::Last } else { Next::More }
+        if interrupt::is_requested() { Next::Last } else { Next::More }
     };
     let name = |run| {
         let (cell, seed) = runs.place(run);
@@ -163,7 +183,7 @@ fn draw(
         .map_err(|error| Failure::Usage(format!("cannot make the folder {}: {error}", folder.display())))?;
     let mut figures = lines::figures(table);
     figures.extend(visibility::figures(runs, done));
-    let page = if args.theme == charts::Theme::Dark { "-dark" } else { "" };
+    let page = if args.theme == Theme::Dark { "-dark" } else { "" };
     let ending = args.chart_format.ending();
     for (name, figure) in figures {
         let path = folder.join(format!("{name}{page}.{ending}"));

@@ -6,21 +6,43 @@ use kvsim_checkers::moment;
 use kvsim_checkers::trace::jsonl;
 use serde::Serialize;
 
-use crate::args::{Format, Trace};
+use crate::args::{Format, Output, virtual_time};
 use crate::diagram;
 use crate::exit::{self, Failure};
-use crate::filter::Filter;
+use crate::filter::{Filter, Selection};
+use crate::interrupt;
 use crate::judge::{self, Judged};
 use crate::load;
+use crate::output::{print, print_json};
 use crate::recorder::Keep;
 use crate::report::moment::{Wanted, describe};
 use crate::report::words::Words;
+use std::path::PathBuf;
+
+/// Show what happened, event by event, or the state of the replicas at a moment
+#[derive(Debug, clap::Args)]
+#[command(after_help = exit::TABLE)]
+pub struct Trace {
+    /// The folder of a run, a plan.json, or a scenario
+    #[arg(value_name = "RUN|FILE")]
+    run: PathBuf,
+    #[command(flatten)]
+    filter: Selection,
+    /// Show instead what each replica knows, shows and lets wait at this virtual time
+    #[arg(long, value_name = "TIME", value_parser = virtual_time, conflicts_with_all = ["session", "from", "to", "kind"])]
+    at: Option<u64>,
+    /// Draw instead a space-time diagram into this file: for short runs
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["node", "key", "session", "kind", "at"])]
+    svg: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
+}
 
 /// Traces; returns the exit code.
 pub fn trace(args: &Trace) -> Result<u8, Failure> {
     let (store, plan) = load::run(&args.run)?;
-    super::stop_gently();
-    let until_ns = args.at.or(args.to).unwrap_or(u64::MAX);
+    interrupt::stop_gently();
+    let until_ns = args.at.or(args.filter.to).unwrap_or(u64::MAX);
     // A diagram marks what the checkers find, for which the run has to come to its end.
     let until_ns = if args.svg.is_some() { u64::MAX } else { until_ns };
     let judged = judge::run(store, &plan, Keep::Everything, until_ns);
@@ -35,10 +57,10 @@ pub fn trace(args: &Trace) -> Result<u8, Failure> {
 fn events(args: &Trace, judged: &Judged) -> Result<(), Failure> {
     let recording = &judged.recording;
     let words = Words::of(recording);
-    let filter = Filter::new(args, recording, words.operations())?;
+    let filter = Filter::new(&args.filter, recording, words.operations())?;
     let wanted = recording.events.iter().filter(|event| filter.wants(&recording.header, words.operations(), event));
     let mut out = Vec::new();
-    match args.format {
+    match args.output.format {
         // As in trace.jsonl.
         Format::Json => {
             jsonl::write_header(&mut out, &recording.header)?;
@@ -55,7 +77,7 @@ fn events(args: &Trace, judged: &Judged) -> Result<(), Failure> {
             out.extend_from_slice(format!("\n{shown} of {all} events\n").as_bytes());
         }
     }
-    super::print(&String::from_utf8_lossy(&out))
+    print(&String::from_utf8_lossy(&out))
 }
 
 /// How things stood, for programs.
@@ -70,26 +92,26 @@ struct Moment {
 
 fn state(args: &Trace, at_ns: u64, judged: &Judged) -> Result<(), Failure> {
     let header = &judged.recording.header;
-    let node = args.node.as_deref().map(|name| load::node(header, name)).transpose()?;
-    let key = args.key.as_deref().map(|name| load::number(&header.keys, "key", name)).transpose()?;
+    let node = args.filter.node.as_deref().map(|name| load::node(header, name)).transpose()?;
+    let key = args.filter.key.as_deref().map(|name| load::number(&header.keys, "key", name)).transpose()?;
     let mut states = moment::at_the_end(&judged.recording);
     states.retain(|state| node.is_none_or(|node| state.node == node));
     let words = Words::of(&judged.recording);
-    if args.format == Format::Json {
-        return super::print_json(&Moment { schema: 1, at_ns, keys: header.keys.clone(), states });
+    if !args.output.is_text() {
+        return print_json(&Moment { schema: 1, at_ns, keys: header.keys.clone(), states });
     }
-    super::print(&describe(header, &words, &states, &Wanted { at_ns, key }))
+    print(&describe(header, &words, &states, &Wanted { at_ns, key }))
 }
 
 fn draw(args: &Trace, file: &Path, plan: &kvsim_sim::plan::Plan, judged: &Judged) -> Result<(), Failure> {
-    let span = args.from.unwrap_or(0)..args.to.unwrap_or(u64::MAX);
+    let span = args.filter.from.unwrap_or(0)..args.filter.to.unwrap_or(u64::MAX);
     let paper = diagram::draw(plan, &judged.recording, &judged.reports, span)
         .map_err(|why| Failure::Usage(format!("{}: {why}", args.run.display())))?;
     std::fs::write(file, paper.svg(None))
         .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", file.display())))?;
     let place = file.display().to_string();
-    match args.format {
-        Format::Json => super::print_json(&serde_json::json!({ "schema": 1, "svg": place })),
-        Format::Text => super::print(&format!("  diagram     {}\n", crate::text::printable(&place))),
+    match args.output.format {
+        Format::Json => print_json(&serde_json::json!({ "schema": 1, "svg": place })),
+        Format::Text => print(&format!("  diagram     {}\n", crate::text::printable(&place))),
     }
 }

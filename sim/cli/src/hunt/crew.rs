@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::Ordering;
 
 use kvsim_checkers::Verdict;
 use kvsim_sim::hunt::cause;
@@ -12,8 +11,9 @@ use super::quarry::Quarry;
 use crate::crew::{self, Next};
 use crate::exit::Failure;
 use crate::folder::Folder;
+use crate::interrupt;
 use crate::judge;
-use crate::recorder::{INTERRUPTED, Keep};
+use crate::recorder::Keep;
 use crate::report::Summary;
 
 /// What came of a run.
@@ -61,7 +61,7 @@ fn one(quarry: &Quarry, folder: &Path, run: u64) -> Result<Option<Outcome>, Fail
     let summary = Summary::new(&plan, &judged, &place);
     let surprising =
         |verdict: Verdict| summary.verdicts.iter().filter(move |one| one.verdict == verdict && !one.is_expected());
-    if judged.interrupted || INTERRUPTED.load(Ordering::Relaxed) {
+    if judged.interrupted || interrupt::is_requested() {
         return Ok(None);
     }
     if surprising(Verdict::Violated).next().is_none() {

@@ -9,9 +9,8 @@ use kvsim_sim::scenario::Scenario;
 use kvsim_sim::stores::StoreEntry;
 use serde::{Deserialize, Serialize};
 
-use crate::args::Hunt;
 use crate::exit::Failure;
-use crate::load::{self, lowered, overrides};
+use crate::load::{self, lowered};
 
 /// Where and how is hunted, but for how long: hunts that agree in this find the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,22 +46,22 @@ pub struct Quarry {
 }
 
 impl Quarry {
-    /// Reads the scenarios.
-    pub fn read(args: &Hunt) -> Result<Quarry, Failure> {
+    /// Reads the scenario at `path`, or all below that folder.
+    pub fn read(path: &Path, set: Vec<String>, swarm: bool, first_seed: u64) -> Result<Quarry, Failure> {
         let mut ground = Ground {
             schema: 1,
             kvsim: env!("CARGO_PKG_VERSION").to_string(),
             scenarios: Vec::new(),
-            set: overrides(&args.set, args.store.as_deref()),
-            swarm: args.swarm,
-            first_seed: args.seeds.start,
+            set,
+            swarm,
+            first_seed,
         };
         let mut scenarios: Vec<(PathBuf, Scenario)> = Vec::new();
-        for (file, name) in files(&args.path)? {
+        for (file, name) in files(path)? {
             let mut scenario = load::scenario(&file, &ground.set)?;
             scenario.name = name;
             // A scenario that cannot be run is told before the hunt and not in the middle of it.
-            lowered(&file, &scenario, args.seeds.start)?;
+            lowered(&file, &scenario, first_seed)?;
             let text = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
             ground.scenarios.push(Source { file: file.display().to_string(), text });
             scenarios.push((file, scenario));

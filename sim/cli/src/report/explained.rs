@@ -8,7 +8,7 @@ use kvsim_checkers::{Finding, Report};
 use kvsim_sim::plan::Plan;
 
 use super::text::{to_explain, write_story};
-use crate::exit::{BOLD, PLAIN, YELLOW};
+use crate::output::{BOLD, PLAIN, YELLOW};
 use crate::text::{quoted, seconds};
 
 /// What there is to say.

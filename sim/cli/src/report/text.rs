@@ -9,8 +9,8 @@ use kvsim_checkers::{Finding, Verdict};
 use kvsim_sim::plan::Plan;
 
 use super::{Judgement, Summary};
-use crate::exit::{GREEN, PLAIN, RED, YELLOW};
 use crate::notes::{Lag, Overflow};
+use crate::output::{GREEN, PLAIN, RED, YELLOW};
 use crate::text::{exact, grouped, printable, quoted, seconds};
 
 /// The whole report of a run.

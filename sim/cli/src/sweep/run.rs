@@ -1,7 +1,6 @@
 //! The runs of a sweep: cells and seeds, numbered, so that a number says everything about a run.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 
 use kvsim_checkers::Verdict;
 use kvsim_checkers::metrics::{Metrics, Visibility, Where};
@@ -15,9 +14,10 @@ use super::spread::Value;
 use super::table;
 use crate::exit::Failure;
 use crate::folder::Folder;
+use crate::interrupt;
 use crate::judge;
 use crate::load::{lowered, names};
-use crate::recorder::{INTERRUPTED, Keep};
+use crate::recorder::Keep;
 use crate::report::Summary;
 use crate::scenario::{self, Sweep};
 
@@ -110,7 +110,7 @@ impl Runs {
             }
         }
         let judged = judge::one_of_many_for_figures(store, &plan, (plan.workload_end_ns / SAMPLES).max(1));
-        if judged.interrupted || INTERRUPTED.load(Ordering::Relaxed) {
+        if judged.interrupted || interrupt::is_requested() {
             return Ok(None);
         }
         let verdict = |report: &kvsim_checkers::Report| {
