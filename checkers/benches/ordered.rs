@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use kvsim_checkers::trace::{Action, Event, Header, Level, Levels, Node, Recording, What, WriteId};
-use kvsim_checkers::{Never, Verdict, ordered};
+use kvsim_checkers::{NO_RERUN, Verdict, ordered};
 use rustc_hash::FxHashMap;
 
 const NODES: usize = 8;
@@ -132,8 +132,8 @@ fn main() {
     for events in [100_000, 1_000_000, 4_000_000] {
         let recording = recording(events);
         for (name, checker) in [
-            (ordered::FIFO, &|recording: &Recording| ordered::check_fifo(recording) as _),
-            (ordered::PRIORITY, &|recording: &Recording| ordered::check_priority(recording, &Never)),
+            (ordered::FIFO.name, &|recording: &Recording| ordered::check_fifo(recording) as _),
+            (ordered::PRIORITY.name, &|recording: &Recording| ordered::check_priority(recording, NO_RERUN)),
         ] as [(&str, &dyn Fn(&Recording) -> kvsim_checkers::Report); 2]
         {
             let begin = cpu_time();

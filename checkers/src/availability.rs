@@ -12,16 +12,23 @@ use std::collections::BTreeMap;
 
 use crate::operations::{Operation, Operations, Outcome, listed, name};
 use crate::trace::{Action, Event, Level, Node, Recording, What};
-use crate::verdict::{Finding, Report, StoryLine, Verdict};
+use crate::verdict::{Finding, Report, TraceLine, Verdict};
+use crate::{CheckerInfo, CodeInfo};
 
-/// Name of the checker.
-pub const NAME: &str = "availability";
+const UNANSWERED: CodeInfo = CodeInfo {
+    code: "AVAIL001",
+    meaning: "an operation timed out although the replica that was asked needed no other",
+};
+const REFUSED: CodeInfo = CodeInfo { code: "AVAIL002", meaning: "all operations of a session were refused" };
 
-/// AVAIL001: a call timed out although the replica that was asked needed nobody else.
-pub const UNANSWERED: &str = "AVAIL001";
-
-/// AVAIL002: all calls of a session were refused.
-pub const REFUSED: &str = "AVAIL002";
+/// The checker.
+pub const INFO: CheckerInfo = CheckerInfo {
+    name: "availability",
+    summary: "replicas answer what they can answer by themselves",
+    codes: &[UNANSWERED, REFUSED],
+    by_default: |_| true,
+    check: |recording, _| check(recording),
+};
 
 /// How operations ended.
 #[derive(Clone, Copy, Default)]
@@ -87,7 +94,7 @@ pub fn check(recording: &Recording) -> Report {
         }
     }
 
-    // One finding per node or session: that it happened again is the same story.
+    // One finding per node or session: that it happened again is the same evidence.
     let mut findings: Vec<Finding> =
         unanswered.iter().map(|(node, calls)| tell_of_node(&operations, *node, calls)).collect();
     let refused = by_session.iter().filter(|(_, count)| count.refused > 0 && count.refused == count.ended());
@@ -118,7 +125,7 @@ pub fn check(recording: &Recording) -> Report {
     } else {
         Verdict::Holds
     };
-    Report { checker: NAME.to_owned(), verdict, note, findings }
+    Report { checker: INFO.name.to_owned(), verdict, note, findings }
 }
 
 /// The node of each session that has asked no other.
@@ -235,7 +242,7 @@ fn tell_of_node(operations: &Operations<'_>, node: Node, calls: &[&Operation]) -
     let again = if calls.len() == 1 { String::new() } else { format!(", and {} more", calls.len() - 1) };
     let title =
         format!("n{node} did not answer operation #{}{again}, though it needed no other replica", calls[0].number);
-    finding(operations, UNANSWERED, title, calls)
+    finding(operations, &UNANSWERED, title, calls)
 }
 
 fn tell_of_session(operations: &Operations<'_>, session: u32) -> Finding {
@@ -244,18 +251,15 @@ fn tell_of_session(operations: &Operations<'_>, session: u32) -> Finding {
     let mut levels: Vec<Level> = calls.iter().map(|operation| operation.level).collect();
     levels.sort_unstable();
     levels.dedup();
-    let title = format!(
-        "all {} operations of session {} (level {}) were refused",
-        calls.len(),
-        name(&recording.header.sessions, session),
-        listed(levels.iter().map(|level| level.name().to_owned()))
-    );
-    finding(operations, REFUSED, title, &calls)
+    let levels = listed(levels.iter().map(|level| level.name().to_owned()));
+    let session = name(&recording.header.sessions, session);
+    let title = format!("all {} operations of session {session} (level {levels}) were refused", calls.len());
+    finding(operations, &REFUSED, title, &calls).kind(format!("all operations of a session at {levels} were refused"))
 }
 
-fn finding(operations: &Operations<'_>, code: &str, title: String, calls: &[&Operation]) -> Finding {
+fn finding(operations: &Operations<'_>, code: &CodeInfo, title: String, calls: &[&Operation]) -> Finding {
     const TOLD: usize = 4;
-    let story: Vec<StoryLine> = calls.iter().take(TOLD).map(|operation| operations.describe(operation)).collect();
+    let evidence: Vec<TraceLine> = calls.iter().take(TOLD).map(|operation| operations.describe(operation)).collect();
     let ended: Vec<&Event> = calls
         .iter()
         .filter_map(|operation| match operation.outcome {
@@ -264,12 +268,8 @@ fn finding(operations: &Operations<'_>, code: &str, title: String, calls: &[&Ope
         })
         .take(Report::FINDINGS_MAX)
         .collect();
-    Finding {
-        code: code.to_owned(),
-        title,
-        at_ns: ended.first().map_or(0, |event| event.at_ns),
-        story,
-        events: ended.iter().map(|event| event.number).collect(),
-        ops: calls.iter().take(Report::FINDINGS_MAX).map(|operation| operation.number).collect(),
-    }
+    Finding::new(code, title, ended.first().map_or(0, |event| event.at_ns))
+        .evidence(evidence)
+        .events(ended.iter().map(|event| event.number))
+        .ops(calls.iter().take(Report::FINDINGS_MAX).map(|operation| operation.number))
 }

@@ -13,7 +13,6 @@
 //! - [`history`]: operations alone, from recordings or from elsewhere, for black-box checkers;
 //! - [`patience`]: how long a checker may think;
 //! - [`pram`]: sessions see each writer's writes in the order in which they were issued;
-//! - [`again`]: a second run, for what one recording cannot show;
 //! - [`ordered`]: ordered levels show each origin's writes in order, and none waits for a lower priority;
 //! - [`guarantees`]: read your writes, monotonic reads, monotonic writes, writes follow reads;
 //! - [`explain`]: why an operation was answered as it was;
@@ -23,7 +22,6 @@
 //!
 //! [`CHECKERS`] lists all checkers.
 
-pub mod again;
 pub mod availability;
 pub mod convergence;
 pub mod explain;
@@ -39,7 +37,6 @@ pub mod pram;
 pub mod trace;
 pub mod verdict;
 
-pub use again::{Again, Never, Variation};
 pub use patience::Patience;
 pub use verdict::{Finding, Report, Verdict};
 
@@ -59,8 +56,17 @@ pub struct CheckerInfo {
     /// judge what is promised only to some sessions, and run when they are named.
     pub by_default: fn(&Header) -> bool,
     /// Judges a [valid](Recording::validate) recording.
-    pub check: fn(&Recording, &dyn Again) -> Report,
+    pub check: fn(&Recording, &Rerun<'_>) -> Report,
 }
+
+/// A second run, for what one recording cannot show: the same run of the same seed, in which messages that replicate a write
+/// of a priority below this one meet other fates, and all else is as it was. That something has no influence on something
+/// else is a statement about two runs (non-interference: Goguen and Meseguer, Security Policies and Security Models,
+/// 1982). Nothing when there is no such run: the recording comes from elsewhere, or the second run did not come to its end.
+pub type Rerun<'a> = dyn Fn(u8) -> Option<Recording> + 'a;
+
+/// For a recording that is all there is.
+pub const NO_RERUN: &Rerun<'static> = &|_| None;
 
 /// A kind of breach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,49 +92,9 @@ macro_rules! guarantee {
 
 /// All checkers, in the order in which they report.
 pub const CHECKERS: &[CheckerInfo] = &[
-    CheckerInfo {
-        name: convergence::NAME,
-        summary: "replicas agree, nothing acknowledged is lost, nothing comes back from the dead",
-        codes: &[
-            CodeInfo {
-                code: "CONV001",
-                meaning: "replicas that know the same writes of a key show different versions",
-            },
-            CodeInfo {
-                code: "CONV002",
-                meaning: "after settling, the holders of a key differ or lack a surviving write",
-            },
-            CodeInfo { code: "CONV003", meaning: "an acknowledged write is gone although no other write had seen it" },
-            CodeInfo { code: "CONV004", meaning: "a version is back although a write that had seen it is known" },
-            CodeInfo { code: "CONV005", meaning: "what a replica announces about itself is not what its reads return" },
-            CodeInfo {
-                code: "CONV006",
-                meaning: "after settling, a level of a replica shows other versions than eventual",
-            },
-        ],
-        by_default: |_| true,
-        check: |recording, _| convergence::check(recording),
-    },
-    CheckerInfo {
-        name: availability::NAME,
-        summary: "replicas answer what they can answer by themselves",
-        codes: &[
-            CodeInfo {
-                code: availability::UNANSWERED,
-                meaning: "an operation timed out although the replica that was asked needed no other",
-            },
-            CodeInfo { code: availability::REFUSED, meaning: "all operations of a session were refused" },
-        ],
-        by_default: |_| true,
-        check: |recording, _| availability::check(recording),
-    },
-    CheckerInfo {
-        name: metadata::NAME,
-        summary: "at rest a store leaves nothing over that it promised to clean up",
-        codes: &[CodeInfo { code: metadata::RESIDUE, meaning: "a number that should be 0 at rest is not" }],
-        by_default: |_| true,
-        check: |recording, _| metadata::check(recording),
-    },
+    convergence::INFO,
+    availability::INFO,
+    metadata::INFO,
     CheckerInfo {
         name: pram::Order::Pram.name(),
         summary: "sessions see each writer's writes in the order in which they were issued",
@@ -149,48 +115,8 @@ pub const CHECKERS: &[CheckerInfo] = &[
         by_default: |_| false,
         check: |recording, _| pram::check_priority(recording),
     },
-    CheckerInfo {
-        name: ordered::FIFO,
-        summary: "ordered levels show a write only with all earlier ones of its origin, and go on reflecting it",
-        codes: &[
-            CodeInfo {
-                code: "FIFO001",
-                meaning: "a write is shown or read although an earlier one of its origin is not reflected",
-            },
-            CodeInfo {
-                code: "FIFO002",
-                meaning: "what was shown or read is no longer, and nothing had overwritten it",
-            },
-            CodeInfo { code: "FIFO003", meaning: "a session does not read its own acknowledged write" },
-        ],
-        by_default: ordered::is_served,
-        check: |recording, _| ordered::check_fifo(recording),
-    },
-    CheckerInfo {
-        name: ordered::PRIORITY,
-        summary: "no write waits for one of lower priority",
-        codes: &[
-            CodeInfo {
-                code: "PRIO001",
-                meaning: "order: a write is shown although an earlier one of its level is not reflected",
-            },
-            CodeInfo { code: "PRIO002", meaning: "stability: a level no longer reflects what it reflected" },
-            CodeInfo {
-                code: "PRIO003",
-                meaning: "promptness: a write is reflected later than all that it needs is there",
-            },
-            CodeInfo {
-                code: "PRIO004",
-                meaning: "liveness: a write is never reflected, though all that it needs is there",
-            },
-            CodeInfo {
-                code: "PRIO005",
-                meaning: "non-interference: what becomes of lower writes changes when a higher one is shown",
-            },
-        ],
-        by_default: ordered::is_served,
-        check: ordered::check_priority,
-    },
+    ordered::FIFO,
+    ordered::PRIORITY,
     guarantee!(
         Guarantee::ReadYourWrites,
         "sessions see what they have written",
@@ -221,7 +147,7 @@ pub const UNWRITTEN: &str = "a read returned a value that nobody wrote to its ke
 
 /// The reports of all checkers that run [by default](CheckerInfo::by_default) about a
 /// [valid](Recording::validate) recording, in the order of [`CHECKERS`].
-pub fn check_all(recording: &Recording, again: &dyn Again) -> Vec<Report> {
+pub fn check_all(recording: &Recording, rerun: &Rerun<'_>) -> Vec<Report> {
     let promised = CHECKERS.iter().filter(|checker| (checker.by_default)(&recording.header));
-    promised.map(|checker| (checker.check)(recording, again)).collect()
+    promised.map(|checker| (checker.check)(recording, rerun)).collect()
 }

@@ -8,12 +8,19 @@ use std::collections::BTreeMap;
 use crate::operations::listed;
 use crate::trace::{Event, GaugeName, Recording, What};
 use crate::verdict::{Finding, Report, Verdict};
+use crate::{CheckerInfo, CodeInfo};
 
-/// Name of the checker.
-pub const NAME: &str = "metadata";
+/// A residue gauge is not 0 at a replica, although the run had a settling phase.
+const RESIDUE: CodeInfo = CodeInfo { code: "META001", meaning: "a number that should be 0 at rest is not" };
 
-/// META001: a residue gauge is not 0 at a replica, although the run had a settling phase.
-pub const RESIDUE: &str = "META001";
+/// The checker.
+pub const INFO: CheckerInfo = CheckerInfo {
+    name: "metadata",
+    summary: "at rest a store leaves nothing over that it promised to clean up",
+    codes: &[RESIDUE],
+    by_default: |_| true,
+    check: |recording, _| check(recording),
+};
 
 /// Judges the gauges at the end of a [valid](Recording::validate) recording.
 pub fn check(recording: &Recording) -> Report {
@@ -29,20 +36,16 @@ pub fn check(recording: &Recording) -> Report {
             }
         }
     }
-    // One finding per number: that several replicas report it is one story.
+    // One finding per number: that several replicas report it is one evidence.
     let findings: Vec<Finding> = left_over
         .iter()
         .map(|(gauge, reports)| {
             let GaugeName { name, meaning, .. } = &header.gauges[usize::from(*gauge)];
             let said = listed(reports.iter().map(|(event, value)| format!("{value} at n{}", event.node)));
-            Finding {
-                code: RESIDUE.to_owned(),
-                title: format!("{name} should be 0 at rest, but is {said}: {meaning}"),
-                at_ns: header.end_ns,
-                story: Vec::new(),
-                events: reports.iter().map(|(event, _)| event.number).take(Report::FINDINGS_MAX).collect(),
-                ops: Vec::new(),
-            }
+            let title = format!("{name} should be 0 at rest, but is {said}: {meaning}");
+            Finding::new(&RESIDUE, title, header.end_ns)
+                .kind(format!("{name} should be 0 at rest, but is not: {meaning}"))
+                .events(reports.iter().map(|(event, _)| event.number).take(Report::FINDINGS_MAX))
         })
         .collect();
     let residue: Vec<String> = header.gauges.iter().filter(|info| info.residue).map(|info| info.name.clone()).collect();
@@ -57,5 +60,5 @@ pub fn check(recording: &Recording) -> Report {
     } else {
         (Verdict::Holds, format!("{judged} reports of {} were 0 at rest", residue.join(", ")))
     };
-    Report { checker: NAME.to_owned(), verdict, note, findings }
+    Report { checker: INFO.name.to_owned(), verdict, note, findings }
 }

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::trace::{Action, Level, Node, Recording, What, WriteId};
-use crate::verdict::StoryLine;
+use crate::verdict::TraceLine;
 
 /// How an operation ended, with the place of that event in [`Recording::events`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,7 +165,7 @@ impl<'a> Operations<'a> {
 
     /// One line about an operation: `c0 write  #17  x = 1701  at n0   ok 3.904 s`. It stands at the time of
     /// the invocation.
-    pub fn describe(&self, operation: &Operation) -> StoryLine {
+    pub fn describe(&self, operation: &Operation) -> TraceLine {
         let Recording { header, events } = self.recording;
         let at_ns = |place: usize| events[place].at_ns;
         let session = name(&header.sessions, operation.session);
@@ -186,7 +186,7 @@ impl<'a> Operations<'a> {
             outcome.push_str(&format!(", but taken in as {write}"));
         }
         let text = format!("{session} {action:<6} #{}  {what}  at n{}   {outcome}", operation.number, operation.node);
-        StoryLine { at_ns: at_ns(operation.invoked), text }
+        TraceLine::new(at_ns(operation.invoked), text)
     }
 
     /// The values of versions as a read would show them: `none`, `1701`, `{1701, 1801}`.

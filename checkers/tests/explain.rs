@@ -89,7 +89,7 @@ impl Script {
         assert_eq!(self.0.validate(), Ok(()));
         let explanation = explain(&self.0, op).expect("it is there");
         for reason in &explanation.reasons {
-            assert!(reason.story.is_sorted_by_key(|line| line.at_ns), "{reason:#?}");
+            assert!(reason.evidence.is_sorted_by_key(|line| line.at_ns), "{reason:#?}");
         }
         explanation.reasons.into_iter().map(|reason| reason.title).collect()
     }

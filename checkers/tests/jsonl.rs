@@ -156,7 +156,7 @@ proptest! {
         recording.events.insert(place.min(recording.events.len()), event);
         match read(&written(&recording)[..]) {
             Ok(recording) => {
-                kvsim_checkers::CHECKERS.iter().for_each(|checker| drop((checker.check)(&recording, &kvsim_checkers::Never)));
+                kvsim_checkers::CHECKERS.iter().for_each(|checker| drop((checker.check)(&recording, kvsim_checkers::NO_RERUN)));
             }
             Err(error) => prop_assert!(recording.validate().is_err(), "{}", error),
         }

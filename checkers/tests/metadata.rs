@@ -1,7 +1,7 @@
 //! The metadata checker.
 
 use kvsim_checkers::trace::{Event, GaugeName, Header, Recording, What};
-use kvsim_checkers::{CHECKERS, Never, Report, Verdict, check_all, metadata};
+use kvsim_checkers::{CHECKERS, NO_RERUN, Report, Verdict, check_all, metadata};
 
 /// Each of two replicas reports both gauges: a residue of `left_over` at n1, and a size.
 fn recording(left_over: u64) -> Recording {
@@ -70,10 +70,10 @@ fn what_was_not_put_to_the_test_is_unknown() {
 
 #[test]
 fn every_checker_reports_under_its_name() {
-    let reports: Vec<Report> = CHECKERS.iter().map(|checker| (checker.check)(&recording(3), &Never)).collect();
+    let reports: Vec<Report> = CHECKERS.iter().map(|checker| (checker.check)(&recording(3), NO_RERUN)).collect();
     let named: Vec<&str> = reports.iter().map(|report| report.checker.as_str()).collect();
     assert_eq!(named, CHECKERS.iter().map(|checker| checker.name).collect::<Vec<_>>());
-    assert_eq!(check_all(&recording(3), &Never), reports[..3], "PRAM runs only when it is named");
+    assert_eq!(check_all(&recording(3), NO_RERUN), reports[..3], "PRAM runs only when it is named");
     for (checker, report) in CHECKERS.iter().zip(&reports) {
         let is_listed = |code: &str| checker.codes.iter().any(|info| info.code == code);
         assert!(report.findings.iter().all(|finding| is_listed(&finding.code)), "{report:#?}");

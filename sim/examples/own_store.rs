@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use kvsim_checkers::operations::seconds;
 use kvsim_checkers::trace::Recording;
-use kvsim_checkers::{Never, check_all};
+use kvsim_checkers::{NO_RERUN, check_all};
 use kvsim_sim::engine;
 use kvsim_sim::lower::lower;
 use kvsim_sim::net::{Delay, Ratio};
@@ -148,11 +148,11 @@ fn main() {
         let outcome = engine::run::<Hopeful>(&plan, &(), &mut events).expect("no panic");
         let recording = Recording { header: engine::header::<Hopeful>(&plan, &()), events };
         println!("{}: {} events, trace hash {:#018x}", scenario.name, outcome.events, outcome.trace_hash);
-        for report in check_all(&recording, &Never) {
+        for report in check_all(&recording, NO_RERUN) {
             println!("  {} {} {}", report.verdict, report.checker, report.note);
             for finding in report.findings.iter().take(1) {
                 println!("    {}: {}", finding.code, finding.title);
-                finding.story.iter().for_each(|line| println!("      {}  {}", seconds(line.at_ns), line.text));
+                finding.evidence.iter().for_each(|line| println!("      {}  {}", seconds(line.at_ns), line.text));
             }
         }
     }

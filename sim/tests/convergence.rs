@@ -4,13 +4,13 @@
 mod common;
 
 use common::*;
-use kvsim_checkers::{Never, Verdict, check_all};
+use kvsim_checkers::{NO_RERUN, Verdict, check_all};
 use kvsim_sim::scenario::{Scenario, Settle};
 
 fn verdicts(scenario: &Scenario, seed: u64) -> Vec<(String, Verdict, String)> {
     let (_, recording) = record(&plan(scenario, seed));
     recording.validate().expect("the engine records what is valid");
-    check_all(&recording, &Never)
+    check_all(&recording, NO_RERUN)
         .into_iter()
         .map(|report| {
             let first = report.findings.first().map(|finding| format!("{} {}", finding.code, finding.title));

@@ -5,7 +5,7 @@ mod notes;
 
 use common::*;
 use kvsim_checkers::trace::{Disk, Event, LostBy, Node, Recording, What};
-use kvsim_checkers::{Never, Report, Verdict, check_all};
+use kvsim_checkers::{NO_RERUN, Report, Verdict, check_all};
 use kvsim_sim::engine;
 use kvsim_sim::faults::{DiskLoss, LinkFault, NodeFault};
 use kvsim_sim::net::Delay;
@@ -39,7 +39,7 @@ fn crash(disk: DiskLoss) -> NodeFault {
 fn reports(scenario: &Scenario, seed: u64) -> (Recording, Vec<Report>) {
     let (_, recording) = record(&plan(scenario, seed));
     recording.validate().expect("the engine records what is valid");
-    let reports = check_all(&recording, &Never);
+    let reports = check_all(&recording, NO_RERUN);
     (recording, reports)
 }
 
@@ -135,7 +135,7 @@ fn a_lost_disk_excuses_what_was_on_no_other() {
             *disk = Disk::Kept;
         }
     }
-    let report = &check_all(&forgetful, &Never)[0];
+    let report = &check_all(&forgetful, NO_RERUN)[0];
     assert_eq!(report.verdict, Verdict::Violated);
     let codes: Vec<&str> = report.findings.iter().map(|finding| finding.code.as_str()).collect();
     assert!(codes.contains(&"CONV002"), "{codes:?}");

@@ -12,11 +12,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::history::History;
 use super::shown::{Digest, Life, Shown};
+use crate::CodeInfo;
 use crate::operations::seconds;
 use crate::trace::{Level, Node, What};
-use crate::verdict::{Finding, StoryLine};
+use crate::verdict::{Finding, TraceLine};
 
-pub(super) const CODE: &str = "CONV001";
+pub(super) const CODE: CodeInfo =
+    CodeInfo { code: "CONV001", meaning: "replicas that know the same writes of a key show different versions" };
 
 /// The end of a step of a replica.
 #[derive(Clone, Copy)]
@@ -97,23 +99,21 @@ impl Disagreement {
             )
         };
         let different: Vec<u32> = then.symmetric_difference(&now).copied().collect();
-        let mut story: Vec<StoryLine> =
+        let mut evidence: Vec<TraceLine> =
             different.iter().map(|write| history.operations.describe(history.operation(*write))).take(4).collect();
         for (moment, set) in [(first, &then), (second, &now)] {
             let text = format!("n{} knows {count} of {name} and shows {}", moment.node, values(set));
-            story.push(StoryLine { at_ns: at_ns(moment), text });
+            evidence.push(TraceLine::new(at_ns(moment), text));
         }
-        story.sort_by_key(|line| line.at_ns);
-        let mut ops: Vec<u32> = different.iter().map(|write| history.write(*write).op).collect();
-        ops.sort_unstable();
-        Finding {
-            code: CODE.to_owned(),
-            title,
-            at_ns: at_ns(second),
-            story,
-            events: vec![history.event(first.place).number, history.event(second.place).number],
-            ops,
-        }
+        Finding::new(&CODE, title, at_ns(second))
+            .kind(if first.node == second.node {
+                "a replica that knows the same writes of a key shows other versions"
+            } else {
+                ""
+            })
+            .evidence(evidence)
+            .events([first, second].map(|moment| history.event(moment.place).number))
+            .ops(different.iter().map(|write| history.write(*write).op))
     }
 }
 

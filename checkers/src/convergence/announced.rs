@@ -10,11 +10,13 @@ use rustc_hash::FxHashMap;
 
 use super::history::{History, at_level, at_levels};
 use super::shown::{Digest, Shown};
+use crate::CodeInfo;
 use crate::operations::Operation;
 use crate::trace::{Action, Event, Level, Node, What, WriteId};
-use crate::verdict::{Finding, StoryLine};
+use crate::verdict::{Finding, TraceLine};
 
-pub(super) const CODE: &str = "CONV005";
+pub(super) const CODE: CodeInfo =
+    CodeInfo { code: "CONV005", meaning: "what a replica announces about itself is not what its reads return" };
 
 /// One replica's versions of one key at one level.
 type Slot = (Level, Node, u32);
@@ -176,6 +178,21 @@ impl Mismatch {
         }
     }
 
+    /// What is wrong, whatever the write and the replica are.
+    fn kind(&self) -> String {
+        let (kind, level) = match self.kind {
+            Kind::Nobody => ("a write is named that no operation asked for", None),
+            Kind::NamedAgain => ("a name belongs to two writes, or a write has two names", None),
+            Kind::KnownAgain => ("a write is announced as known a second time", None),
+            Kind::NotKnown => ("a write is shown that is not known", None),
+            Kind::ShownAgain(level) => ("a write is announced as shown a second time", Some(level)),
+            Kind::NotShown(level) => ("a write is hidden that was not shown", Some(level)),
+            Kind::Read => ("a read returns other versions than were announced", None),
+            Kind::End((level, ..)) => ("the snapshot of the end holds other versions than were announced", Some(level)),
+        };
+        format!("{kind}{}", level.map_or_else(String::new, at_level))
+    }
+
     fn tell_of_event(&self, history: &History<'_>) -> Finding {
         let event = history.event(self.place);
         let node = event.node;
@@ -201,13 +218,11 @@ impl Mismatch {
             Kind::Read | Kind::End(_) => unreachable!("these are told otherwise"),
         };
         let mut ops: Vec<u32> = write.map(|write| history.write(write).op).into_iter().chain(op).collect();
-        ops.sort_unstable();
         ops.dedup();
-        let mut story: Vec<StoryLine> =
+        let mut evidence: Vec<TraceLine> =
             ops.iter().filter_map(|op| history.operations.get(*op)).map(|op| history.operations.describe(op)).collect();
-        story.extend(announcements(history, node, self.place + 1, |other| other == id));
-        story.sort_by_key(|line| line.at_ns);
-        Finding { code: CODE.to_owned(), title, at_ns: event.at_ns, story, events: vec![event.number], ops }
+        evidence.extend(announcements(history, node, self.place + 1, |other| other == id));
+        Finding::new(&CODE, title, event.at_ns).kind(self.kind()).evidence(evidence).events([event.number]).ops(ops)
     }
 
     fn tell_of_read(&self, history: &History<'_>) -> Finding {
@@ -230,17 +245,13 @@ impl Mismatch {
             history.operations.values(&announced)
         );
         let different = difference(&read.returned, &announced);
-        let mut story = vec![history.operations.describe(read)];
-        story.extend(announcements(history, read.node, seen, |id| different.contains(&id)));
-        story.sort_by_key(|line| line.at_ns);
-        Finding {
-            code: CODE.to_owned(),
-            title,
-            at_ns: event.at_ns,
-            story,
-            events: vec![history.event(read.invoked).number, event.number],
-            ops: vec![read.number],
-        }
+        let mut evidence = vec![history.operations.describe(read)];
+        evidence.extend(announcements(history, read.node, seen, |id| different.contains(&id)));
+        Finding::new(&CODE, title, event.at_ns)
+            .kind(self.kind())
+            .evidence(evidence)
+            .events([history.event(read.invoked).number, event.number])
+            .ops([read.number])
     }
 
     fn tell_of_end(&self, history: &History<'_>, slot: Slot) -> Finding {
@@ -267,10 +278,11 @@ impl Mismatch {
         );
         let different = difference(&held, &announced);
         let writes = different.iter().filter_map(|id| history.number(*id, self.place));
-        let mut ops: Vec<u32> = writes.map(|write| history.write(write).op).collect();
-        ops.sort_unstable();
-        let story = announcements(history, node, self.place, |id| different.contains(&id));
-        Finding { code: CODE.to_owned(), title, at_ns: history.header().end_ns, story, events, ops }
+        Finding::new(&CODE, title, history.header().end_ns)
+            .kind(self.kind())
+            .evidence(announcements(history, node, self.place, |id| different.contains(&id)))
+            .events(events)
+            .ops(writes.map(|write| history.write(write).op))
     }
 }
 
@@ -300,8 +312,8 @@ fn announced(history: &History<'_>, (level, node, key): Slot, end: usize) -> Vec
 }
 
 /// The last few announcements of a replica before `end` about certain writes.
-fn announcements(history: &History<'_>, node: Node, end: usize, about: impl Fn(WriteId) -> bool) -> Vec<StoryLine> {
-    let mut lines: Vec<StoryLine> = Vec::new();
+fn announcements(history: &History<'_>, node: Node, end: usize, about: impl Fn(WriteId) -> bool) -> Vec<TraceLine> {
+    let mut lines: Vec<TraceLine> = Vec::new();
     for event in history.recording.events[..end].iter().rev().filter(|event| event.node == node) {
         let (verb, id, at) = match event.what {
             What::Known { write } => ("knows", write, String::new()),
@@ -310,7 +322,7 @@ fn announcements(history: &History<'_>, node: Node, end: usize, about: impl Fn(W
             _ => continue,
         };
         if about(id) {
-            lines.push(StoryLine { at_ns: event.at_ns, text: format!("n{node} says that it {verb} {id}{at}") });
+            lines.push(TraceLine::new(event.at_ns, format!("n{node} says that it {verb} {id}{at}")));
         }
         if lines.len() == 6 {
             break;

@@ -3,10 +3,12 @@
 
 use super::history::History;
 use super::seen::Covers;
+use crate::CodeInfo;
 use crate::trace::{Level, Levels, Node, Overwrites, What};
-use crate::verdict::{Finding, StoryLine};
+use crate::verdict::{Finding, TraceLine};
 
-pub(super) const CODE: &str = "CONV004";
+pub(super) const CODE: CodeInfo =
+    CodeInfo { code: "CONV004", meaning: "a version is back although a write that had seen it is known" };
 
 /// A version that `node` holds although it knows its overwriter `by`.
 pub(super) struct Undead {
@@ -34,17 +36,17 @@ impl Undead {
             history.title(write),
             history.title(by)
         );
-        let mut story = vec![history.operations.describe(history.operation(write))];
+        let mut evidence = vec![history.operations.describe(history.operation(write))];
         let why = match history.write(by).context.and_then(|read| history.operations.get(read)) {
             Some(read) if history.header().overwrites == Overwrites::Read => {
-                story.push(history.operations.describe(read));
+                evidence.push(history.operations.describe(read));
                 format!("handing back the context of #{}", read.number)
             }
             _ => format!("at n{}, which had it", history.write(by).id.node),
         };
         let mut line = history.operations.describe(history.operation(by));
         line.text.push_str(&format!("   {why}"));
-        story.push(line);
+        evidence.push(line);
         let mut events = Vec::new();
         let is_old = |levels: Levels, id| id == history.write(write).id && levels.contains(Level::Eventual);
         let announced = history.recording.events.iter().filter(|event| event.node == node);
@@ -55,15 +57,21 @@ impl Undead {
                 What::Hidden { levels, write: id } if is_old(levels, id) => "no longer shows the old version",
                 _ => continue,
             };
-            story.push(StoryLine { at_ns: event.at_ns, text: format!("n{node} {verb}") });
+            evidence.push(TraceLine::new(event.at_ns, format!("n{node} {verb}")));
             events.push(event.number);
         }
-        story.sort_by_key(|line| line.at_ns);
-        story.truncate(10);
+        evidence.sort_by_key(|line| line.at_ns);
+        evidence.truncate(10);
         events.truncate(10);
         events.push(history.event(place).number);
-        let mut ops = vec![history.write(write).op, history.write(by).op];
-        ops.sort_unstable();
-        Finding { code: CODE.to_owned(), title, at_ns, story, events, ops }
+        Finding::new(&CODE, title, at_ns)
+            .kind(if history.write(by).delete {
+                "a version is back although a delete that had seen it is known"
+            } else {
+                ""
+            })
+            .evidence(evidence)
+            .events(events)
+            .ops([write, by].map(|write| history.write(write).op))
     }
 }

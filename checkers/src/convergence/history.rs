@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::operations::{Operation, Operations, listed, name};
-use crate::trace::{Action, Event, Header, Level, Levels, Node, Recording, What, WriteId};
+use crate::trace::{Action, Event, Header, Level, Levels, LostBy, Node, Recording, What, WriteId};
+use crate::verdict::TraceLine;
 
 /// A write that some replica took in. Writes have dense numbers in the order in which they were taken in.
 pub(crate) struct Write {
@@ -194,6 +195,23 @@ impl<'a> History<'a> {
 
     pub(crate) fn event(&self, place: usize) -> &'a Event {
         &self.recording.events[place]
+    }
+
+    /// A line about the event at `place`; one past all others is the end of the run.
+    pub(crate) fn line(&self, place: usize, text: String) -> TraceLine {
+        let Some(event) = self.recording.events.get(place) else { return TraceLine::new(self.header().end_ns, text) };
+        let lost_by = match event.what {
+            What::Lost { by, .. } => Some(self.lost_by(by)),
+            _ => None,
+        };
+        TraceLine { at_ns: event.at_ns, text, lost_by }
+    }
+
+    /// What lost a message: the name of a fault, or `chance`.
+    pub(crate) fn lost_by(&self, by: LostBy) -> String {
+        let LostBy::Fault(fault) = by else { return "chance".to_owned() };
+        let known = self.header().faults.get(usize::from(fault));
+        known.map_or_else(|| format!("fault #{fault}"), |fault| fault.name.clone())
     }
 
     /// The number of a write that somebody had asked for before `place`.

@@ -5,7 +5,7 @@ use rustc_hash::FxHashSet;
 use super::history::History;
 use crate::operations::name;
 use crate::trace::{LostBy, Node, What};
-use crate::verdict::StoryLine;
+use crate::verdict::TraceLine;
 
 /// More lines than this say nothing new.
 const LINES_MAX: usize = 4;
@@ -14,7 +14,7 @@ const LINES_MAX: usize = 4;
 /// for one other replica.
 pub(crate) struct Journey {
     /// What was sent at first, if anything was.
-    pub(crate) sent: Option<StoryLine>,
+    pub(crate) sent: Option<TraceLine>,
     /// Which of them arrived, and what the others were lost by: places in the recording.
     pub(crate) ends: Vec<usize>,
     /// The recording has messages at all.
@@ -35,7 +35,7 @@ impl Journey {
                             let nodes = if copies == 1 { "node" } else { "nodes" };
                             let kind = name(&history.header().kinds, kind);
                             let text = format!("n{}  {kind} {id}  sent to {copies} {nodes}", event.node);
-                            StoryLine { at_ns: event.at_ns, text }
+                            TraceLine::new(event.at_ns, text)
                         });
                     }
                 }
@@ -56,16 +56,15 @@ impl Journey {
 }
 
 /// What became of the messages that were to carry a write to a replica. Empty when the recording has no messages.
-pub(crate) fn journey(history: &History<'_>, write: u32, to: Node) -> Vec<StoryLine> {
+pub(crate) fn journey(history: &History<'_>, write: u32, to: Node) -> Vec<TraceLine> {
     let journey = Journey::of(history, write, to);
     if !journey.has_messages || !journey.ends.is_empty() {
-        let line = |place: &usize| StoryLine { at_ns: history.event(*place).at_ns, text: end_of(history, *place) };
+        let line = |place: &usize| history.line(*place, end_of(history, *place));
         return journey.ends.iter().map(line).collect();
     }
     let taken_in = history.event(history.write(write).wrote);
-    let mut line = journey.sent.unwrap_or_else(|| StoryLine {
-        at_ns: taken_in.at_ns,
-        text: format!("n{} sent nothing when it took the write in", taken_in.node),
+    let mut line = journey.sent.unwrap_or_else(|| {
+        TraceLine::new(taken_in.at_ns, format!("n{} sent nothing when it took the write in", taken_in.node))
     });
     line.text.push_str(&format!("; nothing of it is recorded as delivered to n{to} or lost on the way"));
     vec![line]
@@ -94,13 +93,8 @@ pub(crate) fn end_of(history: &History<'_>, place: usize) -> String {
 
 /// Why a message was lost, in short.
 pub(crate) fn lost_by(history: &History<'_>, by: LostBy) -> String {
-    match by {
-        LostBy::Chance => "by chance".to_owned(),
-        LostBy::Fault(fault) => {
-            let known = history.header().faults.get(usize::from(fault));
-            known.map_or_else(|| format!("fault #{fault}"), |fault| fault.name.clone())
-        }
-    }
+    let by_chance = if by == LostBy::Chance { "by " } else { "" };
+    format!("{by_chance}{}", history.lost_by(by))
 }
 
 /// The place in the scenario of the fault by which a message was lost.

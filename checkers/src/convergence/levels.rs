@@ -7,11 +7,13 @@
 use std::collections::BTreeMap;
 
 use super::history::{Held, History, at_level, nodes, verb};
+use crate::CodeInfo;
 use crate::operations::listed;
 use crate::trace::{Level, Node};
-use crate::verdict::{Finding, StoryLine};
+use crate::verdict::{Finding, TraceLine};
 
-pub(super) const CODE: &str = "CONV006";
+pub(super) const CODE: CodeInfo =
+    CodeInfo { code: "CONV006", meaning: "after settling, a level of a replica shows other versions than eventual" };
 
 /// A key that some level shows otherwise than the eventual one.
 pub(super) struct Behind {
@@ -61,28 +63,26 @@ impl Behind {
             different.extend(eventual.iter().filter(|write| !here.contains(write)));
             let (here, eventual) = (history.values(here), history.values(eventual));
             let text = format!("n{node} holds {} = {here}{}, but {eventual}", history.key(key), at_level(*level));
-            views.push(StoryLine { at_ns, text: format!("{text} at {}", Level::Eventual.name()) });
+            views.push(TraceLine::new(at_ns, format!("{text} at {}", Level::Eventual.name())));
         }
         different.sort_unstable();
         different.dedup();
         let mut levels: Vec<Level> = at.iter().map(|(level, _)| *level).collect();
         levels.dedup();
+        let levels = listed(levels.iter().map(|level| level.name().to_owned()));
         let mut where_: Vec<Node> = at.iter().map(|(_, node)| *node).collect();
         where_.sort_unstable();
         where_.dedup();
         let title = format!(
-            "at the end {} {} {} at {} otherwise than at {}",
+            "at the end {} {} {} at {levels} otherwise than at {}",
             nodes(&where_),
             verb(&where_, "shows", "show"),
             history.key(key),
-            listed(levels.iter().map(|level| level.name().to_owned())),
             Level::Eventual.name()
         );
-        let mut story: Vec<StoryLine> =
+        let mut evidence: Vec<TraceLine> =
             different.iter().map(|write| history.operations.describe(history.operation(*write))).take(4).collect();
-        story.extend(views.into_iter().take(8));
-        let mut ops: Vec<u32> = different.iter().map(|write| history.write(*write).op).collect();
-        ops.sort_unstable();
+        evidence.extend(views.into_iter().take(8));
         let lists =
             history.held_at.iter().map(|(level, held)| (*level, held)).chain([(Level::Eventual, &history.held)]);
         let mut events = Vec::new();
@@ -94,7 +94,10 @@ impl Behind {
             };
             events.extend(held.iter().filter(is_told).map(|held| history.event(held.place).number));
         }
-        events.sort_unstable();
-        Finding { code: CODE.to_owned(), title, at_ns, story, events, ops }
+        Finding::new(&CODE, title, at_ns)
+            .kind(format!("after settling, {levels} shows other versions than {}", Level::Eventual.name()))
+            .evidence(evidence)
+            .events(events)
+            .ops(different.iter().map(|write| history.write(*write).op))
     }
 }

@@ -5,10 +5,12 @@
 //! nevertheless does not hold, or that no holder has at all.
 
 use super::history::{History, nodes, verb};
+use crate::CodeInfo;
 use crate::trace::{Level, Node, What};
-use crate::verdict::{Finding, StoryLine};
+use crate::verdict::{Finding, TraceLine};
 
-pub(super) const CODE: &str = "CONV003";
+pub(super) const CODE: CodeInfo =
+    CodeInfo { code: "CONV003", meaning: "an acknowledged write is gone although no other write had seen it" };
 
 /// The lost writes, in the order in which they were taken in.
 pub(super) fn breaches(history: &History<'_>, excused: &[bool], known: &[usize]) -> Vec<u32> {
@@ -37,24 +39,24 @@ pub(super) fn tell(history: &History<'_>, number: u32) -> Finding {
         nodes(&lacking),
         verb(&lacking, "does", "do")
     );
-    let mut story = vec![history.operations.describe(history.operation(number))];
+    let mut evidence = vec![history.operations.describe(history.operation(number))];
     let mut events = vec![history.event(write.wrote).number];
     for event in &history.recording.events {
         if let What::Hidden { levels, write: id } = event.what
             && id == write.id
             && levels.contains(Level::Eventual)
         {
-            story.push(StoryLine { at_ns: event.at_ns, text: format!("n{} no longer shows it", event.node) });
+            evidence.push(TraceLine::new(event.at_ns, format!("n{} no longer shows it", event.node)));
             events.push(event.number);
         }
     }
     for node in &lacking {
         if history.known_at(*node, number).is_none() {
             let text = format!("n{node} never got to know it");
-            story.push(StoryLine { at_ns: history.header().end_ns, text });
+            evidence.push(TraceLine::new(history.header().end_ns, text));
         }
     }
-    story.truncate(8);
+    evidence.truncate(8);
     events.truncate(8);
-    Finding { code: CODE.to_owned(), title, at_ns: history.header().end_ns, story, events, ops: vec![write.op] }
+    Finding::new(&CODE, title, history.header().end_ns).evidence(evidence).events(events).ops([write.op])
 }

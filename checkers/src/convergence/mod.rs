@@ -27,11 +27,18 @@ mod shown;
 
 use history::History;
 
+use crate::CheckerInfo;
 use crate::trace::{Recording, What};
-use crate::verdict::{Finding, Report, Verdict};
+use crate::verdict::{Findings, Report, Verdict};
 
-/// Name of the checker.
-pub const NAME: &str = "convergence";
+/// The checker.
+pub const INFO: CheckerInfo = CheckerInfo {
+    name: "convergence",
+    summary: "replicas agree, nothing acknowledged is lost, nothing comes back from the dead",
+    codes: &[agreement::CODE, settled::CODE, lost::CODE, dead::CODE, announced::CODE, levels::CODE],
+    by_default: |_| true,
+    check: |recording, _| check(recording),
+};
 
 /// Judges a [valid](Recording::validate) recording.
 pub fn check(recording: &Recording) -> Report {
@@ -49,18 +56,18 @@ pub fn check(recording: &Recording) -> Report {
     };
     let dead = dead::breaches(&history);
 
-    let mut list = List::default();
-    list.part(agreement::CODE, &agreement.breaches, |breach| breach.tell(&history));
-    list.part(settled::CODE, &settled, |breach| breach.tell(&history));
-    list.part(lost::CODE, &lost, |breach| lost::tell(&history, *breach));
-    list.part(dead::CODE, &dead, |breach| breach.tell(&history));
-    list.part(announced::CODE, &announced.breaches, |breach| breach.tell(&history));
-    list.part(levels::CODE, &levels, |breach| breach.tell(&history));
+    let mut list = Findings::default();
+    list.add(&agreement::CODE, &agreement.breaches, |breach| breach.tell(&history));
+    list.add(&settled::CODE, &settled, |breach| breach.tell(&history));
+    list.add(&lost::CODE, &lost, |breach| lost::tell(&history, *breach));
+    list.add(&dead::CODE, &dead, |breach| breach.tell(&history));
+    list.add(&announced::CODE, &announced.breaches, |breach| breach.tell(&history));
+    list.add(&levels::CODE, &levels, |breach| breach.tell(&history));
 
     let acknowledged = history.writes.iter().filter(|write| write.acknowledged && write.undone.is_none()).count();
     let comparisons =
         format!("{} states and {} reads and snapshots compared", agreement.comparisons, announced.comparisons);
-    let (verdict, note) = if !list.findings.is_empty() {
+    let (verdict, note) = if !list.is_empty() {
         (Verdict::Violated, list.note())
     } else if acknowledged == 0 {
         (Verdict::Unknown, "no write was acknowledged".to_owned())
@@ -82,7 +89,7 @@ pub fn check(recording: &Recording) -> Report {
         );
         (Verdict::Holds, note)
     };
-    Report { checker: NAME.to_owned(), verdict, note, findings: list.findings }
+    list.report(INFO.name, verdict, note)
 }
 
 /// How long after the beginning of the settling phase something last changed, for people.
@@ -91,39 +98,4 @@ fn settling_time(recording: &Recording) -> String {
     let change = |what: &What| matches!(what, What::Known { .. } | What::Visible { .. } | What::Hidden { .. });
     let last = recording.events.iter().rfind(|event| change(&event.what)).map_or(from, |event| event.at_ns);
     crate::operations::seconds(last.saturating_sub(from))
-}
-
-/// A finding that concerns very many events or operations names only the first of them.
-const NUMBERS_MAX: usize = 50;
-
-/// A longer story is not read to its end.
-const STORY_MAX: usize = 20;
-
-/// The findings as they come: the first are listed, all are counted.
-#[derive(Default)]
-pub(crate) struct List {
-    pub(crate) findings: Vec<Finding>,
-    unlisted: Vec<(&'static str, usize)>,
-}
-
-impl List {
-    /// Takes in the breaches of one part, in order; only those that are listed are told.
-    pub(crate) fn part<T>(&mut self, code: &'static str, breaches: &[T], tell: impl Fn(&T) -> Finding) {
-        let listed = breaches.len().min(Report::FINDINGS_MAX - self.findings.len());
-        self.findings.extend(breaches[..listed].iter().map(|breach| {
-            let mut finding = tell(breach);
-            finding.story.truncate(STORY_MAX);
-            finding.events.truncate(NUMBERS_MAX);
-            finding.ops.truncate(NUMBERS_MAX);
-            finding
-        }));
-        if breaches.len() > listed {
-            self.unlisted.push((code, breaches.len() - listed));
-        }
-    }
-
-    pub(crate) fn note(&self) -> String {
-        let counts: Vec<String> = self.unlisted.iter().map(|(code, count)| format!("{count} more of {code}")).collect();
-        if counts.is_empty() { String::new() } else { format!("not listed: {}", counts.join(", ")) }
-    }
 }

@@ -8,10 +8,12 @@ use std::collections::BTreeSet;
 
 use super::history::{Held, History, nodes, verb};
 use super::journey::journey;
+use crate::CodeInfo;
 use crate::trace::Node;
-use crate::verdict::{Finding, StoryLine};
+use crate::verdict::{Finding, TraceLine};
 
-pub(super) const CODE: &str = "CONV002";
+pub(super) const CODE: CodeInfo =
+    CodeInfo { code: "CONV002", meaning: "after settling, the holders of a key differ or lack a surviving write" };
 
 /// How replicas differ at the end.
 pub(super) enum Difference {
@@ -80,27 +82,30 @@ fn missing(history: &History<'_>, number: u32) -> Finding {
     let (knowing, missing): (Vec<Node>, Vec<Node>) =
         holders.iter().partition(|node| history.known_at(**node, number).is_some());
     let holding: Vec<Node> = holders.into_iter().filter(|node| history.is_held_by(*node, number)).collect();
-    let why = if holding.is_empty() {
-        "which was acknowledged and which no other write had seen".to_owned()
+    let (why, kind) = if holding.is_empty() {
+        let kind = "a holder does not know a write that was acknowledged and that no other write had seen";
+        ("which was acknowledged and which no other write had seen".to_owned(), kind)
     } else {
-        format!("which {} {} at the end", nodes(&holding), verb(&holding, "holds", "hold"))
+        let why = format!("which {} {} at the end", nodes(&holding), verb(&holding, "holds", "hold"));
+        (why, "a holder does not know a write that another one holds at the end")
     };
     let title =
         format!("{} {} not know {}, {why}", nodes(&missing), verb(&missing, "does", "do"), history.title(number));
 
-    let mut story = vec![history.operations.describe(history.operation(number))];
+    let mut evidence = vec![history.operations.describe(history.operation(number))];
     for node in knowing.iter().take(3) {
         let place = history.known_at(*node, number).expect("it was chosen for knowing the write");
-        story.push(StoryLine { at_ns: history.event(place).at_ns, text: format!("n{node} knows it") });
+        evidence.push(TraceLine::new(history.event(place).at_ns, format!("n{node} knows it")));
     }
     for node in missing.iter().take(3) {
-        story.extend(journey(history, number, *node));
+        evidence.extend(journey(history, number, *node));
     }
-    story.sort_by_key(|line| line.at_ns);
     let places = knowing.iter().filter_map(|node| history.known_at(*node, number));
-    let mut events: Vec<u64> = places.chain([write.wrote]).map(|place| history.event(place).number).collect();
-    events.sort_unstable();
-    Finding { code: CODE.to_owned(), title, at_ns: history.header().end_ns, story, events, ops: vec![write.op] }
+    Finding::new(&CODE, title, history.header().end_ns)
+        .kind(kind)
+        .evidence(evidence)
+        .events(places.chain([write.wrote]).map(|place| history.event(place).number))
+        .ops([write.op])
 }
 
 fn versions(history: &History<'_>, key: u32) -> Finding {
@@ -111,11 +116,11 @@ fn versions(history: &History<'_>, key: u32) -> Finding {
     let all: BTreeSet<u32> = sets.iter().flatten().copied().collect();
     let different: BTreeSet<u32> =
         all.into_iter().filter(|write| sets.iter().any(|set| !set.contains(write))).collect();
-    let mut story: Vec<StoryLine> =
+    let mut evidence: Vec<TraceLine> =
         different.iter().map(|write| history.operations.describe(history.operation(*write))).take(4).collect();
     for (node, set) in holders.iter().zip(&sets).take(8) {
         let text = format!("n{node} holds {} = {}", history.key(key), history.values(set.iter().copied()));
-        story.push(StoryLine { at_ns, text });
+        evidence.push(TraceLine::new(at_ns, text));
     }
     let with =
         |write: u32| -> (Vec<Node>, Vec<Node>) { holders.iter().partition(|node| history.is_held_by(**node, write)) };
@@ -129,10 +134,10 @@ fn versions(history: &History<'_>, key: u32) -> Finding {
         nodes(&lacking),
         verb(&lacking, "does", "do")
     );
-    let mut ops: Vec<u32> = different.iter().map(|write| history.write(*write).op).collect();
-    ops.sort_unstable();
     let held = history.held.iter().filter(|held| held.key == key && different.contains(&held.write));
-    let mut events: Vec<u64> = held.map(|held| history.event(held.place).number).collect();
-    events.sort_unstable();
-    Finding { code: CODE.to_owned(), title, at_ns, story, events, ops }
+    Finding::new(&CODE, title, at_ns)
+        .kind("the holders of a key know the same surviving writes and hold different versions")
+        .evidence(evidence)
+        .events(held.map(|held| history.event(held.place).number))
+        .ops(different.iter().map(|write| history.write(*write).op))
 }

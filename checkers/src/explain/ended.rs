@@ -47,8 +47,8 @@ fn refused(tale: &Tale<'_>, operation: &Operation, place: usize) -> Reason {
 fn hindered(tale: &Tale<'_>, operation: &Operation, until: usize, how: &str) -> Reason {
     let history = &tale.history;
     let node = operation.node;
-    let mut story = condition(tale, node, operation.invoked, until);
-    let mut why: Vec<String> = story.iter().map(|line| line.text().to_owned()).collect();
+    let mut evidence = condition(tale, node, operation.invoked, until);
+    let mut why: Vec<String> = evidence.iter().map(|line| line.text().to_owned()).collect();
     let mut follows: FxHashSet<u64> = [history.event(operation.invoked).number].into_iter().collect();
     let (mut sent, mut lost) = (0, 0);
     let mut messages = Vec::new();
@@ -93,10 +93,10 @@ fn hindered(tale: &Tale<'_>, operation: &Operation, until: usize, how: &str) -> 
     }
     let why = if why.is_empty() { format!("nothing that is recorded hindered n{node}") } else { why.join("; ") };
     messages.truncate(LINES_MAX);
-    story.extend(messages);
+    evidence.extend(messages);
     let over = format!("#{} {how}   <== here", operation.number);
-    story.push(tale.line(until, over));
-    tale.reason(format!("{how}: {why}"), story)
+    evidence.push(tale.line(until, over));
+    tale.reason(format!("{how}: {why}"), evidence)
 }
 
 /// What kept `node` from working between two places: it was down, stood still, or suffered a fault of its own.
@@ -104,7 +104,7 @@ fn condition(tale: &Tale<'_>, node: Node, from: usize, until: usize) -> Vec<Line
     let header = tale.history.header();
     // What began and has not ended, by what it is.
     let mut open: FxHashMap<String, usize> = FxHashMap::default();
-    let mut story = Vec::new();
+    let mut evidence = Vec::new();
     let spell = |what: &str, begin: usize, end: Option<usize>| {
         let end = end.map_or("".to_owned(), |end| format!(" to {}", seconds(tale.at_ns(end))));
         tale.line(begin, format!("n{node} {what} from {}{end}", seconds(tale.at_ns(begin))))
@@ -129,15 +129,15 @@ fn condition(tale: &Tale<'_>, node: Node, from: usize, until: usize) -> Vec<Line
         } else if let Some(begin) = open.remove(&what)
             && place > from
         {
-            story.push(spell(&what, begin, Some(place)));
+            evidence.push(spell(&what, begin, Some(place)));
         }
     }
     let mut rest: Vec<(String, usize)> = open.into_iter().collect();
     rest.sort_unstable_by_key(|(_, begin)| *begin);
-    story.extend(rest.iter().map(|(what, begin)| spell(what, *begin, None)));
+    evidence.extend(rest.iter().map(|(what, begin)| spell(what, *begin, None)));
     // That a node is down or stands still says more than the name of the fault.
     let says_more =
-        story.iter().any(|line| line.text().contains(" was down ") || line.text().contains(" stood still "));
-    story.retain(|line| !says_more || !line.text().contains(" suffered "));
-    story
+        evidence.iter().any(|line| line.text().contains(" was down ") || line.text().contains(" stood still "));
+    evidence.retain(|line| !says_more || !line.text().contains(" suffered "));
+    evidence
 }

@@ -21,7 +21,7 @@ use serde::Serialize;
 use crate::convergence::history::History;
 use crate::operations::{Operation, Outcome};
 use crate::trace::{Action, Node, Recording, What};
-use crate::verdict::StoryLine;
+use crate::verdict::TraceLine;
 
 pub(crate) use tale::Tale;
 
@@ -29,23 +29,23 @@ pub(crate) use tale::Tale;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Explanation {
     /// The operation and its answer, in one line.
-    pub operation: StoryLine,
+    pub operation: TraceLine,
     /// The reasons, the most important first.
     pub reasons: Vec<Reason>,
 }
 
-/// One reason, with its story.
+/// One reason, with its evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reason {
     /// In one sentence.
     pub title: String,
     /// What led to it, in order.
-    pub story: Vec<StoryLine>,
+    pub evidence: Vec<TraceLine>,
 }
 
 impl Reason {
     fn bare(title: String) -> Reason {
-        Reason { title, story: Vec::new() }
+        Reason { title, evidence: Vec::new() }
     }
 }
 

@@ -34,8 +34,8 @@ fn context(tale: &Tale<'_>, operation: &Operation, write: u32) -> Reason {
     let held = history.header().overwrites == crate::trace::Overwrites::Held;
     let title = if held { format!("{id}: replaces whatever n{} held", id.node) } else { title };
     let asked = |read: &Operation| tale.line(read.invoked, history.operations.describe(read).text);
-    let story = read.filter(|_| !held).map(asked);
-    tale.reason(title, story.into_iter().collect())
+    let evidence = read.filter(|_| !held).map(asked);
+    tale.reason(title, evidence.into_iter().collect())
 }
 
 fn session(tale: &Tale<'_>, operation: &Operation) -> String {
@@ -47,11 +47,11 @@ fn at(tale: &Tale<'_>, node: Node, write: u32) -> Reason {
     let history = &tale.history;
     let wrote = history.write(write).wrote;
     let Some(known) = tale.known_after(node, write, history.write(write).invoked) else {
-        let (why, story) = tale.absence(node, write, history.recording.events.len() - 1);
+        let (why, evidence) = tale.absence(node, write, history.recording.events.len() - 1);
         let why = why.replacen(&format!("had not arrived at n{node}"), "has not arrived", 1);
-        return tale.reason(format!("n{node}: it {why}"), story);
+        return tale.reason(format!("n{node}: it {why}"), evidence);
     };
-    let mut story = tale.arrival(node, write, known);
+    let mut evidence = tale.arrival(node, write, known);
     let since = seconds(tale.at_ns(known));
     let mut title = match node == history.event(wrote).node {
         true => format!("n{node}: took it in at {since}"),
@@ -89,9 +89,9 @@ fn at(tale: &Tale<'_>, node: Node, write: u32) -> Reason {
             };
             format!("n{node} no longer shows it at {levels}, {by}")
         };
-        story.push(tale.line(place, text));
+        evidence.push(tale.line(place, text));
     }
-    tale.reason(title, story)
+    tale.reason(title, evidence)
 }
 
 /// A replica begins or ceases to show a write.

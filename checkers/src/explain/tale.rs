@@ -6,7 +6,7 @@ use crate::convergence::journey::{Journey, end_of, lost_by};
 use crate::operations::{name, seconds};
 use crate::ordered::tables::Tables;
 use crate::trace::{Event, Level, Node, Recording, What};
-use crate::verdict::StoryLine;
+use crate::verdict::TraceLine;
 
 /// A recording, ready to be told from.
 pub(crate) struct Tale<'a> {
@@ -14,7 +14,7 @@ pub(crate) struct Tale<'a> {
     pub(crate) tables: Tables,
 }
 
-/// A line of a story that is not yet in order.
+/// A line of a evidence that is not yet in order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Line {
     /// Place of the event that it is about; one past all others at the end of the run.
@@ -73,17 +73,15 @@ impl<'a> Tale<'a> {
     }
 
     /// The lines in the order of events, causes before effects, each once.
-    pub(crate) fn in_order(&self, mut lines: Vec<Line>) -> Vec<StoryLine> {
+    pub(crate) fn in_order(&self, mut lines: Vec<Line>) -> Vec<TraceLine> {
         lines.sort();
         lines.dedup();
-        let end_ns = self.history.header().end_ns;
-        let at_ns = |place: usize| self.history.recording.events.get(place).map_or(end_ns, |event| event.at_ns);
-        lines.into_iter().map(|line| StoryLine { at_ns: at_ns(line.place), text: line.text }).collect()
+        lines.into_iter().map(|line| self.history.line(line.place, line.text)).collect()
     }
 
-    /// A reason with its story.
+    /// A reason with its evidence.
     pub(super) fn reason(&self, title: String, lines: Vec<Line>) -> Reason {
-        Reason { title, story: self.in_order(lines) }
+        Reason { title, evidence: self.in_order(lines) }
     }
 
     /// The last event of the step that the event at `place` belongs to: within a step announcements come in any order.
@@ -114,7 +112,7 @@ impl<'a> Tale<'a> {
     pub(super) fn arrival(&self, node: Node, write: u32, place: usize) -> Vec<Line> {
         let id = self.history.write(write).id;
         let (mut node, mut place) = (node, place);
-        let mut story = self.losses(node, write, place);
+        let mut evidence = self.losses(node, write, place);
         // Every hop is earlier than the one before; a cluster has few.
         while node != id.node {
             let Some((place_of_cause, cause)) = self.cause(place) else { break };
@@ -123,13 +121,13 @@ impl<'a> Tale<'a> {
                     What::Up { .. } => "from its disk",
                     _ => "by itself",
                 };
-                story.push(self.line(place, format!("n{node} knows {id}, {why}")));
+                evidence.push(self.line(place, format!("n{node} knows {id}, {why}")));
                 break;
             };
             let kind = name(&self.history.header().kinds, kind);
             let Some((sent_at, sent)) = self.cause(place_of_cause) else {
                 let text = format!("n{from} -> n{node}  {kind} {message}  delivered: n{node} knows {id}");
-                story.push(self.line(place_of_cause, text));
+                evidence.push(self.line(place_of_cause, text));
                 break;
             };
             let answer = match self.cause(sent_at).map(|(_, before)| before.what) {
@@ -142,11 +140,11 @@ impl<'a> Tale<'a> {
             let when = seconds(sent.at_ns);
             let text =
                 format!("n{from} -> n{node}  {kind} {message}  delivered, sent {when}{answer}: n{node} knows {id}");
-            story.push(self.line(place_of_cause, text));
+            evidence.push(self.line(place_of_cause, text));
             let Some(before) = self.history.known_since(from, write, sent_at) else { break };
             (node, place) = (from, before);
         }
-        story
+        evidence
     }
 
     /// The messages with `write` for `node` that were lost before `place`.
@@ -156,17 +154,17 @@ impl<'a> Tale<'a> {
         ends.filter(is_loss).map(|end| self.line(end, end_of(&self.history, end))).collect()
     }
 
-    /// Why `node` did not know `write` at `place`: what the write had not done, and the story.
+    /// Why `node` did not know `write` at `place`: what the write had not done, and the evidence.
     pub(super) fn absence(&self, node: Node, write: u32, place: usize) -> (String, Vec<Line>) {
         let history = &self.history;
         let id = history.write(write).id;
         if let Some((known, ended)) = self.earlier_life(node, write, place) {
-            let mut story = vec![self.line(known, format!("n{node} knows {id}"))];
-            story.push(self.line(ended, format!("n{node} goes down and does not know it any more")));
-            return (format!("was not known to n{node} any more after that had been down"), story);
+            let mut evidence = vec![self.line(known, format!("n{node} knows {id}"))];
+            evidence.push(self.line(ended, format!("n{node} goes down and does not know it any more")));
+            return (format!("was not known to n{node} any more after that had been down"), evidence);
         }
         let journey = Journey::of(history, write, node);
-        let mut story: Vec<Line> = journey.ends.iter().map(|end| self.line(*end, end_of(history, *end))).collect();
+        let mut evidence: Vec<Line> = journey.ends.iter().map(|end| self.line(*end, end_of(history, *end))).collect();
         let later = self.known_after(node, write, place);
         let last = journey.ends.iter().rfind(|end| **end < place);
         let why = match last.map(|end| history.event(*end).what) {
@@ -182,19 +180,19 @@ impl<'a> Tale<'a> {
         };
         if let Some(sent) = journey.sent.filter(|_| journey.ends.is_empty()) {
             let text = format!("{}; nothing of it is recorded as delivered to n{node} or lost on the way", sent.text);
-            story.push(self.line(history.write(write).wrote, text));
+            evidence.push(self.line(history.write(write).wrote, text));
         }
         if let Some(known) = later {
             let arrival: Vec<Line> =
                 self.arrival(node, write, known).into_iter().filter(|line| line.place > place).collect();
             // An arrival is told once.
-            story.retain(|line| arrival.iter().all(|other| !other.text.starts_with(&line.text)));
-            story.extend(arrival);
+            evidence.retain(|line| arrival.iter().all(|other| !other.text.starts_with(&line.text)));
+            evidence.extend(arrival);
         } else {
             let end = history.recording.events.len();
-            story.push(self.line(end, format!("n{node} has not got to know it by the end")));
+            evidence.push(self.line(end, format!("n{node} has not got to know it by the end")));
         }
-        (why, story)
+        (why, evidence)
     }
 
     /// The first place after `place` where `node` gets to know `write`.

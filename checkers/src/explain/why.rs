@@ -14,16 +14,16 @@ pub(crate) struct Absence {
     /// In one sentence.
     pub(crate) why: String,
     /// What led to it; the write itself and the answer are left out.
-    pub(crate) story: Vec<Line>,
+    pub(crate) evidence: Vec<Line>,
 }
 
 impl Absence {
     /// With the write and the answer.
     pub(super) fn told(self, tale: &Tale<'_>, read: &Operation) -> Reason {
-        let Absence { write, node, place, why, mut story, .. } = self;
-        story.push(tale.asked(write));
-        story.push(tale.line(place, format!("n{node} answers #{}   <== here", read.number)));
-        tale.reason(format!("not returned: {}: {why}", tale.history.title(write)), story)
+        let Absence { write, node, place, why, mut evidence, .. } = self;
+        evidence.push(tale.asked(write));
+        evidence.push(tale.line(place, format!("n{node} answers #{}   <== here", read.number)));
+        tale.reason(format!("not returned: {}: {why}", tale.history.title(write)), evidence)
     }
 }
 
@@ -40,38 +40,38 @@ pub(crate) enum Rank {
 pub(super) fn returned(tale: &Tale<'_>, read: &Operation, write: u32, served: &[(Node, usize)]) -> Reason {
     let history = &tale.history;
     let title = history.title(write);
-    let mut story = vec![tale.asked(write)];
+    let mut evidence = vec![tale.asked(write)];
     let knower = served.iter().find_map(|(node, place)| {
         let known = history.known_since(*node, write, *place)?;
         Some((*node, *place, known))
     });
     let Some((node, place, known)) = knower else {
         let nodes = crate::convergence::history::nodes(&served.iter().map(|(node, _)| *node).collect::<Vec<_>>());
-        return tale.reason(format!("returned: {title}, which {nodes} did not know"), story);
+        return tale.reason(format!("returned: {title}, which {nodes} did not know"), evidence);
     };
-    story.extend(tale.arrival(node, write, known));
+    evidence.extend(tale.arrival(node, write, known));
     let at = read.level.name();
     let title = match tale.shown(node, read.level, write, place) {
         Shown::Since(since) => {
             let early = out_of_turn(tale, (node, read.level), write, since);
-            story.push(tale.line(since, format!("n{node} shows it at {at}{early}")));
+            evidence.push(tale.line(since, format!("n{node} shows it at {at}{early}")));
             match tale.at_ns(since) - tale.at_ns(known) {
                 _ if !early.is_empty() => format!("returned: {title}{early}"),
                 0 => format!("returned: {title}, which n{node} had known since {}", seconds(tale.at_ns(known))),
                 waited => {
                     let (waits, told) = waits(tale, (node, read.level), write, known);
-                    story.extend(told);
+                    evidence.extend(told);
                     format!("returned: {title}, which had waited at {at} for {}{waits}", seconds(waited))
                 }
             }
         }
         Shown::Until(until) => {
-            story.push(tale.line(until, format!("n{node} no longer shows it at {at}")));
+            evidence.push(tale.line(until, format!("n{node} no longer shows it at {at}")));
             format!("returned: {title}, although n{node} had said that it no longer shows it at {at}")
         }
         Shown::Never => format!("returned: {title}, although n{node} had not said that it shows it at {at}"),
     };
-    tale.reason(title, story)
+    tale.reason(title, evidence)
 }
 
 /// For which write another waits at a level, in a few words, and what became of that write.
@@ -80,9 +80,9 @@ fn waits(tale: &Tale<'_>, at: (Node, Level), write: u32, place: usize) -> (Strin
     let Some(missing) = tale.tables.missing(&tale.history, at, write, place).filter(|missing| *missing != write) else {
         return (String::new(), Vec::new());
     };
-    let (_, mut story) = tale.absence(at.0, missing, place);
-    story.push(tale.asked(missing));
-    (format!(" for the earlier {}", tale.history.title(missing)), story)
+    let (_, mut evidence) = tale.absence(at.0, missing, place);
+    evidence.push(tale.asked(missing));
+    (format!(" for the earlier {}", tale.history.title(missing)), evidence)
 }
 
 /// Why `node`, one of those that served `read`, did not contribute `write` to the answer, judged at `place`; nothing for a
@@ -97,18 +97,18 @@ pub(super) fn not_returned(
     let history = &tale.history;
     let level = read.level;
     let at = level.name();
-    let mut story = Vec::new();
-    let told = |rank, why: String, story| Some(Absence { write, rank, node, place, why, story });
+    let mut evidence = Vec::new();
+    let told = |rank, why: String, evidence| Some(Absence { write, rank, node, place, why, evidence });
     let Some(known) = history.known_since(node, write, place) else {
         let (why, absence) = tale.absence(node, write, place);
-        story.extend(absence);
+        evidence.extend(absence);
         let replaced = history.returned(read).find_map(|other| Some((other, had_seen(tale, other, write)?)));
         return match replaced {
             Some((other, how)) => {
                 let why = format!("{}, which {how}, had replaced it; besides, it {why}", history.title(other));
-                told(Rank::Replaced, why, story)
+                told(Rank::Replaced, why, evidence)
             }
-            None => told(Rank::Missing, format!("it {why}"), story),
+            None => told(Rank::Missing, format!("it {why}"), evidence),
         };
     };
     if history.write(write).delete {
@@ -116,68 +116,72 @@ pub(super) fn not_returned(
     }
     match tale.shown(node, level, write, place) {
         Shown::Since(since) => {
-            story.push(tale.line(since, format!("n{node} shows it at {at}")));
+            evidence.push(tale.line(since, format!("n{node} shows it at {at}")));
             let others = served.iter().filter(|(other, _)| *other != node);
             let replaced = others
                 .clone()
                 .find_map(|(other, place)| Some((*other, known_overwriter(tale, (*other, level), write, *place)?)));
             if let Some((replica, (other, how))) = replaced {
-                story.push(tale.asked(other));
+                evidence.push(tale.asked(other));
                 let other = history.title(other);
                 return told(
                     Rank::Replaced,
                     format!("n{replica}, which was asked, too, had {other}, which {how}"),
-                    story,
+                    evidence,
                 );
             }
             if since > read.invoked && others.count() > 0 {
-                return told(Rank::Missing, format!("it came to n{node} while the read waited for others"), story);
+                return told(Rank::Missing, format!("it came to n{node} while the read waited for others"), evidence);
             }
-            told(Rank::Unexplained, format!("n{node} had said that it shows it at {at}, and did not return it"), story)
+            told(
+                Rank::Unexplained,
+                format!("n{node} had said that it shows it at {at}, and did not return it"),
+                evidence,
+            )
         }
         Shown::Until(until) => {
-            story.push(tale.line(until, format!("n{node} no longer shows it at {at}")));
+            evidence.push(tale.line(until, format!("n{node} no longer shows it at {at}")));
             match replacement(tale, node, write, until) {
                 Some((other, how)) => {
-                    story.push(tale.asked(other));
+                    evidence.push(tale.asked(other));
                     let early = out_of_turn(tale, (node, level), other, until);
                     let rank = if early.is_empty() { Rank::Replaced } else { Rank::Unexplained };
-                    told(rank, format!("replaced by {}{how}{early}", history.title(other)), story)
+                    told(rank, format!("replaced by {}{how}{early}", history.title(other)), evidence)
                 }
                 None => told(
                     Rank::Unexplained,
                     format!("n{node} has ceased to show it at {at}, and no write that had replaced it had come"),
-                    story,
+                    evidence,
                 ),
             }
         }
         Shown::Never => {
-            story.extend(tale.arrival(node, write, known));
+            evidence.extend(tale.arrival(node, write, known));
             // What was there when it came says more than what came later.
             let at_first = known_overwriter(tale, (node, level), write, tale.step_end(known));
             let overwriter = at_first.or_else(|| known_overwriter(tale, (node, level), write, place));
             let missing = tale.tables.missing(history, (node, level), write, place);
             if let Some(missing) = missing {
                 let (why, absence) = tale.absence(node, missing, place);
-                story.push(tale.asked(missing));
-                story.extend(absence);
+                evidence.push(tale.asked(missing));
+                evidence.extend(absence);
                 let other = history.title(missing);
-                return told(Rank::Waits, format!("it waits at {at} for the earlier {other}, which {why}"), story);
+                return told(Rank::Waits, format!("it waits at {at} for the earlier {other}, which {why}"), evidence);
             }
             if let Some((other, how)) = overwriter {
-                story.push(tale.asked(other));
+                evidence.push(tale.asked(other));
                 let other = history.title(other);
-                return told(Rank::Replaced, format!("n{node} had {other}, which {how}"), story);
+                return told(Rank::Replaced, format!("n{node} had {other}, which {how}"), evidence);
             }
             if let Some(no_room) = no_room(tale, (node, level), write, place) {
-                story.push(tale.line(no_room, format!("n{node} has no room to let it wait at {at}")));
-                return told(Rank::Waits, format!("n{node} had no room to let it wait at {at}"), story);
+                evidence.push(tale.line(no_room, format!("n{node} has no room to let it wait at {at}")));
+                return told(Rank::Waits, format!("n{node} had no room to let it wait at {at}"), evidence);
             }
             let since = seconds(tale.at_ns(known));
             told(
                 Rank::Unexplained,
                 format!("n{node} knew it since {since}, and nothing kept it from showing it at {at}"),
-                story,
+                evidence,
             )
         }
     }

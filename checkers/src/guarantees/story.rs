@@ -89,8 +89,9 @@ fn tell(operations: &Operations<'_>, log: &Log, guarantee: Guarantee, breach: &B
         code: guarantee.code().to_owned(),
         title,
         at_ns: recording.events[read.answered().unwrap_or(read.invoked)].at_ns,
-        story,
+        evidence: story,
         events: places.iter().map(|place| recording.events[*place].number).collect(),
         ops: told,
+        ..Finding::default()
     }
 }

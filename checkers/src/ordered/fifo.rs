@@ -1,32 +1,40 @@
 //! `fifo-visibility`: at ordered levels, a write is visible only with all earlier ones of its origin, what was
 //! visible stays reflected, and sessions find their own writes.
 
+use super::describe::{self, Broken};
 use super::reads::{ReadBreach, Wrong};
 use super::tables::Tables;
-use super::tell::{self, Broken};
 use super::walk::{self, Breach, Kind};
-use super::{obstacle, unobserved};
-use crate::convergence::List;
+use super::{is_served, obstacle, unobserved};
 use crate::convergence::history::History;
 use crate::trace::Recording;
-use crate::verdict::{Report, Verdict};
+use crate::verdict::{Findings, Report, Verdict};
+use crate::{CheckerInfo, CodeInfo};
 
-/// Name of the checker.
-pub const NAME: &str = "fifo-visibility";
+const ORDER: CodeInfo = CodeInfo {
+    code: "FIFO001",
+    meaning: "a write is shown or read although an earlier one of its origin is not reflected",
+};
+const STABILITY: CodeInfo =
+    CodeInfo { code: "FIFO002", meaning: "what was shown or read is no longer, and nothing had overwritten it" };
+const OWN: CodeInfo = CodeInfo { code: "FIFO003", meaning: "a session does not read its own acknowledged write" };
 
-const ORDER: &str = "FIFO001";
-const STABILITY: &str = "FIFO002";
-const OWN: &str = "FIFO003";
+/// The checker.
+pub const INFO: CheckerInfo = CheckerInfo {
+    name: "fifo-visibility",
+    summary: "ordered levels show a write only with all earlier ones of its origin, and go on reflecting it",
+    codes: &[ORDER, STABILITY, OWN],
+    by_default: is_served,
+    check: |recording, _| check(recording),
+};
 
 /// Judges a [valid](Recording::validate) recording.
 pub fn check(recording: &Recording) -> Report {
     let history = History::of(recording);
     let tables = Tables::of(&history);
-    let report =
-        |verdict, note, list: List| Report { checker: NAME.to_owned(), verdict, note, findings: list.findings };
-    let mut list = List::default();
+    let mut list = Findings::default();
     if let Some(why) = obstacle(&history, &tables) {
-        return report(Verdict::Unknown, why, list);
+        return list.report(INFO.name, Verdict::Unknown, why);
     }
     let found = walk::walk(&history, &tables);
     let breaches =
@@ -36,27 +44,26 @@ pub fn check(recording: &Recording) -> Report {
     };
     let out_of_order = breaches(|breach| breach.kind == Kind::Early || breach.passed.is_some());
     let unreflected = breaches(|breach| breach.kind == Kind::Unreflected);
-    let told = |broken, code| {
-        let (history, tables) = (&history, &tables);
-        move |breach: &Breach| tell::breach(history, tables, breach, broken, code)
-    };
-    list.part(ORDER, &out_of_order, told(Broken::Order, ORDER));
-    list.part(ORDER, &reads(&[Wrong::Early, Wrong::Passed]), |read| tell::read(&history, &tables, read, ORDER));
-    list.part(STABILITY, &unreflected, told(Broken::Stability, STABILITY));
-    let forgotten = reads(&[Wrong::Unreflected, Wrong::Forgotten]);
-    list.part(STABILITY, &forgotten, |read| tell::read(&history, &tables, read, STABILITY));
-    list.part(OWN, &reads(&[Wrong::Own]), |read| tell::read(&history, &tables, read, OWN));
+    let parts = [
+        (&ORDER, Broken::Order, out_of_order, reads(&[Wrong::Early, Wrong::Passed])),
+        (&STABILITY, Broken::Stability, unreflected, reads(&[Wrong::Unreflected, Wrong::Forgotten])),
+        (&OWN, Broken::Order, Vec::new(), reads(&[Wrong::Own])),
+    ];
+    for (code, broken, breaches, reads) in parts {
+        list.add(code, &breaches, |breach| describe::breach(&history, &tables, breach, broken, code));
+        list.add(code, &reads, |read| describe::read(&history, &tables, read, code));
+    }
 
-    if !list.findings.is_empty() {
+    if !list.is_empty() {
         let note = list.note();
-        return report(Verdict::Violated, note, list);
+        return list.report(INFO.name, Verdict::Violated, note);
     }
     if let Some(why) = unobserved(&found) {
-        return report(Verdict::Unknown, why, list);
+        return list.report(INFO.name, Verdict::Unknown, why);
     }
     let note = format!(
         "{} versions shown at ordered levels of {} replicas, {} reads at such levels",
         found.shown, recording.header.nodes, found.reads_judged
     );
-    report(Verdict::Holds, note, list)
+    list.report(INFO.name, Verdict::Holds, note)
 }

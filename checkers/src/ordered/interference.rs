@@ -9,12 +9,13 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
+use super::priority::INTERFERENCE;
 use super::tables::Tables;
-use crate::again::{Again, Variation};
+use crate::Rerun;
 use crate::convergence::history::History;
 use crate::operations::{listed, seconds};
 use crate::trace::{Action, Level, Node, Recording, What, WriteId};
-use crate::verdict::{Finding, StoryLine};
+use crate::verdict::{Finding, TraceLine};
 
 /// A level of a replica begins or ceases to show the write of an operation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,19 +48,20 @@ pub(super) struct Comparison {
     first: Option<Moment>,
     second: Option<Moment>,
     title: String,
+    kind: String,
     what: String,
     op: u32,
 }
 
 /// The differences, and what was compared, for people.
-pub(super) fn compare(history: &History<'_>, tables: &Tables, again: &dyn Again) -> (Vec<Comparison>, String) {
+pub(super) fn compare(history: &History<'_>, tables: &Tables, rerun: &Rerun<'_>) -> (Vec<Comparison>, String) {
     let mut differences = Vec::new();
     let mut notes = Vec::new();
     for below in 1..=3 {
         if !tables.priorities.contains(&below) || !tables.priorities.iter().any(|priority| *priority < below) {
             continue;
         }
-        let Some(second) = again.again(Variation { below }) else {
+        let Some(second) = rerun(below) else {
             notes.push(format!("P{below}: no second run to compare with"));
             continue;
         };
@@ -211,7 +213,8 @@ fn difference(history: &History<'_>, below: u8, first: Option<&Moment>, second: 
         earlier.level.name(),
         seconds(earlier.at_ns),
     );
-    Comparison { below, first: first.copied(), second: second.copied(), title, what, op: earlier.op }
+    let kind = format!("priority inversion: n… {does} a write at {} {only} in a second run", earlier.level.name());
+    Comparison { below, first: first.copied(), second: second.copied(), title, kind, what, op: earlier.op }
 }
 
 impl Comparison {
@@ -220,20 +223,14 @@ impl Comparison {
             moment.map(|Moment { at_ns, node, level, op, begins }| {
                 let verb = if begins { "begins to show" } else { "no longer shows" };
                 let what = if op == self.op { self.what.clone() } else { format!("the write of #{op}") };
-                StoryLine { at_ns, text: format!("{run}: n{node} {verb} {what} at {}", level.name()) }
+                TraceLine::new(at_ns, format!("{run}: n{node} {verb} {what} at {}", level.name()))
             })
         };
         let varied = format!("other fates below P{}", self.below);
-        let mut story: Vec<StoryLine> =
+        let mut evidence: Vec<TraceLine> =
             [line(&self.first, "this run"), line(&self.second, &varied)].into_iter().flatten().collect();
-        story.sort_by_key(|line| line.at_ns);
-        Finding {
-            code: "PRIO005".to_owned(),
-            title: self.title.clone(),
-            at_ns: story.first().map_or(0, |line| line.at_ns),
-            story,
-            events: Vec::new(),
-            ops: vec![self.op],
-        }
+        evidence.sort_by_key(|line| line.at_ns);
+        let at_ns = evidence.first().map_or(0, |line| line.at_ns);
+        Finding::new(&INTERFERENCE, self.title.clone(), at_ns).kind(&*self.kind).evidence(evidence).ops([self.op])
     }
 }

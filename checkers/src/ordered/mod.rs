@@ -27,6 +27,7 @@
 //! handed back, and to nodes times writes; each time that a node goes down or up costs a look at all writes there.
 
 mod compare;
+mod describe;
 mod fifo;
 mod interference;
 mod lives;
@@ -35,11 +36,10 @@ mod priority;
 mod reads;
 mod state;
 pub(crate) mod tables;
-mod tell;
 mod walk;
 
-pub use fifo::{NAME as FIFO, check as check_fifo};
-pub use priority::{NAME as PRIORITY, check as check_priority};
+pub use fifo::{INFO as FIFO, check as check_fifo};
+pub use priority::{INFO as PRIORITY, check as check_priority};
 
 use crate::convergence::history::History;
 use crate::trace::Header;

@@ -1,51 +1,69 @@
 //! `priority`: freedom from priority inversion. A write waits at most for earlier ones of its origin that its level
 //! carries: none of lower priority delays it.
 
+use super::describe::{self, Broken};
 use super::interference::{self, Comparison};
 use super::tables::Tables;
-use super::tell::{self, Broken};
 use super::walk::{self, Breach, Found, Kind};
-use super::{obstacle, unobserved};
-use crate::again::Again;
-use crate::convergence::List;
+use super::{is_served, obstacle, unobserved};
 use crate::convergence::history::History;
 use crate::operations::seconds;
 use crate::trace::{Recording, What};
-use crate::verdict::{Report, Verdict};
+use crate::verdict::{Findings, Report, Verdict};
+use crate::{CheckerInfo, CodeInfo, Rerun};
 
-/// Name of the checker.
-pub const NAME: &str = "priority";
+const ORDER: CodeInfo = CodeInfo {
+    code: "PRIO001",
+    meaning: "order: a write is shown although an earlier one of its level is not reflected",
+};
+const STABILITY: CodeInfo =
+    CodeInfo { code: "PRIO002", meaning: "stability: a level no longer reflects what it reflected" };
+const PROMPTNESS: CodeInfo =
+    CodeInfo { code: "PRIO003", meaning: "promptness: a write is reflected later than all that it needs is there" };
+const LIVENESS: CodeInfo =
+    CodeInfo { code: "PRIO004", meaning: "liveness: a write is never reflected, though all that it needs is there" };
+pub(super) const INTERFERENCE: CodeInfo = CodeInfo {
+    code: "PRIO005",
+    meaning: "non-interference: what becomes of lower writes changes when a higher one is shown",
+};
+
+/// The checker.
+pub const INFO: CheckerInfo = CheckerInfo {
+    name: "priority",
+    summary: "no write waits for one of lower priority",
+    codes: &[ORDER, STABILITY, PROMPTNESS, LIVENESS, INTERFERENCE],
+    by_default: is_served,
+    check: check,
+};
 
 /// Judges a [valid](Recording::validate) recording.
-pub fn check(recording: &Recording, again: &dyn Again) -> Report {
+pub fn check(recording: &Recording, rerun: &Rerun<'_>) -> Report {
     let history = History::of(recording);
     let tables = Tables::of(&history);
-    let report =
-        |verdict, note, list: List| Report { checker: NAME.to_owned(), verdict, note, findings: list.findings };
-    let mut list = List::default();
+    let mut list = Findings::default();
     if let Some(why) = obstacle(&history, &tables) {
-        return report(Verdict::Unknown, why, list);
+        return list.report(INFO.name, Verdict::Unknown, why);
     }
     let found = walk::walk(&history, &tables);
     let late = |breach: &Breach| breach.kind == Kind::Late;
-    type Part = (&'static str, Broken, fn(&Breach) -> bool);
+    type Part = (CodeInfo, Broken, fn(&Breach) -> bool);
     let parts: [Part; 4] = [
-        ("PRIO001", Broken::Order, |breach| breach.kind == Kind::Early || breach.passed.is_some()),
-        ("PRIO002", Broken::Stability, |breach| breach.kind == Kind::Unreflected),
-        ("PRIO003", Broken::Promptness, |breach| breach.kind == Kind::Late && breach.until.is_some()),
-        ("PRIO004", Broken::Liveness, |breach| breach.kind == Kind::Late && breach.until.is_none()),
+        (ORDER, Broken::Order, |breach| breach.kind == Kind::Early || breach.passed.is_some()),
+        (STABILITY, Broken::Stability, |breach| breach.kind == Kind::Unreflected),
+        (PROMPTNESS, Broken::Promptness, |breach| breach.kind == Kind::Late && breach.until.is_some()),
+        (LIVENESS, Broken::Liveness, |breach| breach.kind == Kind::Late && breach.until.is_none()),
     ];
-    for (code, broken, wanted) in parts {
+    for (code, broken, wanted) in &parts {
         let breaches: Vec<Breach> = found.breaches.iter().copied().filter(wanted).collect();
-        list.part(code, &breaches, |breach| tell::breach(&history, &tables, breach, broken, code));
+        list.add(code, &breaches, |breach| describe::breach(&history, &tables, breach, *broken, code));
     }
     let went_down = recording.events.iter().any(|event| matches!(event.what, What::Down { .. }));
     let (comparisons, second_run) = match went_down {
         // When a store may be sure that a write went with a disk depends on what it knows of all writes.
         true => (Vec::new(), "non-interference is not judged, since nodes went down".to_owned()),
-        false => interference::compare(&history, &tables, again),
+        false => interference::compare(&history, &tables, rerun),
     };
-    list.part("PRIO005", &comparisons, Comparison::tell);
+    list.add(&INTERFERENCE, &comparisons, Comparison::tell);
 
     let mut notes = vec![];
     let inversions: Vec<u64> = found
@@ -65,18 +83,18 @@ pub fn check(recording: &Recording, again: &dyn Again) -> Report {
             seconds(*longest)
         ));
     }
-    if !list.findings.is_empty() {
+    if !list.is_empty() {
         notes.push(list.note());
         notes.retain(|note| !note.is_empty());
-        return report(Verdict::Violated, notes.join("; "), list);
+        return list.report(INFO.name, Verdict::Violated, notes.join("; "));
     }
     if let Some(why) = unobserved(&found) {
-        return report(Verdict::Unknown, why, list);
+        return list.report(INFO.name, Verdict::Unknown, why);
     }
     notes.push(format!("{} versions shown in time at ordered levels", found.shown));
     notes.extend(gain(&found));
     notes.push(second_run);
-    report(Verdict::Holds, notes.join("; "), list)
+    list.report(INFO.name, Verdict::Holds, notes.join("; "))
 }
 
 /// What priorities were good for.

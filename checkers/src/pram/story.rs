@@ -7,7 +7,7 @@ use crate::explain::Tale;
 use crate::history::{History, Kind, NOTHING, Op};
 use crate::operations::{Operation, Operations, listed, name};
 use crate::trace::{Event, Recording, WriteId};
-use crate::verdict::{Finding, Report, StoryLine};
+use crate::verdict::{Finding, Report, TraceLine};
 
 pub(super) fn report(operations: &Operations<'_>, history: &History, order: Order, judgement: Judgement) -> Report {
     let teller = Teller { recording: operations.recording(), operations, history, order };
@@ -106,7 +106,7 @@ impl Teller<'_> {
     }
 
     /// Why the replica that was read answered without a write.
-    fn why(&self, read: u32, write: u32) -> Vec<StoryLine> {
+    fn why(&self, read: u32, write: u32) -> Vec<TraceLine> {
         let (asked, Some(id)) = (self.operation(read), self.write_id(write)) else { return Vec::new() };
         let tale = Tale::of(self.recording);
         let number = tale.history.number(id, self.recording.events.len());
@@ -116,8 +116,8 @@ impl Teller<'_> {
         let until = asked.answered().unwrap_or(asked.invoked);
         let text = format!("why n{} answered so: {}", asked.node, absence.why);
         // What comes later explains nothing.
-        let story = tale.in_order(absence.story.into_iter().filter(|line| line.place < until).collect());
-        [StoryLine { at_ns: self.recording.events[until].at_ns, text }].into_iter().chain(story).collect()
+        let story = tale.in_order(absence.evidence.into_iter().filter(|line| line.place < until).collect());
+        [TraceLine::new(self.recording.events[until].at_ns, text)].into_iter().chain(story).collect()
     }
 
     /// The write that the last read of a story should have returned or seen overwritten.
@@ -182,7 +182,7 @@ impl Teller<'_> {
 
     fn unwritten(&self, read: u32, refused: &[u32]) -> Finding {
         let (reader, key) = (self.session(self.op(read).session), self.key(read));
-        let mut story: Vec<StoryLine> =
+        let mut story: Vec<TraceLine> =
             refused.iter().map(|write| self.operations.describe(self.operation(*write))).collect();
         let mut line = self.operations.describe(self.operation(read));
         line.text.push_str("   <== here");
@@ -198,7 +198,7 @@ impl Teller<'_> {
         self.finding(self.order.unwritten(), title, story, &ops)
     }
 
-    fn finding(&self, code: &str, title: String, mut story: Vec<StoryLine>, ops: &[u32]) -> Finding {
+    fn finding(&self, code: &str, title: String, mut story: Vec<TraceLine>, ops: &[u32]) -> Finding {
         story.truncate(STORY_MAX);
         let event = |place: usize| -> &Event { &self.recording.events[place] };
         let mut numbers: Vec<u32> = ops.iter().map(|op| self.op(*op).number).collect();
@@ -214,9 +214,10 @@ impl Teller<'_> {
             code: code.to_owned(),
             title,
             at_ns: places.last().map_or(0, |place| event(*place).at_ns),
-            story,
+            evidence: story,
             events: places.iter().map(|place| event(*place).number).collect(),
             ops: numbers,
+            ..Finding::default()
         }
     }
 }

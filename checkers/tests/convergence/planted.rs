@@ -84,7 +84,7 @@ impl Script {
 /// The finding as a person would see it.
 fn told(finding: &Finding) -> String {
     let mut text = format!("{}: {}\n", finding.code, finding.title);
-    for line in &finding.story {
+    for line in &finding.evidence {
         text.push_str(&format!("{:>4} ms  {}\n", line.at_ns / 1_000_000, line.text));
     }
     text

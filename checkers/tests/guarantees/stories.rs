@@ -65,9 +65,9 @@ impl Script {
     fn told(&self, guarantee: Guarantee) -> String {
         let findings = guarantees::check(&self.0, guarantee).findings;
         assert_eq!(findings.len(), 1, "{findings:#?}");
-        let Finding { code, title, story, .. } = &findings[0];
+        let Finding { code, title, evidence, .. } = &findings[0];
         let mut text = format!("{code}: {title}\n");
-        for line in story {
+        for line in evidence {
             text.push_str(&format!("{:>4} ms  {}\n", line.at_ns / 1_000_000, line.text));
         }
         text

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use kvsim_checkers::operations::seconds;
 use kvsim_checkers::trace::{Level, Recording, What};
-use kvsim_checkers::{Again, Never, Report, Verdict, ordered};
-use toy::{Chance, Defect, Rerun, Setup};
+use kvsim_checkers::{NO_RERUN, Report, Rerun, Verdict, ordered};
+use toy::{Chance, Defect, Setup};
 use twin::Expected;
 
 /// Compares a report with the findings that the twin expects, one by one.
@@ -23,7 +23,7 @@ fn compare(report: &Report, expected: &[Expected], context: &dyn Fn() -> String)
         let levels = one.levels.iter().map(|level| level.name()).collect::<Vec<_>>().join(", ");
         let names = [format!("n{} ", one.node), format!(" at {levels}")];
         assert!(names.iter().all(|name| finding.title.contains(name)), "{names:?} {}", show());
-        assert!(finding.story.is_sorted_by_key(|line| line.at_ns), "{}", show());
+        assert!(finding.evidence.is_sorted_by_key(|line| line.at_ns), "{}", show());
     }
     let mut unlisted: BTreeMap<&str, usize> = BTreeMap::new();
     expected.iter().skip(Report::FINDINGS_MAX).for_each(|one| *unlisted.entry(one.code).or_default() += 1);
@@ -33,8 +33,8 @@ fn compare(report: &Report, expected: &[Expected], context: &dyn Fn() -> String)
 }
 
 /// Both reports, after the comparison with the twin.
-fn judged(recording: &Recording, again: &dyn Again, context: &str) -> [Report; 2] {
-    let reports = [ordered::check_fifo(recording), ordered::check_priority(recording, again)];
+fn judged(recording: &Recording, rerun: &Rerun<'_>, context: &str) -> [Report; 2] {
+    let reports = [ordered::check_fifo(recording), ordered::check_priority(recording, rerun)];
     let show = || format!("{context}\n{:#?}\n{}", recording.header, listing(recording));
     let Some(twin) = twin::judge(recording) else {
         for report in &reports {
@@ -75,8 +75,8 @@ fn sound(seeds: std::ops::Range<u64>, crashes: bool) {
         let setup = Setup { seed, sessions_stay: seed % 2 == 0, crashes, ..Setup::default() };
         let recording = toy::run(setup);
         assert_eq!(recording.validate(), Ok(()), "seed {seed}");
-        let again: &dyn Again = if setup.sessions_stay { &Rerun(setup) } else { &Never };
-        for report in judged(&recording, again, &format!("seed {seed}")) {
+        let rerun = |below| setup.sessions_stay.then(|| toy::run(Setup { below, ..setup }));
+        for report in judged(&recording, &rerun, &format!("seed {seed}")) {
             assert_ne!(report.verdict, Verdict::Violated, "seed {seed}\n{}\n{report:#?}", listing(&recording));
             held += u64::from(report.verdict == Verdict::Holds);
             compared += u64::from(report.note.contains("moments the same"));
@@ -114,8 +114,8 @@ fn with_defect(defect: Defect, crashes: bool) -> BTreeMap<String, usize> {
     for seed in 0..if crashes { 1_600 } else { 800 } {
         let sessions_stay = !matches!(defect, Defect::Careless) && seed % 2 == 0;
         let setup = Setup { seed, defect: Some(defect), sessions_stay, crashes, ..Setup::default() };
-        let again: &dyn Again = if sessions_stay { &Rerun(setup) } else { &Never };
-        let reports = judged(&toy::run(setup), again, &format!("seed {seed}, {defect:?}"));
+        let rerun = |below| sessions_stay.then(|| toy::run(Setup { below, ..setup }));
+        let reports = judged(&toy::run(setup), &rerun, &format!("seed {seed}, {defect:?}"));
         let found = reports.into_iter().flat_map(|report| report.findings);
         let found: std::collections::BTreeSet<String> = found.map(|finding| finding.code).collect();
         found.into_iter().for_each(|code| *codes.entry(code).or_default() += 1);
@@ -221,7 +221,7 @@ fn spoiled(seeds: std::ops::Range<u64>, crashes: bool) {
             continue;
         }
         judgeable += 1;
-        let reports = judged(&recording, &Never, &format!("seed {seed}, spoiled"));
+        let reports = judged(&recording, NO_RERUN, &format!("seed {seed}, spoiled"));
         let found = reports.into_iter().flat_map(|report| report.findings);
         found.for_each(|finding| *codes.entry(finding.code).or_default() += 1);
     }
@@ -255,7 +255,7 @@ fn more_spoiled_recordings_with_crashes_are_judged_alike() {
 fn what_was_not_observed_is_unknown() {
     let recording = toy::run(Setup { seed: 1, ..Setup::default() });
     let notes = |recording: &Recording| {
-        judged(recording, &Never, "unknown").map(|report| {
+        judged(recording, NO_RERUN, "unknown").map(|report| {
             assert_eq!(report.verdict, Verdict::Unknown);
             report.note
         })

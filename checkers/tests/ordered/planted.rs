@@ -1,7 +1,7 @@
 //! One planted defect for each code in a recording made by hand, and the story that the finding should tell.
 
 use kvsim_checkers::trace::{Action, Disk, Event, Header, Level, Levels, Node, Recording, What, WriteId};
-use kvsim_checkers::{Again, Finding, Never, Report, Variation, Verdict, ordered};
+use kvsim_checkers::{Finding, NO_RERUN, Report, Verdict, ordered};
 
 fn w(counter: u64) -> WriteId {
     WriteId { node: 0, incarnation: 1, counter }
@@ -83,7 +83,7 @@ impl Script {
 
     fn priority(&self) -> Report {
         assert_eq!(self.0.validate(), Ok(()));
-        ordered::check_priority(&self.0, &Never)
+        ordered::check_priority(&self.0, NO_RERUN)
     }
 }
 
@@ -104,7 +104,7 @@ fn told(findings: &[Finding]) -> String {
     let mut text = String::new();
     for finding in findings {
         text.push_str(&format!("{}: {}\n", finding.code, finding.title));
-        for line in &finding.story {
+        for line in &finding.evidence {
             text.push_str(&format!("{:>4} ms  {}\n", line.at_ns / 1_000_000, line.text));
         }
     }
@@ -156,7 +156,7 @@ FIFO002: stability: n1 no longer shows P3alarm = 102 (#2 of c0, n0:2) at fifo, f
    6 ms  c0 write  #2  P3alarm = 102  at n0   ok 0.010 s
   15 ms  n1 shows n0:2
   17 ms  n1 no longer shows n0:2
- 100 ms  it is still so at the end
+ 100 ms  not resolved by the end
 ";
     assert_eq!(told(&script.fifo()), expected);
     assert_eq!(told(&script.priority().findings), expected.replace("FIFO", "PRIO"));
@@ -177,7 +177,7 @@ FIFO002: stability: n1 shows P3alarm = 101 (#1 of c0, n0:1) at fifo, fifo-p1, fi
   14 ms  n1 shows n0:1
   18 ms  n1 no longer shows n0:1
   20 ms  n1 shows n0:1
- 100 ms  it is still so at the end
+ 100 ms  not resolved by the end
 ");
 }
 
@@ -209,7 +209,7 @@ fn an_alarm_waits_for_a_log_line() {
 PRIO003: priority inversion (promptness): n1 reflects P3alarm = 102 (#2 of c0, n0:2) at fifo-p1, fifo-p2, fifo-p3, priority only 0.005 s after all that it needs has arrived
    6 ms  c0 write  #2  P3alarm = 102  at n0   ok 0.010 s
   13 ms  n1 has n0:2 and all that it needs; what is missing, P0log = 101 (#1 of c0, n0:1), has P0 only
-  18 ms  n1 is right again
+  18 ms  n1 recovers
 ");
     assert_eq!(report.note, "priority inversions: 1, 0.005 s in all, the longest 0.005 s");
 }
@@ -223,7 +223,7 @@ fn an_alarm_is_never_shown() {
 PRIO004: priority inversion (liveness): n1 never reflects P3alarm = 102 (#2 of c0, n0:2) at fifo-p1, fifo-p2, fifo-p3, priority, though all that it needs has arrived
    6 ms  c0 write  #2  P3alarm = 102  at n0   ok 0.010 s
   13 ms  n1 has n0:2 and all that it needs; what is missing, P0log = 101 (#1 of c0, n0:1), has P0 only
- 100 ms  it is still so at the end
+ 100 ms  not resolved by the end
 ");
 }
 
@@ -243,13 +243,12 @@ fn room_runs_out() {
     assert_eq!(codes, ["PRIO004"]);
 }
 
-struct Second(Recording);
-
-impl Again for Second {
-    fn again(&self, variation: Variation) -> Option<Recording> {
-        assert_eq!(variation, Variation { below: 3 });
-        Some(self.0.clone())
-    }
+/// What `priority` says with this second run.
+fn compared(first: &Recording, second: &Recording) -> Report {
+    ordered::check_priority(first, &|below| {
+        assert_eq!(below, 3);
+        Some(second.clone())
+    })
 }
 
 #[test]
@@ -258,7 +257,7 @@ fn what_becomes_of_a_log_line_decides_about_an_alarm() {
     let mut second = script.clone();
     script.step(&[known(2), alarm(2)]);
     script.step(&[known(1), visible(1, 0), at_fifo(2)]);
-    let compared = |second: Script| ordered::check_priority(&script.0, &Second(second.0));
+    let compared = |second: Script| compared(&script.0, &second.0);
 
     // Loss of the log line makes n1 wait for the alarm until it is repaired.
     let mut waits = second.clone();
@@ -354,7 +353,7 @@ FIFO001: order: n1 shows P3smoke = 102 (#2 of c0, n0:2) at fifo, fifo-p1, fifo-p
    1 ms  c0 write  #1  P3alarm = 101  at n0   ok 0.005 s
   16 ms  n1 shows P3smoke = 102 (#2 of c0, n0:2)
   19 ms  P3alarm = 101 (#1 of c0, n0:1), which seemed to be lost with every disk, is there after all
- 100 ms  it is still so at the end
+ 100 ms  not resolved by the end
 ";
     assert_eq!(told(&script.fifo()), expected);
     assert_eq!(told(&script.priority().findings), expected.replace("FIFO", "PRIO"));
@@ -446,7 +445,7 @@ fn a_session_that_waits_for_log_lines_is_not_the_stores_fault() {
         }
         script
     };
-    let report = ordered::check_priority(&run(true).0, &Second(run(false).0));
+    let report = compared(&run(true).0, &run(false).0);
     assert_eq!(report.findings, []);
     let note = "P3: 4 moments the same (2 left out, of keys written after reads at lower levels)";
     assert!(report.note.ends_with(note), "{}", report.note);

@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_checkers::trace::{Action, Disk, Event, Header, Level, Levels, Node, Overwrites, Recording, What, WriteId};
-use kvsim_checkers::{Again, Variation};
 
 /// A promise that the store breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,15 +52,6 @@ pub struct Setup {
     pub sessions_stay: bool,
     /// Nodes go down.
     pub crashes: bool,
-}
-
-/// Makes the run again.
-pub struct Rerun(pub Setup);
-
-impl Again for Rerun {
-    fn again(&self, Variation { below }: Variation) -> Option<Recording> {
-        Some(run(Setup { below, ..self.0 }))
-    }
 }
 
 struct Delta {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use kvsim_checkers::metrics::Measured;
 use kvsim_checkers::trace::{Event, Header, Recording};
-use kvsim_checkers::verdict::StoryLine;
-use kvsim_checkers::{Again, CHECKERS, CheckerInfo, Finding, Report, Variation, Verdict, metadata};
+use kvsim_checkers::verdict::TraceLine;
+use kvsim_checkers::{CHECKERS, CheckerInfo, Finding, Report, Verdict, metadata};
 use kvsim_sim::engine::{Outcome, Sink, StorePanic};
 use kvsim_sim::plan::Plan;
 use kvsim_sim::stores::StoreEntry;
@@ -136,36 +136,27 @@ pub fn reports(store: &StoreEntry, plan: &Plan, recording: &Recording) -> Vec<Re
 }
 
 fn check(store: &StoreEntry, plan: &Plan, recording: &Recording, silent: bool, asked: Asked) -> Vec<Report> {
-    let varied = Varied { store, plan, silent };
-    applicable(store, plan, &recording.header, asked).map(|checker| (checker.check)(recording, &varied)).collect()
+    let rerun = |below| rerun(store, plan, silent, below);
+    applicable(store, plan, &recording.header, asked).map(|checker| (checker.check)(recording, &rerun)).collect()
 }
 
-/// The run that was recorded, for a checker that needs to see what becomes of it when other messages are lost.
-struct Varied<'a> {
-    store: &'a StoreEntry,
-    plan: &'a Plan,
-    /// It is one of many runs.
-    silent: bool,
+/// The same run, in which messages that carry writes of a priority below this one meet other fates.
+fn rerun(store: &StoreEntry, plan: &Plan, silent: bool, below: u8) -> Option<Recording> {
+    let plan = plan.with_other_fates_below(below)?;
+    let progress = if silent { Progress::silent() } else { Progress::new(&plan.scenario, plan.end_ns()) };
+    let mut sink = RerunEvents { events: Vec::new(), now_ns: 0, progress };
+    let outcome = (store.run)(&plan, &mut sink).ok()?;
+    outcome.complete.then(|| Recording { header: (store.header)(&plan), events: sink.events })
 }
 
-impl Again for Varied<'_> {
-    fn again(&self, variation: Variation) -> Option<Recording> {
-        let plan = self.plan.with_other_fates_below(variation.below)?;
-        let progress = if self.silent { Progress::silent() } else { Progress::new(&plan.scenario, plan.end_ns()) };
-        let mut sink = VariedEvents { events: Vec::new(), now_ns: 0, progress };
-        let outcome = (self.store.run)(&plan, &mut sink).ok()?;
-        outcome.complete.then(|| Recording { header: (self.store.header)(&plan), events: sink.events })
-    }
-}
-
-/// Keeps what is judged, and no marks: nobody compares or replays such a run.
-struct VariedEvents {
+/// Keeps what is judged, and no marks: such a run is neither compared nor replayed.
+struct RerunEvents {
     events: Vec<Event>,
     now_ns: u64,
     progress: Progress,
 }
 
-impl Sink for VariedEvents {
+impl Sink for RerunEvents {
     fn event(&mut self, event: &Event) {
         self.now_ns = event.at_ns;
         if is_judged(&event.what) {
@@ -188,7 +179,7 @@ fn applicable<'a>(
     // Replicas forget what all others have, and learn by anti-entropy that they have it.
     let cleans_up = store.cleans_up && plan.store.anti_entropy_ns.is_some();
     let promised =
-        move |checker: &CheckerInfo| (checker.by_default)(header) && (checker.name != metadata::NAME || cleans_up);
+        move |checker: &CheckerInfo| (checker.by_default)(header) && (checker.name != metadata::INFO.name || cleans_up);
     CHECKERS.iter().filter(move |checker| {
         let is_named = plan.expect.contains_key(checker.name);
         match asked {
@@ -206,9 +197,10 @@ fn unknown(checker: &str, note: String) -> Report {
 fn panicked(panic: &StorePanic) -> Report {
     let finding = Finding {
         code: PANIC.to_string(),
+        kind: format!("the store panicked: {}", without_numbers(&panic.message)),
         title: format!("the store panicked at n{}: {}", panic.node, panic.message),
         at_ns: panic.at_ns,
-        story: last_panic().lines().map(|line| StoryLine { at_ns: panic.at_ns, text: line.to_string() }).collect(),
+        evidence: last_panic().lines().map(|line| TraceLine::new(panic.at_ns, line.to_string())).collect(),
         events: vec![panic.until.events],
         ops: Vec::new(),
     };
@@ -218,6 +210,18 @@ fn panicked(panic: &StorePanic) -> Report {
         note: "the other checkers need a run that comes to its end".to_string(),
         findings: vec![finding],
     }
+}
+
+/// The text with `…` for each number.
+fn without_numbers(text: &str) -> String {
+    text.chars().fold(String::new(), |mut out, next| {
+        match next.is_ascii_digit() {
+            true if out.ends_with('…') => {}
+            true => out.push('…'),
+            false => out.push(next),
+        }
+        out
+    })
 }
 
 thread_local! {
@@ -258,7 +262,7 @@ mod tests {
         let store = kvsim_sim::stores::find("ndc").unwrap();
         let usual = plan(&[]);
         let first = run(store, &usual, Keep::Judged, u64::MAX).recording;
-        let again = |plan: &Plan| Varied { store, plan, silent: true }.again(Variation { below: 3 });
+        let again = |plan: &Plan| rerun(store, plan, true, 3);
         let second = again(&usual).expect("a second run");
         assert_eq!(second.header, first.header);
         assert_ne!(second.events, first.events);

@@ -101,7 +101,7 @@ fn has_the_promised_fields(summary: &Value, file: &str) {
         }
         for finding in verdict["findings"].as_array().unwrap() {
             assert!(finding["code"].is_string() && finding["title"].is_string(), "{finding}");
-            assert!(finding["story"].is_array() && finding["events"].is_array(), "{finding}");
+            assert!(finding["evidence"].is_array() && finding["events"].is_array(), "{finding}");
         }
     }
 }

@@ -5,7 +5,7 @@ use super::tell::Teller;
 use crate::jepsen::{Action, Call, Calls};
 use crate::linearizable::{Answer, Kind, Op, judge};
 use kvsim_checkers::history::Ending;
-use kvsim_checkers::verdict::{Finding, Report, StoryLine, Verdict};
+use kvsim_checkers::verdict::{Finding, Report, TraceLine, Verdict};
 use kvsim_checkers::{CodeInfo, Patience, UNWRITTEN};
 
 pub(super) const NAME: &str = "linearizable";
@@ -93,7 +93,7 @@ fn op(call: &Call) -> Op {
 
 fn no_order(teller: &Teller<'_>, key: &str, mut calls: Vec<u32>) -> Finding {
     calls.sort_unstable();
-    let story: Vec<StoryLine> = calls.iter().map(|call| teller.line(*call)).collect();
+    let story: Vec<TraceLine> = calls.iter().map(|call| teller.line(*call)).collect();
     let title = format!("no order of the operations of {key} keeps real time and explains what they found");
     teller.finding(NO_ORDER, title, story, &calls)
 }
@@ -113,6 +113,6 @@ fn nobody(teller: &Teller<'_>, key: &str, call: u32) -> Finding {
     let all: Vec<u32> = (0..teller.calls.list().len() as u32).collect();
     let mut calls: Vec<u32> = all.iter().filter(is_refused).copied().chain([call]).collect();
     calls.sort_unstable();
-    let story: Vec<StoryLine> = calls.iter().map(|call| teller.line(*call)).collect();
+    let story: Vec<TraceLine> = calls.iter().map(|call| teller.line(*call)).collect();
     teller.finding(NOBODY, title, story, &calls)
 }

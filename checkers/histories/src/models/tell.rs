@@ -4,7 +4,7 @@ use crate::edn::shown;
 use crate::jepsen::{Action, Call, Calls};
 use kvsim_checkers::history::{Ending, Op};
 use kvsim_checkers::operations::seconds;
-use kvsim_checkers::verdict::{Finding, StoryLine};
+use kvsim_checkers::verdict::{Finding, TraceLine};
 
 /// A longer story is not read to its end.
 const STORY_MAX: usize = 40;
@@ -63,7 +63,7 @@ impl Teller<'_> {
     }
 
     /// One line: `process 2 read   #14  "x" -> 5   ok #17 0.104 s`. It stands at the time of the invocation.
-    pub(super) fn line(&self, number: u32) -> StoryLine {
+    pub(super) fn line(&self, number: u32) -> TraceLine {
         let call = self.call(number);
         let action = match call.action {
             Action::Read => "read",
@@ -84,7 +84,7 @@ impl Teller<'_> {
             }
         };
         let (process, name, what) = (self.process(call.session), self.name(number), self.what(call));
-        StoryLine { at_ns: call.invoked_ns, text: format!("{process} {action:<5} {name}  {what}   {ending}") }
+        TraceLine::new(call.invoked_ns, format!("{process} {action:<5} {name}  {what}   {ending}"))
     }
 
     /// The operations of a part of the history, each once, in the order of their invocation.
@@ -96,12 +96,12 @@ impl Teller<'_> {
     }
 
     /// A finding with these operations, which are in order.
-    pub(super) fn finding(&self, code: &str, title: String, mut story: Vec<StoryLine>, calls: &[u32]) -> Finding {
+    pub(super) fn finding(&self, code: &str, title: String, mut story: Vec<TraceLine>, calls: &[u32]) -> Finding {
         if story.len() > STORY_MAX {
             let more = story.len() - STORY_MAX;
             story.truncate(STORY_MAX);
             let at_ns = story.last().map_or(0, |line| line.at_ns);
-            story.push(StoryLine { at_ns, text: format!("and {more} more") });
+            story.push(TraceLine::new(at_ns, format!("and {more} more")));
         }
         let calls = &calls[..calls.len().min(OPS_MAX)];
         // A read shows something by its answer, a write by having been asked for.
@@ -115,9 +115,10 @@ impl Teller<'_> {
             code: code.to_owned(),
             title,
             at_ns: places.last().map_or(0, |place| place.1),
-            story,
+            evidence: story,
             events: places.iter().map(|place| u64::from(self.calls.index(place.0))).collect(),
             ops: calls.iter().map(|call| self.calls.index(self.call(*call).invoked)).collect(),
+            ..Finding::default()
         }
     }
 }

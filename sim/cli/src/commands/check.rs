@@ -227,7 +227,7 @@ fn write_text(out: &mut String, checked: &Checked, calls: &Calls, reports: &[Rep
     for report in reports {
         let Some((first, others)) = report.findings.split_first() else { continue };
         writeln!(out, "\n{RED}error[{}]{PLAIN}: {}", first.code, first.title)?;
-        for line in &first.story {
+        for line in &first.evidence {
             match has_times {
                 true => writeln!(out, "  {:>10}  {}", seconds(line.at_ns), line.text)?,
                 false => writeln!(out, "  {}", line.text)?,

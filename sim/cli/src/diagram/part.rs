@@ -47,7 +47,7 @@ pub fn part(plan: &Plan, recording: &Recording, reports: &[Report], within_ns: R
 /// The time to show, and what makes it worth showing.
 fn around(plan: &Plan, reports: &[Report], within_ns: &Range<u64>) -> (u64, String) {
     let finding = first_finding(plan, reports).and_then(|finding| {
-        let begins_ns = finding.story.first().map_or(finding.at_ns, |line| line.at_ns);
+        let begins_ns = finding.evidence.first().map_or(finding.at_ns, |line| line.at_ns);
         within_ns.contains(&begins_ns).then(|| (begins_ns, format!("where the story of {} begins", finding.code)))
     });
     let faults = plan.faults.iter().filter(|fault| within_ns.contains(&fault.from_ns));

@@ -3,11 +3,11 @@
 use std::fmt::{self, Write as _};
 
 use kvsim_checkers::explain::Explanation;
-use kvsim_checkers::verdict::StoryLine;
+use kvsim_checkers::verdict::TraceLine;
 use kvsim_checkers::{Finding, Report};
 use kvsim_sim::plan::Plan;
 
-use super::text::{to_explain, write_story};
+use super::text::{to_explain, write_evidence};
 use crate::output::{BOLD, PLAIN, YELLOW};
 use crate::text::{quoted, seconds};
 
@@ -30,16 +30,16 @@ impl Explained<'_> {
     }
 
     fn write(&self, out: &mut String, plan: &Plan, reports: &[Report]) -> fmt::Result {
-        if let Some(Finding { code, title, story, .. }) = self.finding {
+        if let Some(Finding { code, title, evidence, .. }) = self.finding {
             writeln!(out, "{YELLOW}finding[{code}]{PLAIN}: {title}")?;
-            write_story(out, story)?;
+            write_evidence(out, evidence)?;
         }
-        if let Some(Explanation { operation: StoryLine { at_ns, text }, reasons }) = self.explanation {
+        if let Some(Explanation { operation: TraceLine { at_ns, text, .. }, reasons }) = self.explanation {
             let space = if self.finding.is_some() { "\n" } else { "" };
             writeln!(out, "{space}{}  {text}", seconds(*at_ns))?;
             for reason in reasons {
                 writeln!(out, "\n{BOLD}{}{PLAIN}", reason.title)?;
-                write_story(out, &reason.story)?;
+                write_evidence(out, &reason.evidence)?;
             }
         }
         match self.finding {

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use kvsim_checkers::trace::Action;
-use kvsim_checkers::verdict::StoryLine;
+use kvsim_checkers::verdict::TraceLine;
 use kvsim_checkers::{Finding, Verdict};
 use kvsim_sim::plan::Plan;
 
@@ -91,16 +91,16 @@ fn write_verdict(out: &mut String, judgement: &Judgement) -> fmt::Result {
     writeln!(out, "  {colour}{verdict:<8}{PLAIN}  {checker:<12}{expectation}{note}")
 }
 
-/// The findings of a checker: the first with its story, the others by their titles.
+/// The findings of a checker: the first with its evidence, the others by their titles.
 fn write_findings(out: &mut String, plan: &Plan, summary: &Summary, judgement: &Judgement) -> fmt::Result {
     let Some((first, others)) = judgement.findings.split_first() else { return Ok(()) };
     let (word, colour) = if judgement.is_expected() { ("finding", YELLOW) } else { ("error", RED) };
     writeln!(out)?;
-    let Finding { code, title, at_ns, story, events, .. } = first;
+    let Finding { code, title, at_ns, evidence, events, .. } = first;
     writeln!(out, "{colour}{word}[{code}]{PLAIN}: {title}")?;
-    write_story(out, story)?;
+    write_evidence(out, evidence)?;
     // What can only be told at the end has mostly happened long before.
-    let look_ns = story.last().map_or(*at_ns, |line| line.at_ns.min(*at_ns));
+    let look_ns = evidence.last().map_or(*at_ns, |line| line.at_ns.min(*at_ns));
     if let Some(event) = events.last() {
         let (at, dir, look) = (seconds(*at_ns), quoted(&summary.run_dir), exact(look_ns));
         writeln!(out, "  told at {at} by event {event}; look: kvsim replay {dir} --until {look}")?;
@@ -114,9 +114,9 @@ fn write_findings(out: &mut String, plan: &Plan, summary: &Summary, judgement: &
     Ok(())
 }
 
-/// The lines of a story with their times.
-pub fn write_story(out: &mut String, story: &[StoryLine]) -> fmt::Result {
-    story.iter().try_for_each(|line| writeln!(out, "  {:>10}  {}", seconds(line.at_ns), line.text))
+/// The lines of a evidence with their times.
+pub fn write_evidence(out: &mut String, evidence: &[TraceLine]) -> fmt::Result {
+    evidence.iter().try_for_each(|line| writeln!(out, "  {:>10}  {}", seconds(line.at_ns), line.text))
 }
 
 /// The operation whose answer explains a finding best: the last read that it names, or the last write.

@@ -32,7 +32,7 @@ fn judged(name: &str, run: &Run<'_>, models: &[&str]) -> (Outcome, Vec<Report>) 
         println!("  {checker}: {verdict:?} {note}");
         for finding in findings.iter().take(1) {
             println!("    {} {}", finding.code, finding.title);
-            finding.story.iter().for_each(|line| println!("      {:>10} {}", line.at_ns / 1_000_000, line.text));
+            finding.evidence.iter().for_each(|line| println!("      {:>10} {}", line.at_ns / 1_000_000, line.text));
         }
     }
     (outcome, reports)

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use kvsim_checkers::explain::{self, Explanation};
-use kvsim_checkers::verdict::StoryLine;
+use kvsim_checkers::verdict::TraceLine;
 use kvsim_checkers::{Finding, Verdict};
 
 use super::{Page, table};
@@ -105,7 +105,7 @@ impl Page<'_> {
         let _ = writeln!(out, "<article class=\"{class}\">\n<h3>{code}: {}</h3>", escaped(&finding.title));
         let at = seconds(finding.at_ns);
         let _ = writeln!(out, "<p class=\"faint\">A {word} of {checker}, told at {at}.</p>");
-        write_story(out, "What happened", &finding.story);
+        write_evidence(out, "What happened", &finding.evidence);
         let op = to_explain(self.plan, finding).filter(|_| explains);
         let run = self.runs.as_ref().map(|runs| &runs.list[0].recording);
         if let Some((op, recording)) = op.zip(run) {
@@ -180,13 +180,13 @@ impl Page<'_> {
 }
 
 /// A table of what happened, with its times.
-fn write_story(out: &mut String, caption: &str, story: &[StoryLine]) {
-    if story.is_empty() {
+fn write_evidence(out: &mut String, caption: &str, evidence: &[TraceLine]) {
+    if evidence.is_empty() {
         return;
     }
     let _ = writeln!(out, "<table class=\"story\"><caption>{}</caption>", escaped(caption));
     out.push_str("<thead><tr><th scope=\"col\">At</th><th scope=\"col\">What</th></tr></thead>\n<tbody>\n");
-    for line in story {
+    for line in evidence {
         let (at, said) = (seconds(line.at_ns), escaped(&line.text));
         let _ = writeln!(out, "<tr><td class=\"time\">{at}</td><td>{said}</td></tr>");
     }
@@ -195,13 +195,13 @@ fn write_story(out: &mut String, caption: &str, story: &[StoryLine]) {
 
 /// Why an operation was answered so.
 fn write_explanation(out: &mut String, explanation: &Explanation) {
-    let Explanation { operation: StoryLine { at_ns, text }, reasons } = explanation;
+    let Explanation { operation: TraceLine { at_ns, text, .. }, reasons } = explanation;
     let (at, said) = (seconds(*at_ns), escaped(text));
     let open = if reasons.len() <= UNFOLDED { " open" } else { "" };
     let _ = writeln!(out, "<details{open}><summary>Why so</summary>\n<p><code>{at}  {said}</code></p>");
     for reason in reasons {
         let _ = writeln!(out, "<p><b>{}</b></p>", escaped(&reason.title));
-        write_story(out, "What led to it", &reason.story);
+        write_evidence(out, "What led to it", &reason.evidence);
     }
     out.push_str("</details>\n");
 }

@@ -1,0 +1,273 @@
+//! Findings about ordered levels.
+
+use super::reads::{ReadBreach, Wrong};
+use super::tables::Tables;
+use super::walk::{Breach, Kind};
+use crate::CodeInfo;
+use crate::convergence::history::{History, nodes, verb};
+use crate::convergence::journey::journey;
+use crate::operations::seconds;
+use crate::trace::{Level, Levels, Node, What};
+use crate::verdict::{Finding, TraceLine};
+
+/// The property that a finding is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Broken {
+    Order,
+    Stability,
+    Promptness,
+    Liveness,
+}
+
+/// A breach, described as one of `broken`.
+pub(super) fn breach(
+    history: &History<'_>,
+    tables: &Tables,
+    breach: &Breach,
+    broken: Broken,
+    code: &CodeInfo,
+) -> Finding {
+    let describer = Describer { history, tables, node: breach.node, levels: breach.levels };
+    let Breach { node, write, late, from, until, .. } = *breach;
+    let at_ns = |place: usize| history.event(place).at_ns;
+    let levels = names(breach.levels);
+    let (this, other) = (history.title(write), history.title(late));
+    let mut evidence = describer.described([write, late]);
+    let mut detected = from;
+    let goes_down =
+        until.filter(|end| history.event(*end).node == node && matches!(history.event(*end).what, What::Down { .. }));
+    let (title, kind) = match (broken, breach.kind) {
+        (_, Kind::Early) => {
+            let (why, kind) = describer.why_not(write, breach.missing);
+            evidence.extend(breach.missing.into_iter().flat_map(|missing| describer.absent(missing, from)));
+            evidence.push(TraceLine::new(at_ns(from), format!("n{node} shows {this}")));
+            (format!("order: n{node} shows {this} at {levels} {why}"), format!("order: a write is shown {kind}"))
+        }
+        (Broken::Order, _) | (_, Kind::Skipped) => {
+            let passed = breach.passed.map(|place| (place.max(from), describer.later(late, place)));
+            let (place, later) = passed.unwrap_or((from, None));
+            detected = place;
+            let mut shown_at = place;
+            if breach.kind == Kind::Skipped {
+                shown_at = breach.passed.unwrap_or(place);
+                let text = format!("{other}, which seemed to be lost with every disk, is there after all");
+                evidence.push(TraceLine::new(at_ns(from), text));
+            }
+            let later = later.map_or_else(|| "a later write".to_owned(), |later| history.title(later));
+            evidence.push(TraceLine::new(at_ns(shown_at), format!("n{node} shows {later}")));
+            let title = format!("order: n{node} shows {later} at {levels}, but does not reflect the earlier {other}");
+            (title, "order: a write is shown, but an earlier one is not reflected".to_owned())
+        }
+        (_, Kind::Unreflected) => {
+            evidence.extend(describer.announced(write, from));
+            let (title, kind) = if write == late {
+                let title = format!("n{node} no longer shows {this} at {levels}, though nothing had overwritten it");
+                (title, "a write is no longer shown, though nothing had overwritten it")
+            } else {
+                let title = format!("n{node} shows {this} at {levels} again, though {other} had overwritten it");
+                (title, "a write is shown again, though another had overwritten it")
+            };
+            (format!("stability: {title}"), format!("stability: {kind}"))
+        }
+        (_, Kind::Late) => {
+            evidence.push(describer.ready(late, from));
+            let (still, instead) = match write == late {
+                true => (String::new(), ""),
+                false => (format!(", and shows {this} instead"), ", and what it had overwritten is shown instead"),
+            };
+            let lasted = until.map(|end| seconds(at_ns(end) - at_ns(from))).unwrap_or_default();
+            let (title, kind) = if until.is_none() {
+                let title = format!("n{node} never reflects {other} at {levels}, though all that it needs has arrived");
+                (format!("(liveness): {title}"), "(liveness): a write is never reflected")
+            } else if goes_down.is_some() {
+                let title = format!(
+                    "n{node} goes down without having reflected {other} at {levels}, though all that it needs had \
+                     arrived {lasted} before"
+                );
+                (format!("(promptness): {title}"), "(promptness): a node goes down without having reflected a write")
+            } else {
+                let title =
+                    format!("n{node} reflects {other} at {levels} only {lasted} after all that it needs has arrived");
+                (format!("(promptness): {title}"), "(promptness): a write is reflected late")
+            };
+            (format!("priority inversion {title}{still}"), format!("priority inversion {kind}{instead}"))
+        }
+    };
+    if breach.kind != Kind::Early {
+        evidence.push(match (goes_down, until) {
+            (Some(end), _) => TraceLine::new(at_ns(end), format!("n{node} goes down")),
+            (None, Some(end)) => TraceLine::new(at_ns(end), format!("n{node} recovers")),
+            (None, None) => TraceLine::new(history.header().end_ns, "not resolved by the end".to_owned()),
+        });
+    }
+    let at_ns = if broken == Broken::Liveness { history.header().end_ns } else { at_ns(detected) };
+    let events = [Some(from), breach.passed, until].into_iter().flatten().map(|place| history.event(place).number);
+    Finding::new(code, title, at_ns)
+        .kind(format!("{kind} at {levels}"))
+        .evidence(evidence)
+        .events(events)
+        .ops([write, late].map(|write| history.write(write).op))
+}
+
+/// What is wrong with a read.
+pub(super) fn read(history: &History<'_>, tables: &Tables, breach: &ReadBreach, code: &CodeInfo) -> Finding {
+    let ReadBreach { op, at, wrong, write, missing } = *breach;
+    let read = history.operations.get(op).expect("breaches are collected from reads");
+    let describer = Describer { history, tables, node: read.node, levels: Levels::only(read.level) };
+    let (this, level, node) = (history.title(write), read.level.name(), read.node);
+    let mut evidence = describer.described([write]);
+    evidence.push(history.operations.describe(read));
+    let returned = history.operations.values(&read.returned);
+    let answer = format!("#{op} at n{node} reads {returned} at {level}");
+    let (title, kind) = match wrong {
+        Wrong::Early => {
+            let (why, kind) = describer.why_not(write, missing);
+            evidence.extend(missing.into_iter().flat_map(|missing| describer.absent(missing, at)));
+            (format!("order: {answer}, with {this} {why}"), format!("order: a read returns a write {kind}"))
+        }
+        _ => {
+            let (part, what, kind) = match wrong {
+                Wrong::Unreflected if read.returned.contains(&history.write(write).id) => (
+                    "stability: ",
+                    format!(", with {this}, which n{node} had overwritten before"),
+                    "returns an overwritten write",
+                ),
+                Wrong::Unreflected => (
+                    "stability: ",
+                    format!(", without {this}, which n{node} had shown before"),
+                    "lacks what its replica had shown",
+                ),
+                Wrong::Forgotten => (
+                    "stability: ",
+                    format!(", without {this}, which its session had read before"),
+                    "lacks what its session had read",
+                ),
+                Wrong::Own => ("", format!(", without its session's own {this}"), "lacks what its session had written"),
+                Wrong::Passed | Wrong::Early => {
+                    let what = format!(" without {this}, though n{node} had shown later writes of its origin");
+                    ("order: ", what, "lacks a write, though its replica had shown later ones of its origin")
+                }
+            };
+            if wrong == Wrong::Unreflected {
+                evidence.extend(describer.announced(write, at));
+            }
+            (format!("{part}{answer}{what}"), format!("{part}a read {kind}"))
+        }
+    };
+    let answered = history.event(read.answered().unwrap_or(read.invoked));
+    Finding::new(code, title, answered.at_ns)
+        .kind(format!("{kind} at {level}"))
+        .evidence(evidence)
+        .events([answered.number])
+        .ops([history.write(write).op, op])
+}
+
+/// Describes what one replica did at some levels.
+struct Describer<'a, 'b> {
+    history: &'b History<'a>,
+    tables: &'b Tables,
+    node: Node,
+    levels: Levels,
+}
+
+impl Describer<'_, '_> {
+    fn described<const N: usize>(&self, mut writes: [u32; N]) -> Vec<TraceLine> {
+        writes.sort_unstable();
+        let distinct = writes.chunk_by(|a, b| a == b);
+        distinct.map(|one| self.history.operations.describe(self.history.operation(one[0]))).collect()
+    }
+
+    fn is_known(&self, write: u32, place: usize) -> bool {
+        self.history.known_since(self.node, write, place).is_some()
+    }
+
+    /// Why the write must not be shown, with the names of writes and without.
+    fn why_not(&self, write: u32, missing: Option<u32>) -> (String, &'static str) {
+        let priority = self.tables.priorities[write as usize];
+        let simple = |why: &'static str| (why.to_owned(), why);
+        match missing {
+            Some(other) if other == write => simple("before it has arrived"),
+            Some(other) => {
+                let why = format!("before the earlier {} has arrived", self.history.title(other));
+                (why, "before an earlier one has arrived")
+            }
+            None if self.levels.iter().all(|level| Tables::view(level, priority).is_none()) => {
+                let why = format!("although keys of P{priority} are not read there");
+                (why, "although keys of its priority are not read there")
+            }
+            None => simple("although it is a delete"),
+        }
+    }
+
+    /// A write that had not arrived at `place`, and what became of the messages that carried it.
+    fn absent(&self, write: u32, place: usize) -> Vec<TraceLine> {
+        let history = self.history;
+        let mut evidence = self.described([write]);
+        evidence.extend(journey(history, write, self.node));
+        let others = (0..history.header().nodes).filter(|node| *node != self.node);
+        let having: Vec<Node> = others.filter(|node| history.known_since(*node, write, place).is_some()).collect();
+        if !having.is_empty() && having != [history.write(write).id.node] {
+            let text = format!("{} {} it then", nodes(&having), verb(&having, "knows", "know"));
+            evidence.push(TraceLine::new(history.event(place).at_ns, text));
+        }
+        if let Some(place) = history.known_at(self.node, write) {
+            let text = format!("n{} gets to know {}", self.node, history.write(write).id);
+            evidence.push(TraceLine::new(history.event(place).at_ns, text));
+        }
+        evidence
+    }
+
+    /// The first later write of the same origin that a level showed in the step up to `place`.
+    fn later(&self, write: u32, place: usize) -> Option<u32> {
+        let history = self.history;
+        let id = history.write(write).id;
+        let step = history.recording.events[..=place].iter().enumerate().rev();
+        let mut shown = step.filter_map(|(place, event)| match event.what {
+            What::Visible { write, levels } if event.node == self.node && levels.and(self.levels) != Levels::NONE => {
+                history.number(write, place)
+            }
+            _ => None,
+        });
+        let is_later = |other: &u32| {
+            let other = history.write(*other).id;
+            other.origin() == id.origin() && other.counter > id.counter
+        };
+        shown.find(is_later)
+    }
+
+    /// When the write was ready, and what it need not wait for.
+    fn ready(&self, write: u32, place: usize) -> TraceLine {
+        let history = self.history;
+        let id = history.write(write).id;
+        let mut text = format!("n{} has {id} and all that it needs", self.node);
+        let all = &self.tables.chains[self.tables.origins[write as usize] as usize][0];
+        let earlier = all.iter().copied().take_while(|other| history.write(*other).id.counter < id.counter);
+        if let Some(missing) = earlier.into_iter().find(|other| !self.is_known(*other, place)) {
+            let priority = self.tables.priorities[missing as usize];
+            text.push_str(&format!("; what is missing, {}, has P{priority} only", history.title(missing)));
+        }
+        TraceLine::new(history.event(place).at_ns, text)
+    }
+
+    /// What the replica said about showing the write, up to `place`.
+    fn announced(&self, write: u32, place: usize) -> Vec<TraceLine> {
+        let history = self.history;
+        let own = history.recording.events[..=place].iter().filter(|event| event.node == self.node);
+        let lines = own.filter_map(|event| {
+            let (id, levels, verb) = match event.what {
+                What::Visible { write, levels } => (write, levels, "shows"),
+                What::Hidden { write, levels } => (write, levels, "no longer shows"),
+                _ => return None,
+            };
+            let is_meant = id == history.write(write).id && levels.and(self.levels) != Levels::NONE;
+            is_meant.then(|| TraceLine::new(event.at_ns, format!("n{} {verb} {id}", self.node)))
+        });
+        let lines: Vec<TraceLine> = lines.collect();
+        let skipped = lines.len().saturating_sub(6);
+        lines.into_iter().skip(skipped).collect()
+    }
+}
+
+fn names(levels: Levels) -> String {
+    levels.iter().map(Level::name).collect::<Vec<_>>().join(", ")
+}
