@@ -11,7 +11,8 @@
 //! - [`availability`]: replicas answer what they can answer by themselves;
 //! - [`convergence`]: replicas agree, nothing is lost, nothing comes back;
 //! - [`history`]: operations alone, from recordings or from elsewhere, for black-box checkers;
-//! - [`patience`]: how long a checker may think;
+//! - [`register`], [`describe`], [`minimize`]: what checkers of such histories share: reads that tell nothing, findings in
+//!   words, few operations out of many;
 //! - [`pram`]: sessions see each writer's writes in the order in which they were issued;
 //! - [`ordered`]: ordered levels show each origin's writes in order, and none waits for a lower priority;
 //! - [`guarantees`]: read your writes, monotonic reads, monotonic writes, writes follow reads;
@@ -24,23 +25,23 @@
 
 pub mod availability;
 pub mod convergence;
+pub mod describe;
 pub mod explain;
 pub mod guarantees;
 pub mod history;
 pub mod metadata;
 pub mod metrics;
+pub mod minimize;
 pub mod moment;
 pub mod operations;
 pub mod ordered;
-pub mod patience;
 pub mod pram;
+pub mod register;
 pub mod trace;
 pub mod verdict;
 
-pub use patience::Patience;
 pub use verdict::{Finding, Report, Verdict};
 
-use guarantees::Guarantee;
 use trace::{Header, Recording};
 
 /// What there is to say about a checker before it runs.
@@ -77,73 +78,26 @@ pub struct CodeInfo {
     pub meaning: &'static str,
 }
 
-/// The entry of a session guarantee.
-macro_rules! guarantee {
-    ($guarantee:expr, $summary:expr, $meaning:expr) => {
-        CheckerInfo {
-            name: $guarantee.name(),
-            summary: $summary,
-            codes: &[CodeInfo { code: $guarantee.code(), meaning: $meaning }],
-            by_default: |_| false,
-            check: |recording, _| guarantees::check(recording, $guarantee),
-        }
-    };
-}
+/// Asked often by checkers that may take long: whether the time is over. This crate knows no clock; its callers do.
+pub type Expired<'a> = &'a dyn Fn() -> bool;
+
+/// The time is never over.
+pub const NEVER: Expired<'static> = &|| false;
 
 /// All checkers, in the order in which they report.
 pub const CHECKERS: &[CheckerInfo] = &[
     convergence::INFO,
     availability::INFO,
     metadata::INFO,
-    CheckerInfo {
-        name: pram::Order::Pram.name(),
-        summary: "sessions see each writer's writes in the order in which they were issued",
-        codes: &[
-            CodeInfo { code: pram::Order::Pram.out_of_order(), meaning: OUT_OF_ORDER },
-            CodeInfo { code: pram::Order::Pram.unwritten(), meaning: UNWRITTEN },
-        ],
-        by_default: |_| false,
-        check: |recording, _| pram::check(recording),
-    },
-    CheckerInfo {
-        name: pram::Order::Priority.name(),
-        summary: "the same, but a write may be seen before earlier ones of lower priority",
-        codes: &[
-            CodeInfo { code: pram::Order::Priority.out_of_order(), meaning: OUT_OF_ORDER },
-            CodeInfo { code: pram::Order::Priority.unwritten(), meaning: UNWRITTEN },
-        ],
-        by_default: |_| false,
-        check: |recording, _| pram::check_priority(recording),
-    },
+    pram::PRAM,
+    pram::PRIORITY_PRAM,
     ordered::FIFO,
     ordered::PRIORITY,
-    guarantee!(
-        Guarantee::ReadYourWrites,
-        "sessions see what they have written",
-        "a read is without an earlier write of its session"
-    ),
-    guarantee!(
-        Guarantee::MonotonicReads,
-        "sessions go on seeing what they have seen",
-        "a read is without what an earlier read of its session had returned"
-    ),
-    guarantee!(
-        Guarantee::MonotonicWrites,
-        "who sees a write of a session sees its earlier ones",
-        "a replica has shown a write of a session, but not an earlier one"
-    ),
-    guarantee!(
-        Guarantee::WritesFollowReads,
-        "who sees a write of a session sees what that had read before",
-        "a replica has shown a write of a session, but not what that had read before"
-    ),
+    guarantees::CHECKERS[0],
+    guarantees::CHECKERS[1],
+    guarantees::CHECKERS[2],
+    guarantees::CHECKERS[3],
 ];
-
-/// What it means that a session has no order.
-pub const OUT_OF_ORDER: &str =
-    "no order of a session's operations and all writes keeps every program order and explains its reads";
-/// What it means that a read returned an unwritten value.
-pub const UNWRITTEN: &str = "a read returned a value that nobody wrote to its key, or only a write that was refused";
 
 /// The reports of all checkers that run [by default](CheckerInfo::by_default) about a
 /// [valid](Recording::validate) recording, in the order of [`CHECKERS`].

@@ -49,17 +49,15 @@ impl Log {
                     };
                     let returned = returned.filter(|returned| !returned.iter().any(is_early));
                     let Some(returned) = returned else {
-                        log.mute.push(place);
+                        log.mute.push(op.number);
                         continue;
                     };
                     returned.iter().for_each(|write| known.add(log.writes[*write as usize].id));
-                    let (key, op) = (op.key, place);
-                    let view = Some(session);
                     log.reads.push(Read {
-                        op,
+                        op: op.number,
                         session,
-                        key,
-                        view,
+                        key: op.key,
+                        view: Some(session),
                         asked: place,
                         seen_at: place,
                         answered: place,
@@ -78,7 +76,7 @@ fn write(op: &Op, place: u32, sessions: u32) -> Write {
     // One of unknown outcome may take effect late, so that it is in an order of its own.
     let id = if is_done { (op.session, u64::from(place) + 1) } else { (sessions + place, 1) };
     Write {
-        op: place,
+        op: op.number,
         session: op.session,
         key: op.key,
         is_delete: op.value == NOTHING,

@@ -4,27 +4,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Guarantee;
 use super::log::{Eyes, Log, Read};
-use crate::patience::Patience;
-
-impl Log {
-    /// The last read before a time that showed to its session what is missing, where that is about reads.
-    pub fn source(&self, guarantee: Guarantee, breach: &Breach, until: u32) -> Option<u32> {
-        let source = self.reads.iter().rev().find(|read| {
-            let is_it = |write: &u32| self.write(*write).op == breach.missing;
-            guarantee.is_about_reads()
-                && read.session == breach.by
-                && read.answered < until
-                && read.returned.iter().any(is_it)
-        });
-        source.map(|read| read.op)
-    }
-}
+use crate::{Expired, NEVER};
 
 /// What there is to say about a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Judgement {
+pub struct MissingWrites {
     /// At most one per read, in the order of the reads.
-    pub breaches: Vec<Breach>,
+    pub breaches: Vec<MissingWrite>,
     /// Reads from which some write must not be missing.
     pub judged: usize,
     /// Reads that tell nothing.
@@ -33,7 +19,7 @@ pub struct Judgement {
 
 /// A read from which a write is missing. All are operations where they were recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Breach {
+pub struct MissingWrite {
     /// The read.
     pub read: u32,
     /// The write.
@@ -61,29 +47,29 @@ struct Sources {
 
 /// A write of a session that a view has shown, and the read that showed it first.
 #[derive(Clone, Copy)]
-struct Shown {
+struct ShownWrite {
     write: u32,
     read: u32,
 }
 
 /// Judges a log by one guarantee.
-pub fn judge(log: &Log, guarantee: Guarantee) -> Judgement {
-    judge_within(log, guarantee, Patience::ENDLESS).expect("patience is endless")
+pub fn judge(log: &Log, guarantee: Guarantee) -> MissingWrites {
+    judge_within(log, guarantee, NEVER).expect("it takes its time")
 }
 
-/// Judges a log by one guarantee; nothing if patience ends before.
-pub fn judge_within(log: &Log, guarantee: Guarantee, patience: Patience<'_>) -> Option<Judgement> {
-    let sources = sources(log, guarantee, patience)?;
+/// Judges a log by one guarantee; nothing if the time is over before.
+pub(super) fn judge_within(log: &Log, guarantee: Guarantee, expired: Expired<'_>) -> Option<MissingWrites> {
+    let sources = sources(log, guarantee, expired)?;
     let mut judgement = if guarantee.is_about_others() {
-        others(log, &sources, guarantee, patience)?
+        others(log, &sources, guarantee, expired)?
     } else {
-        own(log, &sources, patience)?
+        own(log, &sources, expired)?
     };
     judgement.mute = log.mute.len();
     Some(judgement)
 }
 
-fn sources(log: &Log, guarantee: Guarantee, patience: Patience<'_>) -> Option<Sources> {
+fn sources(log: &Log, guarantee: Guarantee, expired: Expired<'_>) -> Option<Sources> {
     // When, whose, what.
     let mut list: Vec<(u32, u32, u32)> = Vec::new();
     if guarantee.is_about_reads() {
@@ -97,7 +83,7 @@ fn sources(log: &Log, guarantee: Guarantee, patience: Patience<'_>) -> Option<So
     list.sort_unstable();
     let mut sources = Sources { sessions: vec![Vec::new(); log.deletes.len()], ..Sources::default() };
     for (time, session, write) in list {
-        if patience.is_over() {
+        if expired() {
             return None;
         }
         let key = log.write(write).key;
@@ -132,10 +118,10 @@ fn before(sources: &Sources, session: u32, key: u32, time: u32) -> &[u32] {
 }
 
 /// The guarantees about what a session itself has written or read.
-fn own(log: &Log, sources: &Sources, patience: Patience<'_>) -> Option<Judgement> {
-    let mut judgement = Judgement::default();
+fn own(log: &Log, sources: &Sources, expired: Expired<'_>) -> Option<MissingWrites> {
+    let mut judgement = MissingWrites::default();
     for read in &log.reads {
-        if patience.is_over() {
+        if expired() {
             return None;
         }
         let expected = before(sources, read.session, read.key, read.asked);
@@ -143,19 +129,19 @@ fn own(log: &Log, sources: &Sources, patience: Patience<'_>) -> Option<Judgement
         let missing = expected.iter().find(|write| log.is_without(read, **write, Eyes::Session(read.session)));
         judgement.breaches.extend(missing.map(|write| {
             let missing = log.write(*write).op;
-            Breach { read: read.op, missing, by: read.session, seen: None, shown: None }
+            MissingWrite { read: read.op, missing, by: read.session, seen: None, shown: None }
         }));
     }
     Some(judgement)
 }
 
 /// The guarantees about what others see who see a session's writes.
-fn others(log: &Log, sources: &Sources, guarantee: Guarantee, patience: Patience<'_>) -> Option<Judgement> {
+fn others(log: &Log, sources: &Sources, guarantee: Guarantee, expired: Expired<'_>) -> Option<MissingWrites> {
     let mut views =
         Views { log, guarantee, shown: FxHashSet::default(), last: FxHashMap::default(), of_key: FxHashMap::default() };
-    let mut judgement = Judgement::default();
+    let mut judgement = MissingWrites::default();
     for read in &log.reads {
-        if patience.is_over() {
+        if expired() {
             return None;
         }
         let Some(view) = read.view else { continue };
@@ -172,7 +158,7 @@ fn others(log: &Log, sources: &Sources, guarantee: Guarantee, patience: Patience
             // Or else what it had replaced stands there again.
             let replaced = || {
                 let of_key = views.of_key.get(&(view, *by, read.key))?;
-                let is_replaced = |shown: &&Shown| {
+                let is_replaced = |shown: &&ShownWrite| {
                     let expected = before(sources, *by, read.key, log.write(shown.write).asked);
                     expected.iter().any(|version| log.is_unreplaced(read, *version, shown.write, Eyes::All))
                 };
@@ -180,7 +166,8 @@ fn others(log: &Log, sources: &Sources, guarantee: Guarantee, patience: Patience
             };
             if let (None, Some((missing, seen))) = (&breach, missing.or_else(replaced)) {
                 let (missing, write) = (log.write(missing).op, log.write(seen.write).op);
-                breach = Some(Breach { read: read.op, missing, by: *by, seen: Some(write), shown: Some(seen.read) });
+                breach =
+                    Some(MissingWrite { read: read.op, missing, by: *by, seen: Some(write), shown: Some(seen.read) });
             }
         }
         judgement.judged += usize::from(is_judged);
@@ -196,9 +183,9 @@ struct Views<'a> {
     /// By view: the writes.
     shown: FxHashSet<(u32, u32)>,
     /// By view and session: of the session's writes, the last that it asked for.
-    last: FxHashMap<(u32, u32), Shown>,
+    last: FxHashMap<(u32, u32), ShownWrite>,
     /// By view, session and key: of each line those that no later one stands for.
-    of_key: FxHashMap<(u32, u32, u32), Vec<Shown>>,
+    of_key: FxHashMap<(u32, u32, u32), Vec<ShownWrite>>,
 }
 
 impl<'a> Views<'a> {
@@ -211,7 +198,7 @@ impl<'a> Views<'a> {
             if !self.shown.insert((view, number)) {
                 continue;
             }
-            let (now, write) = (Shown { write: number, read: read.op }, log.write(number));
+            let (now, write) = (ShownWrite { write: number, read: read.op }, log.write(number));
             if self.guarantee.is_about_reads() {
                 open.extend(&write.told);
             }

@@ -43,13 +43,16 @@ mod bare;
 mod judge;
 mod log;
 mod recorded;
-mod story;
+mod report;
 
-pub use judge::{Breach, Judgement, judge, judge_within};
+pub use judge::{MissingWrite, MissingWrites, judge};
 pub use log::Log;
+pub use report::report;
 
+use crate::operations::Operations;
 use crate::trace::Recording;
 use crate::verdict::Report;
+use crate::{CheckerInfo, CodeInfo, NEVER};
 
 /// One of the four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +66,27 @@ pub enum Guarantee {
     /// Who sees a write of a session sees what the session had seen before.
     WritesFollowReads,
 }
+
+/// The entry of a guarantee among the checkers.
+macro_rules! checker {
+    ($guarantee:expr) => {
+        CheckerInfo {
+            name: $guarantee.name(),
+            summary: $guarantee.summary(),
+            codes: $guarantee.codes(),
+            by_default: |_| false,
+            check: |recording, _| check(recording, $guarantee),
+        }
+    };
+}
+
+/// The checkers of all four.
+pub const CHECKERS: [CheckerInfo; 4] = [
+    checker!(Guarantee::ReadYourWrites),
+    checker!(Guarantee::MonotonicReads),
+    checker!(Guarantee::MonotonicWrites),
+    checker!(Guarantee::WritesFollowReads),
+];
 
 impl Guarantee {
     /// All four.
@@ -83,14 +107,38 @@ impl Guarantee {
         }
     }
 
-    /// Code of its findings.
-    pub const fn code(self) -> &'static str {
+    /// What it promises, in one line.
+    pub const fn summary(self) -> &'static str {
         match self {
-            Guarantee::ReadYourWrites => "RYW001",
-            Guarantee::MonotonicReads => "MR001",
-            Guarantee::MonotonicWrites => "MW001",
-            Guarantee::WritesFollowReads => "WFR001",
+            Guarantee::ReadYourWrites => "sessions see what they have written",
+            Guarantee::MonotonicReads => "sessions go on seeing what they have seen",
+            Guarantee::MonotonicWrites => "who sees a write of a session sees its earlier ones",
+            Guarantee::WritesFollowReads => "who sees a write of a session sees what that had read before",
         }
+    }
+
+    /// The code of its findings.
+    pub const fn codes(self) -> &'static [CodeInfo] {
+        const fn code(code: &'static str, meaning: &'static str) -> [CodeInfo; 1] {
+            [CodeInfo { code, meaning }]
+        }
+        match self {
+            Guarantee::ReadYourWrites => const { &code("RYW001", "a read is without an earlier write of its session") },
+            Guarantee::MonotonicReads => {
+                const { &code("MR001", "a read is without what an earlier read of its session had returned") }
+            }
+            Guarantee::MonotonicWrites => {
+                const { &code("MW001", "a write of a session was shown, but not an earlier one") }
+            }
+            Guarantee::WritesFollowReads => {
+                const { &code("WFR001", "a write of a session was shown, but not what that had read before") }
+            }
+        }
+    }
+
+    /// The fixed name of its findings.
+    pub const fn code(self) -> &'static str {
+        self.codes()[0].code
     }
 
     /// What must not be missing is what a session has read, or else what it has written.
@@ -106,7 +154,6 @@ impl Guarantee {
 
 /// Judges a [valid](Recording::validate) recording.
 pub fn check(recording: &Recording, guarantee: Guarantee) -> Report {
-    let operations = crate::operations::Operations::of(recording);
-    let log = Log::of_operations(&operations);
-    story::report(&operations, &log, guarantee, &judge(&log, guarantee))
+    let operations = Operations::of(recording);
+    report(&Log::of_operations(&operations), guarantee, &operations, NEVER).expect("it takes its time")
 }

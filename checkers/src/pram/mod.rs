@@ -59,17 +59,42 @@
 mod backwards;
 mod judge;
 mod order;
+mod report;
 mod search;
 mod smallest;
-mod story;
-pub mod summary;
 
-pub use judge::{Breach, Judgement, Unclear, judge, judge_within, witness};
+pub use judge::{OutOfOrder, judge, witness};
+pub use report::report;
 
 use crate::history::History;
 use crate::operations::Operations;
+use crate::register::UNWRITTEN;
 use crate::trace::Recording;
 use crate::verdict::Report;
+use crate::{CheckerInfo, CodeInfo, NEVER};
+
+/// The checker of PRAM order.
+pub const PRAM: CheckerInfo = CheckerInfo {
+    name: Order::Pram.name(),
+    summary: Order::Pram.summary(),
+    codes: Order::Pram.codes(),
+    by_default: |_| false,
+    check: |recording, _| check(recording, Order::Pram),
+};
+
+/// The checker of PRAM order as far as priorities ask for it.
+pub const PRIORITY_PRAM: CheckerInfo = CheckerInfo {
+    name: Order::Priority.name(),
+    summary: Order::Priority.summary(),
+    codes: Order::Priority.codes(),
+    by_default: |_| false,
+    check: |recording, _| check(recording, Order::Priority),
+};
+
+const NO_ORDER: &str =
+    "no order of a session's operations and all writes keeps every program order and explains its reads";
+const NO_CAUSAL_ORDER: &str =
+    "no order of a session's operations and all writes keeps causal order and explains its reads";
 
 /// Which writes of a writer keep their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,39 +117,33 @@ impl Order {
         }
     }
 
-    /// Code of the finding that a session saw writes out of order.
-    pub const fn out_of_order(self) -> &'static str {
+    /// What it judges, in one line.
+    pub const fn summary(self) -> &'static str {
         match self {
-            Order::Pram => "PRAM001",
-            Order::Priority => "PPRAM001",
-            Order::Causal => "CM001",
+            Order::Pram => "sessions see each writer's writes in the order in which they were issued",
+            Order::Priority => "the same, but a write may be seen before earlier ones of lower priority",
+            Order::Causal => "sessions see writes in an order that keeps causality, each session in its own",
         }
     }
 
-    /// Code of the finding that a read returned a value that nobody wrote to its key, or only a write that was
-    /// refused. When it was written is no matter: PRAM knows no clock. A session that reads what itself writes
-    /// only later has seen writes out of order.
-    pub const fn unwritten(self) -> &'static str {
+    /// That a session saw writes out of order; and that a read returned what was never written to its key. When it
+    /// was written is no matter: PRAM knows no clock. A session that reads what it writes only later has seen writes
+    /// out of order.
+    pub const fn codes(self) -> &'static [CodeInfo] {
+        const fn codes(no_order: &'static str, meaning: &'static str, unwritten: &'static str) -> [CodeInfo; 2] {
+            [CodeInfo { code: no_order, meaning }, CodeInfo { code: unwritten, meaning: UNWRITTEN }]
+        }
         match self {
-            Order::Pram => "PRAM002",
-            Order::Priority => "PPRAM002",
-            Order::Causal => "CM002",
+            Order::Pram => const { &codes("PRAM001", NO_ORDER, "PRAM002") },
+            Order::Priority => const { &codes("PPRAM001", NO_ORDER, "PPRAM002") },
+            Order::Causal => const { &codes("CM001", NO_CAUSAL_ORDER, "CM002") },
         }
     }
 }
 
-/// Judges a [valid](Recording::validate) recording by PRAM order.
-pub fn check(recording: &Recording) -> Report {
-    report(recording, Order::Pram)
-}
-
-/// Judges a [valid](Recording::validate) recording by PRAM order as far as priorities ask for it.
-pub fn check_priority(recording: &Recording) -> Report {
-    report(recording, Order::Priority)
-}
-
-fn report(recording: &Recording, order: Order) -> Report {
+/// Judges a [valid](Recording::validate) recording.
+pub fn check(recording: &Recording, order: Order) -> Report {
     let operations = Operations::of(recording);
     let history = History::of_operations(recording, &operations);
-    story::report(&operations, &history, order, judge(&history, order))
+    report(&history, order, &operations, NEVER).expect("it takes its time")
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::Order;
 use crate::history::{Ending, History, Kind, NOTHING, Op, SEVERAL};
+use crate::register::Writers;
 
 /// No write, no chain.
 pub(super) const NONE: u32 = u32::MAX;
@@ -52,7 +53,7 @@ pub(super) struct Writes {
     cross_starts: Vec<u32>,
     /// By operation: its write, or NONE.
     by_op: Vec<u32>,
-    /// By value: the write of it, or NONE when nobody or more than one wrote it.
+    /// By value: the write of it, or NONE unless exactly one may have written it.
     by_value: Vec<u32>,
     /// By key: what a read of nothing read.
     nothing: Vec<u32>,
@@ -70,7 +71,7 @@ pub(super) struct Own {
 
 impl Writes {
     pub(super) fn of(history: &History, order: Order, doubt: Doubt) -> Writes {
-        let writers = writers(history);
+        let writers = Writers::of(history);
         let happened = happened(history, doubt, &writers);
         let mut building = Building { history, order, chains: Vec::new(), cross: Vec::new() };
         match history.origins() {
@@ -93,7 +94,7 @@ impl Writes {
         if order == Order::Causal {
             building.read_before_written(&writers, &happened);
         }
-        building.finish(doubt, writers)
+        building.finish(doubt, &writers)
     }
 
     /// The write that an answered read read, INITIAL, ABSENT, or NONE if it says nothing.
@@ -133,7 +134,7 @@ impl Writes {
 
 /// By operation: it is a write that took place. One of unknown outcome did if somebody read it; if nobody did, an
 /// order with it is an order without it, too.
-fn happened(history: &History, doubt: Doubt, writers: &[u32]) -> Vec<bool> {
+fn happened(history: &History, doubt: Doubt, writers: &Writers) -> Vec<bool> {
     let mut happened: Vec<bool> = history
         .ops()
         .iter()
@@ -151,27 +152,11 @@ fn happened(history: &History, doubt: Doubt, writers: &[u32]) -> Vec<bool> {
         return happened;
     }
     for read in history.ops().iter().filter(|op| op.is_answered_read() && op.value != NOTHING && op.value != SEVERAL) {
-        let Some(writer) = happened.get_mut(writers[read.value as usize] as usize) else { continue };
-        *writer = true;
+        if let Some(writer) = writers.only(read.value) {
+            happened[writer as usize] = true;
+        }
     }
     happened
-}
-
-/// By value: the operation that may have written it; NONE when there is none, or more than one.
-fn writers(history: &History) -> Vec<u32> {
-    let mut writers = vec![NONE; history.values()];
-    for (op, index) in history.ops().iter().zip(0..) {
-        if op.is_possible_write() && op.value != NOTHING {
-            let writer = &mut writers[op.value as usize];
-            *writer = if *writer == NONE { index } else { INITIAL };
-        }
-    }
-    writers.iter_mut().for_each(|writer| {
-        if *writer == INITIAL {
-            *writer = NONE;
-        }
-    });
-    writers
 }
 
 struct Building<'a> {
@@ -215,14 +200,14 @@ impl Building<'_> {
     }
 
     /// What a session has read precedes what it writes afterwards.
-    fn read_before_written(&mut self, writers: &[u32], happened: &[bool]) {
+    fn read_before_written(&mut self, writers: &Writers, happened: &[bool]) {
         let ops = self.history.ops();
         for session in 0..self.history.sessions() {
             let mut read: Vec<u32> = Vec::new();
             for op in self.history.session(session) {
                 let operation = &ops[op as usize];
                 if operation.is_answered_read() && operation.value != NOTHING {
-                    let writer = writers.get(operation.value as usize).filter(|writer| **writer != NONE);
+                    let writer = writers.only(operation.value);
                     let is_own = |writer: &u32| {
                         let writer = &ops[*writer as usize];
                         writer.session == session && writer.ending == Ending::Ok
@@ -239,7 +224,7 @@ impl Building<'_> {
         }
     }
 
-    fn finish(self, doubt: Doubt, mut by_value: Vec<u32>) -> Writes {
+    fn finish(self, doubt: Doubt, writers: &Writers) -> Writes {
         let history = self.history;
         let ops = history.ops();
         let mut list = Vec::new();
@@ -272,7 +257,7 @@ impl Building<'_> {
             (1..cross_starts.len()).for_each(|i| cross_starts[i] += cross_starts[i - 1]);
         }
 
-        by_value.iter_mut().filter(|writer| **writer != NONE).for_each(|writer| *writer = number(*writer));
+        let by_value = (0..history.values() as u32).map(|value| writers.only(value).map_or(NONE, number)).collect();
         let nothing = nothing(history, doubt);
         Writes {
             ops: self.chains.concat(),

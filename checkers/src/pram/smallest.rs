@@ -2,18 +2,17 @@
 
 use super::Order;
 use super::search::Certain;
+use crate::Expired;
 use crate::history::{Ending, History, Kind};
-use crate::patience::Patience;
+use crate::minimize::minimize;
 
 /// Operations of which none can be left out: without any of them the session has an order, as far as can be told.
 ///
-/// Fewer operations allow more orders ([`History::only`]), so that parts can be left out one after the other,
-/// halves first, then quarters, down to single operations: what could not be left out once never can. Every
-/// attempt is a judgement of what is left, which is quickly little. When patience ends, what is left stays.
-pub(super) fn smallest(history: &History, order: Order, session: u32, patience: Patience<'_>) -> Vec<u32> {
-    let is_breach = |history: &History| Certain::of(history, order).is_breach(session);
+/// Fewer operations allow more orders ([`History::only`]). Every attempt is a judgement of what is left, which is
+/// quickly little.
+pub(super) fn smallest(history: &History, order: Order, session: u32, expired: Expired<'_>) -> Vec<u32> {
     let ops = history.ops();
-    // That somebody read it shows that a write of unknown outcome happened.
+    // A read of a write of unknown outcome shows that it happened.
     let mut is_doubted = vec![false; history.values()];
     for write in ops.iter().filter(|op| op.is_possible_write() && op.ending == Ending::Indeterminate) {
         is_doubted[write.value as usize] = true;
@@ -27,36 +26,22 @@ pub(super) fn smallest(history: &History, order: Order, session: u32, patience: 
             Kind::Read => op.is_answered_read() && is_doubted.get(op.value as usize) == Some(&true),
         }
     };
-    let (mut left, mut places) = history.only(concerns);
-    let last = first_breach(&left, order, session);
-    let until = left.only(|index| is_until(&left, session, last, index));
-    take(&mut left, &mut places, until);
-    let mut size = places.len().div_ceil(2);
-    loop {
-        let mut end = places.len();
-        // From the end, so that the story is an early one.
-        while end > 0 {
-            if patience.is_over() {
-                return places;
-            }
-            let start = end.saturating_sub(size);
-            let without = left.only(|index| !(start..end).contains(&(index as usize)));
-            if is_breach(&without.0) {
-                take(&mut left, &mut places, without);
-            }
-            end = start.min(places.len());
-        }
-        if size <= 1 {
-            return places;
-        }
-        size = size.div_ceil(2);
-    }
+    let concerned = history.only(concerns);
+    let last = first_breach(&concerned.0, order, session);
+    let until = part(&concerned, |index| is_until(&concerned.0, session, last, index));
+    let without = |left: &Part, range: std::ops::Range<usize>| {
+        let fewer = part(left, |index| !range.contains(&(index as usize)));
+        Certain::of(&fewer.0, order).is_breach(session).then_some(fewer)
+    };
+    minimize(until, |left| left.1.len(), without, expired).1
 }
 
-/// Goes on with the history of some of the operations.
-fn take(left: &mut History, places: &mut Vec<u32>, (fewer, kept): (History, Vec<u32>)) {
-    *places = kept.into_iter().map(|index| places[index as usize]).collect();
-    *left = fewer;
+/// The history of some operations, and the places of these in the whole one.
+type Part = (History, Vec<u32>);
+
+fn part((history, places): &Part, keep: impl Fn(u32) -> bool) -> Part {
+    let (fewer, kept) = history.only(keep);
+    (fewer, kept.into_iter().map(|index| places[index as usize]).collect())
 }
 
 /// The first of the session's reads that makes it a breach.

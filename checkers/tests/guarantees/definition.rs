@@ -215,7 +215,7 @@ impl Facts {
                 _ => None,
             };
             reads.push(Read {
-                op: place as u32,
+                op: entry.number,
                 session: entry.session,
                 key: entry.key,
                 view: Some((entry.session, 0, Level::Eventual)),

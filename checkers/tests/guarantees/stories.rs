@@ -153,7 +153,7 @@ fn what_a_write_had_replaced_is_back() {
     script.reads(2, 2, 5, 0, &[w(0, 1)]);
     assert_eq!(script.broken(), ["MR001", "WFR001"]);
     let told = script.told(Guarantee::WritesFollowReads);
-    let title = "WFR001: n2 showed x = 101 again, which 103 (#3 of c1) had replaced there\n";
+    let title = "WFR001: n2 showed x = 101 again, which 103 (#3 of c1) had replaced\n";
     assert!(told.starts_with(title), "{told}");
 }
 
@@ -210,9 +210,9 @@ fn what_cannot_be_told() {
     };
     let mut script = Script::new();
     script.writes(0, 1, 0, w(0, 1));
-    assert_eq!(note(&script), "there was no read of which it is known that the session had written the key");
+    assert_eq!(note(&script), "there were no reads of keys that their session had written");
     script.reads(0, 0, 2, 0, &[w(0, 1)]);
     assert_eq!(guarantees::check(&script.0, Guarantee::ReadYourWrites).verdict, Verdict::Holds);
     script.reads(0, 0, 3, 0, &[w(1, 7)]);
-    assert_eq!(note(&script), "1 reads returned what nobody had written to their key");
+    assert_eq!(note(&script), "1 reads do not tell which writes they returned");
 }

@@ -1,7 +1,16 @@
 //! Recordings made by hand, and the stories that findings tell about them.
 
+use kvsim_checkers::pram::{self, Order};
 use kvsim_checkers::trace::{Action, Event, Header, Level, Node, Recording, What, WriteId};
-use kvsim_checkers::{Finding, Report, Verdict, pram};
+use kvsim_checkers::{Finding, Report, Verdict};
+
+fn pram(recording: &Recording) -> Report {
+    pram::check(recording, Order::Pram)
+}
+
+fn pram_by_priority(recording: &Recording) -> Report {
+    pram::check(recording, Order::Priority)
+}
 
 fn w(node: Node, counter: u64) -> WriteId {
     WriteId { node, incarnation: 1, counter }
@@ -82,7 +91,7 @@ fn overtaken() -> Script {
 
 #[test]
 fn the_model_story() {
-    let finding = overtaken().finding(pram::check);
+    let finding = overtaken().finding(pram);
     assert_eq!((finding.at_ns, &finding.ops[..]), (13_000_000, &[17, 18, 41, 44][..]));
     assert_eq!(finding.events, [1, 4, 11, 13]);
     let expected = "\
@@ -98,16 +107,16 @@ PRAM001: session c2 saw the writes of c0 out of the order in which c0 issued the
 #[test]
 fn priorities_excuse_overtaking() {
     let mut script = overtaken();
-    let finding = script.finding(pram::check_priority);
+    let finding = script.finding(pram_by_priority);
     assert_eq!(finding.code, "PPRAM001");
     assert!(finding.title.ends_with("issued them, more than priorities allow"), "{}", finding.title);
     script.0.header.priorities = vec![1, 3];
-    assert_eq!(script.finding(pram::check).code, "PRAM001");
-    let report = script.check(pram::check_priority);
+    assert_eq!(script.finding(pram).code, "PRAM001");
+    let report = script.check(pram_by_priority);
     let note = "an order of 2 writes explains all 4 reads of 1 sessions, session by session";
     assert_eq!((report.verdict, report.note.as_str()), (Verdict::Holds, note));
     script.0.header.priorities = vec![3, 1];
-    assert_eq!(script.finding(pram::check_priority).code, "PPRAM001");
+    assert_eq!(script.finding(pram_by_priority).code, "PPRAM001");
 }
 
 #[test]
@@ -118,14 +127,14 @@ fn sessions_of_one_replica_share_its_order() {
     script.read(2, 3, 1, &[w(0, 2)]);
     script.read(2, 4, 0, &[]);
     let title = "session c2 saw the writes of n0 out of the order in which n0 took them in";
-    assert_eq!(script.finding(pram::check).title, title);
+    assert_eq!(script.finding(pram).title, title);
     // Two replicas have no common order.
     let mut script = Script::new();
     script.write(0, 1, 0, w(0, 1));
     script.write(0, 2, 1, w(1, 2));
     script.read(2, 3, 1, &[w(1, 2)]);
     script.read(2, 4, 0, &[]);
-    assert_eq!(script.check(pram::check).verdict, Verdict::Holds);
+    assert_eq!(script.check(pram).verdict, Verdict::Holds);
 }
 
 #[test]
@@ -138,7 +147,7 @@ PRAM001: session c0 did not see its own operations in the order in which it issu
    1 ms  c0 write  #1  x = 101  at n0   ok 0.003 s
    4 ms  c0 read   #2  x -> none  at n0   ok 0.005 s   which no order explains   <== here
 ";
-    assert_eq!(told(&script.finding(pram::check)), expected);
+    assert_eq!(told(&script.finding(pram)), expected);
 }
 
 #[test]
@@ -150,7 +159,7 @@ fn a_version_comes_again() {
     script.read(2, 4, 0, &[w(1, 1)]);
     script.read(2, 5, 0, &[w(0, 1)]);
     let title = "session c2 saw a version of x again that it had seen replaced";
-    assert_eq!(script.finding(pram::check).title, title);
+    assert_eq!(script.finding(pram).title, title);
 }
 
 #[test]
@@ -162,9 +171,9 @@ fn an_unknown_outcome_happened_when_somebody_read_it() {
     script.write(0, 2, 1, w(0, 2));
     script.read(2, 3, 1, &[w(0, 2)]);
     script.read(2, 4, 0, &[]);
-    assert_eq!(script.check(pram::check).verdict, Verdict::Holds);
+    assert_eq!(script.check(pram).verdict, Verdict::Holds);
     script.read(1, 5, 0, &[w(0, 1)]);
-    let finding = script.finding(pram::check);
+    let finding = script.finding(pram);
     assert_eq!(finding.ops, [1, 2, 3, 4, 5]);
     assert!(told(&finding).contains("x -> 101  at n1   ok 0.014 s   so it did happen"), "{}", told(&finding));
 }
@@ -175,32 +184,32 @@ fn values_that_nobody_wrote() {
     script.write(0, 1, 0, w(0, 1));
     script.read(2, 2, 0, &[w(1, 7)]);
     let expected = "\
-PRAM002: session c2 read a value of x that nobody wrote to it
+PRAM002: session c2 read what nobody wrote (n1:7) from x, which was never written there
    4 ms  c2 read   #2  x -> what nobody wrote (n1:7)  at n2   ok 0.006 s   <== here
 ";
-    assert_eq!(told(&script.finding(pram::check)), expected);
-    assert_eq!(script.finding(pram::check_priority).code, "PPRAM002");
+    assert_eq!(told(&script.finding(pram)), expected);
+    assert_eq!(script.finding(pram_by_priority).code, "PPRAM002");
 
     let mut script = Script::new();
     script.invoked(0, 0, 1, Action::Write, 0);
     script.push(0, What::Wrote { op: 1, write: w(0, 1) });
     script.push(0, What::Refused { op: 1 });
     script.read(2, 2, 0, &[w(0, 1)]);
-    let finding = script.finding(pram::check);
-    assert_eq!(finding.title, "session c2 read what write #1 was refused to write to x");
+    let finding = script.finding(pram);
+    assert_eq!(finding.title, "session c2 read 101 from x, which #1 failed to write");
     assert_eq!(finding.ops, [1, 2]);
     // Another key's value, and a delete, which reads never return.
     let mut script = Script::new();
     script.write(0, 1, 1, w(0, 1));
     script.read(2, 2, 0, &[w(0, 1)]);
-    assert_eq!(script.finding(pram::check).code, "PRAM002");
+    assert_eq!(script.finding(pram).code, "PRAM002");
 }
 
 #[test]
 fn many_breaches_are_counted() {
     let mut script = Script::new();
     (0..13).for_each(|op| script.read(2, op, 0, &[w(1, 7)]));
-    let report = script.check(pram::check);
+    let report = script.check(pram);
     assert_eq!((report.findings.len(), report.note.as_str()), (10, "not listed: 3 more of PRAM002"));
 }
 
@@ -209,14 +218,14 @@ fn what_cannot_be_told() {
     let mut script = Script::new();
     script.write(0, 1, 0, w(0, 1));
     let unknown = |script: &Script| {
-        let report = script.check(pram::check);
+        let report = script.check(pram);
         assert_eq!(report.verdict, Verdict::Unknown, "{report:#?}");
         report.note
     };
     assert_eq!(unknown(&script), "no read was answered");
     script.write(1, 2, 0, w(1, 1));
     script.read(2, 3, 0, &[w(0, 1), w(1, 1)]);
-    let note = "read #3 of x by c2 returned several values, and pram is defined for one value at a time";
+    let note = "read #3 of x by c2 returned several values, and keys are registers here";
     assert_eq!(unknown(&script), note);
 
     // If the delete happened, c0 should have seen it before y; if not, what did c2 read in the end?
@@ -228,7 +237,7 @@ fn what_cannot_be_told() {
     script.write(1, 3, 1, w(1, 3));
     script.read(2, 4, 0, &[w(1, 1)]);
     script.read(2, 5, 0, &[]);
-    assert_eq!(script.check(pram::check).verdict, Verdict::Holds);
+    assert_eq!(script.check(pram).verdict, Verdict::Holds);
     script.read(0, 6, 1, &[w(1, 3)]);
     script.read(0, 7, 0, &[w(1, 1)]);
     assert_eq!(unknown(&script), "whether deletes of unknown outcome happened decides about c2");

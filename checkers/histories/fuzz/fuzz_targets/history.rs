@@ -1,7 +1,6 @@
 //! Any text as a history, in EDN or JSON Lines: what is read comes back in both forms, and every model has an answer.
 #![no_main]
 
-use kvsim_checkers::Patience;
 use kvsim_histories::jepsen::{Collector, Form, Step, steps};
 use kvsim_histories::models::{MODELS, Subject};
 
@@ -28,11 +27,11 @@ libfuzzer_sys::fuzz_target!(|text: &[u8]| {
     let subject = Subject::of(collector.finish());
     // Long enough for what is that short.
     let left = std::cell::Cell::new(100_000_u32);
-    let lasts = || {
+    let expired = || {
         left.set(left.get().saturating_sub(1));
-        left.get() > 0
+        left.get() == 0
     };
     for model in MODELS {
-        model.judge(&subject, Patience::new(&lasts));
+        model.judge(&subject, &expired);
     }
 });

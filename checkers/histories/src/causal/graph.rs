@@ -1,7 +1,8 @@
 //! Causal order, as vector clocks.
 
+use kvsim_checkers::Expired;
 use kvsim_checkers::history::{Ending, History, Kind, NOTHING, SEVERAL};
-use kvsim_checkers::patience::Patience;
+use kvsim_checkers::register::Writers;
 
 /// No node.
 pub(super) const NONE: u32 = u32::MAX;
@@ -47,9 +48,8 @@ pub(super) enum Refused {
 }
 
 impl Graph {
-    pub(super) fn of(history: &History, patience: Patience<'_>) -> Result<Graph, Refused> {
+    pub(super) fn of(history: &History, writers: &Writers, expired: Expired<'_>) -> Result<Graph, Refused> {
         let ops = history.ops();
-        let writers = writers(history);
         let mut is_read = vec![false; history.values()];
         for op in ops.iter().filter(|op| op.is_answered_read() && op.value != NOTHING && op.value != SEVERAL) {
             is_read[op.value as usize] = true;
@@ -70,7 +70,7 @@ impl Graph {
                             || op.ending == Ending::Indeterminate
                                 && op.value != NOTHING
                                 && is_read[op.value as usize]
-                                && writers[op.value as usize] == Some(place)
+                                && writers.only(op.value) == Some(place)
                     }
                 };
                 if !took_place {
@@ -98,7 +98,7 @@ impl Graph {
                 NOTHING if is_deleted[node.key as usize] => NONE,
                 NOTHING => INITIAL,
                 SEVERAL => NONE,
-                value => writers[value as usize].map_or(NONE, |writer| node_of[writer as usize]),
+                value => writers.only(value).map_or(NONE, |writer| node_of[writer as usize]),
             };
         }
         if nodes.len().saturating_mul(chains.len()) > ENTRIES_MAX {
@@ -106,7 +106,7 @@ impl Graph {
         }
         let (writes, by_key) = sorted_writes(&nodes, history.keys());
         let mut graph = Graph { nodes, chains, clocks: Vec::new(), writes, by_key, cyclic: Vec::new() };
-        graph.set_clocks(patience)?;
+        graph.set_clocks(expired)?;
         Ok(graph)
     }
 
@@ -132,7 +132,7 @@ impl Graph {
         before.into_iter().chain(self.source(node))
     }
 
-    fn set_clocks(&mut self, patience: Patience<'_>) -> Result<(), Refused> {
+    fn set_clocks(&mut self, expired: Expired<'_>) -> Result<(), Refused> {
         let width = self.chains.len();
         let mut clocks = vec![0; self.nodes.len() * width];
         let mut missing: Vec<u8> =
@@ -152,7 +152,7 @@ impl Graph {
         let mut ready: Vec<u32> = (0..self.nodes.len() as u32).filter(|node| missing[*node as usize] == 0).collect();
         let mut done = 0;
         while let Some(node) = ready.pop() {
-            if done % 1024 == 0 && patience.is_over() {
+            if done % 1024 == 0 && expired() {
                 return Err(Refused::GaveUp);
             }
             done += 1;
@@ -211,17 +211,6 @@ impl Graph {
             at = next;
         }
     }
-}
-
-/// By value: who wrote it; nothing when nobody did or more than one may have.
-fn writers(history: &History) -> Vec<Option<u32>> {
-    let mut writers = vec![None; history.values()];
-    let mut is_twice = vec![false; history.values()];
-    for (op, place) in history.ops().iter().zip(0..).filter(|(op, _)| op.is_possible_write() && op.value != NOTHING) {
-        is_twice[op.value as usize] |= writers[op.value as usize].replace(place).is_some();
-    }
-    writers.iter_mut().zip(is_twice).filter(|(_, is_twice)| *is_twice).for_each(|(writer, _)| *writer = None);
-    writers
 }
 
 /// By key: it is, or may be, deleted.

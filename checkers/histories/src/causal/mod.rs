@@ -38,9 +38,11 @@
 
 mod graph;
 mod judge;
+pub(crate) mod model;
 mod patterns;
 
-pub use judge::{Breach, Judgement, Pattern, Unclear, judge, judge_within};
+pub use judge::{PatternFound, judge};
+pub use patterns::Pattern;
 
 /// One of the two that are judged here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,20 @@
 //! What must not be found in a history.
 
 use super::graph::{Graph, INITIAL, NONE};
-use super::judge::Pattern;
-use kvsim_checkers::patience::Patience;
+use kvsim_checkers::Expired;
+
+/// What is found in histories that are not causal; in brackets what the paper calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pattern {
+    /// An operation comes before itself (CyclicCO).
+    CyclicOrder,
+    /// A read returned nothing although a write comes before it (WriteCOInitRead).
+    InitialRead,
+    /// A read returned what another write had replaced that comes before it (WriteCORead).
+    OverwrittenRead,
+    /// What reads say about the order of concurrent writes contradicts itself (CyclicCF).
+    CyclicConflict,
+}
 
 /// A pattern, by the nodes that show it.
 pub(super) struct Match {
@@ -30,8 +42,8 @@ fn last_writes<'a>(graph: &'a Graph, read: u32) -> impl Iterator<Item = u32> + '
     })
 }
 
-/// The patterns of causal consistency: of each read at most one. Nothing if patience ends.
-pub(super) fn inconsistent(graph: &Graph, limit: usize, patience: Patience<'_>) -> Option<(Vec<Match>, usize)> {
+/// The patterns of causal consistency: of each read at most one. Nothing if the time is over.
+pub(super) fn inconsistent(graph: &Graph, limit: usize, expired: Expired<'_>) -> Option<(Vec<Match>, usize)> {
     let mut found = Vec::new();
     let mut count = 0;
     if !graph.cyclic.is_empty() {
@@ -40,7 +52,7 @@ pub(super) fn inconsistent(graph: &Graph, limit: usize, patience: Patience<'_>) 
         return Some((vec![Match { pattern: Pattern::CyclicOrder, nodes }], 1));
     }
     for (node, read) in graph.nodes.iter().zip(0..).filter(|(node, _)| node.is_read && node.source != NONE) {
-        if patience.is_over() {
+        if expired() {
             return None;
         }
         let last = if node.source == INITIAL {
@@ -63,11 +75,11 @@ pub(super) fn inconsistent(graph: &Graph, limit: usize, patience: Patience<'_>) 
     Some((found, count))
 }
 
-/// The pattern of causal convergence, where causal order itself is none. Nothing if patience ends.
-pub(super) fn divergent(graph: &Graph, patience: Patience<'_>) -> Option<Option<Match>> {
+/// The pattern of causal convergence, where causal order itself is none. Nothing if the time is over.
+pub(super) fn divergent(graph: &Graph, expired: Expired<'_>) -> Option<Option<Match>> {
     let mut conflicts: Vec<Conflict> = Vec::new();
     for (node, read) in graph.nodes.iter().zip(0..).filter(|(node, _)| node.is_read && node.source < INITIAL) {
-        if patience.is_over() {
+        if expired() {
             return None;
         }
         let is_new = |write: &u32| *write != node.source && !graph.precedes(*write, node.source);

@@ -3,39 +3,10 @@
 use std::borrow::Cow;
 use std::io::{ErrorKind, Read};
 
-use thiserror::Error;
-
-use super::escapes::{hexadecimal, is_continuing, place_in, unescaped};
+use super::text::{Mistake, Place, hexadecimal, is_continuing, not_utf8, place_in, unescaped};
 
 /// No token is longer, in bytes: one that is comes from a quote that was never closed.
 const TOKEN_BYTES_MAX: usize = 64 << 20;
-
-/// A place in a text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Place {
-    /// From 1.
-    pub line: u64,
-    /// In characters, from 1.
-    pub column: u64,
-}
-
-/// What is wrong with a text.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("line {}, column {}: {problem}; expected {expected}", place.line, place.column)]
-pub struct Mistake {
-    /// Where.
-    pub place: Place,
-    /// What is there.
-    pub problem: String,
-    /// What should be there.
-    pub expected: String,
-}
-
-impl Mistake {
-    pub(crate) fn new(place: Place, problem: impl Into<String>, expected: impl Into<String>) -> Mistake {
-        Mistake { place, problem: problem.into(), expected: expected.into() }
-    }
-}
 
 /// The smallest parts that mean something. What follows a `#` is left for later where it may be a value, and whether
 /// words are UTF-8 until somebody wants to know them.
@@ -375,8 +346,4 @@ impl<R: Read> Lexer<R> {
         }
         if has_escapes { unescaped(text, place).map(Cow::Owned) } else { Ok(Cow::Borrowed(text)) }
     }
-}
-
-pub(super) fn not_utf8(place: Place) -> Mistake {
-    Mistake::new(place, "this is not UTF-8", "UTF-8")
 }

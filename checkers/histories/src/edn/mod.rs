@@ -5,14 +5,14 @@
 //! ratios, hexadecimal numbers, `##Inf`, octal escapes, maps with a namespace (`#:a{:b 1}`). Not read are octal numbers
 //! and numbers of other bases.
 
-mod escapes;
 mod lexer;
 mod number;
 mod reader;
+mod text;
 mod write;
 
-pub use lexer::{Mistake, Place};
 pub use reader::{NESTING_MAX, Reader};
+pub use text::{Mistake, Place};
 
 pub(crate) use reader::{Bracket, Lead, keyword, shown, value_of};
 

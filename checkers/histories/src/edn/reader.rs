@@ -2,8 +2,9 @@
 
 use std::io::Read;
 
-use super::lexer::{Lexer, Mistake, Place, Token, not_utf8};
+use super::lexer::{Lexer, Token};
 use super::number::{int, number};
+use super::text::{Mistake, Place, not_utf8};
 use super::{Edn, Float};
 
 /// How much is read at a time, in bytes.

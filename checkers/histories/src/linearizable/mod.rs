@@ -25,11 +25,12 @@
 //!   unknown outcome are alike if they do the same, so they are counted; a state that has used fewer of them can
 //!   do whatever one can that has used more. That may still be too much, and then the answer is *unknown*.
 
+pub(crate) mod model;
 mod search;
 mod smallest;
 mod zones;
 
-use kvsim_checkers::patience::Patience;
+use kvsim_checkers::Expired;
 
 /// What an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,23 +88,23 @@ pub enum Answer {
     Unwritten(u32),
     /// There were more states than there is room for.
     TooMany,
-    /// Patience ended.
+    /// The time was over.
     GaveUp,
 }
 
 /// Judges the operations of one register, which begins with the value `initial`.
-pub fn judge(ops: &[Op], initial: u64, patience: Patience<'_>) -> Answer {
+pub fn judge(ops: &[Op], initial: u64, expired: Expired<'_>) -> Answer {
     if let Some(op) = unwritten(ops, initial) {
         return Answer::Unwritten(op);
     }
     let kept = noticed(ops);
     let noticed: Vec<Op> = kept.iter().map(|op| ops[*op as usize]).collect();
-    match decide(&noticed, initial, patience) {
+    match decide(&noticed, initial, expired) {
         Decision::Yes => Answer::Yes,
         Decision::TooMany => Answer::TooMany,
         Decision::GaveUp => Answer::GaveUp,
         Decision::No(broken) => {
-            let small = smallest::smallest(&noticed, initial, broken, patience);
+            let small = smallest::smallest(&noticed, initial, broken, expired);
             Answer::No(small.into_iter().map(|op| kept[op as usize]).collect())
         }
     }
@@ -119,8 +120,8 @@ enum Decision {
     GaveUp,
 }
 
-fn decide(ops: &[Op], initial: u64, patience: Patience<'_>) -> Decision {
-    if is_distinct(ops, initial) { zones::decide(ops, initial) } else { search::decide(ops, initial, patience) }
+fn decide(ops: &[Op], initial: u64, expired: Expired<'_>) -> Decision {
+    if is_distinct(ops, initial) { zones::decide(ops, initial) } else { search::decide(ops, initial, expired) }
 }
 
 /// No value is written twice, and the initial one never.

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::{Decision, Kind, Op};
-use kvsim_checkers::patience::Patience;
+use kvsim_checkers::Expired;
 
 /// More states at a time than this take too much memory.
 const STATES_MAX: usize = 2_000_000;
@@ -61,11 +61,11 @@ struct Search<'a> {
     slots: Vec<Option<u32>>,
     /// Operations of unknown outcome that do the same, and how many of them have been asked for.
     classes: Vec<(Op, u32)>,
-    patience: Patience<'a>,
+    expired: Expired<'a>,
     steps: u32,
 }
 
-pub(super) fn decide(ops: &[Op], initial: u64, patience: Patience<'_>) -> Decision {
+pub(super) fn decide(ops: &[Op], initial: u64, expired: Expired<'_>) -> Decision {
     let mut events: Vec<(u32, u32)> = Vec::with_capacity(2 * ops.len());
     for (op, place) in ops.iter().zip(0..) {
         events.push((op.invoked, place));
@@ -77,7 +77,7 @@ pub(super) fn decide(ops: &[Op], initial: u64, patience: Patience<'_>) -> Decisi
     let mut classes: Vec<(Op, u32)> = Vec::new();
     let class_of: Vec<usize> = ops.iter().map(|op| class(op, &mut classes)).collect();
     let first = State { value: initial, done: Vec::new(), used: vec![0; classes.len()] };
-    let mut search = Search { ops, slots: Vec::new(), classes, patience, steps: 0 };
+    let mut search = Search { ops, slots: Vec::new(), classes, expired, steps: 0 };
     let mut slot_of = vec![0; ops.len()];
     let mut states = vec![first];
     for (moment, place) in events {
@@ -154,7 +154,7 @@ impl Search<'_> {
         let mut open = states;
         while let Some(mut state) = open.pop() {
             self.steps += 1;
-            if self.steps.is_multiple_of(64) && self.patience.is_over() {
+            if self.steps.is_multiple_of(64) && (self.expired)() {
                 return Err(Decision::GaveUp);
             }
             if is_set(&state.done, slot) {

@@ -1,37 +1,23 @@
 //! Few operations that have no order, out of many.
 
-use super::{Decision, Kind, Op, decide};
-use kvsim_checkers::patience::Patience;
+use std::ops::Range;
 
-/// Operations of which none can be left out, by their places: halves first, then quarters, down to single ones. When
-/// patience ends, what is left stays.
-pub(super) fn smallest(ops: &[Op], initial: u64, mut broken: Vec<u32>, patience: Patience<'_>) -> Vec<u32> {
-    let is_broken = |part: &[(u32, Op)]| {
-        let part: Vec<Op> = part.iter().map(|(_, op)| *op).collect();
-        matches!(decide(&part, initial, patience), Decision::No(_))
-    };
-    let mut left: Vec<(u32, Op)> = (0..).zip(ops.iter().copied()).collect();
+use kvsim_checkers::Expired;
+use kvsim_checkers::minimize::minimize;
+
+use super::{Decision, Kind, Op, decide};
+
+/// Operations of which none can be left out, by their places; those in `broken` are tried first.
+pub(super) fn smallest(ops: &[Op], initial: u64, mut broken: Vec<u32>, expired: Expired<'_>) -> Vec<u32> {
     broken.sort_unstable();
-    let seed = without(&left, |place| broken.binary_search(&left[place].0).is_err());
-    if is_broken(&seed) {
-        left = seed;
-    }
-    let mut size = left.len().div_ceil(2);
-    loop {
-        let mut end = left.len();
-        while end > 0 && !patience.is_over() {
-            let start = end.saturating_sub(size);
-            let fewer = without(&left, |place| (start..end).contains(&place));
-            if is_broken(&fewer) {
-                left = fewer;
-            }
-            end = start.min(left.len());
-        }
-        if size <= 1 || patience.is_over() {
-            return left.into_iter().map(|(place, _)| place).collect();
-        }
-        size = size.div_ceil(2);
-    }
+    let if_broken = |fewer: Vec<(u32, Op)>| {
+        let ops: Vec<Op> = fewer.iter().map(|(_, op)| *op).collect();
+        matches!(decide(&ops, initial, expired), Decision::No(_)).then_some(fewer)
+    };
+    let all: Vec<(u32, Op)> = (0..).zip(ops.iter().copied()).collect();
+    let first = if_broken(without(&all, |place| broken.binary_search(&all[place].0).is_err())).unwrap_or(all);
+    let fewer = |left: &Vec<(u32, Op)>, range: Range<usize>| if_broken(without(left, |place| range.contains(&place)));
+    minimize(first, Vec::len, fewer, expired).into_iter().map(|(place, _)| place).collect()
 }
 
 /// Some operations without those that are gone, such that what was possible stays possible: reads of values which these

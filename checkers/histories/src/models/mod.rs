@@ -3,18 +3,15 @@
 //! A history that a model allows is allowed by the weaker ones, too ([`Model::implies`]), so that the answer about a
 //! history is short: [the strongest models that hold](strongest).
 
-mod causal;
-mod guarantee;
-mod linearizable;
-mod order;
-mod tell;
+mod describe;
 
-use crate::causal::Causality;
-use crate::jepsen::Calls;
-use kvsim_checkers::guarantees::Guarantee;
+use kvsim_checkers::guarantees::{self, Guarantee, Log};
 use kvsim_checkers::history::History;
-use kvsim_checkers::pram::Order;
-use kvsim_checkers::{CodeInfo, Patience, Report, Verdict};
+use kvsim_checkers::pram::{self, Order};
+use kvsim_checkers::{CodeInfo, Expired, Report, Verdict};
+
+use crate::jepsen::Calls;
+use crate::{causal, linearizable};
 
 /// A history to be judged, in both its forms.
 #[derive(Debug)]
@@ -45,64 +42,55 @@ pub struct Model {
     pub codes: &'static [CodeInfo],
     /// Names of all weaker models here.
     pub implies: &'static [&'static str],
-    judge: fn(&Subject, Patience<'_>) -> Option<Report>,
+    /// Judges a history; nothing if the time is over before anything is known.
+    pub(crate) judge: fn(&Subject, Expired<'_>) -> Option<Report>,
+}
+
+/// The model that asks for such an order.
+macro_rules! order {
+    ($order:expr, $alias:expr, $implies:expr) => {
+        Model {
+            name: $order.name(),
+            alias: $alias,
+            summary: $order.summary(),
+            codes: $order.codes(),
+            implies: $implies,
+            judge: |subject, expired| pram::report(&subject.history, $order, &subject.calls, expired),
+        }
+    };
+}
+
+/// The model that is a session guarantee.
+macro_rules! guarantee {
+    ($guarantee:expr) => {
+        Model {
+            name: $guarantee.name(),
+            alias: None,
+            summary: $guarantee.summary(),
+            codes: $guarantee.codes(),
+            implies: &[],
+            judge: |subject, expired| {
+                guarantees::report(&Log::of_history(&subject.history), $guarantee, &subject.calls, expired)
+            },
+        }
+    };
 }
 
 /// All models, stronger ones first.
 pub const MODELS: &[Model] = &[
-    Model {
-        name: linearizable::NAME,
-        alias: None,
-        summary: "operations take effect one after the other, each while it is under way",
-        codes: linearizable::CODES,
-        implies: &[
-            "causal-memory",
-            "causal-convergence",
-            "causal",
-            "pram",
-            "read-your-writes",
-            "monotonic-reads",
-            "monotonic-writes",
-            "writes-follow-reads",
-        ],
-        judge: linearizable::check,
-    },
-    Model {
-        name: Order::Causal.name(),
-        alias: Some("cm"),
-        summary: "sessions see writes in an order that keeps causality, each session in its own",
-        codes: order::CM_CODES,
-        implies: &["causal", "pram", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"],
-        judge: |subject, patience| order::check(subject, Order::Causal, patience),
-    },
-    Model {
-        name: Causality::Convergent.name(),
-        alias: Some("ccv"),
-        summary: "who sees a write sees what came before it, and concurrent writes are settled alike everywhere",
-        codes: causal::CCV_CODES,
-        implies: &["causal", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"],
-        judge: |subject, patience| causal::check(subject, Causality::Convergent, patience),
-    },
-    Model {
-        name: Causality::Consistent.name(),
-        alias: Some("cc"),
-        summary: "who sees a write sees what came before it",
-        codes: causal::CC_CODES,
-        implies: &["read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"],
-        judge: |subject, patience| causal::check(subject, Causality::Consistent, patience),
-    },
-    Model {
-        name: Order::Pram.name(),
-        alias: None,
-        summary: "sessions see each session's writes in the order in which they were issued",
-        codes: order::PRAM_CODES,
-        implies: &["read-your-writes", "monotonic-reads", "monotonic-writes"],
-        judge: |subject, patience| order::check(subject, Order::Pram, patience),
-    },
-    guarantee::model(Guarantee::ReadYourWrites),
-    guarantee::model(Guarantee::MonotonicReads),
-    guarantee::model(Guarantee::MonotonicWrites),
-    guarantee::model(Guarantee::WritesFollowReads),
+    linearizable::model::LINEARIZABLE,
+    order!(
+        Order::Causal,
+        Some("cm"),
+        &["causal", "pram", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"]
+    ),
+    causal::model::CONVERGENT,
+    causal::model::CONSISTENT,
+    order!(Order::Pram, None, &["read-your-writes", "monotonic-reads", "monotonic-writes"]),
+    guarantee!(Guarantee::ReadYourWrites),
+    guarantee!(Guarantee::MonotonicReads),
+    guarantee!(Guarantee::MonotonicWrites),
+    guarantee!(Guarantee::WritesFollowReads),
 ];
 
 impl Model {
@@ -111,12 +99,12 @@ impl Model {
         MODELS.iter().find(|model| model.name == name || model.alias == Some(name))
     }
 
-    /// Judges a history. When patience ends before anything is known, the verdict is unknown.
-    pub fn judge(&self, subject: &Subject, patience: Patience<'_>) -> Report {
+    /// Judges a history. When the time is over before anything is known, the verdict is unknown.
+    pub fn judge(&self, subject: &Subject, expired: Expired<'_>) -> Report {
         if let Some(note) = unfit(&subject.calls) {
             return self.unknown(note);
         }
-        let report = (self.judge)(subject, patience);
+        let report = (self.judge)(subject, expired);
         report.unwrap_or_else(|| self.unknown("the time limit was reached before anything was known".to_owned()))
     }
 

@@ -95,20 +95,13 @@ fn judge(entries: &[Entry], model: Model) -> (Option<bool>, Vec<Vec<u32>>) {
         Model::Convergent => Causality::Convergent,
         Model::Memory => {
             let judgement = pram::judge(&history, Order::Causal);
-            let ops = judgement.breaches.iter().filter_map(|breach| match breach {
-                pram::Breach::OutOfOrder { ops, .. } => Some(ops.clone()),
-                pram::Breach::Unwritten { .. } => None,
-            });
-            let holds = judgement.unclear.is_none().then_some(judgement.breaches.is_empty());
-            return (holds, ops.collect());
+            let ops = judgement.breaches.iter().map(|breach| breach.ops.clone());
+            return (judgement.unclear.is_none().then_some(!judgement.is_violated()), ops.collect());
         }
     };
     let judgement = causal::judge(&history, causality);
-    let ops = judgement.breaches.iter().filter_map(|breach| match breach {
-        causal::Breach::Pattern { ops, .. } => Some(ops.clone()),
-        causal::Breach::Unwritten { .. } => None,
-    });
-    (judgement.unclear.is_none().then_some(judgement.breaches.is_empty()), ops.collect())
+    let ops = judgement.breaches.iter().map(|breach| breach.ops.clone());
+    (judgement.unclear.is_none().then_some(!judgement.is_violated()), ops.collect())
 }
 
 fn agree(seeds: std::ops::Range<u64>, shape: Shape) -> [Counts; 3] {

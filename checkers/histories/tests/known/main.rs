@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use kvsim_checkers::{Patience, Verdict};
+use kvsim_checkers::{NEVER, Verdict};
 use kvsim_histories::jepsen::{Collector, steps};
 use kvsim_histories::models::{MODELS, Model, Subject};
 
@@ -46,7 +46,7 @@ fn known_histories_are_judged_as_known() {
         let (expected, subject) = (expected(&text), subject(&text));
         assert_eq!(expected.len(), MODELS.len(), "{}: a verdict for every model", path.display());
         for model in MODELS {
-            let report = model.judge(&subject, Patience::ENDLESS);
+            let report = model.judge(&subject, NEVER);
             assert_eq!(report.verdict, expected[model.name], "{}: {report:#?}", path.display());
             let is_violated = report.verdict == Verdict::Violated;
             assert_eq!(is_violated, !report.findings.is_empty(), "{}: {report:#?}", path.display());

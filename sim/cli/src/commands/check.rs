@@ -7,7 +7,7 @@ use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::time::Instant;
 
-use kvsim_checkers::{Finding, Patience, Report, Verdict};
+use kvsim_checkers::{Finding, Report, Verdict};
 use kvsim_histories::edn::{Mistake, Place};
 use kvsim_histories::jepsen::{Calls, Collector, steps};
 use kvsim_histories::models::{MODELS, Model, Subject, strongest};
@@ -139,8 +139,7 @@ pub fn check(args: &Check) -> Result<u8, Failure> {
 
 fn judge(model: &Model, subject: &Subject, args: &Check) -> Report {
     let begin = Instant::now();
-    let lasts = || begin.elapsed() < args.time_limit && !interrupt::is_requested();
-    model.judge(subject, Patience::new(&lasts))
+    model.judge(subject, &|| begin.elapsed() >= args.time_limit || interrupt::is_requested())
 }
 
 /// Reads a history; nothing when somebody stops the program.

@@ -5,7 +5,7 @@ use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use kvsim_checkers::{Patience, Report};
+use kvsim_checkers::Report;
 use kvsim_histories::jepsen::{Collector, Form, Step, steps};
 use kvsim_histories::models::{Model, Subject};
 
@@ -29,8 +29,7 @@ pub fn judge(path: &Path, models: &[&str]) -> Vec<Report> {
     let subject = Subject::of(collector.finish());
     let judge = |name: &&str| {
         let begin = Instant::now();
-        let lasts = || begin.elapsed() < Duration::from_secs(30);
-        Model::named(name).expect("it is a model").judge(&subject, Patience::new(&lasts))
+        Model::named(name).expect("it is a model").judge(&subject, &|| begin.elapsed() >= Duration::from_secs(30))
     };
     models.iter().map(judge).collect()
 }

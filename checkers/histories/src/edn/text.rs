@@ -1,6 +1,37 @@
-//! What escapes in strings mean.
+//! Places in texts, what is wrong there, and what escapes in strings mean.
 
-use super::lexer::{Mistake, Place};
+use thiserror::Error;
+
+/// A place in a text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// From 1.
+    pub line: u64,
+    /// In characters, from 1.
+    pub column: u64,
+}
+
+/// What is wrong with a text.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("line {}, column {}: {problem}; expected {expected}", place.line, place.column)]
+pub struct Mistake {
+    /// Where.
+    pub place: Place,
+    /// What is there.
+    pub problem: String,
+    /// What should be there.
+    pub expected: String,
+}
+
+impl Mistake {
+    pub(crate) fn new(place: Place, problem: impl Into<String>, expected: impl Into<String>) -> Mistake {
+        Mistake { place, problem: problem.into(), expected: expected.into() }
+    }
+}
+
+pub(super) fn not_utf8(place: Place) -> Mistake {
+    Mistake::new(place, "this is not UTF-8", "UTF-8")
+}
 
 /// Continues a character of UTF-8.
 pub(super) fn is_continuing(byte: &&u8) -> bool {

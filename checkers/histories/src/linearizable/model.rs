@@ -1,0 +1,131 @@
+//! Linearizability as a model, key by key, with findings for people.
+
+use kvsim_checkers::describe::{self, Describe};
+use kvsim_checkers::history::Ending;
+use kvsim_checkers::register::UNWRITTEN;
+use kvsim_checkers::verdict::{Finding, Report, Verdict};
+use kvsim_checkers::{CodeInfo, Expired};
+
+use super::{Answer, Kind, Op, judge};
+use crate::jepsen::{Action, Call, Calls};
+use crate::models::{Model, Subject};
+
+/// Linearizability.
+pub(crate) const LINEARIZABLE: Model = Model {
+    name: "linearizable",
+    alias: None,
+    summary: "operations take effect one after the other, each while it is under way",
+    codes: &[
+        CodeInfo {
+            code: "LIN001",
+            meaning: "operations of a key have no order that keeps real time and explains what they found",
+        },
+        CodeInfo { code: "LIN002", meaning: UNWRITTEN },
+    ],
+    implies: &[
+        "causal-memory",
+        "causal-convergence",
+        "causal",
+        "pram",
+        "read-your-writes",
+        "monotonic-reads",
+        "monotonic-writes",
+        "writes-follow-reads",
+    ],
+    judge: report,
+};
+
+fn report(Subject { calls, .. }: &Subject, expired: Expired<'_>) -> Option<Report> {
+    let report =
+        |verdict, note, findings| Some(Report { checker: LINEARIZABLE.name.to_owned(), verdict, note, findings });
+    let mut by_key: Vec<u32> = (0..calls.list().len() as u32).filter(|call| matters(calls.call(*call))).collect();
+    let several = |call: &&u32| calls.value(calls.call(**call).value).is_none();
+    if let Some(call) = by_key.iter().find(several) {
+        let (name, key) = (calls.name(*call), Describe::key(calls, *call));
+        let note = format!("read {name} of {key} returned several values, and keys are registers here");
+        return report(Verdict::Unknown, note, Vec::new());
+    }
+    by_key.sort_by_key(|call| calls.call(*call).key);
+    let (mut findings, mut unlisted, mut unclear, mut answered) = (Vec::new(), 0, None, 0);
+    let mut keys = 0;
+    for group in by_key.chunk_by(|a, b| calls.call(*a).key == calls.call(*b).key) {
+        if expired() && findings.is_empty() {
+            return None;
+        }
+        keys += 1;
+        let key = Describe::key(calls, group[0]);
+        let ops: Vec<Op> = group.iter().map(|call| op(calls.call(*call))).collect();
+        answered += ops.iter().filter(|op| op.needs().is_some() && op.completed != Op::NEVER).count();
+        let finding = match judge(&ops, Calls::NIL, expired) {
+            Answer::Yes => continue,
+            Answer::TooMany => {
+                unclear.get_or_insert(format!("the operations of {key} leave more orders than there is room for"));
+                continue;
+            }
+            Answer::GaveUp => {
+                unclear.get_or_insert(format!("the time limit was reached at {key}"));
+                continue;
+            }
+            Answer::No(broken) => no_order(calls, &key, broken.iter().map(|op| group[*op as usize])),
+            Answer::Unwritten(op) => unwritten(calls, &key, group[op as usize]),
+        };
+        if findings.len() < Report::FINDINGS_MAX { findings.push(finding) } else { unlisted += 1 }
+    }
+    match unclear {
+        _ if !findings.is_empty() => {
+            let note = if unlisted > 0 { format!("not listed: {unlisted} more keys") } else { String::new() };
+            report(Verdict::Violated, note, findings)
+        }
+        Some(unclear) => report(Verdict::Unknown, unclear, findings),
+        None if answered == 0 => {
+            report(Verdict::Unknown, "no read was answered, and no cas was done".to_owned(), findings)
+        }
+        None => {
+            let note = format!("orders in real time explain what {answered} operations found, key by key ({keys})");
+            report(Verdict::Holds, note, findings)
+        }
+    }
+}
+
+/// It took place, or may have, and if it is a read, it was answered.
+fn matters(call: &Call) -> bool {
+    match call.ending {
+        Ending::Ok => true,
+        Ending::Failed => false,
+        Ending::Indeterminate => call.action != Action::Read,
+    }
+}
+
+fn op(call: &Call) -> Op {
+    let kind = match call.action {
+        Action::Read => Kind::Read,
+        Action::Write => Kind::Write,
+        Action::Cas => Kind::Cas,
+    };
+    let completed = if call.ending == Ending::Ok { call.completed } else { Op::NEVER };
+    Op { invoked: call.invoked, completed, kind, value: call.value, expected: call.expected }
+}
+
+fn no_order(calls: &Calls, key: &str, ops: impl Iterator<Item = u32>) -> Finding {
+    let ops = describe::in_order(calls, ops);
+    let title = format!("no order of the operations of {key} keeps real time and explains what they found");
+    let lines = describe::lines(calls, &ops, None, "");
+    describe::finding(calls, LINEARIZABLE.codes[0].code, title, &ops, lines)
+}
+
+fn unwritten(calls: &Calls, key: &str, place: u32) -> Finding {
+    let call = calls.call(place);
+    let title = format!(
+        "{} found {} in {key}, which was never written there",
+        calls.subject(call.session),
+        calls.returned(place)
+    );
+    let needed = op(call).needs();
+    let is_refused = |other: &u32| {
+        let other = calls.call(*other);
+        other.ending == Ending::Failed && other.key == call.key && op(other).writes() == needed
+    };
+    let ops = describe::in_order(calls, (0..calls.list().len() as u32).filter(is_refused).chain([place]));
+    let lines = describe::lines(calls, &ops, Some(place), "   <== here");
+    describe::finding(calls, LINEARIZABLE.codes[1].code, title, &ops, lines)
+}

@@ -1,0 +1,75 @@
+//! The report about a log, with findings for people.
+
+use super::Guarantee;
+use super::judge::{MissingWrite, MissingWrites, judge_within};
+use super::log::Log;
+use crate::Expired;
+use crate::describe::{self, Describe};
+use crate::verdict::{Finding, Report, Verdict};
+
+/// Judges a log by one guarantee; nothing if the time is over before.
+pub fn report(log: &Log, guarantee: Guarantee, describe: &dyn Describe, expired: Expired<'_>) -> Option<Report> {
+    let MissingWrites { breaches, judged, mute } = judge_within(log, guarantee, expired)?;
+    let listed = breaches.iter().take(Report::FINDINGS_MAX);
+    let findings: Vec<Finding> = listed.map(|breach| finding(log, guarantee, breach, describe)).collect();
+    let [session, _] = describe.nouns();
+    let which = match guarantee {
+        Guarantee::ReadYourWrites => format!("of keys that their {session} had written"),
+        Guarantee::MonotonicReads => format!("of keys that their {session} had read"),
+        Guarantee::MonotonicWrites => format!("of keys written by a {session} before a write that had been shown"),
+        Guarantee::WritesFollowReads => format!("of keys read by a {session} before a write that had been shown"),
+    };
+    let (verdict, note) = if !findings.is_empty() {
+        let more = breaches.len() - findings.len();
+        let note = if more > 0 { format!("not listed: {more} more of {}", guarantee.code()) } else { String::new() };
+        (Verdict::Violated, note)
+    } else if judged == 0 {
+        (Verdict::Unknown, format!("there were no reads {which}"))
+    } else if mute > 0 {
+        (Verdict::Unknown, format!("{mute} reads do not tell which writes they returned"))
+    } else {
+        (Verdict::Holds, format!("nothing was missing from {judged} reads {which}"))
+    };
+    Some(Report { checker: guarantee.name().to_owned(), verdict, note, findings })
+}
+
+fn finding(log: &Log, guarantee: Guarantee, breach: &MissingWrite, describe: &dyn Describe) -> Finding {
+    let MissingWrite { read, missing, by, seen, shown } = *breach;
+    let (key, returned, write) = (describe.key(read), describe.returned(read), describe.written(missing));
+    let (view, subject, by) = (describe.view(read), describe.subject(by), describe.session(by));
+    let title = match (guarantee, seen) {
+        (Guarantee::ReadYourWrites, _) => {
+            format!("{subject} read {key} = {returned} without its own earlier write {write}")
+        }
+        (Guarantee::MonotonicReads, _) | (_, None) => {
+            format!("{subject} read {key} = {returned} after it had read {write}")
+        }
+        (_, Some(seen)) if seen == missing => {
+            format!("{view} {key} = {returned} again, which {write} had replaced")
+        }
+        (_, Some(seen)) => {
+            let had = if guarantee == Guarantee::MonotonicWrites { "written" } else { "read" };
+            let seen = describe.name(seen);
+            format!("{view} {seen} of {by}, but then {key} = {returned} without {write}, which {by} had {had} before")
+        }
+    };
+    let ops = [Some(missing), source(log, guarantee, breach), seen, shown, Some(read)];
+    let ops = describe::in_order(describe, ops.into_iter().flatten());
+    let note = format!("   but not {}   <== here", describe.name(missing));
+    let lines = describe::lines(describe, &ops, Some(read), &note);
+    describe::finding(describe, guarantee.code(), title, &ops, lines)
+}
+
+/// The session's last read that showed it what is missing, where that is about reads.
+fn source(log: &Log, guarantee: Guarantee, breach: &MissingWrite) -> Option<u32> {
+    let until = match breach.seen {
+        _ if !guarantee.is_about_reads() => return None,
+        Some(seen) => log.writes.iter().find(|write| write.op == seen)?.asked,
+        None => log.reads.iter().find(|read| read.op == breach.read)?.asked,
+    };
+    let source = log.reads.iter().rev().find(|read| {
+        let is_it = |write: &u32| log.write(*write).op == breach.missing;
+        read.session == breach.by && read.answered < until && read.returned.iter().any(is_it)
+    });
+    source.map(|read| read.op)
+}
