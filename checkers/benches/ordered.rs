@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use kvsim_checkers::trace::{Action, Event, Header, Level, Levels, Node, Recording, What, WriteId};
+use kvsim_checkers::trace::{Action, Dot, Event, Header, Level, Levels, NodeId, Recording, What};
 use kvsim_checkers::{NO_RERUN, Verdict, ordered};
 use rustc_hash::FxHashMap;
 
@@ -16,7 +16,7 @@ const KEYS: usize = 1_000;
 struct Bench {
     recording: Recording,
     /// By node, view, key and origin: the counter shown.
-    shown: FxHashMap<(Node, u8, u32, Node), u64>,
+    shown: FxHashMap<(NodeId, u8, u32, NodeId), u64>,
 }
 
 fn priority(key: u32) -> u8 {
@@ -24,13 +24,13 @@ fn priority(key: u32) -> u8 {
 }
 
 impl Bench {
-    fn push(&mut self, node: Node, cause: u64, what: What) -> u64 {
+    fn push(&mut self, node: NodeId, cause: u64, what: What) -> u64 {
         let number = self.recording.events.len() as u64 + 1;
         self.recording.events.push(Event { number, at_ns: number * 1_000, cause, node, what });
         number
     }
 
-    fn shows(&mut self, node: Node, cause: u64, write: WriteId, key: u32, views: std::ops::RangeInclusive<u8>) {
+    fn shows(&mut self, node: NodeId, cause: u64, write: Dot, key: u32, views: std::ops::RangeInclusive<u8>) {
         for view in views {
             let mut levels =
                 Levels::only([Level::Fifo, Level::FifoP1, Level::FifoP2, Level::FifoP3][usize::from(view)]);
@@ -38,8 +38,8 @@ impl Bench {
                 levels = levels.with(Level::Priority);
             }
             self.push(node, cause, What::Visible { levels, write });
-            if let Some(counter) = self.shown.insert((node, view, key, write.node), write.counter) {
-                self.push(node, cause, What::Hidden { levels, write: WriteId { counter, ..write } });
+            if let Some(counter) = self.shown.insert((node, view, key, write.node()), write.counter) {
+                self.push(node, cause, What::Hidden { levels, write: Dot { counter, ..write } });
             }
         }
     }
@@ -58,7 +58,7 @@ fn recording(events: usize) -> Recording {
     let mut bench = Bench { recording: Recording { header, events: Vec::new() }, shown: FxHashMap::default() };
     let mut counters = [0; NODES];
     // By receiver and origin: a write of P0 that comes after the next one.
-    let mut behind: FxHashMap<(Node, Node), (WriteId, u32)> = FxHashMap::default();
+    let mut behind: FxHashMap<(NodeId, NodeId), (Dot, u32)> = FxHashMap::default();
     for op in 0_u32.. {
         if bench.recording.events.len() >= events {
             break;
@@ -66,24 +66,20 @@ fn recording(events: usize) -> Recording {
         let node = (op.wrapping_mul(2_654_435_761) >> 16) as usize % NODES;
         let key = op.wrapping_mul(40_503).wrapping_add(op >> 7) % KEYS as u32;
         let (session, level) = (node as u32, Level::Priority);
-        let here = node as Node;
+        let here = NodeId(node as u16);
         if op % 10 == 0 {
             let invoked = What::Invoked { op, session, action: Action::Read, key, value: 0, level, context: false };
             let cause = bench.push(here, 0, invoked);
-            for origin in 0..NODES as Node {
+            for origin in NodeId::all(NODES as u16) {
                 if let Some(counter) = bench.shown.get(&(here, priority(key), key, origin)).copied() {
-                    bench.push(
-                        here,
-                        cause,
-                        What::Returned { op, write: WriteId { node: origin, incarnation: 1, counter } },
-                    );
+                    bench.push(here, cause, What::Returned { op, write: Dot::new(origin, 1, counter) });
                 }
             }
             bench.push(here, cause, What::Answered { op });
             continue;
         }
         counters[node] += 1;
-        let write = WriteId { node: here, incarnation: 1, counter: counters[node] };
+        let write = Dot::new(here, 1, counters[node]);
         let value = u64::from(op) + 1;
         let invoked = What::Invoked { op, session, action: Action::Write, key, value, level, context: false };
         let cause = bench.push(here, 0, invoked);
@@ -91,7 +87,7 @@ fn recording(events: usize) -> Recording {
         bench.push(here, cause, What::Known { write });
         bench.shows(here, cause, write, key, 0..=priority(key));
         bench.push(here, cause, What::Answered { op });
-        for to in (0..NODES as Node).filter(|to| *to != here) {
+        for to in NodeId::all(NODES as u16).filter(|to| *to != here) {
             let late = behind.remove(&(to, here));
             if late.is_none() && priority(key) == 0 {
                 behind.insert((to, here), (write, key));

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 
 use crate::operations::{Operation, Operations, Outcome, listed, name};
-use crate::trace::{Action, Event, Level, Node, Recording, What};
+use crate::trace::{Action, Event, Level, NodeId, Recording, What};
 use crate::verdict::{Finding, Report, TraceLine, Verdict};
 use crate::{CheckerInfo, CodeInfo};
 
@@ -77,7 +77,7 @@ pub fn check(recording: &Recording) -> Report {
     let (mut all, mut alone, mut in_faults) = (Count::default(), Count::default(), Count::default());
     let mut by_level: BTreeMap<Level, Count> = BTreeMap::new();
     let mut by_session: BTreeMap<u32, Count> = BTreeMap::new();
-    let mut unanswered: BTreeMap<Node, Vec<&Operation>> = BTreeMap::new();
+    let mut unanswered: BTreeMap<NodeId, Vec<&Operation>> = BTreeMap::new();
     for operation in operations.list() {
         let Operation { outcome, level, session, node, .. } = *operation;
         all.add(outcome);
@@ -129,7 +129,7 @@ pub fn check(recording: &Recording) -> Report {
 }
 
 /// The node of each session that has asked no other.
-fn homes(operations: &Operations<'_>) -> BTreeMap<u32, Option<Node>> {
+fn homes(operations: &Operations<'_>) -> BTreeMap<u32, Option<NodeId>> {
     let mut homes = BTreeMap::new();
     for operation in operations.list() {
         let home = homes.entry(operation.session).or_insert(Some(operation.node));
@@ -139,7 +139,7 @@ fn homes(operations: &Operations<'_>) -> BTreeMap<u32, Option<Node>> {
 }
 
 /// The node that was asked needs nobody else for the answer.
-fn is_alone(recording: &Recording, homes: &BTreeMap<u32, Option<Node>>, operation: &Operation) -> bool {
+fn is_alone(recording: &Recording, homes: &BTreeMap<u32, Option<NodeId>>, operation: &Operation) -> bool {
     let header = &recording.header;
     let quorum = header.quorums.get(operation.session as usize).copied().unwrap_or(1);
     let asks_one = if operation.action == Action::Read { quorum == 1 } else { header.ack <= 1 };
@@ -179,31 +179,31 @@ impl Faults {
                     on = if begins { on + 1 } else { on.saturating_sub(1) };
                     faults.changes.push((place, on));
                     let Some(node) = header.faults[usize::from(fault)].node else { continue };
-                    let count = &mut states[usize::from(node)].faults;
+                    let count = &mut states[node.index()].faults;
                     *count = if begins { *count + 1 } else { count.saturating_sub(1) };
                     node
                 }
                 What::Down { .. } | What::Up { .. } => {
-                    states[usize::from(event.node)].is_down = matches!(event.what, What::Down { .. });
+                    states[event.node.index()].is_down = matches!(event.what, What::Down { .. });
                     event.node
                 }
                 What::Paused | What::Resumed => {
-                    states[usize::from(event.node)].is_paused = event.what == What::Paused;
+                    states[event.node.index()].is_paused = event.what == What::Paused;
                     event.node
                 }
                 What::Answered { op } => {
-                    let state = &mut states[usize::from(event.node)];
+                    let state = &mut states[event.node.index()];
                     let is_new =
                         operations.get(op).is_some_and(|op| state.until.is_some_and(|until| op.invoked > until));
                     if let Some(from) = state.since.filter(|_| is_new) {
-                        faults.troubles[usize::from(event.node)].push((from, place));
+                        faults.troubles[event.node.index()].push((from, place));
                         state.since = None;
                     }
                     continue;
                 }
                 _ => continue,
             };
-            let state = &mut states[usize::from(node)];
+            let state = &mut states[node.index()];
             if state.faults > 0 || state.is_down || state.is_paused {
                 state.since.get_or_insert(place);
                 state.until = None;
@@ -225,7 +225,7 @@ impl Faults {
 
     /// The node that was asked had trouble of its own while the operation was under way.
     fn trouble(&self, operation: &Operation) -> bool {
-        let mut troubles = self.troubles[usize::from(operation.node)].iter();
+        let mut troubles = self.troubles[operation.node.index()].iter();
         troubles.any(|(from, until)| *from < end(operation) && *until > operation.invoked)
     }
 }
@@ -238,10 +238,10 @@ fn end(operation: &Operation) -> usize {
     }
 }
 
-fn tell_of_node(operations: &Operations<'_>, node: Node, calls: &[&Operation]) -> Finding {
+fn tell_of_node(operations: &Operations<'_>, node: NodeId, calls: &[&Operation]) -> Finding {
     let again = if calls.len() == 1 { String::new() } else { format!(", and {} more", calls.len() - 1) };
     let title =
-        format!("n{node} did not answer operation #{}{again}, though it needed no other replica", calls[0].number);
+        format!("{node} did not answer operation #{}{again}, though it needed no other replica", calls[0].number);
     finding(operations, &UNANSWERED, title, calls)
 }
 

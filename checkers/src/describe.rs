@@ -113,11 +113,11 @@ impl Describe for Operations<'_> {
     }
 
     fn writer(&self, write: u32) -> Option<(u32, u64)> {
-        operation(self, write).write.map(|write| (write.origin(), write.counter))
+        operation(self, write).write.map(|write| (write.origin.number(), write.counter))
     }
 
     fn view(&self, read: u32) -> String {
-        format!("n{} showed", operation(self, read).node)
+        format!("{} showed", operation(self, read).node)
     }
 
     fn key(&self, op: u32) -> String {
@@ -160,7 +160,7 @@ impl Describe for Operations<'_> {
         let number = number.filter(|_| !tale.history.known.is_empty());
         let Some(absence) = number.and_then(|number| tale.without(asked, number)) else { return Vec::new() };
         let until = asked.answered().unwrap_or(asked.invoked);
-        let text = format!("why n{} answered so: {}", asked.node, absence.why);
+        let text = format!("why {} answered so: {}", asked.node, absence.why);
         // What comes later explains nothing.
         let story = tale.in_order(absence.evidence.into_iter().filter(|line| line.place < until).collect());
         [TraceLine::new(recording.events[until].at_ns, text)].into_iter().chain(story).collect()

@@ -198,7 +198,7 @@ impl History {
                     kind: if operation.action == Action::Read { Kind::Read } else { Kind::Write },
                     value,
                     ending,
-                    origin: name.map(|name| (name.origin(), name.counter)),
+                    origin: name.map(|name| (name.origin.number(), name.counter)),
                     number: operation.number,
                     place: operation.invoked as u32,
                 }

@@ -41,7 +41,7 @@ pub fn check(recording: &Recording) -> Report {
         .iter()
         .map(|(gauge, reports)| {
             let GaugeName { name, meaning, .. } = &header.gauges[usize::from(*gauge)];
-            let said = listed(reports.iter().map(|(event, value)| format!("{value} at n{}", event.node)));
+            let said = listed(reports.iter().map(|(event, value)| format!("{value} at {}", event.node)));
             let title = format!("{name} should be 0 at rest, but is {said}: {meaning}");
             Finding::new(&RESIDUE, title, header.end_ns)
                 .kind(format!("{name} should be 0 at rest, but is not: {meaning}"))

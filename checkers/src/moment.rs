@@ -7,13 +7,13 @@ use serde::Serialize;
 
 use crate::convergence::history::History;
 use crate::ordered::tables::Tables;
-use crate::trace::{Level, Node, Recording, What, WriteId};
+use crate::trace::{Dot, Level, NodeId, Recording, What};
 
 /// A replica at a moment.
 #[derive(Clone, Debug, Serialize)]
 pub struct State {
     /// Its node.
-    pub node: Node,
+    pub node: NodeId,
     /// How its node is.
     pub condition: Condition,
     /// Which life of the node it is, from 1.
@@ -28,7 +28,7 @@ pub struct State {
     /// What has arrived and had no room to wait for its turn; to be asked for again.
     pub no_room: Vec<Waiting>,
     /// What reads return: key, level and the versions.
-    pub shown: Vec<(u32, Level, Vec<WriteId>)>,
+    pub shown: Vec<(u32, Level, Vec<Dot>)>,
 }
 
 /// How a node is.
@@ -47,7 +47,7 @@ pub enum Condition {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Known {
     /// The last of them.
-    pub last: WriteId,
+    pub last: Dot,
     /// Their counters, in runs without a gap: first and last.
     pub runs: Vec<(u64, u64)>,
 }
@@ -58,7 +58,7 @@ pub struct Front {
     /// The level.
     pub level: Level,
     /// The last of them.
-    pub write: WriteId,
+    pub write: Dot,
 }
 
 /// A write that is not shown though it has arrived.
@@ -67,9 +67,9 @@ pub struct Waiting {
     /// At which level.
     pub level: Level,
     /// Which write.
-    pub write: WriteId,
+    pub write: Dot,
     /// The first write that it waits for; absent when that is not known.
-    pub waits_for: Option<WriteId>,
+    pub waits_for: Option<Dot>,
 }
 
 /// The state of each replica at the end of a [valid](Recording::validate) recording, in the order of the nodes.
@@ -79,7 +79,7 @@ pub fn at_the_end(recording: &Recording) -> Vec<State> {
     let header = history.header();
     let mut states: Vec<State> = (0..header.nodes)
         .map(|node| State {
-            node,
+            node: NodeId(node),
             condition: Condition::Up,
             incarnation: 1,
             known: Vec::new(),
@@ -89,11 +89,11 @@ pub fn at_the_end(recording: &Recording) -> Vec<State> {
             shown: Vec::new(),
         })
         .collect();
-    let mut shown: BTreeMap<(Node, u32, Level), BTreeSet<WriteId>> = BTreeMap::new();
+    let mut shown: BTreeMap<(NodeId, u32, Level), BTreeSet<Dot>> = BTreeMap::new();
     for (place, event) in recording.events.iter().enumerate() {
         let node = event.node;
-        let Some(state) = states.get_mut(usize::from(node)) else { continue };
-        let key = |write: WriteId| history.number(write, place).map(|number| history.write(number).key);
+        let Some(state) = states.get_mut(node.index()) else { continue };
+        let key = |write: Dot| history.number(write, place).map(|number| history.write(number).key);
         match event.what {
             What::Down { .. } => {
                 state.condition = Condition::Down;
@@ -135,7 +135,7 @@ pub fn at_the_end(recording: &Recording) -> Vec<State> {
     }
     for ((node, key, level), versions) in shown {
         if !versions.is_empty() {
-            states[usize::from(node)].shown.push((key, level, versions.into_iter().collect()));
+            states[node.index()].shown.push((key, level, versions.into_iter().collect()));
         }
     }
     states

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::trace::{Action, Level, Node, Recording, What, WriteId};
+use crate::trace::{Action, Dot, Level, NodeId, Recording, What};
 use crate::verdict::TraceLine;
 
 /// How an operation ended, with the place of that event in [`Recording::events`].
@@ -26,7 +26,7 @@ pub struct Operation {
     /// Who asked.
     pub session: u32,
     /// The node that was asked.
-    pub node: Node,
+    pub node: NodeId,
     /// What for.
     pub action: Action,
     /// Of which key.
@@ -42,9 +42,9 @@ pub struct Operation {
     /// How it ended.
     pub outcome: Outcome,
     /// The name of the write, if a replica took it in.
-    pub write: Option<WriteId>,
+    pub write: Option<Dot>,
     /// What a read returned, in the order of the events.
-    pub returned: Vec<WriteId>,
+    pub returned: Vec<Dot>,
 }
 
 impl Operation {
@@ -63,7 +63,7 @@ pub struct Operations<'a> {
     recording: &'a Recording,
     list: Vec<Operation>,
     by_number: FxHashMap<u32, usize>,
-    by_write: FxHashMap<WriteId, usize>,
+    by_write: FxHashMap<Dot, usize>,
 }
 
 impl<'a> Operations<'a> {
@@ -73,7 +73,7 @@ impl<'a> Operations<'a> {
             Operations { recording, list: Vec::new(), by_number: FxHashMap::default(), by_write: FxHashMap::default() };
         // By node, how often it has been down; by write, how often its node had been.
         let mut downs = vec![0; usize::from(recording.header.nodes)];
-        let mut lives: FxHashMap<WriteId, u32> = FxHashMap::default();
+        let mut lives: FxHashMap<Dot, u32> = FxHashMap::default();
         for (place, event) in recording.events.iter().enumerate() {
             match event.what {
                 What::Invoked { op, session, action, key, value, level, context } => {
@@ -96,7 +96,7 @@ impl<'a> Operations<'a> {
                 What::Wrote { op, write } => {
                     if let Some(index) = all.by_number.get(&op) {
                         all.by_write.entry(write).or_insert(*index);
-                        lives.entry(write).or_insert(downs[usize::from(event.node)]);
+                        lives.entry(write).or_insert(downs[event.node.index()]);
                         all.list[*index].write.get_or_insert(write);
                     }
                 }
@@ -108,13 +108,13 @@ impl<'a> Operations<'a> {
                 // Nobody has heard of it: the replica gives the name again, and takes the request in again if it comes again.
                 // Not in a later life, which has got the write from others.
                 What::Forgot { write, promised: false }
-                    if write.node == event.node
-                        && lives.get(&write).is_some_and(|life| life + 1 == downs[usize::from(event.node)]) =>
+                    if write.node() == event.node
+                        && lives.get(&write).is_some_and(|life| life + 1 == downs[event.node.index()]) =>
                 {
                     all.undo(write);
                     lives.remove(&write);
                 }
-                What::Down { .. } => downs[usize::from(event.node)] += 1,
+                What::Down { .. } => downs[event.node.index()] += 1,
                 What::Answered { op } => all.end(op, Outcome::Answered(place)),
                 What::Refused { op } => all.end(op, Outcome::Refused(place)),
                 What::TimedOut { op } => all.end(op, Outcome::TimedOut(place)),
@@ -128,7 +128,7 @@ impl<'a> Operations<'a> {
         self.by_number.get(&number).map(|index| &mut self.list[*index])
     }
 
-    fn undo(&mut self, write: WriteId) {
+    fn undo(&mut self, write: Dot) {
         if let Some(index) = self.by_write.get(&write).copied()
             && self.list[index].answered().is_none()
         {
@@ -159,7 +159,7 @@ impl<'a> Operations<'a> {
     }
 
     /// The operation that asked for this write.
-    pub fn of_write(&self, write: WriteId) -> Option<&Operation> {
+    pub fn of_write(&self, write: Dot) -> Option<&Operation> {
         self.by_write.get(&write).map(|index| &self.list[*index])
     }
 
@@ -185,13 +185,13 @@ impl<'a> Operations<'a> {
         if let (Some(write), None) = (operation.write, operation.answered()) {
             outcome.push_str(&format!(", but taken in as {write}"));
         }
-        let text = format!("{session} {action:<6} #{}  {what}  at n{}   {outcome}", operation.number, operation.node);
+        let text = format!("{session} {action:<6} #{}  {what}  at {}   {outcome}", operation.number, operation.node);
         TraceLine::new(at_ns(operation.invoked), text)
     }
 
     /// The values of versions as a read would show them: `none`, `1701`, `{1701, 1801}`.
-    pub fn values(&self, writes: &[WriteId]) -> String {
-        let value = |write: &WriteId| match self.of_write(*write) {
+    pub fn values(&self, writes: &[Dot]) -> String {
+        let value = |write: &Dot| match self.of_write(*write) {
             Some(operation) => operation.value.to_string(),
             None => format!("what nobody wrote ({write})"),
         };

@@ -9,7 +9,7 @@ mod toy;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chance::Chance;
-use kvsim_checkers::trace::{Action, Event, FaultName, Header, Level, Node, Recording, What};
+use kvsim_checkers::trace::{Action, Event, FaultName, Header, Level, NodeId, Recording, What};
 use kvsim_checkers::{Report, Verdict, availability};
 
 /// The verdict and, by node that left calls unanswered and by session that was refused everything, which calls.
@@ -18,7 +18,7 @@ type Expected = (Verdict, BTreeSet<(&'static str, Vec<u32>)>);
 /// Straight from the definition: every question is put to the events again.
 fn judge(recording: &Recording) -> Expected {
     let Recording { header, events } = recording;
-    let invoked: Vec<(u32, u32, Node, Action, u32)> = events
+    let invoked: Vec<(u32, u32, NodeId, Action, u32)> = events
         .iter()
         .filter_map(|event| match event.what {
             What::Invoked { op, session, action, key, .. } => Some((op, session, event.node, action, key)),
@@ -26,7 +26,7 @@ fn judge(recording: &Recording) -> Expected {
         })
         .collect();
     let has = |what: What| events.iter().any(|event| event.what == what);
-    let is_alone = |session: u32, node: Node, action: Action, key: u32| {
+    let is_alone = |session: u32, node: NodeId, action: Action, key: u32| {
         let stays = invoked.iter().all(|(_, other, at, ..)| *other != session || *at == node);
         let asks_one = match action {
             Action::Read => header.quorums.is_empty() || header.quorums[session as usize] == 1,
@@ -35,7 +35,7 @@ fn judge(recording: &Recording) -> Expected {
         stays && !header.movers.contains(&session) && asks_one && header.holders(key).contains(&node)
     };
     // After the event at a place, the node is kept from answering by something that is going on, ...
-    let is_kept = |node: Node, place: usize| {
+    let is_kept = |node: NodeId, place: usize| {
         let past = || events[..=place].iter().filter(|event| event.node == node);
         let is_down = past().rfind(|event| matches!(event.what, What::Down { .. } | What::Up { .. }));
         let is_paused = past().rfind(|event| matches!(event.what, What::Paused | What::Resumed));
@@ -53,7 +53,7 @@ fn judge(recording: &Recording) -> Expected {
             || is_on.any(|is_on| is_on)
     };
     // ... or by what is left of it, until it has answered what was asked afterwards.
-    let has_trouble = |node: Node, place: usize| {
+    let has_trouble = |node: NodeId, place: usize| {
         let Some(last) = (0..=place).rev().find(|place| is_kept(node, *place)) else { return false };
         let mut asked = events[last + 1..=place].iter().filter_map(|event| match event.what {
             What::Invoked { op, .. } => Some(op),
@@ -62,7 +62,7 @@ fn judge(recording: &Recording) -> Expected {
         !asked.any(|op| events[..=place].iter().any(|event| event.node == node && event.what == What::Answered { op }))
     };
     let place = |what: What| events.iter().position(|event| event.what == what).expect("it is there");
-    let is_excused = |op: u32, node: Node| {
+    let is_excused = |op: u32, node: NodeId| {
         let invoked = events.iter().position(|event| matches!(event.what, What::Invoked { op: o, .. } if o == op));
         (invoked.expect("it is there")..place(What::TimedOut { op })).any(|place| has_trouble(node, place))
     };
@@ -70,7 +70,7 @@ fn judge(recording: &Recording) -> Expected {
     for (op, session, node, action, key) in &invoked {
         let is_owed = |op: u32| has(What::TimedOut { op }) && !is_excused(op, *node);
         if is_alone(*session, *node, *action, *key) && is_owed(*op) {
-            found.entry(("AVAIL001", u32::from(*node))).or_insert_with(Vec::new).push(*op);
+            found.entry(("AVAIL001", u32::from(node.0))).or_insert_with(Vec::new).push(*op);
         }
         let of_session = || invoked.iter().filter(|(_, other, ..)| other == session).map(|(op, ..)| *op);
         let is_over = |op: &u32| has(What::Answered { op: *op }) || has(What::TimedOut { op: *op });
@@ -106,7 +106,7 @@ fn random_recordings_are_judged_as_defined() {
         recording.header.ack = chance.below(3) as u16;
         recording.header.movers.extend((0..1).filter(|_| chance.one_in(4)));
         // Something happens to nodes.
-        recording.header.faults[0].node = Some(0).filter(|_| chance.one_in(2));
+        recording.header.faults[0].node = Some(NodeId(0)).filter(|_| chance.one_in(2));
         for _ in 0..chance.below(4) {
             let at = chance.below(recording.events.len() + 1);
             let what = match chance.below(4) {
@@ -115,7 +115,7 @@ fn random_recordings_are_judged_as_defined() {
                 2 => What::Paused,
                 _ => What::Resumed,
             };
-            let node = chance.below(usize::from(recording.header.nodes)) as Node;
+            let node = NodeId(chance.below(usize::from(recording.header.nodes)) as u16);
             recording.events.insert(at, Event { number: 0, at_ns: 0, cause: 0, node, what });
         }
         // Fewer calls end badly, or those of one session, or all.
@@ -144,7 +144,7 @@ fn random_recordings_are_judged_as_defined() {
 type End = fn(u32) -> What;
 
 /// Calls of one session each, a millisecond apart: at which node, which key, at which level, how it ended.
-fn recording(calls: &[(Node, u32, Level, End)]) -> Recording {
+fn recording(calls: &[(NodeId, u32, Level, End)]) -> Recording {
     let header = Header {
         nodes: 2,
         sessions: (0..calls.len()).map(|i| format!("c{i}")).collect(),
@@ -154,7 +154,7 @@ fn recording(calls: &[(Node, u32, Level, End)]) -> Recording {
         ..Header::default()
     };
     let mut events = Vec::new();
-    let mut push = |node: Node, what: What| {
+    let mut push = |node: NodeId, what: What| {
         let number = events.len() as u64 + 1;
         events.push(Event { number, at_ns: number * 1_000_000, cause: 0, node, what });
     };
@@ -187,8 +187,11 @@ fn check(recording: &Recording) -> Report {
 
 #[test]
 fn a_replica_that_does_not_answer_is_found() {
-    let report =
-        check(&recording(&[(0, 0, EVENTUAL, answered), (1, 0, EVENTUAL, timed_out), (1, 1, EVENTUAL, timed_out)]));
+    let report = check(&recording(&[
+        (NodeId(0), 0, EVENTUAL, answered),
+        (NodeId(1), 0, EVENTUAL, timed_out),
+        (NodeId(1), 1, EVENTUAL, timed_out),
+    ]));
     assert_eq!((report.verdict, report.note.as_str()), (Verdict::Violated, "answered 1 of 3 (33.3 %), 2 timed out"));
     let finding = &report.findings[0];
     assert_eq!((finding.code.as_str(), &finding.ops[..], &finding.events[..]), ("AVAIL001", &[1, 2][..], &[4, 6][..]));
@@ -198,7 +201,7 @@ fn a_replica_that_does_not_answer_is_found() {
 
 #[test]
 fn a_session_that_is_always_refused_is_found() {
-    let report = check(&recording(&[(0, 0, EVENTUAL, answered), (1, 0, Level::Fifo, refused)]));
+    let report = check(&recording(&[(NodeId(0), 0, EVENTUAL, answered), (NodeId(1), 0, Level::Fifo, refused)]));
     assert_eq!(report.verdict, Verdict::Violated);
     assert_eq!(
         report.note,
@@ -211,7 +214,7 @@ fn a_session_that_is_always_refused_is_found() {
 
 #[test]
 fn calls_that_need_others_may_time_out() {
-    let calls = [(0, 0, EVENTUAL, answered as End), (1, 0, EVENTUAL, timed_out)];
+    let calls = [(NodeId(0), 0, EVENTUAL, answered as End), (NodeId(1), 0, EVENTUAL, timed_out)];
     let mut quorum = recording(&calls);
     quorum.header.quorums = vec![1, 2];
     assert_eq!(check(&quorum).verdict, Verdict::Holds);
@@ -224,7 +227,7 @@ fn calls_that_need_others_may_time_out() {
     actions.for_each(|action| *action = Action::Write);
     assert_eq!(check(&writes).verdict, Verdict::Holds);
     let mut elsewhere = recording(&calls);
-    elsewhere.header.placement = vec![vec![0], vec![1]];
+    elsewhere.header.placement = vec![vec![NodeId(0)], vec![NodeId(1)]];
     assert_eq!(check(&elsewhere).verdict, Verdict::Holds);
     let mut moves = recording(&calls);
     moves.header.quorums = vec![2, 2];
@@ -236,8 +239,11 @@ fn calls_that_need_others_may_time_out() {
 
 #[test]
 fn what_faults_touch_is_counted_apart() {
-    let mut recording =
-        recording(&[(0, 0, EVENTUAL, answered), (0, 0, EVENTUAL, answered), (0, 0, EVENTUAL, answered)]);
+    let mut recording = recording(&[
+        (NodeId(0), 0, EVENTUAL, answered),
+        (NodeId(0), 0, EVENTUAL, answered),
+        (NodeId(0), 0, EVENTUAL, answered),
+    ]);
     // On while the second operation is under way, and off before the third.
     for (at, what) in [(3, What::FaultOn { fault: 0 }), (5, What::FaultOff { fault: 0 })] {
         recording.events.insert(at, Event { what, ..recording.events[0] });
@@ -252,12 +258,16 @@ fn what_faults_touch_is_counted_apart() {
 
 #[test]
 fn a_node_in_trouble_owes_no_answers() {
-    let calls = [(0, 0, EVENTUAL, answered as End), (1, 0, EVENTUAL, timed_out), (1, 0, EVENTUAL, timed_out)];
+    let calls = [
+        (NodeId(0), 0, EVENTUAL, answered as End),
+        (NodeId(1), 0, EVENTUAL, timed_out),
+        (NodeId(1), 0, EVENTUAL, timed_out),
+    ];
     // Until when n1 stands still: before the calls, while the first is under way, or while the second is.
     for (until, unanswered) in [(2, &[1, 2][..]), (4, &[2]), (6, &[])] {
         let mut recording = recording(&calls);
         for (at, what) in [(1, What::Paused), (until, What::Resumed)] {
-            recording.events.insert(at, Event { what, node: 1, ..recording.events[0] });
+            recording.events.insert(at, Event { what, node: NodeId(1), ..recording.events[0] });
         }
         // It answers a new call, and has no excuse any more.
         let what = What::Invoked {
@@ -269,8 +279,8 @@ fn a_node_in_trouble_owes_no_answers() {
             level: EVENTUAL,
             context: false,
         };
-        recording.events.insert(until + 1, Event { what, node: 1, ..recording.events[0] });
-        recording.events.insert(until + 2, Event { what: answered(9), node: 1, ..recording.events[0] });
+        recording.events.insert(until + 1, Event { what, node: NodeId(1), ..recording.events[0] });
+        recording.events.insert(until + 2, Event { what: answered(9), node: NodeId(1), ..recording.events[0] });
         for (event, number) in recording.events.iter_mut().zip(1..) {
             (event.number, event.at_ns) = (number, number);
         }
@@ -281,7 +291,7 @@ fn a_node_in_trouble_owes_no_answers() {
 
 #[test]
 fn a_store_that_answers_nothing_does_not_look_good() {
-    let mut nothing = recording(&[(1, 0, EVENTUAL, timed_out)]);
+    let mut nothing = recording(&[(NodeId(1), 0, EVENTUAL, timed_out)]);
     nothing.header.quorums = vec![2];
     assert_eq!(check(&nothing).note, "no operation was answered, of 1");
     assert_eq!(check(&nothing).verdict, Verdict::Unknown);

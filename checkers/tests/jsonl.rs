@@ -2,8 +2,8 @@
 
 use kvsim_checkers::trace::jsonl::{ReadError, read, write_event, write_header};
 use kvsim_checkers::trace::{
-    Action, Disk, Event, FaultName, GaugeName, Header, Invalid, Level, Levels, LostBy, Overwrites, Recording, What,
-    WriteId,
+    Action, Conflict, Disk, Dot, Event, FaultName, GaugeName, Header, Invalid, Level, Levels, LostBy, NodeId,
+    Recording, What,
 };
 use proptest::prelude::*;
 
@@ -19,11 +19,11 @@ fn header() -> Header {
         movers: vec![1],
         keys: vec!["x".into(), "\"quoted\" ü\n".into()],
         priorities: vec![0, 3],
-        placement: vec![vec![0, 2], vec![1]],
+        placement: vec![vec![NodeId(0), NodeId(2)], vec![NodeId(1)]],
         kinds: vec!["update".into(), "digest".into()],
         faults: vec![FaultName { name: "partition[0]".into(), place: "loss.toml:14".into(), node: None }],
         gauges: vec![GaugeName { name: "buffered".into(), meaning: "held back".into(), residue: true }],
-        overwrites: Overwrites::Held,
+        conflict: Conflict::LastWriterWins,
         levels: Levels::only(Level::Eventual).with(Level::FifoP3),
         settling_from_ns: Some(1 << 60),
         end_ns: u64::MAX,
@@ -48,8 +48,8 @@ fn small(most: u16) -> impl Strategy<Value = u16> {
     prop_oneof![20 => 0..=most, 1 => any::<u16>()]
 }
 
-fn any_write() -> impl Strategy<Value = WriteId> {
-    (small(2), small(2), number()).prop_map(|(node, incarnation, counter)| WriteId { node, incarnation, counter })
+fn any_write() -> impl Strategy<Value = Dot> {
+    (small(2), small(2), number()).prop_map(|(node, incarnation, counter)| Dot::new(NodeId(node), incarnation, counter))
 }
 
 /// All variants.
@@ -85,9 +85,9 @@ fn any_what() -> impl Strategy<Value = What> {
             bytes,
             copies
         }),
-        (kind(), number(), small(2), by).prop_map(|(kind, id, to, by)| What::Lost { kind, id, to, by }),
-        (kind(), number(), small(2)).prop_map(|(kind, id, to)| What::Duplicated { kind, id, to }),
-        (kind(), number(), small(2)).prop_map(|(kind, id, from)| What::Delivered { kind, id, from }),
+        (kind(), number(), small(2), by).prop_map(|(kind, id, to, by)| What::Lost { kind, id, to: NodeId(to), by }),
+        (kind(), number(), small(2)).prop_map(|(kind, id, to)| What::Duplicated { kind, id, to: NodeId(to) }),
+        (kind(), number(), small(2)).prop_map(|(kind, id, from)| What::Delivered { kind, id, from: NodeId(from) }),
         Just(What::TimerFired),
     ];
     let facts = prop_oneof![
@@ -114,7 +114,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         number,
         at_ns,
         cause,
-        node,
+        node: NodeId(node),
         what,
     })
 }
@@ -165,15 +165,15 @@ proptest! {
 
 #[test]
 fn the_lines_are_as_documented() {
-    let write = WriteId { node: 0, incarnation: 1, counter: 17 };
+    let write = Dot::new(NodeId(0), 1, 17);
     let recording = Recording {
         header: Header { nodes: 1, ..Header::default() },
         events: vec![
-            Event { number: 7, at_ns: 3_901_000_000, cause: 6, node: 0, what: What::Known { write } },
-            Event { number: 8, at_ns: 3_902_000_000, cause: 0, node: 0, what: What::TimerFired },
+            Event { number: 7, at_ns: 3_901_000_000, cause: 6, node: NodeId(0), what: What::Known { write } },
+            Event { number: 8, at_ns: 3_902_000_000, cause: 0, node: NodeId(0), what: What::TimerFired },
         ],
     };
-    let expected = r#"{"kvsim-trace":1,"header":{"scenario":"","seed":0,"store":"","nodes":1,"sessions":[],"keys":[],"kinds":[],"faults":[],"gauges":[],"overwrites":"read","levels":[],"end_ns":0}}
+    let expected = r#"{"kvsim-trace":1,"header":{"scenario":"","seed":0,"store":"","nodes":1,"sessions":[],"keys":[],"kinds":[],"faults":[],"gauges":[],"conflict":"causal","levels":[],"end_ns":0}}
 {"n":7,"at":3901000000,"cause":6,"node":0,"known":{"write":[0,1,17]}}
 {"n":8,"at":3902000000,"node":0,"timer-fired":null}
 "#;
@@ -215,9 +215,9 @@ fn a_header_that_contradicts_itself_is_refused() {
         }
     };
     assert_eq!(broken(|header| header.placement.truncate(1)), Invalid::Placement { expected: 2, found: 1 });
-    assert_eq!(broken(|header| header.placement[1] = vec![2, 1]), Invalid::Holders { key: 1 });
+    assert_eq!(broken(|header| header.placement[1] = vec![NodeId(2), NodeId(1)]), Invalid::Holders { key: 1 });
     let range = Invalid::Range { table: "node", found: 3, known: 3 };
-    assert_eq!(broken(|header| header.placement[1] = vec![3]), range);
+    assert_eq!(broken(|header| header.placement[1] = vec![NodeId(3)]), range);
     let settling = Invalid::Settling { settling_from_ns: 1 << 60, end_ns: 1 };
     assert_eq!(broken(|header| header.end_ns = 1), settling);
 }

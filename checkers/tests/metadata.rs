@@ -1,6 +1,6 @@
 //! The metadata checker.
 
-use kvsim_checkers::trace::{Event, GaugeName, Header, Recording, What};
+use kvsim_checkers::trace::{Event, GaugeName, Header, NodeId, Recording, What};
 use kvsim_checkers::{CHECKERS, NO_RERUN, Report, Verdict, check_all, metadata};
 
 /// Each of two replicas reports both gauges: a residue of `left_over` at n1, and a size.
@@ -15,8 +15,13 @@ fn recording(left_over: u64) -> Recording {
         ..Header::default()
     };
     let reports = [(0, 0, 0), (0, 1, 7), (1, 0, left_over), (1, 1, 7)];
-    let event =
-        |(number, (node, gauge, value))| Event { number, at_ns: 9, cause: 0, node, what: What::Gauge { gauge, value } };
+    let event = |(number, (node, gauge, value))| Event {
+        number,
+        at_ns: 9,
+        cause: 0,
+        node: NodeId(node),
+        what: What::Gauge { gauge, value },
+    };
     Recording { header, events: (1..).zip(reports).map(event).collect() }
 }
 

@@ -14,8 +14,8 @@ use kvsim_sim::net::{Delay, Ratio};
 use kvsim_sim::plan::{DiskPlan, LinkPlan, StoreParams};
 use kvsim_sim::scenario::{ClientGroup, KeyChoice, Keys, Mix, Pace, Scenario, Settle, Writers};
 use kvsim_store::{
-    Call, Dot, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Observation, Overwrites, Refusal, Replica, Tag,
-    Value, Version,
+    Call, Conflict, Dot, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Observation, Refusal, Replica, Tag, Value,
+    Version,
 };
 
 /// One replica: the newest version of each key, by the number of the write and then by its origin.
@@ -42,7 +42,7 @@ impl Replica for Hopeful {
     const MESSAGE_KINDS: &'static [&'static str] = &["update"];
     const GAUGES: &'static [GaugeInfo] = &[];
     const LEVELS: Levels = Levels::only(Level::Eventual);
-    const OVERWRITES: Overwrites = Overwrites::Held;
+    const CONFLICT: Conflict = Conflict::LastWriterWins;
 
     fn boot(_: &(), _: &[()], _: &mut Env<'_, Hopeful>) -> Hopeful {
         Hopeful::default()

@@ -1,6 +1,6 @@
 //! Faults of single nodes and links: the same values in scenarios and plans.
 
-use kvsim_checkers::trace::Node;
+use kvsim_checkers::trace::NodeId;
 use serde::{Deserialize, Serialize};
 
 use crate::net::{Delay, Ratio};
@@ -97,7 +97,7 @@ impl LinkFault {
 }
 
 /// True when a fault of links from `from` to `to`, where no names mean all, concerns this link.
-pub fn concerns(from: &[Node], to: &[Node], sender: Node, receiver: Node) -> bool {
+pub fn concerns(from: &[NodeId], to: &[NodeId], sender: NodeId, receiver: NodeId) -> bool {
     (from.is_empty() || from.contains(&sender)) && (to.is_empty() || to.contains(&receiver))
 }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use kvsim_checkers::Verdict;
-use kvsim_checkers::trace::{Action, Level, Node};
+use kvsim_checkers::trace::{Action, Level, NodeId};
 
 use crate::faults::{LinkFault, NodeFault};
 use crate::net::Ratio;
@@ -107,7 +107,7 @@ pub struct ClientGroup {
     /// How many sessions.
     pub sessions: u32,
     /// The nodes they are attached to, in turn; all when empty.
-    pub at: Vec<Node>,
+    pub at: Vec<NodeId>,
     /// How long a session stays at a node on average (exponential), in nanoseconds, before it turns to another one
     /// of these; absent: for ever.
     pub moves_ns: Option<u64>,
@@ -160,7 +160,7 @@ pub struct ScriptSession {
     /// Its name.
     pub name: String,
     /// The node it is attached to.
-    pub node: Node,
+    pub node: NodeId,
     /// What its reads may see.
     pub level: Level,
     /// Replicas per read.
@@ -185,7 +185,7 @@ pub struct ScriptOp {
     /// The value of a write, or the identity of a delete; chosen when absent.
     pub value: Option<u64>,
     /// The node that it is asked of; absent: the session's.
-    pub node: Option<Node>,
+    pub node: Option<NodeId>,
     /// Size of the value of a write, in bytes.
     pub bytes: u32,
 }
@@ -229,7 +229,7 @@ pub enum FaultSpec {
         /// When.
         when: When,
         /// To which nodes; when drawn at random, to one of them each time. Not empty.
-        nodes: Vec<Node>,
+        nodes: Vec<NodeId>,
         /// What.
         fault: NodeFault,
     },
@@ -239,7 +239,7 @@ pub enum FaultSpec {
         /// Mean time from one node to the next, in nanoseconds (exponential).
         every_ns: u64,
         /// Which nodes.
-        nodes: Vec<Node>,
+        nodes: Vec<NodeId>,
         /// [`NodeFault::Absent`] or [`NodeFault::Left`].
         fault: NodeFault,
     },
@@ -248,9 +248,9 @@ pub enum FaultSpec {
         /// When.
         when: When,
         /// Sent by these nodes; by all when empty.
-        from: Vec<Node>,
+        from: Vec<NodeId>,
         /// To these nodes; to all when empty.
-        to: Vec<Node>,
+        to: Vec<NodeId>,
         /// What.
         fault: LinkFault,
     },
@@ -279,18 +279,18 @@ pub enum When {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// Nodes of different groups cannot reach each other; nodes in no group reach all.
-    Groups(Vec<Vec<Node>>),
+    Groups(Vec<Vec<NodeId>>),
     /// Each of these nodes is alone.
-    Isolate(Vec<Node>),
+    Isolate(Vec<NodeId>),
     /// Messages from `from` to `to` are lost; the other way they pass.
     OneWay {
         /// Senders.
-        from: Vec<Node>,
+        from: Vec<NodeId>,
         /// Receivers.
-        to: Vec<Node>,
+        to: Vec<NodeId>,
     },
     /// The lower and the upper half of the other nodes reach each other through this node only.
-    Bridge(Node),
+    Bridge(NodeId),
 }
 
 /// A shape whose nodes are drawn at random.

@@ -13,7 +13,7 @@ use kvsim_sim::plan::Plan;
 use kvsim_sim::scenario::*;
 use kvsim_sim::stores;
 use kvsim_store::{
-    Call, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Observation, Overwrites, Refusal, Replica, Tag, Version,
+    Call, Conflict, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Observation, Refusal, Replica, Tag, Version,
 };
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
@@ -114,7 +114,7 @@ impl Replica for Parrot {
     const MESSAGE_KINDS: &'static [&'static str] = &["word"];
     const GAUGES: &'static [GaugeInfo] = &[];
     const LEVELS: Levels = Levels::only(Level::Eventual);
-    const OVERWRITES: Overwrites = Overwrites::Held;
+    const CONFLICT: Conflict = Conflict::LastWriterWins;
 
     fn boot(_: &(), _: &[()], env: &mut Env<'_, Parrot>) -> Parrot {
         env.arm((), MS);

@@ -4,7 +4,7 @@ mod common;
 mod notes;
 
 use common::*;
-use kvsim_checkers::trace::{Disk, Event, LostBy, Node, Recording, What};
+use kvsim_checkers::trace::{Disk, Event, LostBy, NodeId, Recording, What};
 use kvsim_checkers::{NO_RERUN, Report, Verdict, check_all};
 use kvsim_sim::engine;
 use kvsim_sim::faults::{DiskLoss, LinkFault, NodeFault};
@@ -17,14 +17,14 @@ fn fault(kind: FaultSpec) -> Fault {
     Fault { name: "fault[0]".into(), place: String::new(), kind }
 }
 
-fn once(nodes: &[Node], from_ms: u64, for_ms: u64, what: NodeFault) -> Fault {
+fn once(nodes: &[NodeId], from_ms: u64, for_ms: u64, what: NodeFault) -> Fault {
     let when = When::At { times_ns: vec![from_ms * MS], for_ns: Some(for_ms * MS) };
     fault(FaultSpec::Nodes { when, nodes: nodes.to_vec(), fault: what })
 }
 
 fn often(every_ms: u64, lasting_ms: u64, what: NodeFault) -> Fault {
     let when = When::Random { every_ns: every_ms * MS, lasting_ns: lasting_ms * MS };
-    fault(FaultSpec::Nodes { when, nodes: (0..4).collect(), fault: what })
+    fault(FaultSpec::Nodes { when, nodes: NodeId::all(4).collect(), fault: what })
 }
 
 fn links(every_ms: u64, lasting_ms: u64, what: LinkFault) -> Fault {
@@ -62,7 +62,7 @@ fn crashing() -> Scenario {
     scenario.disk.write_ns = 3 * MS;
     scenario.clients[0].timeout_ns = 200 * MS;
     scenario.faults.push(often(400, 150, crash(DiskLoss::Kept)));
-    scenario.faults.push(once(&[0, 1, 2, 3], 1_000, 100, crash(DiskLoss::TailLost)));
+    scenario.faults.push(once(&[NodeId(0), NodeId(1), NodeId(2), NodeId(3)], 1_000, 100, crash(DiskLoss::TailLost)));
     scenario
 }
 
@@ -104,7 +104,7 @@ fn lww() -> Scenario {
     let mut scenario = rough();
     scenario.store.name = "lww".into();
     scenario.keys.writers = Writers::One;
-    scenario.clients[0].at = vec![0, 1];
+    scenario.clients[0].at = vec![NodeId(0), NodeId(1)];
     scenario.faults.clear();
     scenario
 }
@@ -116,11 +116,11 @@ fn a_lost_disk_excuses_what_was_on_no_other() {
     // n2 and n3 only have copies.
     scenario.faults = vec![often(500, 300, crash(DiskLoss::Lost))];
     let FaultSpec::Nodes { nodes, .. } = &mut scenario.faults[0].kind else { unreachable!() };
-    *nodes = vec![2, 3];
+    *nodes = vec![NodeId(2), NodeId(3)];
     hold(&scenario, 0..20);
     // Cut off from all others, n0 loses all that it took in meanwhile.
-    let cut = FaultSpec::Partition { at_ns: 1_000 * MS, for_ns: 1_000 * MS, shape: Shape::Isolate(vec![0]) };
-    scenario.faults = vec![fault(cut), once(&[0], 1_500, 600, crash(DiskLoss::Lost))];
+    let cut = FaultSpec::Partition { at_ns: 1_000 * MS, for_ns: 1_000 * MS, shape: Shape::Isolate(vec![NodeId(0)]) };
+    scenario.faults = vec![fault(cut), once(&[NodeId(0)], 1_500, 600, crash(DiskLoss::Lost))];
     scenario.clients[0].timeout_ns = 3_000 * MS; // what was lost is not written over
     scenario.clients[0].mix = Mix { read: 0, write: 1, delete: 0 };
     scenario.keys.count = 1_000;
@@ -148,21 +148,21 @@ fn nodes_join_and_leave() {
     let absent = When::At { times_ns: vec![0], for_ns: Some(1_500 * MS) };
     let left = When::At { times_ns: vec![1_000 * MS], for_ns: None };
     scenario.faults = vec![
-        fault(FaultSpec::Nodes { when: absent, nodes: vec![3], fault: NodeFault::Absent }),
-        fault(FaultSpec::Nodes { when: left, nodes: vec![2], fault: NodeFault::Left }),
+        fault(FaultSpec::Nodes { when: absent, nodes: vec![NodeId(3)], fault: NodeFault::Absent }),
+        fault(FaultSpec::Nodes { when: left, nodes: vec![NodeId(2)], fault: NodeFault::Left }),
     ];
     hold(&scenario, 0..20);
     let (recording, _) = reports(&scenario, 1);
-    let at = |node: Node, what: fn(&What) -> bool| {
+    let at = |node: NodeId, what: fn(&What) -> bool| {
         let of_node = recording.events.iter().filter(|event| event.node == node && what(&event.what));
         of_node.map(|event| event.at_ns / MS).collect::<Vec<u64>>()
     };
-    assert_eq!(at(3, |what| matches!(what, What::Down { .. })), [0]);
-    assert_eq!(at(3, |what| *what == What::Up { incarnation: 1 }), [1_500]);
-    assert_eq!(at(2, |what| matches!(what, What::Down { .. })), [1_000]);
-    assert!(at(2, |what| matches!(what, What::Up { .. } | What::Holds { .. })).is_empty());
-    assert!(!at(3, |what| matches!(what, What::Holds { .. })).is_empty());
-    assert!(at(3, |what| matches!(what, What::Known { .. })).iter().all(|ms| *ms >= 1_500));
+    assert_eq!(at(NodeId(3), |what| matches!(what, What::Down { .. })), [0]);
+    assert_eq!(at(NodeId(3), |what| *what == What::Up { incarnation: 1 }), [1_500]);
+    assert_eq!(at(NodeId(2), |what| matches!(what, What::Down { .. })), [1_000]);
+    assert!(at(NodeId(2), |what| matches!(what, What::Up { .. } | What::Holds { .. })).is_empty());
+    assert!(!at(NodeId(3), |what| matches!(what, What::Holds { .. })).is_empty());
+    assert!(at(NodeId(3), |what| matches!(what, What::Known { .. })).iter().all(|ms| *ms >= 1_500));
 }
 
 #[test]
@@ -170,12 +170,12 @@ fn a_node_that_leaves_while_it_is_down_takes_its_disk_along() {
     let mut scenario = crashing();
     scenario.name = "leaves while down".into();
     let left = When::At { times_ns: vec![1_200 * MS], for_ns: None };
-    scenario.faults.push(once(&[2], 1_000, 500, crash(DiskLoss::Kept)));
-    scenario.faults.push(fault(FaultSpec::Nodes { when: left, nodes: vec![2], fault: NodeFault::Left }));
+    scenario.faults.push(once(&[NodeId(2)], 1_000, 500, crash(DiskLoss::Kept)));
+    scenario.faults.push(fault(FaultSpec::Nodes { when: left, nodes: vec![NodeId(2)], fault: NodeFault::Left }));
     hold(&scenario, 0..40);
-    scenario.faults.retain(|fault| matches!(&fault.kind, FaultSpec::Nodes { nodes, .. } if *nodes == [2]));
+    scenario.faults.retain(|fault| matches!(&fault.kind, FaultSpec::Nodes { nodes, .. } if *nodes == [NodeId(2)]));
     let (recording, _) = reports(&scenario, 1);
-    let of_node = recording.events.iter().filter(|event| event.node == 2 && event.at_ns >= 1_000 * MS);
+    let of_node = recording.events.iter().filter(|event| event.node == NodeId(2) && event.at_ns >= 1_000 * MS);
     let lives = of_node.filter_map(|event| match event.what {
         What::Down { disk } => Some((event.at_ns / MS, Some(disk))),
         What::Up { .. } => Some((event.at_ns / MS, None)),
@@ -188,7 +188,7 @@ fn a_node_that_leaves_while_it_is_down_takes_its_disk_along() {
 fn nodes_join_and_leave_at_random_times() {
     let mut scenario = crashing();
     scenario.name = "join and leave at random".into();
-    let nodes = (0..4).collect::<Vec<Node>>();
+    let nodes = NodeId::all(4).collect::<Vec<NodeId>>();
     let members =
         |every_ms: u64, what| FaultSpec::Members { every_ns: every_ms * MS, nodes: nodes.clone(), fault: what };
     scenario.faults.push(fault(members(1_000, NodeFault::Absent)));
@@ -202,11 +202,11 @@ fn nodes_join_and_leave_at_random_times() {
             match fault.kind {
                 FaultKind::Node { node, fault: NodeFault::Absent } => {
                     assert!(fault.from_ns == 0 && fault.until_ns < plan.workload_end_ns);
-                    seen[0][usize::from(node)] += 1;
+                    seen[0][node.index()] += 1;
                 }
                 FaultKind::Node { node, fault: NodeFault::Left } => {
                     assert!(fault.from_ns > 0 && fault.until_ns == plan.workload_end_ns);
-                    seen[1][usize::from(node)] += 1;
+                    seen[1][node.index()] += 1;
                 }
                 _ => {}
             }
@@ -224,8 +224,8 @@ fn each_lost_disk_is_a_new_incarnation() {
     let mut scenario = lww();
     let when = When::At { times_ns: vec![500 * MS, 1_500 * MS], for_ns: Some(200 * MS) };
     scenario.faults = vec![
-        fault(FaultSpec::Nodes { when, nodes: vec![2], fault: crash(DiskLoss::Lost) }),
-        once(&[2], 2_500, 9, crash(DiskLoss::Kept)),
+        fault(FaultSpec::Nodes { when, nodes: vec![NodeId(2)], fault: crash(DiskLoss::Lost) }),
+        once(&[NodeId(2)], 2_500, 9, crash(DiskLoss::Kept)),
     ];
     let (recording, _) = reports(&scenario, 1);
     let lives = recording.events.iter().filter_map(|event| match event.what {
@@ -238,15 +238,15 @@ fn each_lost_disk_is_a_new_incarnation() {
 #[test]
 fn a_node_that_is_down_does_nothing_and_loses_what_comes() {
     let mut scenario = crashing();
-    scenario.faults = vec![once(&[1], 1_000, 500, crash(DiskLoss::Kept))];
+    scenario.faults = vec![once(&[NodeId(1)], 1_000, 500, crash(DiskLoss::Kept))];
     let (recording, _) = reports(&scenario, 1);
     let within = |event: &&Event| (1_000 * MS + 1..1_500 * MS).contains(&event.at_ns);
     let mut lost = 0;
     for event in recording.events.iter().filter(within) {
         match event.what {
-            What::Lost { to: 1, by: LostBy::Fault(0), .. } => lost += 1,
+            What::Lost { to: NodeId(1), by: LostBy::Fault(0), .. } => lost += 1,
             What::Invoked { .. } | What::TimedOut { .. } | What::Lost { .. } => {}
-            what => assert_ne!(event.node, 1, "{what:?}"),
+            what => assert_ne!(event.node, NodeId(1), "{what:?}"),
         }
     }
     assert!(lost > 30, "{lost}");
@@ -258,11 +258,11 @@ fn a_node_that_is_down_does_nothing_and_loses_what_comes() {
 #[test]
 fn a_paused_node_takes_up_what_waited_in_order() {
     let mut scenario = rough();
-    scenario.faults = vec![once(&[1], 1_000, 500, NodeFault::Pause)];
+    scenario.faults = vec![once(&[NodeId(1)], 1_000, 500, NodeFault::Pause)];
     let (recording, _) = reports(&scenario, 1);
     let at = |what: What| recording.events.iter().find(|event| event.what == what).expect("it happens").number;
     let (paused, resumed) = (at(What::Paused), at(What::Resumed));
-    let of_node = || recording.events.iter().filter(|event| event.node == 1);
+    let of_node = || recording.events.iter().filter(|event| event.node == NodeId(1));
     let acts = |event: &&Event| {
         !matches!(
             event.what,
@@ -289,12 +289,12 @@ fn a_paused_node_takes_up_what_waited_in_order() {
 #[test]
 fn a_slow_node_takes_up_one_thing_after_the_other() {
     let mut scenario = rough();
-    scenario.faults = vec![once(&[1], 1_000, 500, NodeFault::Slow { step_ns: 7 * MS })];
+    scenario.faults = vec![once(&[NodeId(1)], 1_000, 500, NodeFault::Slow { step_ns: 7 * MS })];
     let (recording, _) = reports(&scenario, 1);
     let within = (1_000 * MS + 1)..1_500 * MS;
     let taken = recording.events.iter().filter(|event| {
         let takes = matches!(event.what, What::Delivered { .. } | What::TimerFired | What::Reached { .. });
-        event.node == 1 && takes && within.contains(&event.at_ns)
+        event.node == NodeId(1) && takes && within.contains(&event.at_ns)
     });
     let times: Vec<u64> = taken.map(|event| event.at_ns).collect();
     assert!(times.len() > 50, "{}", times.len());
@@ -305,16 +305,16 @@ fn a_slow_node_takes_up_one_thing_after_the_other() {
 fn a_full_disk_holds_back_what_follows_from_a_record() {
     let mut scenario = rough();
     scenario.clients[0].mix = Mix { read: 0, write: 1, delete: 0 };
-    scenario.faults = vec![once(&[1], 1_000, 500, NodeFault::FullDisk)];
+    scenario.faults = vec![once(&[NodeId(1)], 1_000, 500, NodeFault::FullDisk)];
     let (recording, _) = reports(&scenario, 1);
     let within = (1_000 * MS + 1)..1_500 * MS;
-    let answered = |event: &&Event| matches!(event.what, What::Answered { .. }) && event.node == 1;
+    let answered = |event: &&Event| matches!(event.what, What::Answered { .. }) && event.node == NodeId(1);
     assert_eq!(recording.events.iter().filter(answered).filter(|event| within.contains(&event.at_ns)).count(), 0);
     assert!(recording.events.iter().filter(answered).any(|event| event.at_ns == 1_500 * MS));
 }
 
 /// The messages that were lost, by when they were sent, kind, identity and link.
-fn losses(recording: &Recording) -> Vec<(u64, u8, u64, Node, Node)> {
+fn losses(recording: &Recording) -> Vec<(u64, u8, u64, NodeId, NodeId)> {
     let lost = recording.events.iter().filter_map(|event| match event.what {
         What::Lost { kind, id, to, .. } => Some((event.at_ns, kind, id, event.node, to)),
         _ => None,
@@ -333,12 +333,12 @@ fn a_burst_loses_more_and_leaves_other_fates_alone() {
     let without = losses(&reports(&scenario, 1).0);
     let when = When::At { times_ns: vec![1_000 * MS], for_ns: Some(500 * MS) };
     let burst = LinkFault::Loss { share: percent(60) };
-    scenario.faults = vec![fault(FaultSpec::Links { when, from: vec![0], to: vec![], fault: burst })];
+    scenario.faults = vec![fault(FaultSpec::Links { when, from: vec![NodeId(0)], to: vec![], fault: burst })];
     let with = losses(&reports(&scenario, 1).0);
     assert!(without.iter().all(|lost| with.contains(lost)));
     let more: Vec<_> = with.iter().filter(|lost| !without.contains(lost)).collect();
     assert!(more.len() > 30, "{}", more.len());
-    assert!(more.iter().all(|(at_ns, _, _, from, _)| *from == 0 && (1_000 * MS..1_500 * MS).contains(at_ns)));
+    assert!(more.iter().all(|(at_ns, _, _, from, _)| *from == NodeId(0) && (1_000 * MS..1_500 * MS).contains(at_ns)));
 }
 
 #[test]
@@ -379,11 +379,14 @@ fn plans_with_impossible_faults_are_refused() {
         change(&mut fault.kind);
         plan.validate().expect_err("it is impossible").problem
     };
-    assert_eq!(wrong(|kind| *kind = FaultKind::Node { node: 9, fault: NodeFault::Pause }), "there is no node n9");
-    let absent = wrong(|kind| *kind = FaultKind::Node { node: 1, fault: NodeFault::Absent });
+    assert_eq!(
+        wrong(|kind| *kind = FaultKind::Node { node: NodeId(9), fault: NodeFault::Pause }),
+        "there is no node n9"
+    );
+    let absent = wrong(|kind| *kind = FaultKind::Node { node: NodeId(1), fault: NodeFault::Absent });
     assert_eq!(absent, "a node that is absent is so from the beginning");
     let clock = wrong(|kind| {
-        *kind = FaultKind::Node { node: 1, fault: NodeFault::Clock { offset_ns: i64::MIN, drift_ppm: 0 } };
+        *kind = FaultKind::Node { node: NodeId(1), fault: NodeFault::Clock { offset_ns: i64::MIN, drift_ppm: 0 } };
     });
     assert_eq!(clock, "a clock is at most 100 years wrong");
 }

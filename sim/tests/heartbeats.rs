@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use kvsim_checkers::trace::{Action, Level, Node, What};
+use kvsim_checkers::trace::{Action, Level, NodeId, What};
 use kvsim_sim::net::{Delay, Ratio};
 use kvsim_sim::plan::{FaultKind, MessageName, Plan, Views};
 use kvsim_sim::scenario::*;
@@ -29,12 +29,12 @@ fn gap() -> Scenario {
             kind: "update".into(),
             id: 1,
             from: None,
-            to: vec![1],
+            to: vec![NodeId(1)],
         })),
     }];
     scenario.script = vec![ScriptSession {
         name: "alice".into(),
-        node: 0,
+        node: NodeId(0),
         level: Level::Eventual,
         quorum: 1,
         context: true,
@@ -52,7 +52,7 @@ fn gap() -> Scenario {
 }
 
 /// When who reported to be how long behind whom.
-fn lags(plan: &Plan) -> Vec<(u64, Node, Node, u64)> {
+fn lags(plan: &Plan) -> Vec<(u64, NodeId, NodeId, u64)> {
     let (_, recording) = record(plan);
     recording.validate().expect("the engine records what is valid");
     let lag = |event: &kvsim_checkers::trace::Event| match event.what {
@@ -73,7 +73,7 @@ fn a_gap_that_nobody_closes_is_reported_as_long_as_it_lasts() {
         assert!((22..=24).contains(&lags.len()), "{lags:?}");
         assert!(lags.windows(2).all(|pair| pair[1].0 - pair[0].0 >= BEAT_NS));
         for (at_ns, node, origin, behind_ns) in lags {
-            assert_eq!((node, origin), (1, 0));
+            assert_eq!((node, origin), (NodeId(1), NodeId(0)));
             assert_eq!(behind_ns, at_ns - first_ns, "since the first heartbeat after the gap arrived");
             assert!(behind_ns > BEAT_NS);
         }

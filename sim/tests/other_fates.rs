@@ -5,13 +5,13 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::*;
-use kvsim_checkers::trace::{Action, Event, Level, Recording, What, WriteId};
+use kvsim_checkers::trace::{Action, Dot, Event, Level, NodeId, Recording, What};
 use kvsim_sim::net::{Delay, Ratio};
 use kvsim_sim::plan::{FaultKind, MessageName, Plan, Views};
 use kvsim_sim::scenario::*;
 
 /// What became of every message: of those that replicate a write of a priority below `below`, and of all others.
-fn fates(plan: &Plan, recording: &Recording, below: u8) -> [Vec<(u64, u16, What)>; 2] {
+fn fates(plan: &Plan, recording: &Recording, below: u8) -> [Vec<(u64, NodeId, What)>; 2] {
     let mut priorities = BTreeMap::new();
     for op in plan.sessions.iter().flat_map(|session| &session.ops) {
         priorities.insert(op.value, kvsim_store::Priority::of_name(&plan.keys[op.key as usize]) as u8);
@@ -48,7 +48,7 @@ fn messages_of_lower_priority_meet_other_fates_and_all_others_the_same() {
 }
 
 /// When readers at `level` begin (1) and cease (-1) to see which write.
-fn shown(plan: &Plan, level: Level) -> Vec<((u64, u16, WriteId), i32)> {
+fn shown(plan: &Plan, level: Level) -> Vec<((u64, NodeId, Dot), i32)> {
     let (_, recording) = record(plan);
     let mut changes = BTreeMap::new();
     for event in &recording.events {
@@ -95,7 +95,12 @@ fn dropped(seed: u64) -> Plan {
     let drop = |id| Fault {
         name: format!("drop[{id}]"),
         place: String::new(),
-        kind: FaultSpec::Message(FaultKind::Drop(MessageName { kind: "update".into(), id, from: None, to: vec![1] })),
+        kind: FaultSpec::Message(FaultKind::Drop(MessageName {
+            kind: "update".into(),
+            id,
+            from: None,
+            to: vec![NodeId(1)],
+        })),
     };
     let mut scenario = rough();
     scenario.clients.clear();
@@ -105,7 +110,7 @@ fn dropped(seed: u64) -> Plan {
     scenario.faults = vec![drop(1), drop(2)];
     scenario.script = vec![ScriptSession {
         name: "alice".into(),
-        node: 0,
+        node: NodeId(0),
         level: Level::Eventual,
         quorum: 1,
         context: true,
@@ -120,7 +125,7 @@ fn a_drop_of_lower_priority_is_part_of_the_fate_that_differs() {
     let arrives = |plan: &Plan, id| {
         let (_, recording) = record(plan);
         recording.events.iter().any(|event| {
-            event.node == 1 && matches!(event.what, What::Delivered { kind: 0, id: other, .. } if other == id)
+            event.node == NodeId(1) && matches!(event.what, What::Delivered { kind: 0, id: other, .. } if other == id)
         })
     };
     let mut arrived = 0;

@@ -16,92 +16,9 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
+pub use kvsim_types::{Conflict, Dot, Level, Levels, NodeId, Priority, ReplicaId};
+
 use crate::random::Stream;
-
-/// A machine of the cluster: `n0`, `n1`, ...
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct NodeId(pub u16);
-
-impl NodeId {
-    /// The node's place in lists of all nodes.
-    pub fn index(self) -> usize {
-        usize::from(self.0)
-    }
-}
-
-impl fmt::Display for NodeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "n{}", self.0)
-    }
-}
-
-/// One life of a node. A node that comes back without its disk is a new incarnation: it cannot know which
-/// dots it has issued, so it must never issue under the old name again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct ReplicaId {
-    /// The machine.
-    pub node: NodeId,
-    /// 1 for the first life.
-    pub incarnation: u16,
-}
-
-impl ReplicaId {
-    /// The first life of `node`.
-    pub fn first(node: NodeId) -> ReplicaId {
-        ReplicaId { node, incarnation: 1 }
-    }
-}
-
-impl fmt::Display for ReplicaId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.incarnation == 1 { write!(f, "{}", self.node) } else { write!(f, "{}.{}", self.node, self.incarnation) }
-    }
-}
-
-/// The name of one write for ever: the replica that took it in, and its number there (1, 2, 3, ...).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[repr(C, packed(4))] // 12 bytes instead of 16, so that a version has 24: stores spend their time on fetching versions
-pub struct Dot {
-    /// The replica that took the write in.
-    pub origin: ReplicaId,
-    /// Its number among that replica's writes, from 1.
-    pub counter: u64,
-}
-
-impl fmt::Display for Dot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.origin, { self.counter })
-    }
-}
-
-/// How urgent a key's writes are. Fixed per key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Priority {
-    /// Bulk: log lines, statistics.
-    P0,
-    /// Low.
-    P1,
-    /// Normal.
-    P2,
-    /// High: alarms.
-    P3,
-}
-
-impl Priority {
-    /// The priority that a key's name gives: its first two characters when they are `P0` to `P3` in any case, otherwise
-    /// P0.
-    pub fn of_name(name: &str) -> Priority {
-        match name.as_bytes() {
-            [b'P' | b'p', b'1', ..] => Priority::P1,
-            [b'P' | b'p', b'2', ..] => Priority::P2,
-            [b'P' | b'p', b'3', ..] => Priority::P3,
-            _ => Priority::P0,
-        }
-    }
-}
 
 /// A key: a small number that the host has given to a name, together with the key's priority.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -158,103 +75,6 @@ pub struct Version {
     pub dot: Dot,
     /// What it wrote.
     pub value: Value,
-}
-
-/// What a session's reads may see. A session has one level for all of its reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum Level {
-    /// Everything received.
-    Eventual,
-    /// Per origin, an unbroken prefix of its writes (PRAM).
-    Fifo,
-    /// The same over writes of priority P1 or above; keys below P1 are refused.
-    FifoP1,
-    /// The same over writes of priority P2 or above; keys below P2 are refused.
-    FifoP2,
-    /// The same over writes of priority P3; keys below P3 are refused.
-    FifoP3,
-    /// Each key at the FIFO level of its own priority.
-    Priority,
-}
-
-impl Level {
-    /// Every level.
-    pub const ALL: [Level; 6] =
-        [Level::Eventual, Level::Fifo, Level::FifoP1, Level::FifoP2, Level::FifoP3, Level::Priority];
-
-    /// As scenarios and recordings write it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Level::Eventual => "eventual",
-            Level::Fifo => "fifo",
-            Level::FifoP1 => "fifo-p1",
-            Level::FifoP2 => "fifo-p2",
-            Level::FifoP3 => "fifo-p3",
-            Level::Priority => "priority",
-        }
-    }
-}
-
-/// A set of levels.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Levels(u8);
-
-impl Levels {
-    /// No level.
-    pub const NONE: Levels = Levels(0);
-
-    /// Every level.
-    pub const ALL: Levels = Levels((1 << Level::ALL.len()) - 1);
-
-    /// One level.
-    pub const fn only(level: Level) -> Levels {
-        Levels(1 << level as u8)
-    }
-
-    /// These and `level`.
-    #[must_use]
-    pub const fn with(self, level: Level) -> Levels {
-        Levels(self.0 | 1 << level as u8)
-    }
-
-    /// These and those.
-    #[must_use]
-    pub const fn and(self, others: Levels) -> Levels {
-        Levels(self.0 | others.0)
-    }
-
-    /// True when `level` is one of them.
-    pub const fn contains(self, level: Level) -> bool {
-        self.0 >> level as u8 & 1 == 1
-    }
-
-    /// True when there is none.
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// One bit per level, in the order of [`Level::ALL`].
-    pub const fn bits(self) -> u8 {
-        self.0
-    }
-
-    /// In the order of [`Level::ALL`].
-    pub fn iter(self) -> impl Iterator<Item = Level> {
-        Level::ALL.into_iter().filter(move |level| self.contains(*level))
-    }
-}
-
-impl FromIterator<Level> for Levels {
-    fn from_iter<I: IntoIterator<Item = Level>>(levels: I) -> Levels {
-        levels.into_iter().fold(Levels::NONE, Levels::with)
-    }
-}
-
-impl fmt::Debug for Levels {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.iter()).finish()
-    }
 }
 
 /// A client's request, numbered by the host.
@@ -564,16 +384,6 @@ impl<R: Replica> Env<'_, R> {
     }
 }
 
-/// What becomes of a write that a later write to the same key meets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overwrites {
-    /// A write replaces what its session had read of the key, and earlier writes that came in at the same
-    /// replica; concurrent values are kept side by side.
-    Read,
-    /// A write replaces whatever the replica that takes it in holds at that moment.
-    Held,
-}
-
 /// A number about a replica's memory that the checkers and charts may ask for.
 #[derive(Clone, Copy, Debug)]
 pub struct GaugeInfo {
@@ -607,7 +417,7 @@ pub trait Replica: Sized {
     /// The levels that sessions may choose.
     const LEVELS: Levels;
     /// What the store promises about concurrent writes.
-    const OVERWRITES: Overwrites;
+    const CONFLICT: Conflict;
 
     /// The replica as it is when the node starts: `log` holds the durable records of this incarnation, oldest
     /// first. Arms its first timers, and announces what it knows and shows ([`Observation::Known`],

@@ -14,7 +14,7 @@ use super::history::History;
 use super::shown::{Digest, Life, Shown};
 use crate::CodeInfo;
 use crate::operations::seconds;
-use crate::trace::{Level, Node, What};
+use crate::trace::{Level, NodeId, What};
 use crate::verdict::{Finding, TraceLine};
 
 pub(super) const CODE: CodeInfo =
@@ -23,7 +23,7 @@ pub(super) const CODE: CodeInfo =
 /// The end of a step of a replica.
 #[derive(Clone, Copy)]
 struct Moment {
-    node: Node,
+    node: NodeId,
     /// Place of the step's last announcement.
     place: usize,
 }
@@ -54,7 +54,7 @@ impl Agreement {
     }
 
     /// A step of `node` that concerned `key` has ended with the announcement at `place`.
-    pub(super) fn step(&mut self, shown: &Shown, node: Node, key: u32, place: usize) {
+    pub(super) fn step(&mut self, shown: &Shown, node: NodeId, key: u32, place: usize) {
         let known = self.known.get(&(shown.life(node), key)).copied().unwrap_or_default();
         let now = shown.digest(Level::Eventual, node, key);
         let second = Moment { node, place };
@@ -82,7 +82,7 @@ impl Disagreement {
         let at_ns = |moment: Moment| history.event(moment.place).at_ns;
         let title = if first.node == second.node {
             format!(
-                "n{} knew the same {count} of {name} at {} and at {}, but showed {} and then {}",
+                "{} knew the same {count} of {name} at {} and at {}, but showed {} and then {}",
                 first.node,
                 seconds(at_ns(first)),
                 seconds(at_ns(second)),
@@ -91,7 +91,7 @@ impl Disagreement {
             )
         } else {
             format!(
-                "n{} and n{} knew the same {count} of {name}, but showed {} and {}",
+                "{} and {} knew the same {count} of {name}, but showed {} and {}",
                 first.node,
                 second.node,
                 values(&then),
@@ -102,7 +102,7 @@ impl Disagreement {
         let mut evidence: Vec<TraceLine> =
             different.iter().map(|write| history.operations.describe(history.operation(*write))).take(4).collect();
         for (moment, set) in [(first, &then), (second, &now)] {
-            let text = format!("n{} knows {count} of {name} and shows {}", moment.node, values(set));
+            let text = format!("{} knows {count} of {name} and shows {}", moment.node, values(set));
             evidence.push(TraceLine::new(at_ns(moment), text));
         }
         Finding::new(&CODE, title, at_ns(second))

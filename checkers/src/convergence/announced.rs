@@ -12,14 +12,14 @@ use super::history::{History, at_level, at_levels};
 use super::shown::{Digest, Shown};
 use crate::CodeInfo;
 use crate::operations::Operation;
-use crate::trace::{Action, Event, Level, Node, What, WriteId};
+use crate::trace::{Action, Dot, Event, Level, NodeId, What};
 use crate::verdict::{Finding, TraceLine};
 
 pub(super) const CODE: CodeInfo =
     CodeInfo { code: "CONV005", meaning: "what a replica announces about itself is not what its reads return" };
 
 /// One replica's versions of one key at one level.
-type Slot = (Level, Node, u32);
+type Slot = (Level, NodeId, u32);
 
 /// An announcement or an answer that cannot be true.
 pub(super) struct Mismatch {
@@ -145,7 +145,7 @@ impl Announced {
     }
 
     /// A step of `node` has ended with the announcement at `last`.
-    pub(super) fn step(&mut self, history: &History<'_>, node: Node, last: usize) {
+    pub(super) fn step(&mut self, history: &History<'_>, node: NodeId, last: usize) {
         for (place, write) in self.fresh.drain(..) {
             if history.known_since(node, write, last).is_none() {
                 self.breaches.push(Mismatch { place, kind: Kind::NotKnown });
@@ -205,15 +205,15 @@ impl Mismatch {
         let write = history.number(id, self.place);
         let what = write.map_or_else(|| id.to_string(), |write| history.title(write));
         let title = match self.kind {
-            Kind::Nobody => format!("n{node} names the write {id}, which nobody had asked for"),
+            Kind::Nobody => format!("{node} names the write {id}, which nobody had asked for"),
             Kind::NamedAgain => format!("the name {id} does not belong to one write alone: {what} has it, too"),
-            Kind::KnownAgain => format!("n{node} says a second time that it got to know {what}"),
-            Kind::NotKnown => format!("n{node} shows {what} without knowing it"),
+            Kind::KnownAgain => format!("{node} says a second time that it got to know {what}"),
+            Kind::NotKnown => format!("{node} shows {what} without knowing it"),
             Kind::ShownAgain(level) => {
-                format!("n{node} says that it shows {what}{}, but it did already", at_level(level))
+                format!("{node} says that it shows {what}{}, but it did already", at_level(level))
             }
             Kind::NotShown(level) => {
-                format!("n{node} says that it no longer shows {what}{}, but it did not show it", at_level(level))
+                format!("{node} says that it no longer shows {what}{}, but it did not show it", at_level(level))
             }
             Kind::Read | Kind::End(_) => unreachable!("these are told otherwise"),
         };
@@ -238,7 +238,7 @@ impl Mismatch {
         let announced = announced(history, (read.level, read.node, read.key), seen);
         let returned = history.operations.values(&read.returned);
         let title = format!(
-            "n{} returned {} = {returned}{}, but had announced to show {}",
+            "{} returned {} = {returned}{}, but had announced to show {}",
             read.node,
             history.key(read.key),
             at_level(read.level),
@@ -270,7 +270,7 @@ impl Mismatch {
             }
         }
         let title = format!(
-            "at the end n{node} holds {} = {}{}, but had announced to show {}",
+            "at the end {node} holds {} = {}{}, but had announced to show {}",
             history.key(key),
             history.operations.values(&held),
             at_level(level),
@@ -287,13 +287,13 @@ impl Mismatch {
 }
 
 /// What is in one of the lists and not in the other.
-fn difference(one: &[WriteId], other: &[WriteId]) -> BTreeSet<WriteId> {
-    let [one, other] = [one, other].map(|list| list.iter().copied().collect::<BTreeSet<WriteId>>());
+fn difference(one: &[Dot], other: &[Dot]) -> BTreeSet<Dot> {
+    let [one, other] = [one, other].map(|list| list.iter().copied().collect::<BTreeSet<Dot>>());
     &one ^ &other
 }
 
 /// What the replica had announced to show before `end`, in order.
-fn announced(history: &History<'_>, (level, node, key): Slot, end: usize) -> Vec<WriteId> {
+fn announced(history: &History<'_>, (level, node, key): Slot, end: usize) -> Vec<Dot> {
     let mut shown = BTreeSet::new();
     for (place, event) in history.recording.events[..end].iter().enumerate() {
         let of_key = |id| history.number(id, place).is_some_and(|write| history.write(write).key == key);
@@ -312,7 +312,7 @@ fn announced(history: &History<'_>, (level, node, key): Slot, end: usize) -> Vec
 }
 
 /// The last few announcements of a replica before `end` about certain writes.
-fn announcements(history: &History<'_>, node: Node, end: usize, about: impl Fn(WriteId) -> bool) -> Vec<TraceLine> {
+fn announcements(history: &History<'_>, node: NodeId, end: usize, about: impl Fn(Dot) -> bool) -> Vec<TraceLine> {
     let mut lines: Vec<TraceLine> = Vec::new();
     for event in history.recording.events[..end].iter().rev().filter(|event| event.node == node) {
         let (verb, id, at) = match event.what {
@@ -322,7 +322,7 @@ fn announcements(history: &History<'_>, node: Node, end: usize, about: impl Fn(W
             _ => continue,
         };
         if about(id) {
-            lines.push(TraceLine::new(event.at_ns, format!("n{node} says that it {verb} {id}{at}")));
+            lines.push(TraceLine::new(event.at_ns, format!("{node} says that it {verb} {id}{at}")));
         }
         if lines.len() == 6 {
             break;

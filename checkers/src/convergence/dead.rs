@@ -4,7 +4,7 @@
 use super::history::History;
 use super::seen::Covers;
 use crate::CodeInfo;
-use crate::trace::{Level, Levels, Node, Overwrites, What};
+use crate::trace::{Conflict, Level, Levels, NodeId, What};
 use crate::verdict::{Finding, TraceLine};
 
 pub(super) const CODE: CodeInfo =
@@ -12,7 +12,7 @@ pub(super) const CODE: CodeInfo =
 
 /// A version that `node` holds although it knows its overwriter `by`.
 pub(super) struct Undead {
-    node: Node,
+    node: NodeId,
     write: u32,
     by: u32,
     place: usize,
@@ -32,17 +32,17 @@ impl Undead {
         let Undead { node, write, by, place } = *self;
         let at_ns = history.header().end_ns;
         let title = format!(
-            "n{node} holds {} at the end, although it knows {}, which had overwritten it",
+            "{node} holds {} at the end, although it knows {}, which had overwritten it",
             history.title(write),
             history.title(by)
         );
         let mut evidence = vec![history.operations.describe(history.operation(write))];
         let why = match history.write(by).context.and_then(|read| history.operations.get(read)) {
-            Some(read) if history.header().overwrites == Overwrites::Read => {
+            Some(read) if history.header().conflict == Conflict::Causal => {
                 evidence.push(history.operations.describe(read));
                 format!("handing back the context of #{}", read.number)
             }
-            _ => format!("at n{}, which had it", history.write(by).id.node),
+            _ => format!("at {}, which had it", history.write(by).id.node()),
         };
         let mut line = history.operations.describe(history.operation(by));
         line.text.push_str(&format!("   {why}"));
@@ -57,7 +57,7 @@ impl Undead {
                 What::Hidden { levels, write: id } if is_old(levels, id) => "no longer shows the old version",
                 _ => continue,
             };
-            evidence.push(TraceLine::new(event.at_ns, format!("n{node} {verb}")));
+            evidence.push(TraceLine::new(event.at_ns, format!("{node} {verb}")));
             events.push(event.number);
         }
         evidence.sort_by_key(|line| line.at_ns);

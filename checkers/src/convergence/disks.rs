@@ -7,7 +7,7 @@
 use rustc_hash::FxHashSet;
 
 use super::history::History;
-use crate::trace::{Disk, Node, What};
+use crate::trace::{Disk, NodeId, What};
 
 /// For each write, whether some replica knew it and yet no disk has it at the end.
 pub(super) fn gone(history: &History<'_>) -> Vec<bool> {
@@ -34,23 +34,23 @@ pub(super) fn gone(history: &History<'_>) -> Vec<bool> {
                 // Whoever acknowledges a write before his own disk has it is not excused by that. A later life of the
                 // node, which has got the write from others, has acknowledged nothing.
                 let answered = history.operation(write).answered();
-                let is_own = id.node == node && downs[usize::from(node)] == history.write(write).life + 1;
+                let is_own = id.node() == node && downs[node.index()] == history.write(write).life + 1;
                 if promised || !is_own || answered.is_none_or(|answered| answered > place) {
                     disks.remove(node, write);
                 }
             }
             What::Down { disk } => {
-                is_down[usize::from(node)] = true;
-                downs[usize::from(node)] += 1;
+                is_down[node.index()] = true;
+                downs[node.index()] += 1;
                 if disk == Disk::Lost {
                     disks.lose(node);
                 }
             }
-            What::Up { .. } => is_down[usize::from(node)] = false,
+            What::Up { .. } => is_down[node.index()] = false,
             _ => {}
         }
     }
-    for node in (0..history.header().nodes).filter(|node| is_down[usize::from(*node)]) {
+    for node in NodeId::all(history.header().nodes).filter(|node| is_down[node.index()]) {
         disks.lose(node);
     }
     for known in &history.known {
@@ -62,27 +62,27 @@ pub(super) fn gone(history: &History<'_>) -> Vec<bool> {
 struct Disks {
     /// By write, how many disks have it.
     copies: Vec<u32>,
-    has: FxHashSet<(Node, u32)>,
+    has: FxHashSet<(NodeId, u32)>,
     /// By node, what its disk has or had.
     lists: Vec<Vec<u32>>,
 }
 
 impl Disks {
-    fn add(&mut self, node: Node, write: u32) {
+    fn add(&mut self, node: NodeId, write: u32) {
         if self.has.insert((node, write)) {
             self.copies[write as usize] += 1;
-            self.lists[usize::from(node)].push(write);
+            self.lists[node.index()].push(write);
         }
     }
 
-    fn remove(&mut self, node: Node, write: u32) {
+    fn remove(&mut self, node: NodeId, write: u32) {
         if self.has.remove(&(node, write)) {
             self.copies[write as usize] -= 1;
         }
     }
 
-    fn lose(&mut self, node: Node) {
-        for write in std::mem::take(&mut self.lists[usize::from(node)]) {
+    fn lose(&mut self, node: NodeId) {
+        for write in std::mem::take(&mut self.lists[node.index()]) {
             self.remove(node, write);
         }
     }

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::operations::{Operation, Operations, listed, name};
-use crate::trace::{Action, Event, Header, Level, Levels, LostBy, Node, Recording, What, WriteId};
+use crate::trace::{Action, Dot, Event, Header, Level, Levels, LostBy, NodeId, Recording, What};
 use crate::verdict::TraceLine;
 
 /// A write that some replica took in. Writes have dense numbers in the order in which they were taken in.
 pub(crate) struct Write {
-    pub(crate) id: WriteId,
+    pub(crate) id: Dot,
     /// Number of the operation that asked for it.
     pub(crate) op: u32,
     pub(crate) key: u32,
@@ -33,7 +33,7 @@ pub(crate) struct Write {
 
 /// A replica gets to know a write: the first such event of the two in a life of the replica.
 pub(crate) struct Known {
-    pub(crate) node: Node,
+    pub(crate) node: NodeId,
     pub(crate) write: u32,
     pub(crate) place: usize,
     /// Place where that life of the replica ended; one past all others when it did not.
@@ -45,7 +45,7 @@ pub(crate) struct Known {
 /// A version in the snapshot of the end.
 pub(crate) struct Held {
     pub(crate) key: u32,
-    pub(crate) node: Node,
+    pub(crate) node: NodeId,
     pub(crate) write: u32,
     pub(crate) place: usize,
 }
@@ -54,13 +54,13 @@ pub(crate) struct History<'a> {
     pub(crate) recording: &'a Recording,
     pub(crate) operations: Operations<'a>,
     pub(crate) writes: Vec<Write>,
-    numbers: FxHashMap<WriteId, u32>,
+    numbers: FxHashMap<Dot, u32>,
     /// In the order of the events. A write that nobody had asked for yet is left out.
     pub(crate) known: Vec<Known>,
     /// By node and write, the last of its entries in `known`.
-    last_known: FxHashMap<(Node, u32), u32>,
+    last_known: FxHashMap<(NodeId, u32), u32>,
     /// The nodes that are down at the end.
-    down: Vec<Node>,
+    down: Vec<NodeId>,
     /// What reads at the eventual level would return at the end, by holder: sorted by key and node, without
     /// repetition. Nodes that are not to hold the key are left out.
     pub(crate) held: Vec<Held>,
@@ -94,7 +94,7 @@ impl<'a> History<'a> {
         let mut last_reads: FxHashMap<(u32, u32), u32> = FxHashMap::default();
         let mut contexts: FxHashMap<u32, u32> = FxHashMap::default();
         let mut lives = vec![0; usize::from(self.header().nodes)];
-        let mut heard_of: FxHashSet<WriteId> = FxHashSet::default();
+        let mut heard_of: FxHashSet<Dot> = FxHashSet::default();
         for (place, event) in self.recording.events.iter().enumerate() {
             match event.what {
                 What::Invoked { op, session, action: Action::Write | Action::Delete, key, context: true, .. } => {
@@ -120,7 +120,7 @@ impl<'a> History<'a> {
                         key: operation.key,
                         invoked: operation.invoked,
                         wrote: place,
-                        life: lives[usize::from(id.node)],
+                        life: lives[id.node().index()],
                         acknowledged: operation.answered().is_some(),
                         delete: operation.action == Action::Delete,
                         context: contexts.get(&op).copied(),
@@ -128,11 +128,11 @@ impl<'a> History<'a> {
                         namesake,
                     });
                 }
-                What::Down { .. } => lives[usize::from(event.node)] += 1,
-                What::Known { write } if write.node != event.node => {
+                What::Down { .. } => lives[event.node.index()] += 1,
+                What::Known { write } if write.node() != event.node => {
                     heard_of.insert(write);
                 }
-                What::Forgot { write: id, promised: false } if id.node == event.node && !heard_of.contains(&id) => {
+                What::Forgot { write: id, promised: false } if id.node() == event.node && !heard_of.contains(&id) => {
                     let Some(number) = self.numbers.get(&id) else { continue };
                     let write = &mut self.writes[*number as usize];
                     let answered = self.operations.get(write.op).and_then(Operation::answered);
@@ -160,12 +160,12 @@ impl<'a> History<'a> {
                     }
                     let entry = self.known.len() as u32;
                     self.last_known.insert((node, write), entry);
-                    present[usize::from(node)].push(entry);
+                    present[node.index()].push(entry);
                     self.known.push(Known { node, write, place, until: usize::MAX, before });
                 }
                 What::Down { .. } => {
                     down.insert(node);
-                    present[usize::from(node)].drain(..).for_each(|entry| self.known[entry as usize].until = place);
+                    present[node.index()].drain(..).for_each(|entry| self.known[entry as usize].until = place);
                 }
                 What::Up { .. } => drop(down.remove(&node)),
                 _ => {}
@@ -215,7 +215,7 @@ impl<'a> History<'a> {
     }
 
     /// The number of a write that somebody had asked for before `place`.
-    pub(crate) fn number(&self, id: WriteId, place: usize) -> Option<u32> {
+    pub(crate) fn number(&self, id: Dot, place: usize) -> Option<u32> {
         let mut number = self.numbers.get(&id).copied()?;
         while let Some(other) = self.write(number).namesake
             && self.write(other).undone.is_some_and(|undone| place <= undone)
@@ -235,7 +235,7 @@ impl<'a> History<'a> {
     }
 
     /// The place where `node`, in the life that it lives at `place`, got to know `write`, if it has by then.
-    pub(crate) fn known_since(&self, node: Node, write: u32, place: usize) -> Option<usize> {
+    pub(crate) fn known_since(&self, node: NodeId, write: u32, place: usize) -> Option<usize> {
         let mut entry = self.last_known.get(&(node, write)).copied();
         while let Some(known) = entry.map(|entry| &self.known[entry as usize]) {
             if known.place <= place {
@@ -247,12 +247,12 @@ impl<'a> History<'a> {
     }
 
     /// The place where `node` got to know `write`, if it knows it at the end.
-    pub(crate) fn known_at(&self, node: Node, write: u32) -> Option<usize> {
+    pub(crate) fn known_at(&self, node: NodeId, write: u32) -> Option<usize> {
         self.known_since(node, write, usize::MAX - 1)
     }
 
     /// The nodes that are to hold `key` and are up at the end.
-    pub(crate) fn holders(&self, key: u32) -> Vec<Node> {
+    pub(crate) fn holders(&self, key: u32) -> Vec<NodeId> {
         let mut holders = self.header().holders(key);
         holders.retain(|node| !self.down.contains(node));
         holders
@@ -266,13 +266,13 @@ impl<'a> History<'a> {
     }
 
     /// The versions that `node` holds of `key` at the end.
-    pub(crate) fn held_by(&self, node: Node, key: u32) -> &[Held] {
+    pub(crate) fn held_by(&self, node: NodeId, key: u32) -> &[Held] {
         let from = self.held.partition_point(|held| (held.key, held.node) < (key, node));
         let count = self.held[from..].partition_point(|held| (held.key, held.node) == (key, node));
         &self.held[from..from + count]
     }
 
-    pub(crate) fn is_held_by(&self, node: Node, write: u32) -> bool {
+    pub(crate) fn is_held_by(&self, node: NodeId, write: u32) -> bool {
         self.held_by(node, self.write(write).key).iter().any(|held| held.write == write)
     }
 
@@ -300,7 +300,7 @@ impl<'a> History<'a> {
 
     /// The values of several writes, as a read would show them.
     pub(crate) fn values(&self, writes: impl IntoIterator<Item = u32>) -> String {
-        let ids: Vec<WriteId> = writes.into_iter().map(|write| self.write(write).id).collect();
+        let ids: Vec<Dot> = writes.into_iter().map(|write| self.write(write).id).collect();
         self.operations.values(&ids)
     }
 }
@@ -317,11 +317,11 @@ pub(super) fn at_level(level: Level) -> String {
 }
 
 /// The verb that goes with so many nodes.
-pub(crate) fn verb<'v>(list: &[Node], one: &'v str, many: &'v str) -> &'v str {
+pub(crate) fn verb<'v>(list: &[NodeId], one: &'v str, many: &'v str) -> &'v str {
     if list.len() == 1 { one } else { many }
 }
 
 /// Nodes for people: `n0, n2`.
-pub(crate) fn nodes(list: &[Node]) -> String {
-    if list.is_empty() { "no node".to_owned() } else { listed(list.iter().map(|node| format!("n{node}"))) }
+pub(crate) fn nodes(list: &[NodeId]) -> String {
+    if list.is_empty() { "no node".to_owned() } else { listed(list.iter().map(|node| format!("{node}"))) }
 }

@@ -4,7 +4,7 @@ use rustc_hash::FxHashSet;
 
 use super::history::History;
 use crate::operations::name;
-use crate::trace::{LostBy, Node, What};
+use crate::trace::{LostBy, NodeId, What};
 use crate::verdict::TraceLine;
 
 /// More lines than this say nothing new.
@@ -22,7 +22,7 @@ pub(crate) struct Journey {
 }
 
 impl Journey {
-    pub(crate) fn of(history: &History<'_>, write: u32, to: Node) -> Journey {
+    pub(crate) fn of(history: &History<'_>, write: u32, to: NodeId) -> Journey {
         let taken_in = history.event(history.write(write).wrote);
         let mut carriers = FxHashSet::default();
         let mut journey = Journey { sent: None, ends: Vec::new(), has_messages: false };
@@ -34,7 +34,7 @@ impl Journey {
                         journey.sent.get_or_insert_with(|| {
                             let nodes = if copies == 1 { "node" } else { "nodes" };
                             let kind = name(&history.header().kinds, kind);
-                            let text = format!("n{}  {kind} {id}  sent to {copies} {nodes}", event.node);
+                            let text = format!("{}  {kind} {id}  sent to {copies} {nodes}", event.node);
                             TraceLine::new(event.at_ns, text)
                         });
                     }
@@ -56,7 +56,7 @@ impl Journey {
 }
 
 /// What became of the messages that were to carry a write to a replica. Empty when the recording has no messages.
-pub(crate) fn journey(history: &History<'_>, write: u32, to: Node) -> Vec<TraceLine> {
+pub(crate) fn journey(history: &History<'_>, write: u32, to: NodeId) -> Vec<TraceLine> {
     let journey = Journey::of(history, write, to);
     if !journey.has_messages || !journey.ends.is_empty() {
         let line = |place: &usize| history.line(*place, end_of(history, *place));
@@ -64,9 +64,9 @@ pub(crate) fn journey(history: &History<'_>, write: u32, to: Node) -> Vec<TraceL
     }
     let taken_in = history.event(history.write(write).wrote);
     let mut line = journey.sent.unwrap_or_else(|| {
-        TraceLine::new(taken_in.at_ns, format!("n{} sent nothing when it took the write in", taken_in.node))
+        TraceLine::new(taken_in.at_ns, format!("{} sent nothing when it took the write in", taken_in.node))
     });
-    line.text.push_str(&format!("; nothing of it is recorded as delivered to n{to} or lost on the way"));
+    line.text.push_str(&format!("; nothing of it is recorded as delivered to {to} or lost on the way"));
     vec![line]
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn end_of(history: &History<'_>, place: usize) -> String {
     match event.what {
         What::Lost { kind, id, to, by } => {
             format!(
-                "n{} -> n{to}  {} {id}  lost ({}{})",
+                "{} -> {to}  {} {id}  lost ({}{})",
                 event.node,
                 kind_name(kind),
                 lost_by(history, by),
@@ -85,7 +85,7 @@ pub(crate) fn end_of(history: &History<'_>, place: usize) -> String {
             )
         }
         What::Delivered { kind, id, from } => {
-            format!("n{from} -> n{}  {} {id}  delivered", event.node, kind_name(kind))
+            format!("{from} -> {}  {} {id}  delivered", event.node, kind_name(kind))
         }
         _ => unreachable!("a message arrives or is lost"),
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::history::{Held, History, at_level, nodes, verb};
 use crate::CodeInfo;
 use crate::operations::listed;
-use crate::trace::{Level, Node};
+use crate::trace::{Level, NodeId};
 use crate::verdict::{Finding, TraceLine};
 
 pub(super) const CODE: CodeInfo =
@@ -19,12 +19,12 @@ pub(super) const CODE: CodeInfo =
 pub(super) struct Behind {
     key: u32,
     /// In order.
-    at: Vec<(Level, Node)>,
+    at: Vec<(Level, NodeId)>,
 }
 
 /// In the order of keys.
 pub(super) fn breaches(history: &History<'_>) -> Vec<Behind> {
-    let mut by_key: BTreeMap<u32, Vec<(Level, Node)>> = BTreeMap::new();
+    let mut by_key: BTreeMap<u32, Vec<(Level, NodeId)>> = BTreeMap::new();
     for (level, held) in &history.held_at {
         let is_carried = |held: &&Held| level.carries(history.header().priority(held.key));
         let mut eventual = history.held.iter().filter(is_carried).map(place_of).peekable();
@@ -43,7 +43,7 @@ pub(super) fn breaches(history: &History<'_>) -> Vec<Behind> {
     by_key.into_iter().map(|(key, at)| Behind { key, at }).collect()
 }
 
-fn place_of(held: &Held) -> (u32, Node, u32) {
+fn place_of(held: &Held) -> (u32, NodeId, u32) {
     (held.key, held.node, held.write)
 }
 
@@ -51,7 +51,7 @@ impl Behind {
     pub(super) fn tell(&self, history: &History<'_>) -> Finding {
         let Behind { key, ref at } = *self;
         let at_ns = history.header().end_ns;
-        let of = |held: &[Held], node: Node| -> Vec<u32> {
+        let of = |held: &[Held], node: NodeId| -> Vec<u32> {
             held.iter().filter(|held| (held.key, held.node) == (key, node)).map(|held| held.write).collect()
         };
         let mut different: Vec<u32> = Vec::new();
@@ -62,7 +62,7 @@ impl Behind {
             different.extend(here.iter().filter(|write| !eventual.contains(write)));
             different.extend(eventual.iter().filter(|write| !here.contains(write)));
             let (here, eventual) = (history.values(here), history.values(eventual));
-            let text = format!("n{node} holds {} = {here}{}, but {eventual}", history.key(key), at_level(*level));
+            let text = format!("{node} holds {} = {here}{}, but {eventual}", history.key(key), at_level(*level));
             views.push(TraceLine::new(at_ns, format!("{text} at {}", Level::Eventual.name())));
         }
         different.sort_unstable();
@@ -70,7 +70,7 @@ impl Behind {
         let mut levels: Vec<Level> = at.iter().map(|(level, _)| *level).collect();
         levels.dedup();
         let levels = listed(levels.iter().map(|level| level.name().to_owned()));
-        let mut where_: Vec<Node> = at.iter().map(|(_, node)| *node).collect();
+        let mut where_: Vec<NodeId> = at.iter().map(|(_, node)| *node).collect();
         where_.sort_unstable();
         where_.dedup();
         let title = format!(

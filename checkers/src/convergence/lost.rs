@@ -6,7 +6,7 @@
 
 use super::history::{History, nodes, verb};
 use crate::CodeInfo;
-use crate::trace::{Level, Node, What};
+use crate::trace::{Level, NodeId, What};
 use crate::verdict::{Finding, TraceLine};
 
 pub(super) const CODE: CodeInfo =
@@ -32,7 +32,7 @@ pub(super) fn breaches(history: &History<'_>, excused: &[bool], known: &[usize])
 pub(super) fn tell(history: &History<'_>, number: u32) -> Finding {
     let write = history.write(number);
     let holders = history.holders(write.key);
-    let lacking: Vec<Node> = holders.into_iter().filter(|node| !history.is_held_by(*node, number)).collect();
+    let lacking: Vec<NodeId> = holders.into_iter().filter(|node| !history.is_held_by(*node, number)).collect();
     let title = format!(
         "the acknowledged write {} is lost: {} {} not hold it at the end, and no other write had seen it",
         history.title(number),
@@ -46,13 +46,13 @@ pub(super) fn tell(history: &History<'_>, number: u32) -> Finding {
             && id == write.id
             && levels.contains(Level::Eventual)
         {
-            evidence.push(TraceLine::new(event.at_ns, format!("n{} no longer shows it", event.node)));
+            evidence.push(TraceLine::new(event.at_ns, format!("{} no longer shows it", event.node)));
             events.push(event.number);
         }
     }
     for node in &lacking {
         if history.known_at(*node, number).is_none() {
-            let text = format!("n{node} never got to know it");
+            let text = format!("{node} never got to know it");
             evidence.push(TraceLine::new(history.header().end_ns, text));
         }
     }

@@ -7,7 +7,7 @@ use super::agreement::Agreement;
 use super::announced::Announced;
 use super::history::History;
 use super::shown::Shown;
-use crate::trace::{Level, Node, What};
+use crate::trace::{Level, NodeId, What};
 
 /// Walks through the recording.
 pub(super) fn replay(history: &History<'_>) -> (Agreement, Announced) {
@@ -52,7 +52,7 @@ struct Walk {
     announced: Announced,
     shown: Shown,
     /// The step under way: whose, from what, up to where, and the keys that it concerns.
-    node: Node,
+    node: NodeId,
     cause: u64,
     last: usize,
     keys: Vec<u32>,

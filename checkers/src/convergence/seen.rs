@@ -1,7 +1,7 @@
 //! Which write had seen which, as far as a recording can tell.
 //!
-//! A store that [overwrites what was read](Overwrites::Read) lets a write replace earlier ones that came in at the
-//! same replica, and what its session had read of the key. A store that overwrites [what is held](Overwrites::Held)
+//! A store that [overwrites what was read](Conflict::Causal) lets a write replace earlier ones that came in at the
+//! same replica, and what its session had read of the key. A store that overwrites [what is held](Conflict::LastWriterWins)
 //! lets a write replace what the replica that took it in knew.
 //!
 //! What a session had read is judged twice. *Generously* where seeing excuses a missing version: any earlier
@@ -13,17 +13,17 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::history::{History, Known};
-use crate::trace::{Action, Node, Overwrites};
+use crate::trace::{Action, Conflict, NodeId};
 
 /// For each write, whether another write had seen it, generously judged.
 pub(super) fn overwritten(history: &History<'_>) -> Vec<bool> {
     let mut overwritten = vec![false; history.writes.len()];
-    match history.header().overwrites {
-        Overwrites::Held => {
+    match history.header().conflict {
+        Conflict::LastWriterWins => {
             // The writes of each key that each node took in: each had seen all that the node knew then.
-            let mut taken_in: FxHashMap<(Node, u32), Vec<usize>> = FxHashMap::default();
+            let mut taken_in: FxHashMap<(NodeId, u32), Vec<usize>> = FxHashMap::default();
             for write in history.writes.iter().filter(|write| write.undone.is_none()) {
-                taken_in.entry((write.id.node, write.key)).or_default().push(write.wrote);
+                taken_in.entry((write.id.node(), write.key)).or_default().push(write.wrote);
             }
             for known in &history.known {
                 let write = history.write(known.write);
@@ -33,14 +33,14 @@ pub(super) fn overwritten(history: &History<'_>) -> Vec<bool> {
                 overwritten[known.write as usize] |= later.is_some_and(|later| *later < known.until);
             }
         }
-        Overwrites::Read => {
+        Conflict::Causal => {
             let mut last: FxHashMap<(u32, u32), u64> = FxHashMap::default();
             for write in history.writes.iter().filter(|write| write.undone.is_none()) {
-                let counter = last.entry((write.id.origin(), write.key)).or_default();
+                let counter = last.entry((write.id.origin.number(), write.key)).or_default();
                 *counter = write.id.counter.max(*counter);
             }
             for (number, write) in history.writes.iter().enumerate() {
-                let last = last.get(&(write.id.origin(), write.key));
+                let last = last.get(&(write.id.origin.number(), write.key));
                 overwritten[number] = last.is_some_and(|counter| *counter > write.id.counter);
             }
             by_readers(history, &mut overwritten);
@@ -65,13 +65,13 @@ fn by_readers(history: &History<'_>, overwritten: &mut [bool]) {
     // The last read of each key at each node that such a write came after. With placement the node is not the one
     // that served the read, so that every node counts as the one.
     let everywhere = !history.header().placement.is_empty();
-    let mut last_reads: FxHashMap<(Node, u32), usize> = FxHashMap::default();
+    let mut last_reads: FxHashMap<(NodeId, u32), usize> = FxHashMap::default();
     for read in history.operations.list().iter().filter(|operation| operation.action == Action::Read) {
         let Some(answered) = read.answered() else { continue };
         if last_writes.get(&(read.session, read.key)).is_none_or(|invoked| *invoked < answered) {
             continue;
         }
-        let node = if everywhere { 0 } else { read.node };
+        let node = if everywhere { NodeId(0) } else { read.node };
         let last = last_reads.entry((node, read.key)).or_default();
         *last = answered.max(*last);
         for write in history.returned(read) {
@@ -83,17 +83,17 @@ fn by_readers(history: &History<'_>, overwritten: &mut [bool]) {
         if everywhere && !history.header().holds(known.node, key) {
             continue;
         }
-        let read = last_reads.get(&(if everywhere { 0 } else { known.node }, key));
+        let read = last_reads.get(&(if everywhere { NodeId(0) } else { known.node }, key));
         overwritten[known.write as usize] |= read.is_some_and(|read| *read > known.place);
     }
 }
 
 /// From when on `node`, which knows `write` at `place`, overwrites it with what it takes in: a replica may announce that
 /// it knows its own write before it names it.
-fn held_since(history: &History<'_>, node: Node, write: u32, place: usize) -> usize {
+fn held_since(history: &History<'_>, node: NodeId, write: u32, place: usize) -> usize {
     let known = history.known_since(node, write, place).unwrap_or(usize::MAX);
     let own = history.write(write);
-    if own.id.node == node { known.max(own.wrote) } else { known }
+    if own.id.node() == node { known.max(own.wrote) } else { known }
 }
 
 /// What replicas know at the end. Of an undone write nothing does.
@@ -106,21 +106,21 @@ pub(super) struct Covers<'a, 'b> {
     history: &'b History<'a>,
     /// By node, key and origin: the first counter that nothing known covers, and the write that covers the one
     /// before. Only for stores that overwrite what was read.
-    read: FxHashMap<(Node, u32, u32), (u64, u32)>,
+    read: FxHashMap<(NodeId, u32, u32), (u64, u32)>,
     /// By node, key and the node that took the write in, in one of its lives: the last write that is known. Only for
     /// stores that overwrite what is held.
-    held: FxHashMap<(Node, u32, (Node, u32)), u32>,
+    held: FxHashMap<(NodeId, u32, (NodeId, u32)), u32>,
     /// The nodes in their lives that took in writes of each key, in order.
-    origins: FxHashMap<u32, Vec<(Node, u32)>>,
+    origins: FxHashMap<u32, Vec<(NodeId, u32)>>,
 }
 
 impl<'a, 'b> Covers<'a, 'b> {
     pub(super) fn of(history: &'b History<'a>) -> Covers<'a, 'b> {
         let mut covers =
             Covers { history, read: FxHashMap::default(), held: FxHashMap::default(), origins: FxHashMap::default() };
-        match history.header().overwrites {
-            Overwrites::Read => covers.collect_read(),
-            Overwrites::Held => covers.collect_held(),
+        match history.header().conflict {
+            Conflict::Causal => covers.collect_read(),
+            Conflict::LastWriterWins => covers.collect_held(),
         }
         covers
     }
@@ -131,17 +131,17 @@ impl<'a, 'b> Covers<'a, 'b> {
         let mut unpacked = FxHashSet::default();
         for known in known_at_end(history) {
             let write = history.write(known.write);
-            self.cover(known.node, write.key, write.id.origin(), write.id.counter, known.write);
+            self.cover(known.node, write.key, write.id.origin.number(), write.id.counter, known.write);
             let Some(read) = write.context.filter(|read| unpacked.insert((known.node, *read))) else { continue };
             let read = history.operations.get(read).expect("contexts are collected from reads");
             for version in history.returned(read) {
                 let id = history.write(version).id;
-                self.cover(known.node, write.key, id.origin(), id.counter.saturating_add(1), known.write);
+                self.cover(known.node, write.key, id.origin.number(), id.counter.saturating_add(1), known.write);
             }
         }
     }
 
-    fn cover(&mut self, node: Node, key: u32, origin: u32, below: u64, by: u32) {
+    fn cover(&mut self, node: NodeId, key: u32, origin: u32, below: u64, by: u32) {
         let cover = self.read.entry((node, key, origin)).or_insert((below, by));
         if cover.0 < below {
             *cover = (below, by);
@@ -152,7 +152,7 @@ impl<'a, 'b> Covers<'a, 'b> {
         let history = self.history;
         for known in known_at_end(history) {
             let write = history.write(known.write);
-            let origin = (write.id.node, write.life);
+            let origin = (write.id.node(), write.life);
             let last = self.held.entry((known.node, write.key, origin)).or_insert(known.write);
             if history.write(*last).wrote < write.wrote {
                 *last = known.write;
@@ -160,7 +160,7 @@ impl<'a, 'b> Covers<'a, 'b> {
         }
         for write in &history.writes {
             let origins = self.origins.entry(write.key).or_default();
-            let origin = (write.id.node, write.life);
+            let origin = (write.id.node(), write.life);
             if let Err(place) = origins.binary_search(&origin) {
                 origins.insert(place, origin);
             }
@@ -168,16 +168,16 @@ impl<'a, 'b> Covers<'a, 'b> {
     }
 
     /// A write known at `node` that must have seen `write`.
-    pub(super) fn overwriter(&self, node: Node, write: u32) -> Option<u32> {
+    pub(super) fn overwriter(&self, node: NodeId, write: u32) -> Option<u32> {
         let history = self.history;
         let key = history.write(write).key;
-        match history.header().overwrites {
-            Overwrites::Read => {
+        match history.header().conflict {
+            Conflict::Causal => {
                 let id = history.write(write).id;
-                let (below, by) = self.read.get(&(node, key, id.origin())).copied()?;
+                let (below, by) = self.read.get(&(node, key, id.origin.number())).copied()?;
                 (id.counter < below && by != write).then_some(by)
             }
-            Overwrites::Held => self.origins.get(&key)?.iter().find_map(|origin| {
+            Conflict::LastWriterWins => self.origins.get(&key)?.iter().find_map(|origin| {
                 let last = self.held.get(&(node, key, *origin)).copied()?;
                 let wrote = history.write(last).wrote;
                 (last != write && held_since(history, origin.0, write, wrote) < wrote).then_some(last)

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::history::{Held, History, nodes, verb};
 use super::journey::journey;
 use crate::CodeInfo;
-use crate::trace::Node;
+use crate::trace::NodeId;
 use crate::verdict::{Finding, TraceLine};
 
 pub(super) const CODE: CodeInfo =
@@ -79,9 +79,9 @@ impl Difference {
 fn missing(history: &History<'_>, number: u32) -> Finding {
     let write = history.write(number);
     let holders = history.holders(write.key);
-    let (knowing, missing): (Vec<Node>, Vec<Node>) =
+    let (knowing, missing): (Vec<NodeId>, Vec<NodeId>) =
         holders.iter().partition(|node| history.known_at(**node, number).is_some());
-    let holding: Vec<Node> = holders.into_iter().filter(|node| history.is_held_by(*node, number)).collect();
+    let holding: Vec<NodeId> = holders.into_iter().filter(|node| history.is_held_by(*node, number)).collect();
     let (why, kind) = if holding.is_empty() {
         let kind = "a holder does not know a write that was acknowledged and that no other write had seen";
         ("which was acknowledged and which no other write had seen".to_owned(), kind)
@@ -95,7 +95,7 @@ fn missing(history: &History<'_>, number: u32) -> Finding {
     let mut evidence = vec![history.operations.describe(history.operation(number))];
     for node in knowing.iter().take(3) {
         let place = history.known_at(*node, number).expect("it was chosen for knowing the write");
-        evidence.push(TraceLine::new(history.event(place).at_ns, format!("n{node} knows it")));
+        evidence.push(TraceLine::new(history.event(place).at_ns, format!("{node} knows it")));
     }
     for node in missing.iter().take(3) {
         evidence.extend(journey(history, number, *node));
@@ -119,11 +119,12 @@ fn versions(history: &History<'_>, key: u32) -> Finding {
     let mut evidence: Vec<TraceLine> =
         different.iter().map(|write| history.operations.describe(history.operation(*write))).take(4).collect();
     for (node, set) in holders.iter().zip(&sets).take(8) {
-        let text = format!("n{node} holds {} = {}", history.key(key), history.values(set.iter().copied()));
+        let text = format!("{node} holds {} = {}", history.key(key), history.values(set.iter().copied()));
         evidence.push(TraceLine::new(at_ns, text));
     }
-    let with =
-        |write: u32| -> (Vec<Node>, Vec<Node>) { holders.iter().partition(|node| history.is_held_by(**node, write)) };
+    let with = |write: u32| -> (Vec<NodeId>, Vec<NodeId>) {
+        holders.iter().partition(|node| history.is_held_by(**node, write))
+    };
     let (holding, lacking) = different.first().map_or_else(Default::default, |write| with(*write));
     let title = format!(
         "the holders of {} differ at the end: {} {} {}, {} {} not",

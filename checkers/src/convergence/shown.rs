@@ -3,7 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::history::History;
-use crate::trace::{Level, Node};
+use crate::trace::{Level, NodeId};
 
 /// A fingerprint of a set of writes: the sum of strongly mixed numbers, so that members come and go in any order
 /// at the cost of an addition. Two different sets share one with a probability of about 2^-128.
@@ -40,24 +40,24 @@ pub(super) struct Shown {
     members: FxHashSet<(Level, Life, u32)>,
     digests: FxHashMap<(Level, Life, u32), Digest>,
     /// The present lives of nodes that have been down. First lives have the numbers of their nodes.
-    lives: FxHashMap<Node, Life>,
+    lives: FxHashMap<NodeId, Life>,
     ended: u32,
 }
 
 impl Shown {
     /// The life that `node` lives now.
-    pub(super) fn life(&self, node: Node) -> Life {
-        self.lives.get(&node).copied().unwrap_or(Life::from(node))
+    pub(super) fn life(&self, node: NodeId) -> Life {
+        self.lives.get(&node).copied().unwrap_or(Life::from(node.0))
     }
 
     /// The life of `node` ends.
-    pub(super) fn end_life(&mut self, node: Node) {
+    pub(super) fn end_life(&mut self, node: NodeId) {
         self.ended += 1;
-        self.lives.insert(node, Life::from(Node::MAX) + self.ended);
+        self.lives.insert(node, Life::from(u16::MAX) + self.ended);
     }
 
     /// False when it was shown already.
-    pub(super) fn show(&mut self, history: &History<'_>, level: Level, node: Node, write: u32) -> bool {
+    pub(super) fn show(&mut self, history: &History<'_>, level: Level, node: NodeId, write: u32) -> bool {
         let life = self.life(node);
         let new = self.members.insert((level, life, write));
         if new {
@@ -67,7 +67,7 @@ impl Shown {
     }
 
     /// False when it was not shown.
-    pub(super) fn hide(&mut self, history: &History<'_>, level: Level, node: Node, write: u32) -> bool {
+    pub(super) fn hide(&mut self, history: &History<'_>, level: Level, node: NodeId, write: u32) -> bool {
         let life = self.life(node);
         let there = self.members.remove(&(level, life, write));
         if there {
@@ -77,7 +77,7 @@ impl Shown {
     }
 
     /// The fingerprint of what reads of `key` return at `node`.
-    pub(super) fn digest(&self, level: Level, node: Node, key: u32) -> Digest {
+    pub(super) fn digest(&self, level: Level, node: NodeId, key: u32) -> Digest {
         self.digests.get(&(level, self.life(node), key)).copied().unwrap_or_default()
     }
 }

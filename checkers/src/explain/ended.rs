@@ -6,7 +6,7 @@ use super::Reason;
 use super::tale::{Line, Tale};
 use crate::convergence::journey::end_of;
 use crate::operations::{Operation, Outcome, name, seconds};
-use crate::trace::{Node, What};
+use crate::trace::{NodeId, What};
 
 /// More lines than these are not read.
 const LINES_MAX: usize = 12;
@@ -37,9 +37,9 @@ fn refused(tale: &Tale<'_>, operation: &Operation, place: usize) -> Reason {
         format!("it asks {quorum} replicas, and {holders} hold {}", tale.history.key(key))
     } else if let Some(up) = last_up {
         let when = seconds(up.at_ns);
-        format!("n{node} serves nobody until it has got everything again; it was up at {when}")
+        format!("{node} serves nobody until it has got everything again; it was up at {when}")
     } else {
-        format!("n{node} gave no reason that the recording knows of")
+        format!("{node} gave no reason that the recording knows of")
     };
     Reason::bare(format!("refused: {why}"))
 }
@@ -63,7 +63,7 @@ fn hindered(tale: &Tale<'_>, operation: &Operation, until: usize, how: &str) -> 
                 sent += usize::from(copies);
                 let kind = name(&history.header().kinds, kind);
                 let nodes = if copies == 1 { "node" } else { "nodes" };
-                messages.push(tale.line(place, format!("n{}  {kind} {id}  sent to {copies} {nodes}", event.node)));
+                messages.push(tale.line(place, format!("{}  {kind} {id}  sent to {copies} {nodes}", event.node)));
             }
             What::Lost { .. } => {
                 lost += 1;
@@ -71,10 +71,10 @@ fn hindered(tale: &Tale<'_>, operation: &Operation, until: usize, how: &str) -> 
             }
             What::Delivered { .. } => messages.push(tale.line(place, end_of(history, place))),
             What::Reached { .. } => {
-                let text = format!("n{node} takes up #{}", operation.number);
+                let text = format!("{node} takes up #{}", operation.number);
                 messages.push(tale.line(place, text));
             }
-            What::Wrote { write, .. } => messages.push(tale.line(place, format!("n{node} takes it in as {write}"))),
+            What::Wrote { write, .. } => messages.push(tale.line(place, format!("{node} takes it in as {write}"))),
             _ => {}
         }
     }
@@ -87,11 +87,11 @@ fn hindered(tale: &Tale<'_>, operation: &Operation, until: usize, how: &str) -> 
     let came = history.operations.list().iter().rfind(|other| moved(other) && other.invoked < operation.invoked);
     if let (true, Some(before)) = (why.is_empty(), came) {
         why.push(format!(
-            "n{node} kept it waiting: its session had come from n{} (#{}), and had seen there what n{node} had not",
+            "{node} kept it waiting: its session had come from {} (#{}), and had seen there what {node} had not",
             before.node, before.number
         ));
     }
-    let why = if why.is_empty() { format!("nothing that is recorded hindered n{node}") } else { why.join("; ") };
+    let why = if why.is_empty() { format!("nothing that is recorded hindered {node}") } else { why.join("; ") };
     messages.truncate(LINES_MAX);
     evidence.extend(messages);
     let over = format!("#{} {how}   <== here", operation.number);
@@ -100,14 +100,14 @@ fn hindered(tale: &Tale<'_>, operation: &Operation, until: usize, how: &str) -> 
 }
 
 /// What kept `node` from working between two places: it was down, stood still, or suffered a fault of its own.
-fn condition(tale: &Tale<'_>, node: Node, from: usize, until: usize) -> Vec<Line> {
+fn condition(tale: &Tale<'_>, node: NodeId, from: usize, until: usize) -> Vec<Line> {
     let header = tale.history.header();
     // What began and has not ended, by what it is.
     let mut open: FxHashMap<String, usize> = FxHashMap::default();
     let mut evidence = Vec::new();
     let spell = |what: &str, begin: usize, end: Option<usize>| {
         let end = end.map_or("".to_owned(), |end| format!(" to {}", seconds(tale.at_ns(end))));
-        tale.line(begin, format!("n{node} {what} from {}{end}", seconds(tale.at_ns(begin))))
+        tale.line(begin, format!("{node} {what} from {}{end}", seconds(tale.at_ns(begin))))
     };
     for (place, event) in tale.history.recording.events.iter().enumerate() {
         let of_node = |fault: u16| {

@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use crate::convergence::history::History;
 use crate::operations::{Operation, Outcome};
-use crate::trace::{Action, Node, Recording, What};
+use crate::trace::{Action, NodeId, Recording, What};
 use crate::verdict::TraceLine;
 
 pub(crate) use tale::Tale;
@@ -81,7 +81,7 @@ fn read(tale: &Tale<'_>, read: &Operation) -> Vec<Reason> {
     for (number, write) in (0..).zip(&history.writes) {
         let existed = write.wrote < until && write.undone.is_none_or(|undone| undone > until);
         if write.key == read.key && existed && !returned.contains(&number) {
-            let absence = |at: &(Node, usize)| why::not_returned(tale, read, number, *at, &served);
+            let absence = |at: &(NodeId, usize)| why::not_returned(tale, read, number, *at, &served);
             others.extend(served.iter().filter_map(absence));
         }
     }
@@ -102,7 +102,7 @@ fn read(tale: &Tale<'_>, read: &Operation) -> Vec<Reason> {
 
 /// The replicas whose versions the answer is made of, each with the place in the recording up to which it counts: the
 /// one that was asked, if it is to hold the key, and those whose replies to it follow from the read.
-fn served(history: &History<'_>, read: &Operation, until: usize) -> Vec<(Node, usize)> {
+fn served(history: &History<'_>, read: &Operation, until: usize) -> Vec<(NodeId, usize)> {
     let first = history.event(read.invoked).number;
     let mut follows: FxHashSet<u64> = [first].into_iter().collect();
     let mut sent = Vec::new();

@@ -3,7 +3,7 @@
 use super::tale::Tale;
 use super::{REASONS_MAX, Reason, why};
 use crate::operations::{Operation, seconds};
-use crate::trace::{Level, Levels, Node, What};
+use crate::trace::{Level, Levels, NodeId, What};
 
 /// What became of a write: what it replaces, and each replica that is to hold it.
 pub(super) fn spread(tale: &Tale<'_>, operation: &Operation) -> Vec<Reason> {
@@ -31,8 +31,8 @@ fn context(tale: &Tale<'_>, operation: &Operation, write: u32) -> Reason {
         }
         None => format!("{id}: hands back no read of the key, so it replaces no other replica's write"),
     };
-    let held = history.header().overwrites == crate::trace::Overwrites::Held;
-    let title = if held { format!("{id}: replaces whatever n{} held", id.node) } else { title };
+    let held = history.header().conflict == crate::trace::Conflict::LastWriterWins;
+    let title = if held { format!("{id}: replaces whatever {} held", id.node()) } else { title };
     let asked = |read: &Operation| tale.line(read.invoked, history.operations.describe(read).text);
     let evidence = read.filter(|_| !held).map(asked);
     tale.reason(title, evidence.into_iter().collect())
@@ -43,19 +43,19 @@ fn session(tale: &Tale<'_>, operation: &Operation) -> String {
 }
 
 /// What became of a write at one replica.
-fn at(tale: &Tale<'_>, node: Node, write: u32) -> Reason {
+fn at(tale: &Tale<'_>, node: NodeId, write: u32) -> Reason {
     let history = &tale.history;
     let wrote = history.write(write).wrote;
     let Some(known) = tale.known_after(node, write, history.write(write).invoked) else {
         let (why, evidence) = tale.absence(node, write, history.recording.events.len() - 1);
-        let why = why.replacen(&format!("had not arrived at n{node}"), "has not arrived", 1);
-        return tale.reason(format!("n{node}: it {why}"), evidence);
+        let why = why.replacen(&format!("had not arrived at {node}"), "has not arrived", 1);
+        return tale.reason(format!("{node}: it {why}"), evidence);
     };
     let mut evidence = tale.arrival(node, write, known);
     let since = seconds(tale.at_ns(known));
     let mut title = match node == history.event(wrote).node {
-        true => format!("n{node}: took it in at {since}"),
-        false => format!("n{node}: known since {since}"),
+        true => format!("{node}: took it in at {since}"),
+        false => format!("{node}: known since {since}"),
     };
     let changes = changes(tale, node, write, known);
     let shown = changes.iter().filter(|change| change.shown);
@@ -63,7 +63,7 @@ fn at(tale: &Tale<'_>, node: Node, write: u32) -> Reason {
     if shown.clone().next().is_none() && !history.write(write).delete {
         title.push_str(", never shown");
         if let Some((other, how)) = why::known_overwriter(tale, (node, Level::Eventual), write, tale.step_end(known)) {
-            title.push_str(&format!(": n{node} had {}, which {how}", history.title(other)));
+            title.push_str(&format!(": {node} had {}, which {how}", history.title(other)));
         }
     }
     let waited = late.and_then(|late| {
@@ -81,13 +81,13 @@ fn at(tale: &Tale<'_>, node: Node, write: u32) -> Reason {
             early.into_iter().find(|early| !early.is_empty()).unwrap_or_default()
         };
         let text = if change.shown {
-            format!("n{node} shows it at {levels}{}", early(write))
+            format!("{node} shows it at {levels}{}", early(write))
         } else {
             let by = match why::replacement(tale, node, write, place) {
                 Some((other, how)) => format!("replaced by {}{how}{}", history.title(other), early(other)),
-                None => format!("and nothing that n{node} knew had replaced it"),
+                None => format!("and nothing that {node} knew had replaced it"),
             };
-            format!("n{node} no longer shows it at {levels}, {by}")
+            format!("{node} no longer shows it at {levels}, {by}")
         };
         evidence.push(tale.line(place, text));
     }
@@ -103,7 +103,7 @@ struct Change {
 }
 
 /// What `node` announces about showing `write` after it got to know it at `known`, step by step, in that life.
-fn changes(tale: &Tale<'_>, node: Node, write: u32, known: usize) -> Vec<Change> {
+fn changes(tale: &Tale<'_>, node: NodeId, write: u32, known: usize) -> Vec<Change> {
     let history = &tale.history;
     let (id, step) = (history.write(write).id, history.event(known).cause);
     let mut changes: Vec<Change> = Vec::new();

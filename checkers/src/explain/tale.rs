@@ -5,7 +5,7 @@ use crate::convergence::history::History;
 use crate::convergence::journey::{Journey, end_of, lost_by};
 use crate::operations::{name, seconds};
 use crate::ordered::tables::Tables;
-use crate::trace::{Event, Level, Node, Recording, What};
+use crate::trace::{Event, Level, NodeId, Recording, What};
 use crate::verdict::TraceLine;
 
 /// A recording, ready to be told from.
@@ -93,7 +93,7 @@ impl<'a> Tale<'a> {
     }
 
     /// What `node` said last about showing `write` at `level`, in the life that it lived at `place`.
-    pub(super) fn shown(&self, node: Node, level: Level, write: u32, place: usize) -> Shown {
+    pub(super) fn shown(&self, node: NodeId, level: Level, write: u32, place: usize) -> Shown {
         let id = self.history.write(write).id;
         let mut shown = Shown::Never;
         for (place, event) in self.history.recording.events[..=place].iter().enumerate().filter(|(_, e)| e.node == node)
@@ -109,37 +109,36 @@ impl<'a> Tale<'a> {
     }
 
     /// How `node` got to know `write` at `place`: the messages that carried it, back to where it was taken in.
-    pub(super) fn arrival(&self, node: Node, write: u32, place: usize) -> Vec<Line> {
+    pub(super) fn arrival(&self, node: NodeId, write: u32, place: usize) -> Vec<Line> {
         let id = self.history.write(write).id;
         let (mut node, mut place) = (node, place);
         let mut evidence = self.losses(node, write, place);
         // Every hop is earlier than the one before; a cluster has few.
-        while node != id.node {
+        while node != id.node() {
             let Some((place_of_cause, cause)) = self.cause(place) else { break };
             let What::Delivered { kind, id: message, from } = cause.what else {
                 let why = match cause.what {
                     What::Up { .. } => "from its disk",
                     _ => "by itself",
                 };
-                evidence.push(self.line(place, format!("n{node} knows {id}, {why}")));
+                evidence.push(self.line(place, format!("{node} knows {id}, {why}")));
                 break;
             };
             let kind = name(&self.history.header().kinds, kind);
             let Some((sent_at, sent)) = self.cause(place_of_cause) else {
-                let text = format!("n{from} -> n{node}  {kind} {message}  delivered: n{node} knows {id}");
+                let text = format!("{from} -> {node}  {kind} {message}  delivered: {node} knows {id}");
                 evidence.push(self.line(place_of_cause, text));
                 break;
             };
             let answer = match self.cause(sent_at).map(|(_, before)| before.what) {
                 Some(What::Delivered { kind, id, from }) if from == node => {
                     let kind = name(&self.history.header().kinds, kind);
-                    format!(", in answer to {kind} {id} of n{node}")
+                    format!(", in answer to {kind} {id} of {node}")
                 }
                 _ => String::new(),
             };
             let when = seconds(sent.at_ns);
-            let text =
-                format!("n{from} -> n{node}  {kind} {message}  delivered, sent {when}{answer}: n{node} knows {id}");
+            let text = format!("{from} -> {node}  {kind} {message}  delivered, sent {when}{answer}: {node} knows {id}");
             evidence.push(self.line(place_of_cause, text));
             let Some(before) = self.history.known_since(from, write, sent_at) else { break };
             (node, place) = (from, before);
@@ -148,38 +147,38 @@ impl<'a> Tale<'a> {
     }
 
     /// The messages with `write` for `node` that were lost before `place`.
-    fn losses(&self, node: Node, write: u32, place: usize) -> Vec<Line> {
+    fn losses(&self, node: NodeId, write: u32, place: usize) -> Vec<Line> {
         let ends = Journey::of(&self.history, write, node).ends.into_iter();
         let is_loss = |end: &usize| *end < place && matches!(self.history.event(*end).what, What::Lost { .. });
         ends.filter(is_loss).map(|end| self.line(end, end_of(&self.history, end))).collect()
     }
 
     /// Why `node` did not know `write` at `place`: what the write had not done, and the evidence.
-    pub(super) fn absence(&self, node: Node, write: u32, place: usize) -> (String, Vec<Line>) {
+    pub(super) fn absence(&self, node: NodeId, write: u32, place: usize) -> (String, Vec<Line>) {
         let history = &self.history;
         let id = history.write(write).id;
         if let Some((known, ended)) = self.earlier_life(node, write, place) {
-            let mut evidence = vec![self.line(known, format!("n{node} knows {id}"))];
-            evidence.push(self.line(ended, format!("n{node} goes down and does not know it any more")));
-            return (format!("was not known to n{node} any more after that had been down"), evidence);
+            let mut evidence = vec![self.line(known, format!("{node} knows {id}"))];
+            evidence.push(self.line(ended, format!("{node} goes down and does not know it any more")));
+            return (format!("was not known to {node} any more after that had been down"), evidence);
         }
         let journey = Journey::of(history, write, node);
         let mut evidence: Vec<Line> = journey.ends.iter().map(|end| self.line(*end, end_of(history, *end))).collect();
         let later = self.known_after(node, write, place);
         let last = journey.ends.iter().rfind(|end| **end < place);
         let why = match last.map(|end| history.event(*end).what) {
-            Some(What::Delivered { .. }) => format!("had come to n{node} in a message, but n{node} did not take it in"),
+            Some(What::Delivered { .. }) => format!("had come to {node} in a message, but {node} did not take it in"),
             Some(What::Lost { kind, id: message, by, .. }) => {
                 let (kind, by) = (name(&history.header().kinds, kind), lost_by(history, by));
-                format!("had not arrived at n{node}: {kind} {message} was lost ({by})")
+                format!("had not arrived at {node}: {kind} {message} was lost ({by})")
             }
             _ if journey.ends.iter().any(|end| *end > place) && later.is_some() => {
-                format!("had not arrived at n{node}: its message was still under way")
+                format!("had not arrived at {node}: its message was still under way")
             }
-            _ => format!("had not arrived at n{node}"),
+            _ => format!("had not arrived at {node}"),
         };
         if let Some(sent) = journey.sent.filter(|_| journey.ends.is_empty()) {
-            let text = format!("{}; nothing of it is recorded as delivered to n{node} or lost on the way", sent.text);
+            let text = format!("{}; nothing of it is recorded as delivered to {node} or lost on the way", sent.text);
             evidence.push(self.line(history.write(write).wrote, text));
         }
         if let Some(known) = later {
@@ -190,19 +189,19 @@ impl<'a> Tale<'a> {
             evidence.extend(arrival);
         } else {
             let end = history.recording.events.len();
-            evidence.push(self.line(end, format!("n{node} has not got to know it by the end")));
+            evidence.push(self.line(end, format!("{node} has not got to know it by the end")));
         }
         (why, evidence)
     }
 
     /// The first place after `place` where `node` gets to know `write`.
-    pub(super) fn known_after(&self, node: Node, write: u32, place: usize) -> Option<usize> {
+    pub(super) fn known_after(&self, node: NodeId, write: u32, place: usize) -> Option<usize> {
         let mut all = self.history.known.iter();
         all.find(|known| (known.node, known.write) == (node, write) && known.place > place).map(|known| known.place)
     }
 
     /// Where `node` got to know `write` and where it went down with that, both before `place`.
-    fn earlier_life(&self, node: Node, write: u32, place: usize) -> Option<(usize, usize)> {
+    fn earlier_life(&self, node: NodeId, write: u32, place: usize) -> Option<(usize, usize)> {
         let mut all = self.history.known.iter().rev();
         let is_it = |known: &&_| {
             let known: &crate::convergence::history::Known = known;

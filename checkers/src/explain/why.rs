@@ -3,13 +3,13 @@
 use super::Reason;
 use super::tale::{Line, Shown, Tale};
 use crate::operations::{Operation, seconds};
-use crate::trace::{Level, Node, Overwrites, What};
+use crate::trace::{Conflict, Level, NodeId, What};
 
 /// Why a write was not returned.
 pub(crate) struct Absence {
     pub(super) write: u32,
     pub(super) rank: Rank,
-    node: Node,
+    node: NodeId,
     place: usize,
     /// In one sentence.
     pub(crate) why: String,
@@ -22,7 +22,7 @@ impl Absence {
     pub(super) fn told(self, tale: &Tale<'_>, read: &Operation) -> Reason {
         let Absence { write, node, place, why, mut evidence, .. } = self;
         evidence.push(tale.asked(write));
-        evidence.push(tale.line(place, format!("n{node} answers #{}   <== here", read.number)));
+        evidence.push(tale.line(place, format!("{node} answers #{}   <== here", read.number)));
         tale.reason(format!("not returned: {}: {why}", tale.history.title(write)), evidence)
     }
 }
@@ -37,7 +37,7 @@ pub(crate) enum Rank {
 }
 
 /// Why a read returned `write`: how it came to one of the replicas that served the read.
-pub(super) fn returned(tale: &Tale<'_>, read: &Operation, write: u32, served: &[(Node, usize)]) -> Reason {
+pub(super) fn returned(tale: &Tale<'_>, read: &Operation, write: u32, served: &[(NodeId, usize)]) -> Reason {
     let history = &tale.history;
     let title = history.title(write);
     let mut evidence = vec![tale.asked(write)];
@@ -54,10 +54,10 @@ pub(super) fn returned(tale: &Tale<'_>, read: &Operation, write: u32, served: &[
     let title = match tale.shown(node, read.level, write, place) {
         Shown::Since(since) => {
             let early = out_of_turn(tale, (node, read.level), write, since);
-            evidence.push(tale.line(since, format!("n{node} shows it at {at}{early}")));
+            evidence.push(tale.line(since, format!("{node} shows it at {at}{early}")));
             match tale.at_ns(since) - tale.at_ns(known) {
                 _ if !early.is_empty() => format!("returned: {title}{early}"),
-                0 => format!("returned: {title}, which n{node} had known since {}", seconds(tale.at_ns(known))),
+                0 => format!("returned: {title}, which {node} had known since {}", seconds(tale.at_ns(known))),
                 waited => {
                     let (waits, told) = waits(tale, (node, read.level), write, known);
                     evidence.extend(told);
@@ -66,16 +66,16 @@ pub(super) fn returned(tale: &Tale<'_>, read: &Operation, write: u32, served: &[
             }
         }
         Shown::Until(until) => {
-            evidence.push(tale.line(until, format!("n{node} no longer shows it at {at}")));
-            format!("returned: {title}, although n{node} had said that it no longer shows it at {at}")
+            evidence.push(tale.line(until, format!("{node} no longer shows it at {at}")));
+            format!("returned: {title}, although {node} had said that it no longer shows it at {at}")
         }
-        Shown::Never => format!("returned: {title}, although n{node} had not said that it shows it at {at}"),
+        Shown::Never => format!("returned: {title}, although {node} had not said that it shows it at {at}"),
     };
     tale.reason(title, evidence)
 }
 
 /// For which write another waits at a level, in a few words, and what became of that write.
-fn waits(tale: &Tale<'_>, at: (Node, Level), write: u32, place: usize) -> (String, Vec<Line>) {
+fn waits(tale: &Tale<'_>, at: (NodeId, Level), write: u32, place: usize) -> (String, Vec<Line>) {
     let place = tale.step_end(place);
     let Some(missing) = tale.tables.missing(&tale.history, at, write, place).filter(|missing| *missing != write) else {
         return (String::new(), Vec::new());
@@ -91,8 +91,8 @@ pub(super) fn not_returned(
     tale: &Tale<'_>,
     read: &Operation,
     write: u32,
-    (node, place): (Node, usize),
-    served: &[(Node, usize)],
+    (node, place): (NodeId, usize),
+    served: &[(NodeId, usize)],
 ) -> Option<Absence> {
     let history = &tale.history;
     let level = read.level;
@@ -116,7 +116,7 @@ pub(super) fn not_returned(
     }
     match tale.shown(node, level, write, place) {
         Shown::Since(since) => {
-            evidence.push(tale.line(since, format!("n{node} shows it at {at}")));
+            evidence.push(tale.line(since, format!("{node} shows it at {at}")));
             let others = served.iter().filter(|(other, _)| *other != node);
             let replaced = others
                 .clone()
@@ -126,21 +126,21 @@ pub(super) fn not_returned(
                 let other = history.title(other);
                 return told(
                     Rank::Replaced,
-                    format!("n{replica}, which was asked, too, had {other}, which {how}"),
+                    format!("{replica}, which was asked, too, had {other}, which {how}"),
                     evidence,
                 );
             }
             if since > read.invoked && others.count() > 0 {
-                return told(Rank::Missing, format!("it came to n{node} while the read waited for others"), evidence);
+                return told(Rank::Missing, format!("it came to {node} while the read waited for others"), evidence);
             }
             told(
                 Rank::Unexplained,
-                format!("n{node} had said that it shows it at {at}, and did not return it"),
+                format!("{node} had said that it shows it at {at}, and did not return it"),
                 evidence,
             )
         }
         Shown::Until(until) => {
-            evidence.push(tale.line(until, format!("n{node} no longer shows it at {at}")));
+            evidence.push(tale.line(until, format!("{node} no longer shows it at {at}")));
             match replacement(tale, node, write, until) {
                 Some((other, how)) => {
                     evidence.push(tale.asked(other));
@@ -150,7 +150,7 @@ pub(super) fn not_returned(
                 }
                 None => told(
                     Rank::Unexplained,
-                    format!("n{node} has ceased to show it at {at}, and no write that had replaced it had come"),
+                    format!("{node} has ceased to show it at {at}, and no write that had replaced it had come"),
                     evidence,
                 ),
             }
@@ -171,16 +171,16 @@ pub(super) fn not_returned(
             if let Some((other, how)) = overwriter {
                 evidence.push(tale.asked(other));
                 let other = history.title(other);
-                return told(Rank::Replaced, format!("n{node} had {other}, which {how}"), evidence);
+                return told(Rank::Replaced, format!("{node} had {other}, which {how}"), evidence);
             }
             if let Some(no_room) = no_room(tale, (node, level), write, place) {
-                evidence.push(tale.line(no_room, format!("n{node} has no room to let it wait at {at}")));
-                return told(Rank::Waits, format!("n{node} had no room to let it wait at {at}"), evidence);
+                evidence.push(tale.line(no_room, format!("{node} has no room to let it wait at {at}")));
+                return told(Rank::Waits, format!("{node} had no room to let it wait at {at}"), evidence);
             }
             let since = seconds(tale.at_ns(known));
             told(
                 Rank::Unexplained,
-                format!("n{node} knew it since {since}, and nothing kept it from showing it at {at}"),
+                format!("{node} knew it since {since}, and nothing kept it from showing it at {at}"),
                 evidence,
             )
         }
@@ -188,18 +188,18 @@ pub(super) fn not_returned(
 }
 
 /// What `level` of `node` should have waited for before the turn of `write`, told as an aside; empty when its turn has come.
-pub(super) fn out_of_turn(tale: &Tale<'_>, at: (Node, Level), write: u32, place: usize) -> String {
+pub(super) fn out_of_turn(tale: &Tale<'_>, at: (NodeId, Level), write: u32, place: usize) -> String {
     match tale.tables.missing(&tale.history, at, write, tale.step_end(place)) {
         Some(missing) if missing != write => {
             let (missing, level) = (tale.history.title(missing), at.1.name());
-            format!(", before its turn at {level}: the earlier {missing} had not arrived at n{}", at.0)
+            format!(", before its turn at {level}: the earlier {missing} had not arrived at {}", at.0)
         }
         _ => String::new(),
     }
 }
 
 /// The write by which `node` replaced `write` in the step at `place`, and why it may, if that can be told.
-pub(super) fn replacement(tale: &Tale<'_>, node: Node, write: u32, place: usize) -> Option<(u32, String)> {
+pub(super) fn replacement(tale: &Tale<'_>, node: NodeId, write: u32, place: usize) -> Option<(u32, String)> {
     let history = &tale.history;
     let (step, key) = (history.event(place).cause, history.write(write).key);
     let mut same: Vec<u32> = Vec::new();
@@ -227,7 +227,7 @@ pub(super) fn replacement(tale: &Tale<'_>, node: Node, write: u32, place: usize)
 /// A write that `node` knew at `place` and had its turn at `level`, and that had seen `write`.
 pub(super) fn known_overwriter(
     tale: &Tale<'_>,
-    (node, level): (Node, Level),
+    (node, level): (NodeId, Level),
     write: u32,
     place: usize,
 ) -> Option<(u32, String)> {
@@ -248,15 +248,15 @@ fn had_seen(tale: &Tale<'_>, other: u32, write: u32) -> Option<String> {
     if other == write || later.key != earlier.key {
         return None;
     }
-    let at = later.id.node;
-    if later.id.origin() == earlier.id.origin() {
-        return (later.id.counter > earlier.id.counter).then(|| format!("came in at n{at} after it"));
+    let at = later.id.node();
+    if later.id.origin.number() == earlier.id.origin.number() {
+        return (later.id.counter > earlier.id.counter).then(|| format!("came in at {at} after it"));
     }
-    match history.header().overwrites {
-        Overwrites::Held => {
-            history.known_since(at, write, later.wrote).map(|_| format!("came in at n{at} where it was known"))
+    match history.header().conflict {
+        Conflict::LastWriterWins => {
+            history.known_since(at, write, later.wrote).map(|_| format!("came in at {at} where it was known"))
         }
-        Overwrites::Read => {
+        Conflict::Causal => {
             let read = history.operations.get(later.context?)?;
             let answered = read.answered()?;
             let session = &history.header().sessions[read.session as usize];
@@ -271,7 +271,7 @@ fn had_seen(tale: &Tale<'_>, other: u32, write: u32) -> Option<String> {
 }
 
 /// The place before `place` where `node` said that it had no room to let `write` wait at `level`.
-fn no_room(tale: &Tale<'_>, (node, level): (Node, Level), write: u32, place: usize) -> Option<usize> {
+fn no_room(tale: &Tale<'_>, (node, level): (NodeId, Level), write: u32, place: usize) -> Option<usize> {
     let id = tale.history.write(write).id;
     tale.history.recording.events[..=place].iter().rposition(|event| {
         let What::Overflowed { levels, write } = event.what else { return false };

@@ -22,7 +22,7 @@
 //! - if versions stand side by side until somebody who has seen them replaces them (a store with siblings; any store
 //!   when nothing was returned), and neither a version that was returned nor any delete can have seen w.
 //!
-//! What a write *had seen* is what its store promises to replace ([`Overwrites`](crate::trace::Overwrites)): what its
+//! What a write *had seen* is what its store promises to replace ([`Conflict`](crate::trace::Conflict)): what its
 //! context's read returned, with what that had seen, and earlier writes of its origin to the key, without what those had
 //! seen (where only the later one has come, that still stands); or what the replica that took it in had shown or
 //! taken in. What it *can* have seen is everything that was asked for before its context's read was answered. In a

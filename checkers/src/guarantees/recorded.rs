@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::log::{Clock, Log, Read, Write};
 use crate::operations::{Operation, Operations};
-use crate::trace::{Action, Level, Node, Overwrites, What, WriteId};
+use crate::trace::{Action, Conflict, Dot, Level, NodeId, What};
 
 /// What somebody has certainly seen of a key, and the time up to which they can have seen more.
 #[derive(Clone, Debug, Default)]
@@ -27,9 +27,9 @@ impl Known {
 
 struct Building<'a> {
     operations: &'a Operations<'a>,
-    overwrites: Overwrites,
+    overwrites: Conflict,
     log: Log,
-    numbers: FxHashMap<WriteId, u32>,
+    numbers: FxHashMap<Dot, u32>,
     /// By session and key: what the last answered read handed out.
     contexts: FxHashMap<(u32, u32), Known>,
     /// By operation: the context that it hands back.
@@ -42,7 +42,7 @@ struct Building<'a> {
     /// Numbers of the lines of writes, by origin and life.
     lines: FxHashMap<(u32, u32), u32>,
     /// Numbers of the views, by node, life and level.
-    views: FxHashMap<(Node, u32, Level), u32>,
+    views: FxHashMap<(NodeId, u32, Level), u32>,
     /// By operation that a replica got to see late: place and number of that event.
     reached: FxHashMap<u32, (u32, u64)>,
 }
@@ -51,9 +51,9 @@ impl Log {
     /// What the operations of a [valid](crate::trace::Recording::validate) recording tell.
     pub fn of_operations(operations: &Operations<'_>) -> Log {
         let recording = operations.recording();
-        let overwrites = recording.header.overwrites;
+        let overwrites = recording.header.conflict;
         let log = Log {
-            is_register: overwrites == Overwrites::Held,
+            is_register: overwrites == Conflict::LastWriterWins,
             has_contexts: true,
             deletes: vec![Vec::new(); recording.header.keys.len()],
             ..Log::default()
@@ -81,8 +81,8 @@ impl Log {
                 What::Wrote { op, write } => building.wrote(op, write),
                 What::Reached { op } => drop(building.reached.insert(op, (place, event.number))),
                 What::Answered { op } => building.answered(op, place, event.cause),
-                What::Down { .. } => building.lives[usize::from(event.node)] += 1,
-                What::Forgot { write, promised: false } if write.node == event.node => building.forgot(write, place),
+                What::Down { .. } => building.lives[event.node.index()] += 1,
+                What::Forgot { write, promised: false } if write.node() == event.node => building.forgot(write, place),
                 _ => {}
             }
         }
@@ -92,21 +92,24 @@ impl Log {
 }
 
 impl Building<'_> {
-    fn wrote(&mut self, op: u32, id: WriteId) {
+    fn wrote(&mut self, op: u32, id: Dot) {
         let Some(operation) = self.operations.get(op).filter(|operation| operation.write == Some(id)) else { return };
         // A name belongs to the write that had it first.
         let number = self.log.writes.len() as u32;
         if *self.numbers.entry(id).or_insert(number) != number {
             return;
         }
-        let origin = id.origin();
-        let context = self.handed.remove(&op).filter(|_| self.overwrites == Overwrites::Read);
-        let life = self.lives[usize::from(id.node)];
+        let origin = id.origin.number();
+        let context = self.handed.remove(&op).filter(|_| self.overwrites == Conflict::Causal);
+        let life = self.lives[id.node().index()];
         let next_line = self.lines.len() as u32;
         let line = *self.lines.entry((origin, life)).or_insert(next_line);
         let overwrites = self.overwrites;
-        let replica =
-            self.replica(if overwrites == Overwrites::Read { origin } else { id.node.into() }, id.node, operation.key);
+        let replica = self.replica(
+            if overwrites == Conflict::Causal { origin } else { id.node().0.into() },
+            id.node(),
+            operation.key,
+        );
         let mut seen = replica.seen.clone();
         let mut told = std::mem::take(&mut replica.told);
         match context {
@@ -116,7 +119,7 @@ impl Building<'_> {
                 told = context.told;
                 replica.horizon = replica.horizon.max(context.horizon);
             }
-            None if overwrites == Overwrites::Held => replica.told.push(number),
+            None if overwrites == Conflict::LastWriterWins => replica.told.push(number),
             None => {}
         }
         let horizon = replica.horizon;
@@ -141,8 +144,8 @@ impl Building<'_> {
 
     /// What the replica `number` (an origin or a node) at `node` has seen of a key. A new life begins with what it can
     /// have seen alone.
-    fn replica(&mut self, number: u32, node: Node, key: u32) -> &mut Known {
-        let life = self.lives[usize::from(node)];
+    fn replica(&mut self, number: u32, node: NodeId, key: u32) -> &mut Known {
+        let life = self.lives[node.index()];
         let known = self.replicas.entry((number, key)).or_default();
         if known.life != life {
             *known = Known { horizon: known.horizon, life, ..Known::default() };
@@ -151,11 +154,11 @@ impl Building<'_> {
     }
 
     /// The write never happened, unless somebody knows it, and its name may be given again.
-    fn forgot(&mut self, id: WriteId, place: u32) {
+    fn forgot(&mut self, id: Dot, place: u32) {
         // Not in a later life, which has got the write from others.
-        let ended = self.lives[usize::from(id.node)].checked_sub(1);
+        let ended = self.lives[id.node().index()].checked_sub(1);
         if let Some(number) = self.numbers.get(&id).copied()
-            && ended.and_then(|life| self.lines.get(&(id.origin(), life))) == Some(&self.log.write(number).id.0)
+            && ended.and_then(|life| self.lines.get(&(id.origin.number(), life))) == Some(&self.log.write(number).id.0)
             && self.log.write(number).done.is_none_or(|done| done > place)
         {
             self.numbers.remove(&id);
@@ -182,12 +185,12 @@ impl Building<'_> {
         // Answered at once, so that nobody else had a say.
         let is_local = cause == seen_by;
         match self.overwrites {
-            Overwrites::Read => drop(self.contexts.insert((read.session, read.key), known)),
-            Overwrites::Held if is_local => self.replica(read.node.into(), read.node, read.key).merge(&known),
-            Overwrites::Held => {}
+            Conflict::Causal => drop(self.contexts.insert((read.session, read.key), known)),
+            Conflict::LastWriterWins if is_local => self.replica(read.node.0.into(), read.node, read.key).merge(&known),
+            Conflict::LastWriterWins => {}
         }
         let next_view = self.views.len() as u32;
-        let view = (read.node, self.lives[usize::from(read.node)], read.level);
+        let view = (read.node, self.lives[read.node.index()], read.level);
         self.log.reads.push(Read {
             op,
             session: read.session,
@@ -203,7 +206,7 @@ impl Building<'_> {
 
     /// The writes that a read returned; nothing if one of them is not known to be a write of its key.
     fn returned(&self, read: &Operation) -> Option<Vec<u32>> {
-        let number = |id: &WriteId| {
+        let number = |id: &Dot| {
             let number = *self.numbers.get(id)?;
             let write = self.log.write(number);
             (write.key == read.key && !write.is_delete).then_some(number)

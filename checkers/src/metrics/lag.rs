@@ -7,7 +7,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::seen::Seen;
 use super::{Distributions, merge::merge_fields};
 use crate::convergence::history::History;
-use crate::trace::{Node, Overwrites, What};
+use crate::trace::{Conflict, NodeId, What};
 
 /// What a replica lacks at the end of each window: acknowledged writes to keys that it is to hold of which neither the
 /// record has arrived nor that of a write that had seen it. What it had when it went down counts until it is up again.
@@ -21,7 +21,7 @@ pub struct Lag {
 }
 merge_fields!(Lag: writes, age_ns);
 
-pub(super) fn of(history: &History<'_>, seen: &Seen, window_ns: u64) -> BTreeMap<Node, Lag> {
+pub(super) fn of(history: &History<'_>, seen: &Seen, window_ns: u64) -> BTreeMap<NodeId, Lag> {
     let header = history.header();
     let mut walk = Walk {
         history,
@@ -31,7 +31,7 @@ pub(super) fn of(history: &History<'_>, seen: &Seen, window_ns: u64) -> BTreeMap
         states: vec![State::Open; history.writes.len()],
         known_ever: FxHashSet::default(),
         own: FxHashMap::default(),
-        all: (0..header.nodes).map(|node| (node, Lag::default())).collect(),
+        all: NodeId::all(header.nodes).map(|node| (node, Lag::default())).collect(),
     };
     let mut from_ns = 0;
     for (place, event) in history.recording.events.iter().enumerate() {
@@ -63,10 +63,10 @@ struct Walk<'a, 'b> {
     /// By write.
     states: Vec<State>,
     /// Writes that were known somewhere, where a write replaces what is held.
-    known_ever: FxHashSet<(Node, u32)>,
+    known_ever: FxHashSet<(NodeId, u32)>,
     /// By node and key: what the node took in and holds, where a write replaces what is held.
-    own: FxHashMap<(Node, u32), Vec<u32>>,
-    all: BTreeMap<Node, Lag>,
+    own: FxHashMap<(NodeId, u32), Vec<u32>>,
+    all: BTreeMap<NodeId, Lag>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,44 +84,44 @@ impl Walk<'_, '_> {
         let known = self.seen.places[write as usize].is_some() && self.history.write(write).op == op;
         if known && self.states[write as usize] == State::Open {
             self.states[write as usize] = State::Acknowledged(place);
-            (0..self.behind.len() as Node).for_each(|node| self.owe(node, write));
+            NodeId::all(self.behind.len() as u16).for_each(|node| self.owe(node, write));
         }
     }
 
     /// The replica lacks the write, if it does.
-    fn owe(&mut self, node: Node, write: u32) {
+    fn owe(&mut self, node: NodeId, write: u32) {
         let State::Acknowledged(place) = self.states[write as usize] else { return };
         let Some((line, position)) = self.seen.places[write as usize] else { return };
         let holds = self.history.header().holds(node, self.history.write(write).key);
-        if holds && self.arrived[usize::from(node)][line as usize] < position {
-            self.behind[usize::from(node)].insert((place, write));
+        if holds && self.arrived[node.index()][line as usize] < position {
+            self.behind[node.index()].insert((place, write));
         }
     }
 
-    fn known(&mut self, node: Node, write: Option<u32>) {
+    fn known(&mut self, node: NodeId, write: Option<u32>) {
         let Some(write) = write.filter(|write| self.seen.places[*write as usize].is_some()) else { return };
         for (line, up_to) in &self.seen.up_to[write as usize] {
-            let arrived = &mut self.arrived[usize::from(node)][*line as usize];
+            let arrived = &mut self.arrived[node.index()][*line as usize];
             for position in *arrived..*up_to {
                 let write = self.seen.lines[*line as usize][position as usize];
                 if let State::Acknowledged(place) = self.states[write as usize] {
-                    self.behind[usize::from(node)].remove(&(place, write));
+                    self.behind[node.index()].remove(&(place, write));
                 }
             }
             *arrived = (*arrived).max(*up_to);
         }
         // What a replica that starts knows from its disk replaces nothing.
-        if self.history.header().overwrites == Overwrites::Held && self.known_ever.insert((node, write)) {
+        if self.history.header().conflict == Conflict::LastWriterWins && self.known_ever.insert((node, write)) {
             self.replace(node, write);
         }
     }
 
     /// The node holds this write now, and no longer what it took in before.
-    fn replace(&mut self, node: Node, write: u32) {
+    fn replace(&mut self, node: NodeId, write: u32) {
         let info = self.history.write(write);
         let own = self.own.entry((node, info.key)).or_default();
         let replaced = std::mem::take(own);
-        if info.id.node == node {
+        if info.id.node() == node {
             own.push(write);
         }
         for write in replaced {
@@ -135,13 +135,13 @@ impl Walk<'_, '_> {
     }
 
     /// What the replica still knows it announces again.
-    fn up(&mut self, node: Node) {
-        self.arrived[usize::from(node)].fill(0);
+    fn up(&mut self, node: NodeId) {
+        self.arrived[node.index()].fill(0);
         (0..self.states.len() as u32).for_each(|write| self.owe(node, write));
     }
 
     fn window_ends(&mut self, from_ns: u64, window_ns: u64, at_ns: u64) {
-        for (node, behind) in (0..).zip(&self.behind) {
+        for (node, behind) in (0..).map(NodeId).zip(&self.behind) {
             let lag = self.all.get_mut(&node).expect("all nodes are there");
             let first = behind.first().map(|(place, _)| self.history.event(*place).at_ns);
             lag.writes.at(from_ns, window_ns).add(behind.len() as u64);

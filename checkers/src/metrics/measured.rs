@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Distributions;
-use crate::trace::{Node, Recording, What};
+use crate::trace::{NodeId, Recording, What};
 
 /// What a host measures of a run beside its events. A recording without it lacks these figures and no others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Sample {
     /// When.
     pub at_ns: u64,
     /// Which replica.
-    pub node: Node,
+    pub node: NodeId,
     /// The numbers that [`crate::trace::Header::gauges`] names, in that order; the last ones may be missing.
     pub gauges: Vec<u64>,
     /// Bytes of what is kept about writes beside their values; absent where the store does not say.

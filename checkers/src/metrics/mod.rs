@@ -26,7 +26,7 @@ pub use staleness::Staleness;
 pub use visibility::{Group, Visibility, Where};
 
 use crate::convergence::history::History;
-use crate::trace::{Action, Level, Node, Recording};
+use crate::trace::{Action, Level, NodeId, Recording};
 use seen::Seen;
 
 /// The figures of one run, or of several with windows of the same width.
@@ -41,7 +41,7 @@ pub struct Metrics {
     /// What was sent, by kind of message.
     pub traffic: BTreeMap<String, Traffic>,
     /// How far replicas are behind.
-    pub lag: BTreeMap<Node, Lag>,
+    pub lag: BTreeMap<NodeId, Lag>,
     /// What replicas report about themselves, by the name of the number.
     pub gauges: BTreeMap<String, Distributions>,
 }

@@ -7,7 +7,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::convergence::history::History;
-use crate::trace::{Level, Overwrites, What};
+use crate::trace::{Conflict, Level, What};
 
 /// Lines with how many of their writes have been seen, in the order of the lines.
 pub(super) type UpTo = Vec<(u32, u32)>;
@@ -40,7 +40,7 @@ impl Seen {
                 seen.up_to.push(Vec::new());
                 continue;
             }
-            let line = *by_name.entry((info.id.origin(), info.key)).or_insert_with(|| {
+            let line = *by_name.entry((info.id.origin.number(), info.key)).or_insert_with(|| {
                 seen.lines.push(Vec::new());
                 let line = seen.lines.len() as u32 - 1;
                 seen.lines_of.entry(info.key).or_default().push(line);
@@ -92,12 +92,12 @@ pub(super) fn raise(seen: &mut UpTo, (line, position): (u32, u32)) {
 /// By write: what its replica showed of its key when it took the write in, where that is what a write replaces.
 fn held(history: &History<'_>) -> Vec<Vec<u32>> {
     let mut held = vec![Vec::new(); history.writes.len()];
-    if history.header().overwrites == Overwrites::Read {
+    if history.header().conflict == Conflict::Causal {
         return held;
     }
     let mut shown: Vec<FxHashMap<u32, Vec<u32>>> = vec![FxHashMap::default(); usize::from(history.header().nodes)];
     for (place, event) in history.recording.events.iter().enumerate() {
-        let shown = &mut shown[usize::from(event.node)];
+        let shown = &mut shown[event.node.index()];
         match event.what {
             What::Wrote { write, .. } => {
                 if let Some(number) = history.number(write, place)

@@ -63,7 +63,7 @@ pub(super) fn of(history: &History<'_>, seen: &Seen) -> BTreeMap<Group, Visibili
         })
         .collect();
     for (write, _) in answered_ns.iter().enumerate().filter(|(_, answered)| answered.is_some()) {
-        let (key, own) = (history.writes[write].key, history.writes[write].id.node);
+        let (key, own) = (history.writes[write].key, history.writes[write].id.node());
         let (others, at_own) = (others(history, write), header.holds(own, key));
         for level in levels.iter().filter(|level| level.carries(header.priority(key))) {
             let mut owe = |at, count| {
@@ -83,7 +83,7 @@ pub(super) fn of(history: &History<'_>, seen: &Seen) -> BTreeMap<Group, Visibili
         let What::Visible { levels: shown_at, write } = event.what else { continue };
         let Some(shown) = history.number(write, place) else { continue };
         for (number, level) in levels.iter().enumerate().filter(|(_, level)| shown_at.contains(**level)) {
-            let base = (usize::from(event.node) * levels.len() + number) * seen.lines.len();
+            let base = (event.node.index() * levels.len() + number) * seen.lines.len();
             for (line, up_to) in &seen.up_to[shown as usize] {
                 let reached = &mut reflected[base + *line as usize];
                 for position in *reached..*up_to {
@@ -100,10 +100,10 @@ pub(super) fn of(history: &History<'_>, seen: &Seen) -> BTreeMap<Group, Visibili
                         group.latency.add(latency_ns);
                         group.never -= 1;
                     };
-                    note(if event.node == info.id.node { Where::Own } else { Where::Other });
+                    note(if event.node == info.id.node() { Where::Own } else { Where::Other });
                     let count = &mut replicas[number * history.writes.len() + write];
                     *count += 1;
-                    if u64::from(*count) == others(history, write) + u64::from(header.holds(info.id.node, info.key)) {
+                    if u64::from(*count) == others(history, write) + u64::from(header.holds(info.id.node(), info.key)) {
                         note(Where::All);
                     }
                 }
@@ -118,7 +118,7 @@ pub(super) fn of(history: &History<'_>, seen: &Seen) -> BTreeMap<Group, Visibili
 fn others(history: &History<'_>, write: usize) -> u64 {
     let (header, info) = (history.header(), &history.writes[write]);
     let holders = header.placement.get(info.key as usize).map_or(usize::from(header.nodes), Vec::len) as u64;
-    holders - u64::from(header.holds(info.id.node, info.key))
+    holders - u64::from(header.holds(info.id.node(), info.key))
 }
 
 #[cfg(test)]

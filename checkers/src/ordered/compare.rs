@@ -5,7 +5,7 @@ use rustc_hash::FxHashSet;
 use super::state::Status;
 use super::tables::Tables;
 use super::walk::{Breach, Kind, ORDERED, Walk};
-use crate::trace::{Level, Levels, Node};
+use crate::trace::{Level, Levels, NodeId};
 
 /// How long a level may fail to show what it must, in nanoseconds: within a moment of virtual time steps have no
 /// order that a client could see.
@@ -13,7 +13,7 @@ const BOUND_NS: u64 = 0;
 
 impl Walk<'_, '_> {
     /// Compares what the replica shows of the writes that changed with what it must show.
-    pub(super) fn judge(&mut self, node: Node, place: usize) {
+    pub(super) fn judge(&mut self, node: NodeId, place: usize) {
         let mut dirty = std::mem::take(&mut self.state.dirty);
         dirty.sort_unstable();
         dirty.dedup();
@@ -47,7 +47,7 @@ impl Walk<'_, '_> {
     }
 
     /// True when the level shows later writes of the origin because the write seemed to be void, and it was not.
-    fn is_skipped(&self, node: Node, write: u32, level: Level) -> bool {
+    fn is_skipped(&self, node: NodeId, write: u32, level: Level) -> bool {
         let Some(view) = Tables::view(level, self.tables.priorities[write as usize]) else { return false };
         !self.state.marked(node, write).known
             && self.state.is_passed(node, write, view)
@@ -56,7 +56,7 @@ impl Walk<'_, '_> {
     }
 
     /// What is wrong about a write from `place` on.
-    pub(super) fn now(&mut self, node: Node, write: u32, level: Level, wrong: Option<(Kind, u32)>, place: usize) {
+    pub(super) fn now(&mut self, node: NodeId, write: u32, level: Level, wrong: Option<(Kind, u32)>, place: usize) {
         let key = (node, write, level);
         if !self.open.is_empty()
             && let Some(breach) = self.open.get(&key).copied()
@@ -96,11 +96,11 @@ impl Walk<'_, '_> {
 
     /// The step after which the level first showed a later write of the origin of `write`, for which `write` must
     /// be reflected.
-    pub(super) fn passed(&self, node: Node, write: u32, level: Level) -> Option<usize> {
+    pub(super) fn passed(&self, node: NodeId, write: u32, level: Level) -> Option<usize> {
         let (origin, counter) = (self.tables.origins[write as usize], self.history.write(write).id.counter);
         let highest = if level == Level::Priority { self.tables.priorities[write as usize] } else { 0 };
         let firsts = (0..=highest).filter_map(|priority| {
-            let life = (node, self.lives[usize::from(node)]);
+            let life = (node, self.lives[node.index()]);
             let list = self.reach.0.get(&(life, level, origin, priority))?;
             list.get(list.partition_point(|(shown, _)| *shown <= counter)).map(|(_, place)| *place)
         });
@@ -112,7 +112,7 @@ impl Walk<'_, '_> {
         let end = self.history.recording.events.len().saturating_sub(1);
         // Whether a replica asks again for what it had no room for is seen only when it had time to.
         let is_settled = self.history.header().settling_from_ns.is_some();
-        for node in (0..self.history.header().nodes).filter(|_| is_settled) {
+        for node in NodeId::all(self.history.header().nodes).filter(|_| is_settled) {
             if self.state.lives.is_down(node).is_none() {
                 self.state.end(node);
                 self.judge(node, end);
@@ -130,7 +130,7 @@ impl Walk<'_, '_> {
             is_same
         });
         // That an overwritten version is still shown follows from its overwriter's not being shown.
-        let own: FxHashSet<(Node, u32, Option<usize>)> =
+        let own: FxHashSet<(NodeId, u32, Option<usize>)> =
             breaches.iter().filter(|one| one.write == one.late).map(|one| (one.node, one.write, one.until)).collect();
         breaches.retain(|one| one.write == one.late || !own.contains(&(one.node, one.late, one.until)));
     }

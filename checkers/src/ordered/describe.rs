@@ -7,7 +7,7 @@ use crate::CodeInfo;
 use crate::convergence::history::{History, nodes, verb};
 use crate::convergence::journey::journey;
 use crate::operations::seconds;
-use crate::trace::{Level, Levels, Node, What};
+use crate::trace::{Level, Levels, NodeId, What};
 use crate::verdict::{Finding, TraceLine};
 
 /// The property that a finding is about.
@@ -40,8 +40,8 @@ pub(super) fn breach(
         (_, Kind::Early) => {
             let (why, kind) = describer.why_not(write, breach.missing);
             evidence.extend(breach.missing.into_iter().flat_map(|missing| describer.absent(missing, from)));
-            evidence.push(TraceLine::new(at_ns(from), format!("n{node} shows {this}")));
-            (format!("order: n{node} shows {this} at {levels} {why}"), format!("order: a write is shown {kind}"))
+            evidence.push(TraceLine::new(at_ns(from), format!("{node} shows {this}")));
+            (format!("order: {node} shows {this} at {levels} {why}"), format!("order: a write is shown {kind}"))
         }
         (Broken::Order, _) | (_, Kind::Skipped) => {
             let passed = breach.passed.map(|place| (place.max(from), describer.later(late, place)));
@@ -54,17 +54,17 @@ pub(super) fn breach(
                 evidence.push(TraceLine::new(at_ns(from), text));
             }
             let later = later.map_or_else(|| "a later write".to_owned(), |later| history.title(later));
-            evidence.push(TraceLine::new(at_ns(shown_at), format!("n{node} shows {later}")));
-            let title = format!("order: n{node} shows {later} at {levels}, but does not reflect the earlier {other}");
+            evidence.push(TraceLine::new(at_ns(shown_at), format!("{node} shows {later}")));
+            let title = format!("order: {node} shows {later} at {levels}, but does not reflect the earlier {other}");
             (title, "order: a write is shown, but an earlier one is not reflected".to_owned())
         }
         (_, Kind::Unreflected) => {
             evidence.extend(describer.announced(write, from));
             let (title, kind) = if write == late {
-                let title = format!("n{node} no longer shows {this} at {levels}, though nothing had overwritten it");
+                let title = format!("{node} no longer shows {this} at {levels}, though nothing had overwritten it");
                 (title, "a write is no longer shown, though nothing had overwritten it")
             } else {
-                let title = format!("n{node} shows {this} at {levels} again, though {other} had overwritten it");
+                let title = format!("{node} shows {this} at {levels} again, though {other} had overwritten it");
                 (title, "a write is shown again, though another had overwritten it")
             };
             (format!("stability: {title}"), format!("stability: {kind}"))
@@ -77,17 +77,17 @@ pub(super) fn breach(
             };
             let lasted = until.map(|end| seconds(at_ns(end) - at_ns(from))).unwrap_or_default();
             let (title, kind) = if until.is_none() {
-                let title = format!("n{node} never reflects {other} at {levels}, though all that it needs has arrived");
+                let title = format!("{node} never reflects {other} at {levels}, though all that it needs has arrived");
                 (format!("(liveness): {title}"), "(liveness): a write is never reflected")
             } else if goes_down.is_some() {
                 let title = format!(
-                    "n{node} goes down without having reflected {other} at {levels}, though all that it needs had \
+                    "{node} goes down without having reflected {other} at {levels}, though all that it needs had \
                      arrived {lasted} before"
                 );
                 (format!("(promptness): {title}"), "(promptness): a node goes down without having reflected a write")
             } else {
                 let title =
-                    format!("n{node} reflects {other} at {levels} only {lasted} after all that it needs has arrived");
+                    format!("{node} reflects {other} at {levels} only {lasted} after all that it needs has arrived");
                 (format!("(promptness): {title}"), "(promptness): a write is reflected late")
             };
             (format!("priority inversion {title}{still}"), format!("priority inversion {kind}{instead}"))
@@ -95,8 +95,8 @@ pub(super) fn breach(
     };
     if breach.kind != Kind::Early {
         evidence.push(match (goes_down, until) {
-            (Some(end), _) => TraceLine::new(at_ns(end), format!("n{node} goes down")),
-            (None, Some(end)) => TraceLine::new(at_ns(end), format!("n{node} recovers")),
+            (Some(end), _) => TraceLine::new(at_ns(end), format!("{node} goes down")),
+            (None, Some(end)) => TraceLine::new(at_ns(end), format!("{node} recovers")),
             (None, None) => TraceLine::new(history.header().end_ns, "not resolved by the end".to_owned()),
         });
     }
@@ -118,7 +118,7 @@ pub(super) fn read(history: &History<'_>, tables: &Tables, breach: &ReadBreach, 
     let mut evidence = describer.described([write]);
     evidence.push(history.operations.describe(read));
     let returned = history.operations.values(&read.returned);
-    let answer = format!("#{op} at n{node} reads {returned} at {level}");
+    let answer = format!("#{op} at {node} reads {returned} at {level}");
     let (title, kind) = match wrong {
         Wrong::Early => {
             let (why, kind) = describer.why_not(write, missing);
@@ -129,12 +129,12 @@ pub(super) fn read(history: &History<'_>, tables: &Tables, breach: &ReadBreach, 
             let (part, what, kind) = match wrong {
                 Wrong::Unreflected if read.returned.contains(&history.write(write).id) => (
                     "stability: ",
-                    format!(", with {this}, which n{node} had overwritten before"),
+                    format!(", with {this}, which {node} had overwritten before"),
                     "returns an overwritten write",
                 ),
                 Wrong::Unreflected => (
                     "stability: ",
-                    format!(", without {this}, which n{node} had shown before"),
+                    format!(", without {this}, which {node} had shown before"),
                     "lacks what its replica had shown",
                 ),
                 Wrong::Forgotten => (
@@ -144,7 +144,7 @@ pub(super) fn read(history: &History<'_>, tables: &Tables, breach: &ReadBreach, 
                 ),
                 Wrong::Own => ("", format!(", without its session's own {this}"), "lacks what its session had written"),
                 Wrong::Passed | Wrong::Early => {
-                    let what = format!(" without {this}, though n{node} had shown later writes of its origin");
+                    let what = format!(" without {this}, though {node} had shown later writes of its origin");
                     ("order: ", what, "lacks a write, though its replica had shown later ones of its origin")
                 }
             };
@@ -166,7 +166,7 @@ pub(super) fn read(history: &History<'_>, tables: &Tables, breach: &ReadBreach, 
 struct Describer<'a, 'b> {
     history: &'b History<'a>,
     tables: &'b Tables,
-    node: Node,
+    node: NodeId,
     levels: Levels,
 }
 
@@ -204,14 +204,14 @@ impl Describer<'_, '_> {
         let history = self.history;
         let mut evidence = self.described([write]);
         evidence.extend(journey(history, write, self.node));
-        let others = (0..history.header().nodes).filter(|node| *node != self.node);
-        let having: Vec<Node> = others.filter(|node| history.known_since(*node, write, place).is_some()).collect();
-        if !having.is_empty() && having != [history.write(write).id.node] {
+        let others = NodeId::all(history.header().nodes).filter(|node| *node != self.node);
+        let having: Vec<NodeId> = others.filter(|node| history.known_since(*node, write, place).is_some()).collect();
+        if !having.is_empty() && having != [history.write(write).id.node()] {
             let text = format!("{} {} it then", nodes(&having), verb(&having, "knows", "know"));
             evidence.push(TraceLine::new(history.event(place).at_ns, text));
         }
         if let Some(place) = history.known_at(self.node, write) {
-            let text = format!("n{} gets to know {}", self.node, history.write(write).id);
+            let text = format!("{} gets to know {}", self.node, history.write(write).id);
             evidence.push(TraceLine::new(history.event(place).at_ns, text));
         }
         evidence
@@ -230,7 +230,7 @@ impl Describer<'_, '_> {
         });
         let is_later = |other: &u32| {
             let other = history.write(*other).id;
-            other.origin() == id.origin() && other.counter > id.counter
+            other.origin.number() == id.origin.number() && other.counter > id.counter
         };
         shown.find(is_later)
     }
@@ -239,7 +239,7 @@ impl Describer<'_, '_> {
     fn ready(&self, write: u32, place: usize) -> TraceLine {
         let history = self.history;
         let id = history.write(write).id;
-        let mut text = format!("n{} has {id} and all that it needs", self.node);
+        let mut text = format!("{} has {id} and all that it needs", self.node);
         let all = &self.tables.chains[self.tables.origins[write as usize] as usize][0];
         let earlier = all.iter().copied().take_while(|other| history.write(*other).id.counter < id.counter);
         if let Some(missing) = earlier.into_iter().find(|other| !self.is_known(*other, place)) {
@@ -260,7 +260,7 @@ impl Describer<'_, '_> {
                 _ => return None,
             };
             let is_meant = id == history.write(write).id && levels.and(self.levels) != Levels::NONE;
-            is_meant.then(|| TraceLine::new(event.at_ns, format!("n{} {verb} {id}", self.node)))
+            is_meant.then(|| TraceLine::new(event.at_ns, format!("{} {verb} {id}", self.node)))
         });
         let lines: Vec<TraceLine> = lines.collect();
         let skipped = lines.len().saturating_sub(6);

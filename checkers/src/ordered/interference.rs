@@ -14,14 +14,14 @@ use super::tables::Tables;
 use crate::Rerun;
 use crate::convergence::history::History;
 use crate::operations::{listed, seconds};
-use crate::trace::{Action, Level, Node, Recording, What, WriteId};
+use crate::trace::{Action, Dot, Level, NodeId, Recording, What};
 use crate::verdict::{Finding, TraceLine};
 
 /// A level of a replica begins or ceases to show the write of an operation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Moment {
     at_ns: u64,
-    node: Node,
+    node: NodeId,
     level: Level,
     op: u32,
     begins: bool,
@@ -33,13 +33,13 @@ struct Side {
     /// Higher writes begin and cease to be shown, in the order of time.
     shown: Vec<Moment>,
     /// Higher writes are asked for: when, where, of which key.
-    asked: Vec<(u64, Node, u32, u32)>,
+    asked: Vec<(u64, NodeId, u32, u32)>,
     /// By key, since when its versions depend on reads at a lower level.
     mixed: FxHashMap<u32, u64>,
     /// By higher write that hands back a context: its key, its time, and when the read was answered.
     handed: BTreeMap<u32, (u32, u64, u64)>,
     /// Lower writes arrive.
-    lower: Vec<(u64, Node, u32)>,
+    lower: Vec<(u64, NodeId, u32)>,
 }
 
 /// Two runs that differ in what they must not differ in.
@@ -117,7 +117,7 @@ fn side(recording: &Recording, below: u8) -> Side {
     let priority = |key: u32| recording.header.priorities.get(key as usize).copied().unwrap_or(0);
     let mut side = Side::default();
     let mut keys: FxHashMap<u32, u32> = FxHashMap::default();
-    let mut writes: FxHashMap<WriteId, (u32, u8)> = FxHashMap::default();
+    let mut writes: FxHashMap<Dot, (u32, u8)> = FxHashMap::default();
     let mut reads: FxHashMap<u32, (u64, u32, u32, Level)> = FxHashMap::default();
     let mut last_reads: FxHashMap<(u32, u32), (Level, bool, u64)> = FxHashMap::default();
     for event in &recording.events {
@@ -207,7 +207,7 @@ fn difference(history: &History<'_>, below: u8, first: Option<&Moment>, second: 
     let what = write.map_or_else(|| format!("the write of #{}", earlier.op), |write| history.title(write));
     let only = if first == Some(earlier) { "here, but not" } else { "not here, but" };
     let title = format!(
-        "priority inversion: n{} {does} {what} at {} at {} {only} when the messages of writes below P{below} meet other \
+        "priority inversion: {} {does} {what} at {} at {} {only} when the messages of writes below P{below} meet other \
          fates",
         earlier.node,
         earlier.level.name(),
@@ -223,7 +223,7 @@ impl Comparison {
             moment.map(|Moment { at_ns, node, level, op, begins }| {
                 let verb = if begins { "begins to show" } else { "no longer shows" };
                 let what = if op == self.op { self.what.clone() } else { format!("the write of #{op}") };
-                TraceLine::new(at_ns, format!("{run}: n{node} {verb} {what} at {}", level.name()))
+                TraceLine::new(at_ns, format!("{run}: {node} {verb} {what} at {}", level.name()))
             })
         };
         let varied = format!("other fates below P{}", self.below);

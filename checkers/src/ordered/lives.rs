@@ -5,7 +5,7 @@
 
 use super::tables::Tables;
 use crate::convergence::history::{History, Write};
-use crate::trace::{Disk, Node};
+use crate::trace::{Disk, NodeId};
 
 /// Why a write can never arrive at a replica that does not have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,24 +53,24 @@ impl Lives {
         self.copies[write as usize] -= 1;
     }
 
-    pub(super) fn down(&mut self, history: &History<'_>, tables: &Tables, node: Node, disk: Disk, place: usize) {
-        self.down[usize::from(node)] = Some(disk);
+    pub(super) fn down(&mut self, history: &History<'_>, tables: &Tables, node: NodeId, disk: Disk, place: usize) {
+        self.down[node.index()] = Some(disk);
         if disk != Disk::Kept {
-            self.lost[usize::from(node)] = Some(place);
+            self.lost[node.index()] = Some(place);
         }
         for (dead, chains) in self.dead.iter_mut().zip(&tables.chains).filter(|_| disk == Disk::Lost) {
             let Write { id, wrote, .. } = *history.write(chains[0][0]);
-            *dead |= id.node == node && wrote < place;
+            *dead |= id.node() == node && wrote < place;
         }
     }
 
     /// The node is up again. Returns what its disk had kept.
-    pub(super) fn up(&mut self, node: Node) -> Option<Disk> {
-        self.down[usize::from(node)].take()
+    pub(super) fn up(&mut self, node: NodeId) -> Option<Disk> {
+        self.down[node.index()].take()
     }
 
-    pub(super) fn is_down(&self, node: Node) -> Option<Disk> {
-        self.down[usize::from(node)]
+    pub(super) fn is_down(&self, node: NodeId) -> Option<Disk> {
+        self.down[node.index()]
     }
 
     /// True when some node is down that may come back with its disk.
@@ -79,8 +79,8 @@ impl Lives {
     }
 
     /// True when the disk of the node may have broken a promise after `place`.
-    pub(super) fn has_lost(&self, node: Node, place: usize) -> bool {
-        self.lost[usize::from(node)].is_some_and(|lost| lost > place)
+    pub(super) fn has_lost(&self, node: NodeId, place: usize) -> bool {
+        self.lost[node.index()].is_some_and(|lost| lost > place)
     }
 
     /// True when the disk of the origin's node was lost.

@@ -2,7 +2,7 @@
 
 use super::state::{Seen, State, Status};
 use super::tables::rank;
-use crate::trace::Node;
+use crate::trace::NodeId;
 
 impl State<'_, '_> {
     /// The place of a write among those that the view carries of its origin.
@@ -12,30 +12,30 @@ impl State<'_, '_> {
     }
 
     /// True when the view of a replica got as far as the write, or beyond.
-    pub(super) fn is_passed(&self, node: Node, write: u32, view: usize) -> bool {
+    pub(super) fn is_passed(&self, node: NodeId, write: u32, view: usize) -> bool {
         let origin = self.tables.origins[write as usize] as usize;
-        let ready = self.fronts[usize::from(node) * self.tables.chains.len() + origin][view].ready;
+        let ready = self.fronts[node.index() * self.tables.chains.len() + origin][view].ready;
         let last = self.tables.chains[origin][view][..ready as usize].last();
         last.is_some_and(|last| rank(self.history, *last) >= rank(self.history, write))
     }
 
     /// True when the view of a replica has to reflect the write.
-    pub(super) fn is_due(&self, node: Node, write: u32, view: usize) -> bool {
+    pub(super) fn is_due(&self, node: NodeId, write: u32, view: usize) -> bool {
         let origin = self.tables.origins[write as usize] as usize;
-        let due = self.fronts[usize::from(node) * self.tables.chains.len() + origin][view].due;
+        let due = self.fronts[node.index() * self.tables.chains.len() + origin][view].due;
         self.marked(node, write).known && self.place(write, view) < due
     }
 
     /// The write that keeps `write` from being ready, if one does.
-    pub(super) fn missing(&self, node: Node, write: u32, view: usize) -> Option<u32> {
+    pub(super) fn missing(&self, node: NodeId, write: u32, view: usize) -> Option<u32> {
         let origin = self.tables.origins[write as usize] as usize;
-        let ready = self.fronts[usize::from(node) * self.tables.chains.len() + origin][view].ready;
+        let ready = self.fronts[node.index() * self.tables.chains.len() + origin][view].ready;
         let next = self.tables.chains[origin][view].get(ready as usize).copied();
         let missing = next.filter(|next| rank(self.history, *next) <= rank(self.history, write));
         missing.or_else(|| (!self.marked(node, write).known).then_some(write))
     }
 
-    pub(super) fn status(&self, node: Node, write: u32, view: usize) -> Status {
+    pub(super) fn status(&self, node: NodeId, write: u32, view: usize) -> Status {
         let (line, position) = self.tables.places[write as usize];
         let cell = self.look(node, line, view);
         let is_void = cell.ready > position && !self.marked(node, write).known;
@@ -53,14 +53,14 @@ impl State<'_, '_> {
     }
 
     /// True when a write of the view may have overwritten `write`, or it is a delete.
-    pub(super) fn is_excused(&self, node: Node, write: u32, view: usize) -> bool {
+    pub(super) fn is_excused(&self, node: NodeId, write: u32, view: usize) -> bool {
         let (line, position) = self.tables.places[write as usize];
         let cell = self.look(node, line, view);
         cell.ready > position || cell.perhaps >= position || self.history.write(write).delete
     }
 
     /// The positions in a view of a replica that reads of `key` must return.
-    pub(super) fn must_show(&self, node: Node, key: u32, view: usize) -> impl Iterator<Item = u32> {
+    pub(super) fn must_show(&self, node: NodeId, key: u32, view: usize) -> impl Iterator<Item = u32> {
         let lines = self.tables.of_key.get(&key).into_iter().flatten();
         let last = lines.filter_map(move |line| match self.look(node, *line, view).ready {
             0 => None,
@@ -70,7 +70,7 @@ impl State<'_, '_> {
     }
 
     /// What a read of `key` in a view of a replica reflects, and what that had seen.
-    pub(super) fn snapshot(&self, node: Node, key: u32, view: usize) -> Seen {
+    pub(super) fn snapshot(&self, node: NodeId, key: u32, view: usize) -> Seen {
         let lines = self.tables.of_key.get(&key).into_iter().flatten();
         let reflected = lines.map(|line| {
             let cell = self.look(node, *line, view);

@@ -9,7 +9,7 @@ use super::tables::Tables;
 use super::walk::Walk;
 use crate::convergence::history::History;
 use crate::operations::Operation;
-use crate::trace::{Action, Disk, Level, Node};
+use crate::trace::{Action, Disk, Level, NodeId};
 
 /// What is wrong with what a read returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,7 +46,7 @@ struct Had {
     /// It wrote that itself.
     own: bool,
     /// Where and when.
-    node: Node,
+    node: NodeId,
     place: usize,
     /// One bit for each view in which the node owes it although its disk was lost since.
     owed: u8,
@@ -91,9 +91,9 @@ impl Reads {
 
     /// The node is up without the disk that it had. It has to serve again what all other replicas reflect: from whomever it
     /// gets everything, that is among it.
-    pub(super) fn restarts_empty(&mut self, tables: &Tables, state: &State<'_, '_>, node: Node) {
-        let nodes = (0..state.anywhere()).filter(|other| *other != node);
-        let others: Vec<Node> = nodes.filter(|other| state.lives.is_down(*other) != Some(Disk::Lost)).collect();
+    pub(super) fn restarts_empty(&mut self, tables: &Tables, state: &State<'_, '_>, node: NodeId) {
+        let nodes = NodeId::all(state.anywhere().0).filter(|other| *other != node);
+        let others: Vec<NodeId> = nodes.filter(|other| state.lives.is_down(*other) != Some(Disk::Lost)).collect();
         for had in self.had.values_mut().flatten().filter(|had| had.node == node && !others.is_empty()) {
             let write = tables.at(had.line, had.position);
             let views = 0..=usize::from(tables.priorities[write as usize]);

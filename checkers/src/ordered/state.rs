@@ -18,7 +18,7 @@
 use super::lives::{Lives, Void};
 use super::tables::{Tables, VIEWS};
 use crate::convergence::history::History;
-use crate::trace::{Disk, Level, Levels, Node, Overwrites};
+use crate::trace::{Conflict, Disk, Level, Levels, NodeId};
 
 /// Writes up to a position, by line.
 pub(super) type Seen = Vec<(u32, u32)>;
@@ -127,17 +127,17 @@ impl<'a, 'b> State<'a, 'b> {
     }
 
     /// The replica that has whatever anybody has heard of, in the view of all that has arrived.
-    pub(super) fn anywhere(&self) -> Node {
-        self.history.header().nodes
+    pub(super) fn anywhere(&self) -> NodeId {
+        NodeId(self.history.header().nodes)
     }
 
-    fn cell(&mut self, node: Node, line: u32, view: usize) -> &mut Cell {
+    fn cell(&mut self, node: NodeId, line: u32, view: usize) -> &mut Cell {
         let base = self.bases[line as usize] as usize;
-        &mut self.cells[usize::from(node) * self.cells_per_node + base + view]
+        &mut self.cells[node.index() * self.cells_per_node + base + view]
     }
 
-    pub(super) fn look(&self, node: Node, line: u32, view: usize) -> Cell {
-        self.cells[usize::from(node) * self.cells_per_node + self.bases[line as usize] as usize + view]
+    pub(super) fn look(&self, node: NodeId, line: u32, view: usize) -> Cell {
+        self.cells[node.index() * self.cells_per_node + self.bases[line as usize] as usize + view]
     }
 
     /// The view of all that has arrived, for keys of this priority.
@@ -145,27 +145,29 @@ impl<'a, 'b> State<'a, 'b> {
         usize::from(priority) + 1
     }
 
-    pub(super) fn mark(&mut self, node: Node, write: u32) -> &mut Mark {
-        &mut self.marks[usize::from(node) * self.seen.len() + write as usize]
+    pub(super) fn mark(&mut self, node: NodeId, write: u32) -> &mut Mark {
+        &mut self.marks[node.index() * self.seen.len() + write as usize]
     }
 
-    pub(super) fn marked(&self, node: Node, write: u32) -> Mark {
-        self.marks[usize::from(node) * self.seen.len() + write as usize]
+    pub(super) fn marked(&self, node: NodeId, write: u32) -> Mark {
+        self.marks[node.index() * self.seen.len() + write as usize]
     }
 
-    fn front(&mut self, node: Node, origin: u32, view: usize) -> &mut Front {
-        &mut self.fronts[usize::from(node) * self.tables.chains.len() + origin as usize][view]
+    fn front(&mut self, node: NodeId, origin: u32, view: usize) -> &mut Front {
+        &mut self.fronts[node.index() * self.tables.chains.len() + origin as usize][view]
     }
 
     /// The record of a write has arrived, whose context had seen this, perhaps and surely.
-    pub(super) fn learn(&mut self, node: Node, write: u32, context: Option<&(Seen, Seen)>) {
+    pub(super) fn learn(&mut self, node: NodeId, write: u32, context: Option<&(Seen, Seen)>) {
         let tables = self.tables;
         let priority = tables.priorities[write as usize];
         let everything = State::arrived(priority);
         if self.seen[write as usize].is_none() {
-            let mut held = match self.history.header().overwrites {
-                Overwrites::Read => context.cloned().unwrap_or_default(),
-                Overwrites::Held => (self.snapshot(node, self.history.write(write).key, everything), Vec::new()),
+            let mut held = match self.history.header().conflict {
+                Conflict::Causal => context.cloned().unwrap_or_default(),
+                Conflict::LastWriterWins => {
+                    (self.snapshot(node, self.history.write(write).key, everything), Vec::new())
+                }
             };
             // Its own line it has seen up to itself, whatever a read returned.
             let (own, _) = tables.places[write as usize];
@@ -203,9 +205,9 @@ impl<'a, 'b> State<'a, 'b> {
     }
 
     /// The node goes down: its replica knows nothing and shows nothing.
-    pub(super) fn down(&mut self, node: Node, disk: Disk, place: usize) {
+    pub(super) fn down(&mut self, node: NodeId, disk: Disk, place: usize) {
         let (cells, writes) = (self.cells_per_node, self.seen.len());
-        let node_from = |per_node: usize| usize::from(node) * per_node;
+        let node_from = |per_node: usize| node.index() * per_node;
         self.cells[node_from(cells)..][..cells].fill(Cell::default());
         let origins = self.tables.chains.len();
         self.fronts[node_from(origins)..][..origins].fill([Front::default(); VIEWS]);
@@ -220,7 +222,7 @@ impl<'a, 'b> State<'a, 'b> {
     }
 
     /// The disk of a node that is down does not have the write.
-    pub(super) fn forget(&mut self, node: Node, write: u32) {
+    pub(super) fn forget(&mut self, node: NodeId, write: u32) {
         let mark = self.mark(node, write);
         let had = std::mem::take(&mut mark.has);
         mark.was_shown = Levels::NONE;
@@ -230,7 +232,7 @@ impl<'a, 'b> State<'a, 'b> {
     }
 
     /// The node is up with what its disk has.
-    pub(super) fn up(&mut self, node: Node) {
+    pub(super) fn up(&mut self, node: NodeId) {
         for write in 0..self.seen.len() as u32 {
             if self.marked(node, write).has {
                 self.learn(node, write, None);
@@ -239,14 +241,14 @@ impl<'a, 'b> State<'a, 'b> {
     }
 
     /// Looks again at what the replica still waits for: some of it may have become void.
-    pub(super) fn refresh(&mut self, node: Node) {
+    pub(super) fn refresh(&mut self, node: NodeId) {
         for origin in 0..self.tables.chains.len() as u32 {
             (0..VIEWS).for_each(|view| self.proceed(node, origin, view));
         }
     }
 
     /// What has arrived or is void becomes ready, in order.
-    fn proceed(&mut self, node: Node, origin: u32, view: usize) {
+    fn proceed(&mut self, node: NodeId, origin: u32, view: usize) {
         let chain = &self.tables.chains[origin as usize][view];
         while let Some(next) = chain.get(self.front(node, origin, view).ready as usize).copied() {
             if self.marked(node, next).known {
@@ -266,7 +268,7 @@ impl<'a, 'b> State<'a, 'b> {
 
     /// The replica had no room for the write. What has arrived from its origin is excused until this write or a later
     /// one is shown. (One that restarts says so again.)
-    pub(super) fn overflow(&mut self, node: Node, write: u32, level: Level) {
+    pub(super) fn overflow(&mut self, node: NodeId, write: u32, level: Level) {
         let counter = self.history.write(write).id.counter;
         if let Some(view) = Tables::view(level, self.tables.priorities[write as usize]) {
             let front = self.front(node, self.tables.origins[write as usize], view);
@@ -275,7 +277,7 @@ impl<'a, 'b> State<'a, 'b> {
     }
 
     /// The write is shown.
-    pub(super) fn show(&mut self, node: Node, write: u32, level: Level) {
+    pub(super) fn show(&mut self, node: NodeId, write: u32, level: Level) {
         let counter = self.history.write(write).id.counter;
         let origin = self.tables.origins[write as usize];
         if let Some(view) = Tables::view(level, self.tables.priorities[write as usize]) {
@@ -286,7 +288,7 @@ impl<'a, 'b> State<'a, 'b> {
     }
 
     /// What is ready becomes due as far as nothing excuses it.
-    fn advance(&mut self, node: Node, origin: u32, view: usize, excuses: Excuses) {
+    fn advance(&mut self, node: NodeId, origin: u32, view: usize, excuses: Excuses) {
         let chain = &self.tables.chains[origin as usize][view];
         let front = *self.front(node, origin, view);
         // When the origin's disk is lost, perhaps nobody has it any more who had room for it.
@@ -313,14 +315,14 @@ impl<'a, 'b> State<'a, 'b> {
 
     /// The recording has ended: what is ready is due, whatever excused it. As long as a node may come back, nobody can be
     /// sure what is void.
-    pub(super) fn end(&mut self, node: Node) {
+    pub(super) fn end(&mut self, node: NodeId) {
         let excuses = if self.lives.any_down() { Excuses::Voids } else { Excuses::None };
         for origin in 0..self.tables.chains.len() as u32 {
             (0..VIEWS).for_each(|view| self.advance(node, origin, view, excuses));
         }
     }
 
-    fn ready(&mut self, node: Node, write: u32, view: usize) {
+    fn ready(&mut self, node: NodeId, write: u32, view: usize) {
         let (line, position) = self.tables.places[write as usize];
         let cell = self.cell(node, line, view);
         let before = cell.ready;
@@ -337,7 +339,7 @@ impl<'a, 'b> State<'a, 'b> {
         self.seen[write as usize] = Some(seen);
     }
 
-    fn due(&mut self, node: Node, write: u32, view: usize) {
+    fn due(&mut self, node: NodeId, write: u32, view: usize) {
         let (line, position) = self.tables.places[write as usize];
         let cell = self.cell(node, line, view);
         let before = cell.due;

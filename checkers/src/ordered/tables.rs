@@ -3,7 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::convergence::history::{History, Known, Write};
-use crate::trace::{Disk, Level, Node, What, WriteId};
+use crate::trace::{Disk, Dot, Level, NodeId, What};
 
 /// Number of priorities, and of the views that wait: view `v` carries the writes of priority `v` or above.
 pub(super) const VIEWS: usize = 4;
@@ -25,7 +25,7 @@ pub(crate) struct Tables {
     /// Why the order of an origin's writes cannot be told: a name is missing among them, or belongs to two.
     pub(super) gap: Option<String>,
     /// Where disks were lost.
-    lost_disks: Vec<(Node, usize)>,
+    lost_disks: Vec<(NodeId, usize)>,
 }
 
 /// Where a write stands among those of its origin. Between two lives of its node some may have been undone, whose
@@ -41,7 +41,7 @@ impl Tables {
         let priority =
             |key: u32| history.header().priorities.get(key as usize).map_or(0, |priority| (*priority).min(3));
         let mut order: Vec<u32> = (0..count as u32).collect();
-        order.sort_unstable_by_key(|write| (history.write(*write).id.origin(), rank(history, *write)));
+        order.sort_unstable_by_key(|write| (history.write(*write).id.origin.number(), rank(history, *write)));
         let mut tables = Tables {
             priorities: history.writes.iter().map(|write| priority(write.key)).collect(),
             origins: vec![0; count],
@@ -52,14 +52,16 @@ impl Tables {
             gap: given_again(history),
             lost_disks: lost_disks(history),
         };
-        for writes in order.chunk_by(|a, b| history.write(*a).id.origin() == history.write(*b).id.origin()) {
+        for writes in
+            order.chunk_by(|a, b| history.write(*a).id.origin.number() == history.write(*b).id.origin.number())
+        {
             let mut chains: [Vec<u32>; VIEWS] = Default::default();
             let mut lines: FxHashMap<u32, u32> = FxHashMap::default();
             let mut counter = 1;
             for write in writes {
                 let Write { key, id, undone, .. } = *history.write(*write);
                 if id.counter != counter && undone.is_none() && tables.gap.is_none() {
-                    let missing = WriteId { counter, ..id };
+                    let missing = Dot { counter, ..id };
                     tables.gap =
                         Some(format!("{missing} was never named, so that the order of its origin is not known"));
                 }
@@ -114,7 +116,7 @@ impl Tables {
     pub(crate) fn missing(
         &self,
         history: &History<'_>,
-        (node, level): (Node, Level),
+        (node, level): (NodeId, Level),
         write: u32,
         place: usize,
     ) -> Option<u32> {
@@ -127,20 +129,20 @@ impl Tables {
     /// that of its origin was lost.
     pub(crate) fn is_void(&self, history: &History<'_>, write: u32, place: usize) -> bool {
         let Write { id, wrote, undone, .. } = *history.write(write);
-        let is_lost = |node: Node, since: usize| {
+        let is_lost = |node: NodeId, since: usize| {
             self.lost_disks.iter().any(|(other, lost)| *other == node && (since..=place).contains(lost))
         };
         let has = |known: &Known| known.write == write && known.place <= place && !is_lost(known.node, known.place);
-        undone.is_some_and(|undone| undone <= place) || is_lost(id.node, wrote) && !history.known.iter().any(has)
+        undone.is_some_and(|undone| undone <= place) || is_lost(id.node(), wrote) && !history.known.iter().any(has)
     }
 }
 
 /// A name that its replica has given again after its disk had broken a promise: what is said about one of the two
 /// writes cannot be told from what is said about the other.
 fn given_again(history: &History<'_>) -> Option<String> {
-    let mut forgotten: FxHashSet<WriteId> = FxHashSet::default();
+    let mut forgotten: FxHashSet<Dot> = FxHashSet::default();
     history.recording.events.iter().enumerate().find_map(|(place, event)| match event.what {
-        What::Forgot { write, promised: true } if write.node == event.node => {
+        What::Forgot { write, promised: true } if write.node() == event.node => {
             forgotten.insert(write);
             None
         }
@@ -153,7 +155,7 @@ fn given_again(history: &History<'_>) -> Option<String> {
 }
 
 /// The nodes that lost their disks, and where in the recording.
-fn lost_disks(history: &History<'_>) -> Vec<(Node, usize)> {
+fn lost_disks(history: &History<'_>) -> Vec<(NodeId, usize)> {
     let events = history.recording.events.iter().zip(0..);
     let lost = events.filter(|(event, _)| matches!(event.what, What::Down { disk: Disk::Lost }));
     lost.map(|(event, place)| (event.node, place)).collect()

@@ -11,7 +11,7 @@ use super::state::{Seen, State};
 use super::tables::Tables;
 use crate::convergence::history::History;
 use crate::operations::Operation;
-use crate::trace::{Action, Disk, Level, Levels, Node, What, WriteId};
+use crate::trace::{Action, Disk, Dot, Level, Levels, NodeId, What};
 
 /// In what way a level fails to show what it must.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,7 +31,7 @@ pub(super) enum Kind {
 pub(super) struct Breach {
     /// Place of the last announcement of the step after which it began.
     pub(super) from: usize,
-    pub(super) node: Node,
+    pub(super) node: NodeId,
     /// The write that is shown and must not be, or the other way round.
     pub(super) write: u32,
     /// The write that is not reflected: the same, or one that has overwritten it.
@@ -70,9 +70,9 @@ pub(super) struct Walk<'a, 'b> {
     pub(super) found: Found,
     reads: Reads,
     /// What is wrong at the moment.
-    pub(super) open: BTreeMap<(Node, u32, Level), Breach>,
+    pub(super) open: BTreeMap<(NodeId, u32, Level), Breach>,
     /// The step under way: whose, from what, and the places of its announcements.
-    node: Node,
+    node: NodeId,
     cause: u64,
     step: Vec<usize>,
     /// Operations that their replica got to see later than they were asked for, and where in the recording.
@@ -87,7 +87,7 @@ pub(super) struct Walk<'a, 'b> {
     /// By origin, writes that seemed to be void and were not.
     revived: BTreeMap<u32, Vec<u32>>,
     /// When the first of two levels, `fifo` and that of its own priority, showed a write above P0.
-    first_shown: FxHashMap<(Node, u32), (bool, u64)>,
+    first_shown: FxHashMap<(NodeId, u32), (bool, u64)>,
 }
 
 /// By replica in one of its lives, level, origin and, at `priority`, the priority of what was shown: the counters that were shown, as
@@ -96,7 +96,7 @@ pub(super) struct Walk<'a, 'b> {
 pub(super) struct Reach(pub(super) FxHashMap<Shower, Vec<(u64, usize)>>);
 
 /// Replica and its life, level, origin and priority.
-pub(super) type Shower = ((Node, u32), Level, u32, u8);
+pub(super) type Shower = ((NodeId, u32), Level, u32, u8);
 
 impl Reach {
     fn note(&mut self, key: Shower, counter: u64, place: usize) {
@@ -117,7 +117,7 @@ pub(super) fn walk(history: &History<'_>, tables: &Tables) -> Found {
         found: Found::default(),
         reads: Reads::default(),
         open: BTreeMap::new(),
-        node: 0,
+        node: NodeId(0),
         cause: 0,
         step: Vec::new(),
         reached: reached(history),
@@ -219,7 +219,7 @@ impl Walk<'_, '_> {
     }
 
     /// A node goes down. What is wrong at its replica is over.
-    fn down(&mut self, node: Node, disk: Disk, place: usize) {
+    fn down(&mut self, node: NodeId, disk: Disk, place: usize) {
         self.end_step();
         let open = self.open.range((node, 0, Level::Eventual)..=(node, u32::MAX, Level::Priority));
         for key in open.map(|(key, _)| *key).collect::<Vec<_>>() {
@@ -227,17 +227,17 @@ impl Walk<'_, '_> {
         }
         self.state.down(node, disk, place);
         self.reads.goes_down();
-        self.lives[usize::from(node)] += 1;
+        self.lives[node.index()] += 1;
         self.loss = Some(place);
     }
 
-    fn forget(&mut self, node: Node, id: WriteId, promised: bool, place: usize) {
+    fn forget(&mut self, node: NodeId, id: Dot, promised: bool, place: usize) {
         self.end_step();
         let Some(write) = self.history.number(id, place) else { return };
         // Whoever acknowledges a write before his own disk has it is not excused by that. A later life of the node, which
         // has got the write from others, has acknowledged nothing.
         let answered = self.history.operation(write).answered();
-        let is_own = id.node == node && self.lives[usize::from(node)] == self.history.write(write).life + 1;
+        let is_own = id.node() == node && self.lives[node.index()] == self.history.write(write).life + 1;
         if promised || !is_own || answered.is_none_or(|answered| answered > place) {
             self.state.forget(node, write);
             self.loss = Some(place);
@@ -249,9 +249,9 @@ impl Walk<'_, '_> {
         let Some(place) = self.loss.take() else { return };
         self.state.lives.now = place;
         for node in 0..self.history.header().nodes {
-            self.state.refresh(node);
+            self.state.refresh(NodeId(node));
             self.state.dirty.extend(self.revived.values().flatten());
-            self.judge(node, place);
+            self.judge(NodeId(node), place);
         }
     }
 
@@ -310,14 +310,14 @@ impl Walk<'_, '_> {
                 for level in levels.iter() {
                     let priority = self.tables.priorities[write as usize];
                     let priority = if level == Level::Priority { priority } else { 0 };
-                    let life = (node, self.lives[usize::from(node)]);
+                    let life = (node, self.lives[node.index()]);
                     self.reach.note((life, level, origin, priority), counter, last);
                 }
                 self.state.dirty.extend(self.revived.get(&origin).into_iter().flatten());
             }
         }
         self.judge(node, last);
-        for other in (0..history.header().nodes).filter(|other| *other != node && !revived.is_empty()) {
+        for other in NodeId::all(history.header().nodes).filter(|other| *other != node && !revived.is_empty()) {
             self.state.dirty.extend(&revived);
             self.judge(other, last);
         }
@@ -338,7 +338,7 @@ impl Walk<'_, '_> {
         }
         // The gain counts once the second of the two levels shows the write.
         let priority = self.tables.priorities[write as usize];
-        if priority == 0 || self.history.write(write).id.node == self.node {
+        if priority == 0 || self.history.write(write).id.node() == self.node {
             return;
         }
         let own = ORDERED

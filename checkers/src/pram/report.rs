@@ -125,7 +125,7 @@ impl Evidence<'_> {
                 let (origin, first) = group[0];
                 if group.iter().any(|(_, other)| *other != first) {
                     let node = origin >> 16;
-                    return Some(format!("the writes of n{node} out of the order in which n{node} took them in"));
+                    return Some(format!("the writes of {node} out of the order in which {node} took them in"));
                 }
                 let writer = self.describe.session(first);
                 (first != self.breach.session)

@@ -5,183 +5,8 @@
 //! [`Header`](super::Header). An answer with several versions is several events: first one
 //! [`What::Returned`] per version, then [`What::Answered`].
 
-use std::fmt;
-
+use kvsim_types::{Dot, Level, Levels, NodeId};
 use serde::{Deserialize, Serialize};
-
-/// Number of a node.
-pub type Node = u16;
-
-/// The name of a write: the replica that took it in (a node in one of its lives) and its number there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WriteId {
-    /// The node that took it in.
-    pub node: Node,
-    /// Which life of the node, from 1.
-    pub incarnation: u16,
-    /// Number among the writes of that replica, from 1.
-    pub counter: u64,
-}
-
-impl WriteId {
-    /// The replica that took the write in, as one number.
-    pub fn origin(self) -> u32 {
-        u32::from(self.node) << 16 | u32::from(self.incarnation)
-    }
-}
-
-impl fmt::Display for WriteId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.incarnation {
-            1 => write!(f, "n{}:{}", self.node, self.counter),
-            life => write!(f, "n{}.{}:{}", self.node, life, self.counter),
-        }
-    }
-}
-
-/// In recordings a write is a short list: `[node, incarnation, counter]`.
-impl Serialize for WriteId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (self.node, self.incarnation, self.counter).serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for WriteId {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<WriteId, D::Error> {
-        let (node, incarnation, counter) = Deserialize::deserialize(deserializer)?;
-        Ok(WriteId { node, incarnation, counter })
-    }
-}
-
-/// What a session's reads may see.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Level {
-    /// Everything received.
-    Eventual,
-    /// Per origin, an unbroken prefix of its writes (PRAM).
-    Fifo,
-    /// The same over writes of priority P1 or above; keys below P1 are refused.
-    FifoP1,
-    /// The same over writes of priority P2 or above; keys below P2 are refused.
-    FifoP2,
-    /// The same over writes of priority P3; keys below P3 are refused.
-    FifoP3,
-    /// Each key at the FIFO level of its own priority.
-    Priority,
-}
-
-impl Level {
-    /// Every level.
-    pub const ALL: [Level; 6] =
-        [Level::Eventual, Level::Fifo, Level::FifoP1, Level::FifoP2, Level::FifoP3, Level::Priority];
-
-    /// As scenarios and recordings write it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Level::Eventual => "eventual",
-            Level::Fifo => "fifo",
-            Level::FifoP1 => "fifo-p1",
-            Level::FifoP2 => "fifo-p2",
-            Level::FifoP3 => "fifo-p3",
-            Level::Priority => "priority",
-        }
-    }
-
-    /// True when sessions of this level may read keys of this priority.
-    pub fn carries(self, priority: u8) -> bool {
-        priority
-            >= match self {
-                Level::Eventual | Level::Fifo | Level::Priority => 0,
-                Level::FifoP1 => 1,
-                Level::FifoP2 => 2,
-                Level::FifoP3 => 3,
-            }
-    }
-}
-
-/// A set of levels.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Levels(u8);
-
-impl Levels {
-    /// No level.
-    pub const NONE: Levels = Levels(0);
-
-    /// One level.
-    pub const fn only(level: Level) -> Levels {
-        Levels(1 << level as u8)
-    }
-
-    /// These and `level`.
-    #[must_use]
-    pub const fn with(self, level: Level) -> Levels {
-        Levels(self.0 | 1 << level as u8)
-    }
-
-    /// These and `others`.
-    #[must_use]
-    pub const fn and(self, others: Levels) -> Levels {
-        Levels(self.0 | others.0)
-    }
-
-    /// These but for `others`.
-    #[must_use]
-    pub const fn without(self, others: Levels) -> Levels {
-        Levels(self.0 & !others.0)
-    }
-
-    /// True when `level` is one of them.
-    pub const fn contains(self, level: Level) -> bool {
-        self.0 >> level as u8 & 1 == 1
-    }
-
-    /// True when there is none.
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// In the order of [`Level::ALL`].
-    pub fn iter(self) -> impl Iterator<Item = Level> {
-        Level::ALL.into_iter().filter(move |level| self.contains(*level))
-    }
-
-    /// One bit per level, in the order of [`Level::ALL`].
-    pub const fn bits(self) -> u8 {
-        self.0
-    }
-
-    /// The set with these [bits](Levels::bits), of which those beyond the last level do not count.
-    pub const fn from_bits(bits: u8) -> Levels {
-        Levels(bits & ((1 << Level::ALL.len()) - 1))
-    }
-}
-
-impl FromIterator<Level> for Levels {
-    fn from_iter<I: IntoIterator<Item = Level>>(levels: I) -> Levels {
-        levels.into_iter().fold(Levels::NONE, Levels::with)
-    }
-}
-
-impl fmt::Debug for Levels {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.iter()).finish()
-    }
-}
-
-/// In recordings a set of levels is a list of their names.
-impl Serialize for Levels {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.iter())
-    }
-}
-
-impl<'de> Deserialize<'de> for Levels {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Levels, D::Error> {
-        let levels: Vec<Level> = Deserialize::deserialize(deserializer)?;
-        Ok(levels.into_iter().collect())
-    }
-}
 
 /// What an operation asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -231,7 +56,7 @@ pub struct Event {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub cause: u64,
     /// Where it happened.
-    pub node: Node,
+    pub node: NodeId,
     /// What happened.
     #[serde(flatten)]
     pub what: What,
@@ -267,14 +92,14 @@ pub enum What {
         /// The operation.
         op: u32,
         /// Its write.
-        write: WriteId,
+        write: Dot,
     },
     /// The answer to `op`, which follows, holds this version.
     Returned {
         /// The operation.
         op: u32,
         /// The version's write.
-        write: WriteId,
+        write: Dot,
     },
     /// `op` was answered: done.
     Answered {
@@ -309,7 +134,7 @@ pub enum What {
         /// Its identity.
         id: u64,
         /// The receiver.
-        to: Node,
+        to: NodeId,
         /// Why.
         by: LostBy,
     },
@@ -320,7 +145,7 @@ pub enum What {
         /// Its identity.
         id: u64,
         /// The receiver.
-        to: Node,
+        to: NodeId,
     },
     /// The message that is the cause arrived.
     Delivered {
@@ -329,42 +154,42 @@ pub enum What {
         /// Its identity.
         id: u64,
         /// The sender.
-        from: Node,
+        from: NodeId,
     },
     /// A timer of the replica ran out.
     TimerFired,
     /// The write's record has arrived at the replica for the first time, in whatever form.
     Known {
         /// The write.
-        write: WriteId,
+        write: Dot,
     },
     /// Reads return this write from now on.
     Visible {
         /// At which levels.
         levels: Levels,
         /// The write.
-        write: WriteId,
+        write: Dot,
     },
     /// Reads no longer return this write.
     Hidden {
         /// At which levels.
         levels: Levels,
         /// The write.
-        write: WriteId,
+        write: Dot,
     },
     /// The replica has no room to let this write wait for its turn; it has to ask for it again.
     Overflowed {
         /// At which levels.
         levels: Levels,
         /// The write.
-        write: WriteId,
+        write: Dot,
     },
     /// The replica says that a level lags behind what has arrived from an origin.
     Lagging {
         /// At which level.
         level: Level,
         /// The node whose writes wait.
-        origin: Node,
+        origin: NodeId,
         /// For how long, in nanoseconds.
         behind_ns: u64,
     },
@@ -394,7 +219,7 @@ pub enum What {
     /// by the host, not by the store, and only where the disk as a whole is not [lost](Disk::Lost).
     Forgot {
         /// The write.
-        write: WriteId,
+        write: Dot,
         /// Its record had been called durable: the disk broke its promise. Otherwise nothing that followed from the
         /// write has left the node, and its name may be given again.
         promised: bool,
@@ -417,7 +242,7 @@ pub enum What {
         /// Which key.
         key: u32,
         /// The version's write.
-        write: WriteId,
+        write: Dot,
     },
     /// At the end, the replica reports a number about itself.
     Gauge {
@@ -434,7 +259,7 @@ impl What {
     #[inline(always)]
     pub(super) fn words(&self) -> [u64; 3] {
         let head = |code: u64, small: u64| code | small << 8;
-        let write = |w: &WriteId| [u64::from(w.origin()), w.counter];
+        let write = |w: &Dot| [u64::from(w.origin.number()), w.counter];
         // The first bit is turned around, so that runs at the eventual level keep the hashes that they had when there
         // was no other level.
         let set = |levels: Levels| u64::from(levels.bits() ^ 1);
@@ -456,10 +281,10 @@ impl What {
                     LostBy::Chance => 0,
                     LostBy::Fault(number) => 1 << 16 | u64::from(*number),
                 };
-                [head(8, u64::from(*kind)), *id, by << 16 | u64::from(*to)]
+                [head(8, u64::from(*kind)), *id, by << 16 | u64::from(to.0)]
             }
-            What::Duplicated { kind, id, to } => [head(9, u64::from(*kind)), *id, u64::from(*to)],
-            What::Delivered { kind, id, from } => [head(10, u64::from(*kind)), *id, u64::from(*from)],
+            What::Duplicated { kind, id, to } => [head(9, u64::from(*kind)), *id, u64::from(to.0)],
+            What::Delivered { kind, id, from } => [head(10, u64::from(*kind)), *id, u64::from(from.0)],
             What::TimerFired => [head(11, 0), 0, 0],
             What::Known { write: w } => [head(12, 0), write(w)[0], write(w)[1]],
             What::Visible { levels, write: w } => [head(13, set(*levels)), write(w)[0], write(w)[1]],
@@ -473,7 +298,7 @@ impl What {
             What::Gauge { gauge, value } => [head(19, u64::from(*gauge)), *value, 0],
             What::Overflowed { levels, write: w } => [head(20, set(*levels)), write(w)[0], write(w)[1]],
             What::Lagging { level, origin, behind_ns } => {
-                [head(21, (*level as u64) << 16 | u64::from(*origin)), *behind_ns, 0]
+                [head(21, (*level as u64) << 16 | u64::from(origin.0)), *behind_ns, 0]
             }
             What::Down { disk } => [head(22, *disk as u64), 0, 0],
             What::Up { incarnation } => [head(23, u64::from(*incarnation)), 0, 0],

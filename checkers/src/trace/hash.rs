@@ -37,7 +37,7 @@ impl TraceHash {
         let [head, x, y] = event.what.words();
         let [a, b] = self.lanes;
         // Two lanes that cross: the lanes' multiplications do not wait for each other.
-        let place = event.at_ns.rotate_left(16) ^ u64::from(event.node);
+        let place = event.at_ns.rotate_left(16) ^ u64::from(event.node.0);
         self.lanes[0] = fold(a ^ place, head ^ K[2]) ^ b.rotate_left(23);
         self.lanes[1] = fold(b ^ x, y ^ event.cause.rotate_left(32) ^ K[3]).wrapping_add(a);
         self.events += 1;
@@ -58,21 +58,27 @@ impl TraceHash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{LostBy, What, WriteId};
+    use crate::trace::{Dot, LostBy, NodeId, What};
 
     fn sample() -> Vec<Event> {
-        let write = WriteId { node: 1, incarnation: 1, counter: 7 };
+        let write = Dot::new(NodeId(1), 1, 7);
         let what = [
             What::Wrote { op: 3, write },
             What::Sent { kind: 0, id: 9, bytes: 64, copies: 4 },
-            What::Lost { kind: 0, id: 9, to: 2, by: LostBy::Fault(1) },
-            What::Delivered { kind: 0, id: 9, from: 1 },
+            What::Lost { kind: 0, id: 9, to: NodeId(2), by: LostBy::Fault(1) },
+            What::Delivered { kind: 0, id: 9, from: NodeId(1) },
             What::Known { write },
             What::Gauge { gauge: 2, value: 5 },
         ];
         what.iter()
             .zip(1..)
-            .map(|(what, number)| Event { number, at_ns: 1000 * number, cause: number / 2, node: 1, what: *what })
+            .map(|(what, number)| Event {
+                number,
+                at_ns: 1000 * number,
+                cause: number / 2,
+                node: NodeId(1),
+                what: *what,
+            })
             .collect()
     }
 
@@ -99,7 +105,7 @@ mod tests {
                 match change {
                     0 => other[i].at_ns += 1,
                     1 => other[i].cause += 1,
-                    _ => other[i].node += 1,
+                    _ => other[i].node.0 += 1,
                 }
                 assert_ne!(hash(&other), whole, "event {i}, field {change}");
             }

@@ -6,8 +6,9 @@ mod hash;
 pub mod jsonl;
 mod valid;
 
-pub use event::{Action, Disk, Event, Level, Levels, LostBy, Node, What, WriteId};
+pub use event::{Action, Disk, Event, LostBy, What};
 pub use hash::TraceHash;
+pub use kvsim_types::{Conflict, Dot, Level, Levels, NodeId, ReplicaId};
 pub use valid::Invalid;
 
 use serde::{Deserialize, Serialize};
@@ -43,7 +44,7 @@ pub struct Header {
     pub priorities: Vec<u8>,
     /// Which nodes hold which key, by key; empty when every node holds every key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub placement: Vec<Vec<Node>>,
+    pub placement: Vec<Vec<NodeId>>,
     /// Names of the message kinds.
     pub kinds: Vec<String>,
     /// The faults, in the order of their numbers.
@@ -51,7 +52,7 @@ pub struct Header {
     /// The numbers that replicas report about themselves at the end.
     pub gauges: Vec<GaugeName>,
     /// What a write replaces.
-    pub overwrites: Overwrites,
+    pub conflict: Conflict,
     /// The levels that every replica serves.
     pub levels: Levels,
     /// When the workload ends and, with it, every fault; absent when the run has no settling phase.
@@ -67,7 +68,7 @@ fn is_one(ack: &u16) -> bool {
 
 impl Header {
     /// True when `node` is to hold `key`.
-    pub fn holds(&self, node: Node, key: u32) -> bool {
+    pub fn holds(&self, node: NodeId, key: u32) -> bool {
         self.placement.is_empty() || self.placement[key as usize].contains(&node)
     }
 
@@ -77,8 +78,8 @@ impl Header {
     }
 
     /// The nodes that are to hold `key`, in order.
-    pub fn holders(&self, key: u32) -> Vec<Node> {
-        (0..self.nodes).filter(|node| self.holds(*node, key)).collect()
+    pub fn holders(&self, key: u32) -> Vec<NodeId> {
+        NodeId::all(self.nodes).filter(|node| self.holds(*node, key)).collect()
     }
 }
 
@@ -92,7 +93,7 @@ pub struct FaultName {
     pub place: String,
     /// The node that it happens to; absent when it happens to messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub node: Option<Node>,
+    pub node: Option<NodeId>,
 }
 
 /// A number that replicas report about themselves.
@@ -105,17 +106,6 @@ pub struct GaugeName {
     pub meaning: String,
     /// The store promises that it is 0 at rest.
     pub residue: bool,
-}
-
-/// What a store promises to replace when a write comes in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Overwrites {
-    /// What the writing session had read of the key, and earlier writes that came in at the same replica.
-    #[default]
-    Read,
-    /// Whatever the replica that takes the write in holds.
-    Held,
 }
 
 /// A run as the checkers see it.

@@ -7,7 +7,7 @@
 use rustc_hash::FxHashMap;
 use thiserror::Error;
 
-use super::{Action, Disk, Event, Header, LostBy, Node, Recording, What, WriteId};
+use super::{Action, Disk, Dot, Event, Header, LostBy, NodeId, Recording, What};
 
 /// Why something is no recording.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -88,7 +88,7 @@ pub enum Invalid {
     #[error("{write} is no write: lives and writes are counted from 1")]
     Write {
         /// The write.
-        write: WriteId,
+        write: Dot,
     },
     /// An operation is invoked once.
     #[error("operation {op} is invoked a second time")]
@@ -112,18 +112,18 @@ pub enum Invalid {
     },
     /// A node goes down when it is up, and up when it is down; while it is down its disk may be lost, once. A life is never
     /// an earlier one.
-    #[error("n{node} is {} already, or its lives are not in order", if *is_down { "down" } else { "up" })]
+    #[error("{node} is {} already, or its lives are not in order", if *is_down { "down" } else { "up" })]
     Life {
         /// The node.
-        node: Node,
+        node: NodeId,
         /// What it was before.
         is_down: bool,
     },
     /// A node that is down does nothing.
-    #[error("n{node} is down and cannot do this")]
+    #[error("{node} is down and cannot do this")]
     IsDown {
         /// The node.
-        node: Node,
+        node: NodeId,
     },
     /// An operation ends once.
     #[error("operation {op} has already ended")]
@@ -151,7 +151,7 @@ pub(super) struct Rules<'a> {
     at_ns: u64,
     ops: FxHashMap<u32, Op>,
     /// Nodes that are or were down, and in which life they last were up.
-    lives: FxHashMap<Node, Life>,
+    lives: FxHashMap<NodeId, Life>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -184,7 +184,7 @@ impl<'a> Rules<'a> {
         }
         for (key, holders) in header.placement.iter().enumerate() {
             for node in holders {
-                range("node", *node, usize::from(header.nodes))?;
+                range("node", node.0, usize::from(header.nodes))?;
             }
             if !holders.is_sorted_by(|a, b| a < b) {
                 return Err(Invalid::Holders { key });
@@ -219,7 +219,7 @@ impl<'a> Rules<'a> {
     }
 
     /// Whether the node is up for what it does.
-    fn life(&mut self, node: Node, what: &What) -> Result<(), Invalid> {
+    fn life(&mut self, node: NodeId, what: &What) -> Result<(), Invalid> {
         match *what {
             What::Down { disk } => match self.lives.entry(node).or_default().down.replace(disk) {
                 None => Ok(()),
@@ -316,13 +316,13 @@ impl<'a> Rules<'a> {
         self.ops.get(&op).copied().ok_or(Invalid::NotInvoked { op })
     }
 
-    fn node(&self, node: Node) -> Result<(), Invalid> {
-        range("node", node, usize::from(self.header.nodes))
+    fn node(&self, node: NodeId) -> Result<(), Invalid> {
+        range("node", node.0, usize::from(self.header.nodes))
     }
 
-    fn write(&self, write: WriteId) -> Result<(), Invalid> {
-        self.node(write.node)?;
-        if write.incarnation == 0 || write.counter == 0 { Err(Invalid::Write { write }) } else { Ok(()) }
+    fn write(&self, write: Dot) -> Result<(), Invalid> {
+        self.node(write.node())?;
+        if write.origin.incarnation == 0 || write.counter == 0 { Err(Invalid::Write { write }) } else { Ok(()) }
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::chance::Chance;
 use kvsim_checkers::trace::{
-    Action, Disk, Event, FaultName, Header, Level, Levels, LostBy, Node, Overwrites, Recording, What, WriteId,
+    Action, Conflict, Disk, Dot, Event, FaultName, Header, Level, Levels, LostBy, NodeId, Recording, What,
 };
 
 /// A promise that the store breaks, once or more often.
@@ -33,7 +33,7 @@ pub enum Defect {
 struct Known {
     key: u32,
     delete: bool,
-    seen: BTreeSet<WriteId>,
+    seen: BTreeSet<Dot>,
 }
 
 #[derive(Clone, Default)]
@@ -45,11 +45,11 @@ struct Replica {
     lost_disks: u16,
     counter: u64,
     /// By key, for the context of later writes of this origin.
-    own: BTreeMap<u32, BTreeSet<WriteId>>,
-    received: BTreeMap<WriteId, Known>,
+    own: BTreeMap<u32, BTreeSet<Dot>>,
+    received: BTreeMap<Dot, Known>,
     /// What was announced.
-    announced: BTreeSet<WriteId>,
-    shown: BTreeMap<Level, BTreeSet<WriteId>>,
+    announced: BTreeSet<Dot>,
+    shown: BTreeMap<Level, BTreeSet<Dot>>,
 }
 
 impl Replica {
@@ -63,21 +63,21 @@ pub struct Toy {
     defect: Option<Defect>,
     recording: Recording,
     replicas: Vec<Replica>,
-    pending: Vec<(WriteId, Known, Node, u64)>,
+    pending: Vec<(Dot, Known, NodeId, u64)>,
     /// By session and key: what the last read returned, with everything that it had seen.
-    contexts: BTreeMap<(u32, u32), BTreeSet<WriteId>>,
+    contexts: BTreeMap<(u32, u32), BTreeSet<Dot>>,
     /// Seen as overwritten by everybody or by one node, although nothing has overwritten them.
-    dropped: BTreeSet<(Option<Node>, WriteId)>,
+    dropped: BTreeSet<(Option<NodeId>, Dot)>,
     /// Goes on showing whatever other writes have seen.
-    stubborn: Option<Node>,
-    stopped: Option<(Node, Level)>,
+    stubborn: Option<NodeId>,
+    stopped: Option<(NodeId, Level)>,
     /// All writes, by origin and number, with their keys.
-    log: BTreeMap<WriteId, u32>,
+    log: BTreeMap<Dot, u32>,
     /// A write that is seen is known, even when it has not arrived.
     knows_seen: bool,
     /// Each session stays at one node, which asks nobody, at this level.
     sticky: Option<Level>,
-    node: Node,
+    node: NodeId,
     cause: u64,
 }
 
@@ -116,11 +116,12 @@ fn carry_out(
         keys: ["x", "y"][..keys].iter().map(|name| (*name).to_owned()).collect(),
         kinds: vec!["update".into()],
         faults: vec![FaultName { name: "partition[0]".into(), place: "toy.toml:14".into(), node: None }],
-        overwrites: if chance.one_in(3) { Overwrites::Held } else { Overwrites::Read },
+        conflict: if chance.one_in(3) { Conflict::LastWriterWins } else { Conflict::Causal },
         ..Header::default()
     };
     if sticky.is_none() && nodes == 3 && chance.one_in(3) {
-        header.placement = (0..keys).map(|key| if key == 0 { vec![0, 1] } else { vec![1, 2] }).collect();
+        header.placement =
+            (0..keys).map(|key| [NodeId(key.min(1) as u16), NodeId(1 + key.min(1) as u16)].to_vec()).collect();
     }
     let needs_levels = defect == Some(Defect::LevelStops) || sticky.is_some_and(|level| level != Level::Eventual);
     if needs_levels || chance.one_in(2) {
@@ -141,7 +142,7 @@ fn carry_out(
         log: BTreeMap::new(),
         knows_seen,
         sticky,
-        node: 0,
+        node: NodeId(0),
         cause: 0,
     };
     let crashes = sticky.is_none() && (defect == Some(Defect::ForgetsDisk) || toy.chance.one_in(3));
@@ -155,11 +156,11 @@ fn carry_out(
         }
     }
     if settles {
-        (toy.node, toy.cause) = (0, 0);
+        (toy.node, toy.cause) = (NodeId(0), 0);
         toy.recording.header.settling_from_ns = Some(toy.push(What::Settling) * 1_000);
         for node in 0..nodes {
             if !toy.chance.one_in(4) {
-                toy.start(node);
+                toy.start(NodeId(node));
             }
         }
         while !toy.pending.is_empty() {
@@ -174,8 +175,8 @@ fn carry_out(
         // Levels that waited for what is gone go on.
         for node in (0..nodes).filter(|_| crashes) {
             if !toy.replicas[usize::from(node)].is_down {
-                (toy.node, toy.cause) = (node, toy.recording.events.len() as u64);
-                for what in toy.refresh(node) {
+                (toy.node, toy.cause) = (NodeId(node), toy.recording.events.len() as u64);
+                for what in toy.refresh(NodeId(node)) {
                     toy.push(what);
                 }
             }
@@ -198,8 +199,8 @@ impl Toy {
         let header = &self.recording.header;
         let session = self.chance.below(header.sessions.len()) as u32;
         let key = self.chance.below(header.keys.len()) as u32;
-        let anywhere = self.chance.below(usize::from(header.nodes)) as Node;
-        let node = if self.sticky.is_some() { session as Node % header.nodes } else { anywhere };
+        let anywhere = NodeId(self.chance.below(usize::from(header.nodes)) as u16);
+        let node = if self.sticky.is_some() { NodeId(session as u16 % header.nodes) } else { anywhere };
         let action = [Action::Read, Action::Read, Action::Write, Action::Write, Action::Write, Action::Delete]
             [self.chance.below(6)];
         let context = action != Action::Read && !self.chance.one_in(3);
@@ -209,7 +210,7 @@ impl Toy {
         (self.node, self.cause) = (node, 0);
         let invoked = self.push(What::Invoked { op, session, action, key, value, level, context });
         self.cause = invoked;
-        let is_there = |node: &Node| !self.replicas[usize::from(*node)].is_down;
+        let is_there = |node: &NodeId| !self.replicas[node.index()].is_down;
         if !is_there(&node) || !self.recording.header.holders(key).iter().any(is_there) {
             self.push(What::TimedOut { op });
             return;
@@ -245,15 +246,15 @@ impl Toy {
         }
     }
 
-    fn server(&mut self, node: Node, key: u32) -> Node {
+    fn server(&mut self, node: NodeId, key: u32) -> NodeId {
         let mut holders = self.recording.header.holders(key);
-        holders.retain(|node| !self.replicas[usize::from(*node)].is_down);
+        holders.retain(|node| !self.replicas[node.index()].is_down);
         if holders.contains(&node) { node } else { holders[self.chance.below(holders.len())] }
     }
 
-    fn read(&mut self, op: u32, session: u32, key: u32, node: Node, level: Level) {
+    fn read(&mut self, op: u32, session: u32, key: u32, node: NodeId, level: Level) {
         let server = self.server(node, key);
-        let mut returned = self.replicas[usize::from(server)].visible(level, key);
+        let mut returned = self.replicas[server.index()].visible(level, key);
         let is_quorum = self.sticky.is_none() && self.chance.one_in(4);
         if is_quorum || server != node {
             let number = self.push(What::Sent { kind: 0, id: 0, bytes: 1, copies: 1 });
@@ -261,7 +262,7 @@ impl Toy {
         }
         if is_quorum {
             for other in self.recording.header.holders(key) {
-                returned.extend(self.replicas[usize::from(other)].visible(level, key));
+                returned.extend(self.replicas[other.index()].visible(level, key));
             }
             let up = self.replicas.iter().filter(|replica| !replica.is_down);
             let all: Vec<&Known> = up.flat_map(|replica| replica.received.values()).collect();
@@ -282,20 +283,20 @@ impl Toy {
         self.push(What::Answered { op });
     }
 
-    fn write(&mut self, op: u32, session: u32, key: u32, node: Node, delete: bool, context: bool) {
+    fn write(&mut self, op: u32, session: u32, key: u32, node: NodeId, delete: bool, context: bool) {
         self.node = node;
-        let replica = &mut self.replicas[usize::from(node)];
+        let replica = &mut self.replicas[node.index()];
         replica.counter += 1;
-        let id = WriteId { node, incarnation: 1 + replica.lost_disks, counter: replica.counter };
+        let id = Dot::new(node, 1 + replica.lost_disks, replica.counter);
         let mut seen = BTreeSet::new();
-        match self.recording.header.overwrites {
-            Overwrites::Read => {
+        match self.recording.header.conflict {
+            Conflict::Causal => {
                 seen.extend(replica.own.get(&key).into_iter().flatten());
                 if context {
                     seen.extend(self.contexts.get(&(session, key)).into_iter().flatten());
                 }
             }
-            Overwrites::Held => {
+            Conflict::LastWriterWins => {
                 for (id, known) in replica.received.iter().filter(|(_, known)| known.key == key) {
                     seen.insert(*id);
                     seen.extend(&known.seen);
@@ -338,7 +339,7 @@ impl Toy {
     fn deliver(&mut self) {
         let chosen = self.chance.below(self.pending.len());
         let (id, known, node, sent) = self.pending.swap_remove(chosen);
-        if self.replicas[usize::from(node)].is_down {
+        if self.replicas[node.index()].is_down {
             return;
         }
         (self.node, self.cause) = (node, sent);
@@ -346,17 +347,17 @@ impl Toy {
             What::Sent { id, .. } => id,
             _ => panic!("updates are sent"),
         };
-        self.cause = self.push(What::Delivered { kind: 0, id: value, from: id.node });
+        self.cause = self.push(What::Delivered { kind: 0, id: value, from: id.node() });
         self.receive(id, known);
     }
 
     /// One step of a replica: what it knows grows by a write, and what it shows follows.
-    fn receive(&mut self, id: WriteId, known: Known) {
+    fn receive(&mut self, id: Dot, known: Known) {
         let node = self.node;
         if self.defect == Some(Defect::KeepsOverwritten) && self.stubborn.is_none() && self.chance.one_in(3) {
             self.stubborn = Some(node);
         }
-        let replica = &mut self.replicas[usize::from(node)];
+        let replica = &mut self.replicas[node.index()];
         let mut learned = BTreeSet::from([id]);
         if self.knows_seen {
             learned.extend(&known.seen);
@@ -378,12 +379,12 @@ impl Toy {
     }
 
     /// Brings what a replica shows up to date and says what changes.
-    fn refresh(&mut self, node: Node) -> Vec<What> {
+    fn refresh(&mut self, node: NodeId) -> Vec<What> {
         let header = &self.recording.header;
-        let mut changes: BTreeMap<(WriteId, bool), Levels> = BTreeMap::new();
+        let mut changes: BTreeMap<(Dot, bool), Levels> = BTreeMap::new();
         for level in header.levels.iter().filter(|level| self.stopped != Some((node, *level))) {
             let now = self.view(node, level);
-            let before = self.replicas[usize::from(node)].shown.insert(level, now.clone()).unwrap_or_default();
+            let before = self.replicas[node.index()].shown.insert(level, now.clone()).unwrap_or_default();
             for (write, is_new) in
                 now.difference(&before).map(|w| (*w, true)).chain(before.difference(&now).map(|w| (*w, false)))
             {
@@ -408,10 +409,10 @@ impl Toy {
 
     /// What a level of a replica is to show: what it has received and what nothing else there has seen, but only
     /// behind all that the level is to show before.
-    fn view(&self, node: Node, level: Level) -> BTreeSet<WriteId> {
+    fn view(&self, node: NodeId, level: Level) -> BTreeSet<Dot> {
         let header = &self.recording.header;
-        let replica = &self.replicas[usize::from(node)];
-        let is_in = |id: &WriteId, known: &Known| {
+        let replica = &self.replicas[node.index()];
+        let is_in = |id: &Dot, known: &Known| {
             let from = match level {
                 Level::Eventual => return true,
                 Level::Priority => header.priority(known.key),
@@ -419,12 +420,12 @@ impl Toy {
             };
             let is_carried = |key: u32| level.carries(header.priority(key)) && header.priority(key) >= from;
             let mut before = self.log.iter().filter(|(other, key)| {
-                other.origin() == id.origin()
+                other.origin.number() == id.origin.number()
                     && other.counter < id.counter
                     && header.holds(node, **key)
                     && is_carried(**key)
             });
-            let is_gone = |other: &WriteId| {
+            let is_gone = |other: &Dot| {
                 let mut up = self.replicas.iter().filter(|replica| !replica.is_down);
                 !up.any(|replica| replica.received.contains_key(other))
                     && !self.pending.iter().any(|(id, ..)| id == other)
@@ -432,9 +433,9 @@ impl Toy {
             is_carried(known.key) && before.all(|(other, _)| replica.received.contains_key(other) || is_gone(other))
         };
         let is_dropped =
-            |id: &WriteId| self.dropped.iter().any(|(at, write)| write == id && at.is_none_or(|at| at == node));
-        let view: Vec<(&WriteId, &Known)> = replica.received.iter().filter(|(id, known)| is_in(id, known)).collect();
-        let shows = |id: &WriteId, known: &Known| {
+            |id: &Dot| self.dropped.iter().any(|(at, write)| write == id && at.is_none_or(|at| at == node));
+        let view: Vec<(&Dot, &Known)> = replica.received.iter().filter(|(id, known)| is_in(id, known)).collect();
+        let shows = |id: &Dot, known: &Known| {
             let is_over = view.iter().any(|(_, other)| other.seen.contains(id));
             !known.delete && !is_dropped(id) && (!is_over || self.stubborn == Some(node))
         };
@@ -442,8 +443,8 @@ impl Toy {
     }
 
     fn crash_or_start(&mut self) {
-        let node = self.chance.below(self.replicas.len()) as Node;
-        let replica = &self.replicas[usize::from(node)];
+        let node = NodeId(self.chance.below(self.replicas.len()) as u16);
+        let replica = &self.replicas[node.index()];
         match replica.is_down {
             true if replica.has_disk && self.chance.one_in(4) => self.lose_disk(node),
             true => self.start(node),
@@ -452,22 +453,22 @@ impl Toy {
     }
 
     /// While a node is down its disk is lost.
-    fn lose_disk(&mut self, node: Node) {
+    fn lose_disk(&mut self, node: NodeId) {
         (self.node, self.cause) = (node, 0);
         self.cause = self.push(What::Down { disk: Disk::Lost });
-        self.replicas[usize::from(node)].lose_disk();
+        self.replicas[node.index()].lose_disk();
     }
 
     /// A node goes down. What it just took in may have left no trace; its disk may be lost, or have lied.
-    fn crash(&mut self, node: Node) {
+    fn crash(&mut self, node: NodeId) {
         (self.node, self.cause) = (node, 0);
         let disk = [Disk::Kept, Disk::Kept, Disk::TailLost, Disk::Lost][self.chance.below(4)];
-        let own = self.replicas[usize::from(node)].own.clone();
+        let own = self.replicas[node.index()].own.clone();
         let unsaid = if disk != Disk::Lost && self.chance.one_in(2) { self.unsaid_write(node) } else { None };
         (self.node, self.cause) = (node, 0);
         self.cause = self.push(What::Down { disk });
         let mut forgotten = Vec::new();
-        let replica = &mut self.replicas[usize::from(node)];
+        let replica = &mut self.replicas[node.index()];
         (replica.is_down, replica.has_disk) = (true, true);
         replica.shown.clear();
         if let Some(id) = unsaid {
@@ -478,7 +479,7 @@ impl Toy {
         match disk {
             Disk::Kept => {}
             Disk::TailLost => {
-                let last = replica.announced.iter().rev().copied().filter(|id| id.node != node).take(2);
+                let last = replica.announced.iter().rev().copied().filter(|id| id.node() != node).take(2);
                 forgotten.extend(last.map(|id| (id, true)).collect::<Vec<_>>());
             }
             Disk::Lost => replica.lose_disk(),
@@ -488,13 +489,13 @@ impl Toy {
             if !promised {
                 self.log.remove(&id);
             }
-            let replica = &mut self.replicas[usize::from(node)];
+            let replica = &mut self.replicas[node.index()];
             replica.received.remove(&id);
         }
     }
 
     /// A write that is taken in and neither sent on nor answered.
-    fn unsaid_write(&mut self, node: Node) -> Option<WriteId> {
+    fn unsaid_write(&mut self, node: NodeId) -> Option<Dot> {
         let header = &self.recording.header;
         let (key, op) = (self.chance.below(header.keys.len()) as u32, 1_000 + self.recording.events.len() as u32);
         if !header.holds(node, key) {
@@ -508,24 +509,24 @@ impl Toy {
         let under_way = self.pending.len();
         self.write(op, session, key, node, false, context);
         self.pending.truncate(under_way);
-        let replica = &self.replicas[usize::from(node)];
-        Some(WriteId { node, incarnation: 1 + replica.lost_disks, counter: replica.counter })
+        let replica = &self.replicas[node.index()];
+        Some(Dot::new(node, 1 + replica.lost_disks, replica.counter))
     }
 
     /// A node that is down starts, announces what it has, and is sent what others have.
-    fn start(&mut self, node: Node) {
-        if !self.replicas[usize::from(node)].is_down {
+    fn start(&mut self, node: NodeId) {
+        if !self.replicas[node.index()].is_down {
             return;
         }
         (self.node, self.cause) = (node, 0);
-        let incarnation = 1 + self.replicas[usize::from(node)].lost_disks;
+        let incarnation = 1 + self.replicas[node.index()].lost_disks;
         self.cause = self.push(What::Up { incarnation });
         if self.defect == Some(Defect::ForgetsDisk) {
-            let replica = &mut self.replicas[usize::from(node)];
+            let replica = &mut self.replicas[node.index()];
             replica.received.pop_first();
         }
         let knows_seen = self.knows_seen;
-        let replica = &mut self.replicas[usize::from(node)];
+        let replica = &mut self.replicas[node.index()];
         replica.is_down = false;
         replica.shown.clear();
         replica.announced = replica.received.keys().copied().collect();
@@ -547,10 +548,10 @@ impl Toy {
                 continue;
             }
             for (id, known) in self.replicas[from].received.clone() {
-                if self.recording.header.holds(to as Node, known.key) {
-                    (self.node, self.cause) = (from as Node, 0);
+                if self.recording.header.holds(NodeId(to as u16), known.key) {
+                    (self.node, self.cause) = (NodeId(from as u16), 0);
                     let sent = self.push(What::Sent { kind: 0, id: 0, bytes: 8, copies: 1 });
-                    self.pending.push((id, known, to as Node, sent));
+                    self.pending.push((id, known, NodeId(to as u16), sent));
                 }
             }
         }
@@ -563,7 +564,7 @@ impl Toy {
             Some(Defect::DropsWriteHere) => false,
             _ => return,
         };
-        let shown = self.replicas[usize::from(self.node)].shown.get(&Level::Eventual);
+        let shown = self.replicas[self.node.index()].shown.get(&Level::Eventual);
         let Some(write) = shown.and_then(|shown| shown.last().copied()).filter(|_| self.dropped.is_empty()) else {
             return;
         };
@@ -572,8 +573,8 @@ impl Toy {
             if self.replicas[usize::from(node)].is_down {
                 continue;
             }
-            (self.node, self.cause) = (node, self.recording.events.len() as u64);
-            let said = self.refresh(node);
+            (self.node, self.cause) = (NodeId(node), self.recording.events.len() as u64);
+            let said = self.refresh(NodeId(node));
             said.into_iter().for_each(|what| {
                 self.push(what);
             });
@@ -583,7 +584,7 @@ impl Toy {
     fn snapshot(&mut self) {
         self.cause = 0;
         for node in 0..self.recording.header.nodes {
-            self.node = node;
+            self.node = NodeId(node);
             if self.replicas[usize::from(node)].is_down {
                 continue;
             }
@@ -598,7 +599,7 @@ impl Toy {
 }
 
 impl Replica {
-    fn visible(&self, level: Level, key: u32) -> BTreeSet<WriteId> {
+    fn visible(&self, level: Level, key: u32) -> BTreeSet<Dot> {
         self.shown.get(&level).into_iter().flatten().filter(|write| self.received[write].key == key).copied().collect()
     }
 }
@@ -640,10 +641,7 @@ pub fn spoil(recording: &mut Recording, chance: &mut Chance) {
                 let write = write_of(&events[other].what).expect("chosen for its write");
                 set_write(&mut events[one].what, write);
             }
-            5 => set_write(
-                &mut events[one].what,
-                WriteId { node: 0, incarnation: 1, counter: 1 + chance.below(4) as u64 },
-            ),
+            5 => set_write(&mut events[one].what, Dot::new(NodeId(0), 1, 1 + chance.below(4) as u64)),
             6 => {
                 if let What::Visible { levels, .. } | What::Hidden { levels, .. } = &mut events[one].what {
                     *levels = Levels::from_bits(levels.bits() ^ 1 << chance.below(6));
@@ -665,7 +663,7 @@ pub fn spoil(recording: &mut Recording, chance: &mut Chance) {
     }
 }
 
-fn write_of(what: &What) -> Option<WriteId> {
+fn write_of(what: &What) -> Option<Dot> {
     match *what {
         What::Wrote { write, .. }
         | What::Returned { write, .. }
@@ -677,7 +675,7 @@ fn write_of(what: &What) -> Option<WriteId> {
     }
 }
 
-fn set_write(what: &mut What, to: WriteId) {
+fn set_write(what: &mut What, to: Dot) {
     if let What::Wrote { write, .. }
     | What::Returned { write, .. }
     | What::Known { write }

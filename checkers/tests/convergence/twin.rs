@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use kvsim_checkers::trace::{Action, Disk, Event, Level, Node, Overwrites, Recording, What, WriteId};
+use kvsim_checkers::trace::{Action, Conflict, Disk, Dot, Event, Level, NodeId, Recording, What};
 
 /// What the checker should report.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub struct Expected {
 struct Twin<'a>(&'a Recording);
 
 struct Write {
-    id: WriteId,
+    id: Dot,
     op: u32,
     wrote: usize,
     request: Request,
@@ -26,7 +26,7 @@ struct Write {
 #[derive(Clone, Copy)]
 struct Request {
     invoked: usize,
-    node: Node,
+    node: NodeId,
     session: u32,
     action: Action,
     key: u32,
@@ -37,7 +37,7 @@ struct Request {
 struct Read {
     request: Request,
     answered: usize,
-    returned: Vec<WriteId>,
+    returned: Vec<Dot>,
 }
 
 /// All findings in the checker's order.
@@ -60,12 +60,12 @@ pub fn judge(recording: &Recording) -> Vec<Expected> {
 /// Counters of undone writes have a mark above this bit, so that no two writes share a name rightly.
 const MARK: u32 = 40;
 
-fn is_undone(id: WriteId) -> bool {
+fn is_undone(id: Dot) -> bool {
     id.counter >> MARK > 0
 }
 
 /// The counter that the replica gave.
-fn given(id: WriteId) -> u64 {
+fn given(id: Dot) -> u64 {
     id.counter & ((1 << MARK) - 1)
 }
 
@@ -73,10 +73,10 @@ fn given(id: WriteId) -> u64 {
 fn with_own_names(recording: &Recording) -> Recording {
     let mut named = recording.clone();
     let undoings = recording.events.iter().enumerate().filter_map(|(place, event)| match event.what {
-        What::Forgot { write, promised: false } if write.node == event.node => Some((place, write)),
+        What::Forgot { write, promised: false } if write.node() == event.node => Some((place, write)),
         _ => None,
     });
-    let mut since: Vec<(WriteId, usize, u64)> = Vec::new();
+    let mut since: Vec<(Dot, usize, u64)> = Vec::new();
     for (place, id) in undoings {
         let (from, count) =
             since.iter().rev().find(|(other, ..)| *other == id).map_or((0, 0), |(_, from, count)| (*from, *count));
@@ -84,7 +84,7 @@ fn with_own_names(recording: &Recording) -> Recording {
         let Some(name) = recording.events[from..place].iter().find(|event| names_it(event)) else { continue };
         let has_told = recording.events[..place].iter().any(|event| match (event.what, name.what) {
             (What::Answered { op }, What::Wrote { op: of, .. }) => op == of,
-            (What::Known { write }, _) => write == id && event.node != id.node,
+            (What::Known { write }, _) => write == id && event.node != id.node(),
             _ => false,
         });
         if has_told {
@@ -163,12 +163,12 @@ impl Twin<'_> {
         list
     }
 
-    fn get<'w>(&self, writes: &'w [Write], id: WriteId, place: usize) -> Option<&'w Write> {
+    fn get<'w>(&self, writes: &'w [Write], id: Dot, place: usize) -> Option<&'w Write> {
         writes.iter().find(|write| write.id == id && write.request.invoked < place)
     }
 
     /// Where `node` got to know the write in the life that it lives at `at`.
-    fn known_in(&self, writes: &[Write], node: Node, id: WriteId, at: usize) -> Option<usize> {
+    fn known_in(&self, writes: &[Write], node: NodeId, id: Dot, at: usize) -> Option<usize> {
         let is_down = |event: &Event| event.node == node && matches!(event.what, What::Down { .. });
         let past = &self.0.events[..self.0.events.len().min(at + 1)];
         let born = past.iter().rposition(is_down).map_or(0, |down| down + 1);
@@ -179,11 +179,11 @@ impl Twin<'_> {
     }
 
     /// Where `node` got to know the write, if it knows it at the end.
-    fn known_at(&self, writes: &[Write], node: Node, id: WriteId) -> Option<usize> {
+    fn known_at(&self, writes: &[Write], node: NodeId, id: Dot) -> Option<usize> {
         self.known_in(writes, node, id, self.0.events.len())
     }
 
-    fn is_up_at_end(&self, node: Node) -> bool {
+    fn is_up_at_end(&self, node: NodeId) -> bool {
         let last = self
             .events()
             .filter(|(_, event)| event.node == node && matches!(event.what, What::Down { .. } | What::Up { .. }));
@@ -191,20 +191,20 @@ impl Twin<'_> {
     }
 
     /// The holders that are up at the end.
-    fn holders(&self, key: u32) -> Vec<Node> {
+    fn holders(&self, key: u32) -> Vec<NodeId> {
         self.0.header.holders(key).into_iter().filter(|node| self.is_up_at_end(*node)).collect()
     }
 
     /// How often `node` has gone down between two places.
-    fn downs(&self, node: Node, from: usize, to: usize) -> usize {
+    fn downs(&self, node: NodeId, from: usize, to: usize) -> usize {
         let is_down = |event: &&Event| event.node == node && matches!(event.what, What::Down { .. });
         self.0.events.get(from..to).unwrap_or_default().iter().filter(is_down).count()
     }
 
     /// Somebody knew the write, and no disk has it at the end.
-    fn is_gone(&self, writes: &[Write], id: WriteId) -> bool {
+    fn is_gone(&self, writes: &[Write], id: Dot) -> bool {
         let mut was_known = false;
-        let has = |node: Node| {
+        let has = |node: NodeId| {
             let mut has = false;
             for (place, event) in self.events().filter(|(_, event)| event.node == node) {
                 match event.what {
@@ -213,7 +213,7 @@ impl Twin<'_> {
                         let Some(write) = self.get(writes, id, place) else { continue };
                         let is_early = self.answered(write.op).is_some_and(|answered| answered < place);
                         // In its present life it has learned of the write from somebody else.
-                        let is_own = node == id.node && self.downs(node, write.wrote, place) == 1;
+                        let is_own = node == id.node() && self.downs(node, write.wrote, place) == 1;
                         has &= !promised && is_own && is_early;
                     }
                     What::Down { disk: Disk::Lost } => has = false,
@@ -225,11 +225,11 @@ impl Twin<'_> {
         for (place, event) in self.events() {
             was_known |= event.what == What::Known { write: id } && self.get(writes, id, place).is_some();
         }
-        was_known && !(0..self.0.header.nodes).any(has)
+        was_known && !NodeId::all(self.0.header.nodes).any(has)
     }
 
     /// What `node` shows of `key` after the event at `last`.
-    fn shown(&self, writes: &[Write], level: Level, node: Node, key: u32, last: usize) -> BTreeSet<WriteId> {
+    fn shown(&self, writes: &[Write], level: Level, node: NodeId, key: u32, last: usize) -> BTreeSet<Dot> {
         let mut set = BTreeSet::new();
         for (place, event) in self.events().take(last + 1).filter(|(_, event)| event.node == node) {
             let is_asked = |id| self.get(writes, id, place).is_some_and(|write| write.request.key == key);
@@ -248,8 +248,8 @@ impl Twin<'_> {
     }
 
     /// The steps: node, places of the first and last announcement.
-    fn steps(&self) -> Vec<(Node, Vec<usize>)> {
-        let mut steps: Vec<(Node, u64, Vec<usize>)> = Vec::new();
+    fn steps(&self) -> Vec<(NodeId, Vec<usize>)> {
+        let mut steps: Vec<(NodeId, u64, Vec<usize>)> = Vec::new();
         let mut is_over = true;
         for (place, event) in self.events() {
             is_over |= matches!(event.what, What::Down { .. });
@@ -270,7 +270,7 @@ impl Twin<'_> {
         let writes = self.writes();
         let mut found: Vec<(usize, u32, Expected)> = Vec::new();
         for key in 0..self.0.header.keys.len() as u32 {
-            let mut moments: Vec<(BTreeSet<WriteId>, BTreeSet<WriteId>)> = Vec::new();
+            let mut moments: Vec<(BTreeSet<Dot>, BTreeSet<Dot>)> = Vec::new();
             for (node, places) in self.steps() {
                 let concerned = places.iter().any(|place| {
                     // What other levels show is no matter here.
@@ -303,18 +303,18 @@ impl Twin<'_> {
         found.into_iter().map(|(.., expected)| expected).collect()
     }
 
-    fn ops<'b>(&self, writes: &[Write], ids: impl IntoIterator<Item = &'b WriteId>) -> Vec<u32> {
+    fn ops<'b>(&self, writes: &[Write], ids: impl IntoIterator<Item = &'b Dot>) -> Vec<u32> {
         let list = ids.into_iter().filter_map(|id| writes.iter().find(|write| write.id == *id)).map(|write| write.op);
         let mut list: Vec<u32> = list.collect();
         list.sort_unstable();
         list
     }
 
-    fn held(&self, writes: &[Write], node: Node, key: u32) -> BTreeSet<WriteId> {
+    fn held(&self, writes: &[Write], node: NodeId, key: u32) -> BTreeSet<Dot> {
         self.held_at(writes, Level::Eventual, node, key)
     }
 
-    fn held_at(&self, writes: &[Write], at: Level, node: Node, key: u32) -> BTreeSet<WriteId> {
+    fn held_at(&self, writes: &[Write], at: Level, node: NodeId, key: u32) -> BTreeSet<Dot> {
         let held = self.events().filter_map(|(place, event)| match event.what {
             What::Holds { level, key: k, write } if (level, k) == (at, key) && event.node == node => {
                 self.get(writes, write, place).filter(|write| write.request.key == key).map(|write| write.id)
@@ -325,7 +325,7 @@ impl Twin<'_> {
     }
 
     /// Which write was overwritten by which, in the sense that excuses: the least relation that keeps the rules.
-    fn seen_generously(&self, writes: &[Write]) -> BTreeSet<(WriteId, WriteId)> {
+    fn seen_generously(&self, writes: &[Write]) -> BTreeSet<(Dot, Dot)> {
         let reads = self.reads();
         let mut seen = BTreeSet::new();
         loop {
@@ -349,15 +349,15 @@ impl Twin<'_> {
         reads: &[Read],
         first: &Write,
         then: &Write,
-        seen: &BTreeSet<(WriteId, WriteId)>,
+        seen: &BTreeSet<(Dot, Dot)>,
     ) -> bool {
         if first.id == then.id || first.request.key != then.request.key || is_undone(then.id) {
             return false;
         }
-        if self.0.header.overwrites == Overwrites::Held {
+        if self.0.header.conflict == Conflict::LastWriterWins {
             return self.seen_where_held(writes, first, then);
         }
-        if first.id.origin() == then.id.origin() && given(first.id) < given(then.id) {
+        if first.id.origin.number() == then.id.origin.number() && given(first.id) < given(then.id) {
             return true;
         }
         reads.iter().any(|read| {
@@ -366,7 +366,7 @@ impl Twin<'_> {
                 return false;
             }
             // In any life before the read was answered.
-            let known_at = |node: Node| {
+            let known_at = |node: NodeId| {
                 (0..read.answered).any(|place| self.known_in(writes, node, first.id, place) == Some(place))
             };
             let at_server = if self.0.header.placement.is_empty() {
@@ -376,24 +376,24 @@ impl Twin<'_> {
             };
             // What it returned, what that had seen, what that had seen in turn, and so on.
             let returned = read.returned.iter().filter_map(|id| self.get(writes, *id, read.answered));
-            let mut reached: BTreeSet<WriteId> =
+            let mut reached: BTreeSet<Dot> =
                 returned.filter(|write| write.request.key == read.request.key).map(|write| write.id).collect();
             loop {
                 let next = seen.iter().filter(|(_, then)| reached.contains(then)).map(|(first, _)| *first);
-                let next: BTreeSet<WriteId> = next.filter(|first| !reached.contains(first)).collect();
+                let next: BTreeSet<Dot> = next.filter(|first| !reached.contains(first)).collect();
                 if next.is_empty() {
                     break;
                 }
                 reached.extend(next);
             }
-            at_server || (0..self.0.header.nodes).any(known_at) && reached.contains(&first.id)
+            at_server || NodeId::all(self.0.header.nodes).any(known_at) && reached.contains(&first.id)
         })
     }
 
     fn seen_where_held(&self, writes: &[Write], first: &Write, then: &Write) -> bool {
-        self.known_in(writes, then.id.node, first.id, then.wrote).is_some_and(|place| {
+        self.known_in(writes, then.id.node(), first.id, then.wrote).is_some_and(|place| {
             // A replica's own write counts from its name on.
-            let from = if first.id.node == then.id.node { place.max(first.wrote) } else { place };
+            let from = if first.id.node() == then.id.node() { place.max(first.wrote) } else { place };
             from < then.wrote
         })
     }
@@ -403,10 +403,11 @@ impl Twin<'_> {
         if first.id == then.id || first.request.key != then.request.key || is_undone(then.id) {
             return false;
         }
-        if self.0.header.overwrites == Overwrites::Held {
+        if self.0.header.conflict == Conflict::LastWriterWins {
             return self.seen_where_held(writes, first, then);
         }
-        let covers = |id: WriteId| id == first.id || id.origin() == first.id.origin() && given(first.id) < given(id);
+        let covers =
+            |id: Dot| id == first.id || id.origin.number() == first.id.origin.number() && given(first.id) < given(id);
         if covers(then.id) {
             return true;
         }
@@ -423,7 +424,7 @@ impl Twin<'_> {
     }
 
     /// The acknowledged writes that no other write had seen.
-    fn owed(&self, writes: &[Write]) -> BTreeSet<WriteId> {
+    fn owed(&self, writes: &[Write]) -> BTreeSet<Dot> {
         let seen = self.seen_generously(writes);
         let owed = writes.iter().filter(|write| self.answered(write.op).is_some());
         let owed = owed.map(|write| write.id).filter(|id| !seen.iter().any(|(first, _)| first == id));
@@ -446,9 +447,9 @@ impl Twin<'_> {
             }
         }
         for key in (0..header.keys.len() as u32).filter(|key| !explained.contains(key)) {
-            let sets: Vec<BTreeSet<WriteId>> =
+            let sets: Vec<BTreeSet<Dot>> =
                 self.holders(key).into_iter().map(|node| self.held(&writes, node, key)).collect();
-            let union: BTreeSet<WriteId> = sets.iter().flatten().copied().collect();
+            let union: BTreeSet<Dot> = sets.iter().flatten().copied().collect();
             let different = union.iter().filter(|id| sets.iter().any(|set| !set.contains(id)));
             let ops = self.ops(&writes, different);
             if !ops.is_empty() {
@@ -464,8 +465,8 @@ impl Twin<'_> {
         let is_lost = |write: &&Write| {
             let key = write.request.key;
             let holders = self.holders(key);
-            let is_held = |node: Node| self.held(&writes, node, key).contains(&write.id);
-            let dropped = |node: Node| !is_held(node) && self.known_at(&writes, node, write.id).is_some();
+            let is_held = |node: NodeId| self.held(&writes, node, key).contains(&write.id);
+            let dropped = |node: NodeId| !is_held(node) && self.known_at(&writes, node, write.id).is_some();
             write.request.action == Action::Write
                 && !holders.is_empty()
                 && (holders.iter().any(|node| dropped(*node)) || !holders.iter().any(|node| is_held(*node)))
@@ -533,8 +534,8 @@ impl Twin<'_> {
                 What::Answered { op } => {
                     let Some(read) = reads.iter().find(|read| read.answered == place) else { continue };
                     let Request { node, level, key, invoked, .. } = read.request;
-                    let asked = |id: &&WriteId| self.get(&writes, **id, place).is_some();
-                    let mut returned: Vec<WriteId> = read.returned.iter().filter(asked).copied().collect();
+                    let asked = |id: &&Dot| self.get(&writes, **id, place).is_some();
+                    let mut returned: Vec<Dot> = read.returned.iter().filter(asked).copied().collect();
                     returned.sort_unstable();
                     let reached = self.0.events[..place].iter().rposition(|event| event.what == What::Reached { op });
                     let asked = reached.unwrap_or(invoked);
@@ -561,7 +562,7 @@ impl Twin<'_> {
             let mut ops = vec![write.op];
             match event.what {
                 What::Wrote { op, .. } => {
-                    let undone = |name: WriteId| {
+                    let undone = |name: Dot| {
                         let forgets = What::Forgot { write: name, promised: false };
                         is_undone(name) && self.0.events[..place].iter().any(|event| event.what == forgets)
                     };
@@ -593,16 +594,18 @@ impl Twin<'_> {
             for node in 0..self.0.header.nodes {
                 for level in Level::ALL {
                     let held = self.events().filter_map(|(place, event)| match event.what {
-                        What::Holds { level: l, key: k, write } if (l, k) == (level, key) && event.node == node => {
+                        What::Holds { level: l, key: k, write }
+                            if (l, k) == (level, key) && event.node == NodeId(node) =>
+                        {
                             self.get(&writes, write, place).map(|write| write.id)
                         }
                         _ => None,
                     });
-                    let mut held: Vec<WriteId> = held.collect();
+                    let mut held: Vec<Dot> = held.collect();
                     held.sort_unstable();
-                    let shown = self.shown(&writes, level, node, key, self.0.events.len());
+                    let shown = self.shown(&writes, level, NodeId(node), key, self.0.events.len());
                     if !held.iter().eq(&shown) {
-                        let held: BTreeSet<WriteId> = held.into_iter().collect();
+                        let held: BTreeSet<Dot> = held.into_iter().collect();
                         report(self.end_ns(), self.ops(&writes, held.symmetric_difference(&shown)));
                     }
                 }
@@ -612,7 +615,7 @@ impl Twin<'_> {
     }
 }
 
-fn announcement(what: &What) -> Option<WriteId> {
+fn announcement(what: &What) -> Option<Dot> {
     match *what {
         What::Known { write } | What::Visible { write, .. } | What::Hidden { write, .. } => Some(write),
         _ => None,

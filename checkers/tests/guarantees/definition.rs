@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use kvsim_checkers::guarantees::Guarantee;
 use kvsim_checkers::history::{Ending, Entry, Kind, Value};
-use kvsim_checkers::trace::{Action, Event, Level, Node, Overwrites, Recording, What, WriteId};
+use kvsim_checkers::trace::{Action, Conflict, Dot, Event, Level, NodeId, Recording, What};
 
 #[derive(Clone, Debug)]
 struct Write {
@@ -70,16 +70,16 @@ impl Facts {
             found.expect("it was invoked")
         };
         let answered = |number: u32| events.iter().position(|event| event.what == What::Answered { op: number });
-        let life = |node: Node, place: usize| {
+        let life = |node: NodeId, place: usize| {
             let is_down = |event: &&Event| event.node == node && matches!(event.what, What::Down { .. });
             events[..place].iter().filter(is_down).count()
         };
         let mut writes = Vec::new();
-        let mut ids: Vec<(WriteId, usize)> = Vec::new();
+        let mut ids: Vec<(Dot, usize)> = Vec::new();
         for (place, event) in events.iter().enumerate() {
             let What::Wrote { op, write } = event.what else { continue };
             let forgot = What::Forgot { write, promised: false };
-            if events[place..].iter().any(|event| event.node == write.node && event.what == forgot) {
+            if events[place..].iter().any(|event| event.node == write.node() && event.what == forgot) {
                 continue;
             }
             let asked = invoked(op);
@@ -88,7 +88,7 @@ impl Facts {
             writes.push(Write { op, session, key, delete: action == Action::Delete, asked, done: answered(op) });
         }
         let mut reads = Vec::new();
-        let mut nodes: Vec<Node> = Vec::new();
+        let mut nodes: Vec<NodeId> = Vec::new();
         for (place, event) in events.iter().enumerate() {
             let What::Answered { op } = event.what else { continue };
             let asked = invoked(op);
@@ -97,7 +97,7 @@ impl Facts {
                 What::Returned { op: of, write } if of == op => Some(write),
                 _ => None,
             });
-            let number = |id: WriteId| {
+            let number = |id: Dot| {
                 let found = ids.iter().position(|(other, wrote)| *other == id && *wrote < place)?;
                 (writes[found].key == key && !writes[found].delete).then_some(found)
             };
@@ -109,7 +109,7 @@ impl Facts {
                 op,
                 session,
                 key,
-                view: is_local.then_some((u32::from(events[asked].node), life(event.node, place), level)),
+                view: is_local.then_some((u32::from(events[asked].node.0), life(event.node, place), level)),
                 asked,
                 seen_at,
                 answered: place,
@@ -117,8 +117,8 @@ impl Facts {
             });
         }
 
-        let register = recording.header.overwrites == Overwrites::Held;
-        let life_of = |write: usize| life(ids[write].0.node, ids[write].1);
+        let register = recording.header.conflict == Conflict::LastWriterWins;
+        let life_of = |write: usize| life(ids[write].0.node(), ids[write].1);
         let (mut line, mut read, mut can_replace) = (Pairs::new(), Pairs::new(), Pairs::new());
         for later in 0..writes.len() {
             let context = matches!(events[writes[later].asked].what, What::Invoked { context: true, .. });
@@ -126,7 +126,7 @@ impl Facts {
             let told: Vec<&Read> = if register {
                 let here = told.filter(|(read, node)| {
                     read.view.is_some_and(|(_, life, _)| life == life_of(later))
-                        && **node == ids[later].0.node
+                        && **node == ids[later].0.node()
                         && read.answered < ids[later].1
                 });
                 here.map(|(read, _)| read).collect()
@@ -138,14 +138,14 @@ impl Facts {
                 // Of the same replica in the same life, and not after it.
                 let covers = |other: usize| {
                     let ((first_id, _), (id, _)) = (ids[first], ids[other]);
-                    first_id.origin() == id.origin()
+                    first_id.origin.number() == id.origin.number()
                         && first_id.counter <= id.counter
                         && life_of(first) == life_of(other)
                 };
-                let is_in_order =
-                    ids[first].0.origin() == ids[later].0.origin() && ids[first].0.counter < ids[later].0.counter;
+                let is_in_order = ids[first].0.origin.number() == ids[later].0.origin.number()
+                    && ids[first].0.counter < ids[later].0.counter;
                 let is_line = if register {
-                    ids[first].0.node == ids[later].0.node
+                    ids[first].0.node() == ids[later].0.node()
                         && ids[first].1 < ids[later].1
                         && life_of(first) == life_of(later)
                 } else {

@@ -1,12 +1,12 @@
 //! A run that a person can count: two replicas, one key of priority P2, three writes, four reads.
 
 use kvsim_checkers::metrics::{Measured, Metrics, Series, Visibility, Where};
-use kvsim_checkers::trace::{Action, Event, Header, Level, Levels, Recording, What, WriteId};
+use kvsim_checkers::trace::{Action, Dot, Event, Header, Level, Levels, NodeId, Recording, What};
 
 const MS: u64 = 1_000_000;
 
-fn write(counter: u64) -> WriteId {
-    WriteId { node: 0, incarnation: 1, counter }
+fn write(counter: u64) -> Dot {
+    Dot::new(NodeId(0), 1, counter)
 }
 
 /// A writer at n0 writes 1, 2 and 3, at 1, 11 and 21 ms, each acknowledged 1 ms later. n1 gets 1 at 6 ms, and 3 at 30 ms: 2
@@ -54,7 +54,7 @@ fn recording() -> Recording {
     list.sort_by_key(|(at, ..)| *at);
     let events = (1..)
         .zip(list)
-        .map(|(number, (at, node, what))| Event { number, at_ns: at * MS, cause: 0, node, what })
+        .map(|(number, (at, node, what))| Event { number, at_ns: at * MS, cause: 0, node: NodeId(node), what })
         .collect();
     let recording = Recording { header, events };
     assert_eq!(recording.validate(), Ok(()));
@@ -89,16 +89,16 @@ fn figures_are_what_a_person_counts() {
     assert_eq!(metrics.traffic["update"].bytes, Series(vec![200, 100]));
 
     // At 20 ms n1 lacks 2, for 8 ms; at 40 ms and at the end nothing.
-    let lag = &metrics.lag[&1];
+    let lag = &metrics.lag[&NodeId(1)];
     let each = |numbers: [u64; 3]| Series(numbers.map(|number| [number].into_iter().collect()).to_vec());
     assert_eq!((&lag.writes, &lag.age_ns), (&each([1, 0, 0]), &each([8 * MS, 0, 0])));
-    assert_eq!(metrics.lag[&0].writes, each([0, 0, 0]));
+    assert_eq!(metrics.lag[&NodeId(0)].writes, each([0, 0, 0]));
 }
 
 #[test]
 fn what_never_shows_is_counted_apart() {
     let mut recording = recording();
-    recording.events.retain(|event| event.node == 0 || event.at_ns < 30 * MS);
+    recording.events.retain(|event| event.node == NodeId(0) || event.at_ns < 30 * MS);
     let metrics = Metrics::of(&recording, &Measured::default(), 20 * MS);
     let group = |at| &metrics.visibility[&(Level::Eventual, 2, at)];
     assert_eq!((group(Where::Other).latency.count(), group(Where::Other).never), (1, 2));

@@ -11,7 +11,7 @@ mod twin;
 
 use chance::Chance;
 use kvsim_checkers::metrics::{Measured, Merge, Metrics, Sample, Where};
-use kvsim_checkers::trace::{GaugeName, Level, Overwrites, Recording, What};
+use kvsim_checkers::trace::{Conflict, GaugeName, Level, Recording, What};
 use toy::Defect;
 
 /// What a host might have measured.
@@ -61,7 +61,7 @@ fn figures_are_those_of_the_definitions() {
         assert_eq!(fast.lag, slow.lag, "lag, seed {seed}");
         assert_eq!(fast, slow, "seed {seed}");
         compared += 1;
-        held += u64::from(recording.header.overwrites == Overwrites::Held);
+        held += u64::from(recording.header.conflict == Conflict::LastWriterWins);
         stale += fast.staleness.values().filter(|level| level.versions.max() > Some(1)).count();
         never += fast.visibility.iter().filter(|((.., at), group)| *at == Where::Other && group.never > 0).count();
         behind += fast.lag.values().filter(|lag| lag.writes.0.iter().any(|window| window.max() > Some(0))).count();

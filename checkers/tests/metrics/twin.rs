@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kvsim_checkers::metrics::{
     Calls, Distributions, Group, Lag, Measured, Metrics, Series, Staleness, Traffic, Visibility, Where,
 };
-use kvsim_checkers::trace::{Action, Event, Level, LostBy, Node, Overwrites, Recording, What, WriteId};
+use kvsim_checkers::trace::{Action, Conflict, Dot, Event, Level, LostBy, NodeId, Recording, What};
 
 #[derive(Clone)]
 struct Op {
@@ -17,15 +17,15 @@ struct Op {
     context: bool,
     invoked: usize,
     answered: Option<usize>,
-    returned: Vec<WriteId>,
+    returned: Vec<Dot>,
 }
 
 struct Write {
-    id: WriteId,
+    id: Dot,
     op: Op,
     wrote: usize,
     /// Itself, too.
-    seen: BTreeSet<WriteId>,
+    seen: BTreeSet<Dot>,
 }
 
 pub struct Twin<'a> {
@@ -45,7 +45,7 @@ pub fn metrics(recording: &Recording, measured: &Measured, window_ns: u64) -> Me
         staleness: twin.staleness(),
         calls: twin.calls(),
         traffic: twin.traffic(measured),
-        lag: (0..recording.header.nodes).map(|node| (node, twin.lag(node))).collect(),
+        lag: NodeId::all(recording.header.nodes).map(|node| (node, twin.lag(node))).collect(),
         gauges: twin.gauges(measured),
     }
 }
@@ -75,19 +75,19 @@ impl Twin<'_> {
         for (place, event) in self.recording.events.iter().enumerate() {
             let What::Wrote { op, write: id } = event.what else { continue };
             let op = self.ops.iter().find(|other| other.number == op).expect("invoked").clone();
-            let others_know = self
-                .events()
-                .any(|(_, event)| matches!(event.what, What::Known { write } if write == id && event.node != id.node));
+            let others_know = self.events().any(
+                |(_, event)| matches!(event.what, What::Known { write } if write == id && event.node != id.node()),
+            );
             let forgotten = self.events().any(|(place, event)| {
                 event.what == What::Forgot { write: id, promised: false }
-                    && event.node == id.node
+                    && event.node == id.node()
                     && op.answered.is_none_or(|answered| answered > place)
             });
             if forgotten && !others_know {
                 continue;
             }
-            let mut parts: Vec<WriteId> = Vec::new();
-            let same_line = |w: &&Write| w.id.origin() == id.origin() && w.op.key == op.key;
+            let mut parts: Vec<Dot> = Vec::new();
+            let same_line = |w: &&Write| w.id.origin.number() == id.origin.number() && w.op.key == op.key;
             parts.extend(self.writes.iter().filter(same_line).map(|w| w.id));
             if op.context {
                 let reads = self.ops.iter().filter(|read| {
@@ -99,18 +99,18 @@ impl Twin<'_> {
                     reads.max_by_key(|read| read.answered).map(|read| read.returned.clone()).unwrap_or_default(),
                 );
             }
-            if self.recording.header.overwrites == Overwrites::Held {
+            if self.recording.header.conflict == Conflict::LastWriterWins {
                 parts.extend(self.shown_before(place, event.node));
             }
-            let of_key = |part: &WriteId| self.writes.iter().find(|w| w.id == *part && w.op.key == op.key);
-            let mut seen: BTreeSet<WriteId> = parts.iter().filter_map(of_key).flat_map(|w| w.seen.clone()).collect();
+            let of_key = |part: &Dot| self.writes.iter().find(|w| w.id == *part && w.op.key == op.key);
+            let mut seen: BTreeSet<Dot> = parts.iter().filter_map(of_key).flat_map(|w| w.seen.clone()).collect();
             seen.insert(id);
             self.writes.push(Write { id, op, wrote: place, seen });
         }
     }
 
     /// What the eventual level of `node` shows before the event at `place`.
-    fn shown_before(&self, place: usize, node: Node) -> BTreeSet<WriteId> {
+    fn shown_before(&self, place: usize, node: NodeId) -> BTreeSet<Dot> {
         let mut shown = BTreeSet::new();
         for event in self.recording.events[..place].iter().filter(|event| event.node == node) {
             match event.what {
@@ -123,12 +123,12 @@ impl Twin<'_> {
         shown
     }
 
-    fn write(&self, id: WriteId) -> Option<&Write> {
+    fn write(&self, id: Dot) -> Option<&Write> {
         self.writes.iter().find(|write| write.id == id)
     }
 
     /// `by` is `write`, or had seen it.
-    fn covers(&self, by: WriteId, write: &Write) -> bool {
+    fn covers(&self, by: Dot, write: &Write) -> bool {
         self.write(by).is_some_and(|by| by.seen.contains(&write.id))
     }
 
@@ -149,7 +149,7 @@ impl Twin<'_> {
                     });
                     let latency = shown.map(|(_, event)| event.at_ns.saturating_sub(self.at_ns(answered)));
                     latencies.push(latency);
-                    let at = if node == write.id.node { Where::Own } else { Where::Other };
+                    let at = if node == write.id.node() { Where::Own } else { Where::Other };
                     note(all.entry((level, priority, at)).or_default(), latency);
                 }
                 let last =
@@ -205,7 +205,7 @@ impl Twin<'_> {
         all.into_iter().map(|(level, pair)| (level, whole(pair))).collect()
     }
 
-    fn lag(&self, node: Node) -> Lag {
+    fn lag(&self, node: NodeId) -> Lag {
         let end_ns = self.recording.header.end_ns;
         let (mut writes, mut ages) = (Vec::new(), Vec::new());
         for window in 0..end_ns.div_ceil(self.window_ns) {
@@ -222,7 +222,7 @@ impl Twin<'_> {
         Lag { writes: self.distributions(&writes), age_ns: self.distributions(&ages) }
     }
 
-    fn lacks(&self, node: Node, write: &Write, now: usize) -> bool {
+    fn lacks(&self, node: NodeId, write: &Write, now: usize) -> bool {
         if write.op.answered.is_none_or(|answered| answered >= now) || !self.recording.header.holds(node, write.op.key)
         {
             return false;
@@ -234,13 +234,13 @@ impl Twin<'_> {
             What::Known { write: by } => event.node == node && self.covers(by, write),
             _ => false,
         });
-        !(arrived || self.recording.header.overwrites == Overwrites::Held && self.is_replaced(write, past))
+        !(arrived || self.recording.header.conflict == Conflict::LastWriterWins && self.is_replaced(write, past))
     }
 
     /// After the write its replica got to know another one of the key.
     fn is_replaced(&self, write: &Write, past: &[Event]) -> bool {
-        let mut order: Vec<WriteId> = Vec::new();
-        for event in past.iter().filter(|event| event.node == write.id.node) {
+        let mut order: Vec<Dot> = Vec::new();
+        for event in past.iter().filter(|event| event.node == write.id.node()) {
             if let What::Known { write: id } = event.what
                 && !order.contains(&id)
                 && self.write(id).is_some_and(|other| other.op.key == write.op.key)

@@ -8,7 +8,7 @@ mod twin;
 use std::collections::BTreeMap;
 
 use kvsim_checkers::operations::seconds;
-use kvsim_checkers::trace::{Level, Recording, What};
+use kvsim_checkers::trace::{Level, NodeId, Recording, What};
 use kvsim_checkers::{NO_RERUN, Report, Rerun, Verdict, ordered};
 use toy::{Chance, Defect, Setup};
 use twin::Expected;
@@ -265,7 +265,7 @@ fn what_was_not_observed_is_unknown() {
     let mut nothing = recording.clone();
     nothing.events.clear();
     let mut placed = recording.clone();
-    placed.header.placement = vec![vec![0]; placed.header.keys.len()];
+    placed.header.placement = vec![vec![NodeId(0)]; placed.header.keys.len()];
     assert_eq!(notes(&unserved)[0], "the store toy serves no ordered level");
     assert_eq!(notes(&nothing), ["no write became visible at an ordered level"; 2]);
     assert!(ordered::check_fifo(&placed).note.starts_with("not every replica holds every key"));

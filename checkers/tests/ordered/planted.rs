@@ -1,10 +1,10 @@
 //! One planted defect for each code in a recording made by hand, and the story that the finding should tell.
 
-use kvsim_checkers::trace::{Action, Disk, Event, Header, Level, Levels, Node, Recording, What, WriteId};
+use kvsim_checkers::trace::{Action, Disk, Dot, Event, Header, Level, Levels, NodeId, Recording, What};
 use kvsim_checkers::{Finding, NO_RERUN, Report, Verdict, ordered};
 
-fn w(counter: u64) -> WriteId {
-    WriteId { node: 0, incarnation: 1, counter }
+fn w(counter: u64) -> Dot {
+    Dot::new(NodeId(0), 1, counter)
 }
 
 const FIFO: Level = Level::Fifo;
@@ -30,7 +30,7 @@ impl Script {
         Script(Recording { header, events: Vec::new() })
     }
 
-    fn push(&mut self, node: Node, cause: u64, what: What) -> u64 {
+    fn push(&mut self, node: NodeId, cause: u64, what: What) -> u64 {
         let number = self.0.events.len() as u64 + 1;
         self.0.events.push(Event { number, at_ns: number * 1_000_000, cause, node, what });
         number
@@ -48,32 +48,32 @@ impl Script {
     fn write(&mut self, counter: u64, key: u32, instead: &[u64]) {
         let (op, level, action) = (counter as u32, FIFO, Action::Write);
         let invoked = What::Invoked { op, session: 0, action, key, value: 100 + counter, level, context: false };
-        let cause = self.push(0, 0, invoked);
-        self.push(0, cause, What::Wrote { op, write: w(counter) });
-        self.push(0, cause, What::Known { write: w(counter) });
-        self.push(0, cause, What::Visible { levels: Script::levels(key), write: w(counter) });
+        let cause = self.push(NodeId(0), 0, invoked);
+        self.push(NodeId(0), cause, What::Wrote { op, write: w(counter) });
+        self.push(NodeId(0), cause, What::Known { write: w(counter) });
+        self.push(NodeId(0), cause, What::Visible { levels: Script::levels(key), write: w(counter) });
         for other in instead {
-            self.push(0, cause, What::Hidden { levels: Script::levels(key), write: w(*other) });
+            self.push(NodeId(0), cause, What::Hidden { levels: Script::levels(key), write: w(*other) });
         }
-        self.push(0, cause, What::Answered { op });
+        self.push(NodeId(0), cause, What::Answered { op });
     }
 
     /// A step of n1.
     fn step(&mut self, what: &[What]) {
-        let cause = self.push(1, 0, What::Delivered { kind: 0, id: 0, from: 0 });
+        let cause = self.push(NodeId(1), 0, What::Delivered { kind: 0, id: 0, from: NodeId(0) });
         what.iter().for_each(|what| {
-            self.push(1, cause, *what);
+            self.push(NodeId(1), cause, *what);
         });
     }
 
     fn read(&mut self, op: u32, session: u32, key: u32, returned: &[u64]) {
         let (action, level) = (Action::Read, FIFO);
         let invoked = What::Invoked { op, session, action, key, value: 0, level, context: false };
-        let cause = self.push(1, 0, invoked);
+        let cause = self.push(NodeId(1), 0, invoked);
         for counter in returned {
-            self.push(1, cause, What::Returned { op, write: w(*counter) });
+            self.push(NodeId(1), cause, What::Returned { op, write: w(*counter) });
         }
-        self.push(1, cause, What::Answered { op });
+        self.push(NodeId(1), cause, What::Answered { op });
     }
 
     fn fifo(&self) -> Vec<Finding> {
@@ -305,7 +305,7 @@ fn but_eventually(counter: u64, key: u32) -> What {
 #[test]
 fn a_write_that_went_with_its_disk_is_passed_over() {
     let mut script = first_alarm_missing(&[known(2), eventually(2)]);
-    script.push(0, 0, What::Down { disk: Disk::Lost });
+    script.push(NodeId(0), 0, What::Down { disk: Disk::Lost });
     // Nobody has to know that at once, but in the end.
     let mut never = script.clone();
     assert!(script.fifo().is_empty() && script.priority().findings.is_empty());
@@ -326,10 +326,10 @@ fn a_write_that_went_with_its_disk_is_passed_over() {
 #[test]
 fn a_write_that_somebody_has_is_passed_over() {
     let mut script = first_alarm_missing(&[known(2), eventually(2)]);
-    let cause = script.push(2, 0, What::Delivered { kind: 0, id: 0, from: 0 });
-    script.push(2, cause, known(1));
-    script.push(2, cause, visible(1, 1));
-    script.push(0, 0, What::Down { disk: Disk::Lost });
+    let cause = script.push(NodeId(2), 0, What::Delivered { kind: 0, id: 0, from: NodeId(0) });
+    script.push(NodeId(2), cause, known(1));
+    script.push(NodeId(2), cause, visible(1, 1));
+    script.push(NodeId(0), 0, What::Down { disk: Disk::Lost });
     script.step(&[but_eventually(2, 2)]);
     assert_eq!(told(&script.fifo()), "\
 FIFO001: order: n1 shows P3smoke = 102 (#2 of c0, n0:2) at fifo, fifo-p1, fifo-p2, fifo-p3, priority before the earlier P3alarm = 101 (#1 of c0, n0:1) has arrived
@@ -343,11 +343,11 @@ FIFO001: order: n1 shows P3smoke = 102 (#2 of c0, n0:2) at fifo, fifo-p1, fifo-p
 #[test]
 fn a_write_that_was_given_up_comes_after_all() {
     let mut script = first_alarm_missing(&[known(2), eventually(2)]);
-    script.push(0, 0, What::Down { disk: Disk::Lost });
+    script.push(NodeId(0), 0, What::Down { disk: Disk::Lost });
     script.step(&[but_eventually(2, 2)]);
-    let cause = script.push(2, 0, What::Delivered { kind: 0, id: 0, from: 0 });
-    script.push(2, cause, known(1));
-    script.push(2, cause, visible(1, 1));
+    let cause = script.push(NodeId(2), 0, What::Delivered { kind: 0, id: 0, from: NodeId(0) });
+    script.push(NodeId(2), cause, known(1));
+    script.push(NodeId(2), cause, visible(1, 1));
     let expected = "\
 FIFO001: order: n1 shows P3smoke = 102 (#2 of c0, n0:2) at fifo, fifo-p1, fifo-p2, fifo-p3, priority, but does not reflect the earlier P3alarm = 101 (#1 of c0, n0:1)
    1 ms  c0 write  #1  P3alarm = 101  at n0   ok 0.005 s
@@ -363,13 +363,13 @@ FIFO001: order: n1 shows P3smoke = 102 (#2 of c0, n0:2) at fifo, fifo-p1, fifo-p
 fn a_restart_forgets_what_the_disk_has() {
     let mut script = log_and_alarm();
     script.step(&[known(1), visible(1, 0), known(2), visible(2, 1)]);
-    let down = script.push(1, 0, What::Down { disk: Disk::Kept });
+    let down = script.push(NodeId(1), 0, What::Down { disk: Disk::Kept });
     let mut forgotten = script.clone();
-    forgotten.push(1, down, What::Forgot { write: w(2), promised: false });
+    forgotten.push(NodeId(1), down, What::Forgot { write: w(2), promised: false });
     for (script, code) in [(&mut script, Some("FIFO002")), (&mut forgotten, None)] {
-        let cause = script.push(1, 0, What::Up { incarnation: 1 });
-        script.push(1, cause, known(1));
-        script.push(1, cause, visible(1, 0));
+        let cause = script.push(NodeId(1), 0, What::Up { incarnation: 1 });
+        script.push(NodeId(1), cause, known(1));
+        script.push(NodeId(1), cause, visible(1, 0));
         let codes: Vec<String> = script.fifo().into_iter().map(|finding| finding.code).collect();
         assert_eq!(codes.first().map(String::as_str), code);
     }
@@ -381,11 +381,11 @@ fn an_empty_replica_serves() {
     let mut script = log_and_alarm();
     script.step(&[known(1), visible(1, 0), known(2), visible(2, 1)]);
     script.read(3, 1, 1, &[2]);
-    script.push(1, 0, What::Down { disk: Disk::Lost });
+    script.push(NodeId(1), 0, What::Down { disk: Disk::Lost });
     let mut nobody_else = script.clone();
-    nobody_else.push(0, 0, What::Down { disk: Disk::Kept });
+    nobody_else.push(NodeId(0), 0, What::Down { disk: Disk::Kept });
     for (script, code) in [(&mut script, Some("FIFO002")), (&mut nobody_else, None)] {
-        script.push(1, 0, What::Up { incarnation: 2 });
+        script.push(NodeId(1), 0, What::Up { incarnation: 2 });
         script.read(4, 1, 1, &[]);
         let codes: Vec<String> = script.fifo().into_iter().map(|finding| finding.code).collect();
         assert_eq!(codes.first().map(String::as_str), code);
@@ -395,16 +395,16 @@ fn an_empty_replica_serves() {
 #[test]
 fn a_name_that_was_given_again_is_not_judged() {
     let mut script = log_and_alarm();
-    let down = script.push(0, 0, What::Down { disk: Disk::TailLost });
-    script.push(0, down, What::Forgot { write: w(2), promised: true });
-    let up = script.push(0, 0, What::Up { incarnation: 1 });
-    script.push(0, up, known(1));
-    script.push(0, up, visible(1, 0));
+    let down = script.push(NodeId(0), 0, What::Down { disk: Disk::TailLost });
+    script.push(NodeId(0), down, What::Forgot { write: w(2), promised: true });
+    let up = script.push(NodeId(0), 0, What::Up { incarnation: 1 });
+    script.push(NodeId(0), up, known(1));
+    script.push(NodeId(0), up, visible(1, 0));
     assert_eq!(ordered::check_fifo(&script.0).verdict, Verdict::Holds);
     let (level, action) = (FIFO, Action::Write);
     let invoked = What::Invoked { op: 9, session: 0, action, key: 1, value: 109, level, context: false };
-    let cause = script.push(0, 0, invoked);
-    script.push(0, cause, What::Wrote { op: 9, write: w(2) });
+    let cause = script.push(NodeId(0), 0, invoked);
+    script.push(NodeId(0), cause, What::Wrote { op: 9, write: w(2) });
     for report in [ordered::check_fifo(&script.0), script.priority()] {
         assert_eq!(report.verdict, Verdict::Unknown);
         assert_eq!(report.note, "a disk broke its promise, and n0:2 then became the name of a second write");
@@ -423,10 +423,10 @@ fn a_session_that_waits_for_log_lines_is_not_the_stores_fault() {
         let mut number = 20;
         let mut push = |script: &mut Script, cause, what| {
             number += 1;
-            script.0.events.push(Event { number, at_ns: number * 1_000_000, cause, node: 1, what });
+            script.0.events.push(Event { number, at_ns: number * 1_000_000, cause, node: NodeId(1), what });
             number
         };
-        let write = WriteId { node: 1, incarnation: 1, counter: 1 };
+        let write = Dot::new(NodeId(1), 1, 1);
         let (session, key, level) = (1, 1, FIFO);
         let read = What::Invoked { op: 3, session, action: Action::Read, key, value: 0, level, context: false };
         let cause = push(&mut script, 0, read);

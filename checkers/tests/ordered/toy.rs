@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kvsim_checkers::trace::{Action, Disk, Event, Header, Level, Levels, Node, Overwrites, Recording, What, WriteId};
+use kvsim_checkers::trace::{Action, Conflict, Disk, Dot, Event, Header, Level, Levels, NodeId, Recording, What};
 
 /// A promise that the store breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,27 +66,27 @@ struct Replica {
     counter: u64,
     /// Dead replicas of which what is missing was given up.
     void: BTreeSet<u32>,
-    received: BTreeSet<WriteId>,
-    announced: BTreeSet<WriteId>,
+    received: BTreeSet<Dot>,
+    announced: BTreeSet<Dot>,
     /// By view.
-    applied: [BTreeSet<WriteId>; 4],
+    applied: [BTreeSet<Dot>; 4],
     /// Had no room; by view.
-    dropped: BTreeSet<(usize, WriteId)>,
-    shown: BTreeSet<(Level, WriteId)>,
+    dropped: BTreeSet<(usize, Dot)>,
+    shown: BTreeSet<(Level, Dot)>,
     /// Defects.
-    passed_over: BTreeSet<(usize, WriteId)>,
-    unshown: BTreeSet<(Level, WriteId)>,
-    undead: BTreeSet<(Level, WriteId)>,
+    passed_over: BTreeSet<(usize, Dot)>,
+    unshown: BTreeSet<(Level, Dot)>,
+    undead: BTreeSet<(Level, Dot)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Happening {
     Operation(u32),
-    Delivery { write: WriteId, to: Node, copy: u64 },
-    Pull { at: Node, from: Node, round: u64 },
-    Crash { node: Node, number: u64 },
-    Restart { node: Node },
-    Leave { node: Node },
+    Delivery { write: Dot, to: NodeId, copy: u64 },
+    Pull { at: NodeId, from: NodeId, round: u64 },
+    Crash { node: NodeId, number: u64 },
+    Restart { node: NodeId },
+    Leave { node: NodeId },
 }
 
 /// Whether a node is up, and in which life.
@@ -106,7 +106,7 @@ struct Life {
 struct Session {
     level: Option<Level>,
     /// By view, what it has seen applied.
-    seen: [BTreeSet<WriteId>; 4],
+    seen: [BTreeSet<Dot>; 4],
     contexts: BTreeMap<u32, BTreeMap<u32, u64>>,
 }
 
@@ -116,16 +116,16 @@ struct Toy {
     replicas: Vec<Replica>,
     lives: Vec<Life>,
     sessions: Vec<Session>,
-    writes: BTreeMap<WriteId, Delta>,
+    writes: BTreeMap<Dot, Delta>,
     agenda: BTreeSet<(u64, Happening)>,
     /// Writes that a view of a replica may let wait.
     room: usize,
     /// Lost messages of which late copies are about.
-    late: Vec<(WriteId, Node)>,
+    late: Vec<(Dot, NodeId)>,
     /// A read's context holds only what it returned.
     plain_contexts: bool,
     now_ns: u64,
-    node: Node,
+    node: NodeId,
     cause: u64,
 }
 
@@ -167,7 +167,7 @@ pub fn run(setup: Setup) -> Recording {
         keys: (0..keys).map(|i| format!("k{i}")).collect(),
         priorities: if roll(4, 6) == 0 { vec![] } else { (0..keys as u64).map(|i| roll(10 + i, 4) as u8).collect() },
         kinds: vec!["update".into(), "repair".into()],
-        overwrites: if roll(5, 6) == 0 { Overwrites::Held } else { Overwrites::Read },
+        conflict: if roll(5, 6) == 0 { Conflict::LastWriterWins } else { Conflict::Causal },
         levels: LEVELS.into_iter().filter(|level| all || roll(20 + *level as u64, 2) == 0).collect(),
         ..Header::default()
     };
@@ -185,7 +185,7 @@ pub fn run(setup: Setup) -> Recording {
         late: Vec::new(),
         plain_contexts: roll(7, 4) == 0,
         now_ns: 0,
-        node: 0,
+        node: NodeId(0),
         cause: 0,
         recording: Recording { header, events: Vec::new() },
     };
@@ -201,12 +201,12 @@ pub fn run(setup: Setup) -> Recording {
         let at = hash(&[seed, 40, round]) as u16 % nodes;
         let from = (at + 1 + hash(&[seed, 41, round]) as u16 % (nodes - 1)) % nodes;
         let when = hash(&[seed, 42, round]) % (u64::from(count) * 4 + 20) * 1_000;
-        toy.agenda.insert((when, Happening::Pull { at, from, round }));
+        toy.agenda.insert((when, Happening::Pull { at: NodeId(at), from: NodeId(from), round }));
     }
     for number in 0..if setup.crashes { 1 + roll(11, 4) } else { 0 } {
         let node = hash(&[seed, 50, number]) as u16 % nodes;
         let when = 4_000 + hash(&[seed, 51, number]) % (u64::from(count) * 4_000);
-        toy.agenda.insert((when, Happening::Crash { node, number }));
+        toy.agenda.insert((when, Happening::Crash { node: NodeId(node), number }));
     }
     while let Some((now_ns, happening)) = toy.agenda.pop_first() {
         toy.now_ns = now_ns.max(toy.now_ns);
@@ -217,9 +217,9 @@ pub fn run(setup: Setup) -> Recording {
                 if toy.is_down(to) || is_undone || toy.is_dead(write) && !toy.has(Defect::AcceptsDead) {
                     continue;
                 }
-                toy.arrives(to, write.node, 0);
+                toy.arrives(to, write.node(), 0);
                 let mut received = BTreeSet::from([write]);
-                received.retain(|write| !toy.replicas[usize::from(to)].received.contains(write));
+                received.retain(|write| !toy.replicas[to.index()].received.contains(write));
                 toy.receive(received);
             }
             Happening::Pull { at, from, round } if !toy.is_down(at) && !toy.is_down(from) => {
@@ -257,18 +257,18 @@ impl Toy {
         number
     }
 
-    fn is_down(&self, node: Node) -> bool {
-        self.lives[usize::from(node)].down.is_some()
+    fn is_down(&self, node: NodeId) -> bool {
+        self.lives[node.index()].down.is_some()
     }
 
     /// True for a write of a replica that is a member no more.
-    fn is_dead(&self, write: WriteId) -> bool {
-        let life = &self.lives[usize::from(write.node)];
-        life.incarnation != write.incarnation && (life.down.is_none() || life.left)
+    fn is_dead(&self, write: Dot) -> bool {
+        let life = &self.lives[write.node().index()];
+        life.incarnation != write.origin.incarnation && (life.down.is_none() || life.left)
     }
 
     /// A node goes down. What it got to know just before that is not on its disk yet.
-    fn crash(&mut self, node: Node, number: u64) {
+    fn crash(&mut self, node: NodeId, number: u64) {
         if self.is_down(node) {
             return;
         }
@@ -278,20 +278,20 @@ impl Toy {
         let (stays_down, leaves) = (roll(5, 8) == 0, roll(6, 2) == 0);
         let disk = [Disk::Kept, Disk::Kept, Disk::Kept, Disk::Kept, Disk::TailLost, Disk::Lost, Disk::Lost, Disk::Lost]
             [kind as usize];
-        let before = self.replicas[usize::from(node)].clone();
+        let before = self.replicas[node.index()].clone();
         if unwritten {
             self.arrives(node, node, number);
-            let others = self.writes.keys().filter(|write| write.node != node && !before.received.contains(write));
-            let is_refused = |write: &WriteId| {
-                let life = &self.lives[usize::from(write.node)];
-                life.incarnation != write.incarnation || life.down.is_some()
+            let others = self.writes.keys().filter(|write| write.node() != node && !before.received.contains(write));
+            let is_refused = |write: &Dot| {
+                let life = &self.lives[write.node().index()];
+                life.incarnation != write.origin.incarnation || life.down.is_some()
             };
             let some = others.filter(|write| !is_refused(write) && self.roll(&[20, number, write.counter], 3) == 0);
-            let some: BTreeSet<WriteId> = some.copied().collect();
+            let some: BTreeSet<Dot> = some.copied().collect();
             if !some.is_empty() {
                 self.receive(some);
             }
-            if own && self.lives[usize::from(node)].serves {
+            if own && self.lives[node.index()].serves {
                 let (op, key) = (1_000 + number as u32, (number % self.recording.header.keys.len() as u64) as u32);
                 let (action, level, value) = (Action::Write, Level::Eventual, 1_000 + number);
                 self.cause = 0;
@@ -302,18 +302,18 @@ impl Toy {
         }
         (self.node, self.cause) = (node, 0);
         self.cause = self.push(What::Down { disk });
-        let after = std::mem::take(&mut self.replicas[usize::from(node)]);
+        let after = std::mem::take(&mut self.replicas[node.index()]);
         let mut kept = before;
         match disk {
             Disk::Lost => {
                 kept = Replica::default();
-                self.lives[usize::from(node)].incarnation += 1;
-                self.lives[usize::from(node)].serves = false;
+                self.lives[node.index()].incarnation += 1;
+                self.lives[node.index()].serves = false;
             }
             Disk::TailLost => {
                 let is_promised =
-                    |write: &&WriteId| write.node != node && self.roll(&[21, number, write.counter], 3) == 0;
-                let torn: Vec<WriteId> = kept.received.iter().filter(is_promised).copied().collect();
+                    |write: &&Dot| write.node() != node && self.roll(&[21, number, write.counter], 3) == 0;
+                let torn: Vec<Dot> = kept.received.iter().filter(is_promised).copied().collect();
                 for write in torn {
                     kept.received.remove(&write);
                     self.push(What::Forgot { write, promised: true });
@@ -324,10 +324,10 @@ impl Toy {
             Disk::Kept => {}
         }
         if disk != Disk::Lost {
-            let gone: Vec<WriteId> = after.announced.difference(&kept.announced).copied().collect();
+            let gone: Vec<Dot> = after.announced.difference(&kept.announced).copied().collect();
             for write in gone {
                 self.push(What::Forgot { write, promised: false });
-                if write.node == node {
+                if write.node() == node {
                     self.writes.remove(&write);
                 }
             }
@@ -338,9 +338,9 @@ impl Toy {
         } else if disk == Disk::TailLost {
             kept.applied = Default::default();
         }
-        self.lives[usize::from(node)].disk = kept;
-        self.lives[usize::from(node)].down = Some(disk);
-        self.lives[usize::from(node)].left = stays_down && disk == Disk::Lost;
+        self.lives[node.index()].disk = kept;
+        self.lives[node.index()].down = Some(disk);
+        self.lives[node.index()].left = stays_down && disk == Disk::Lost;
         if !stays_down {
             self.agenda.insert((self.now_ns + lasts_ns, Happening::Restart { node }));
         } else if disk != Disk::Lost && leaves {
@@ -349,17 +349,17 @@ impl Toy {
     }
 
     /// A node that is down does not come back, and takes its disk along.
-    fn leave(&mut self, node: Node) {
+    fn leave(&mut self, node: NodeId) {
         (self.node, self.cause) = (node, 0);
         self.push(What::Down { disk: Disk::Lost });
-        let life = &mut self.lives[usize::from(node)];
+        let life = &mut self.lives[node.index()];
         life.incarnation += 1;
         (life.serves, life.left, life.down, life.disk) = (false, true, Some(Disk::Lost), Replica::default());
     }
 
-    fn restart(&mut self, node: Node) {
+    fn restart(&mut self, node: NodeId) {
         (self.node, self.cause) = (node, 0);
-        let life = &mut self.lives[usize::from(node)];
+        let life = &mut self.lives[node.index()];
         life.down = None;
         let mut replica = std::mem::take(&mut life.disk);
         let what = What::Up { incarnation: life.incarnation };
@@ -372,9 +372,9 @@ impl Toy {
             replica.applied.iter_mut().for_each(|applied| applied.retain(|write| received.contains(write)));
         }
         let dropped = replica.dropped.clone();
-        self.replicas[usize::from(node)] = replica;
+        self.replicas[node.index()] = replica;
         if self.has(Defect::ServesEmpty) {
-            self.lives[usize::from(node)].serves = true;
+            self.lives[node.index()].serves = true;
         }
         if !received.is_empty() {
             self.receive_with(received, dropped, false);
@@ -382,26 +382,26 @@ impl Toy {
     }
 
     /// When all replicas know the same of a dead one, what is missing of it can never arrive.
-    fn give_up(&mut self, at: Node) {
+    fn give_up(&mut self, at: NodeId) {
         let received = |node: usize, origin: u32| {
-            self.replicas[node].received.iter().filter(move |write| write.origin() == origin).collect::<Vec<_>>()
+            self.replicas[node].received.iter().filter(move |write| write.origin.number() == origin).collect::<Vec<_>>()
         };
         let members = || (0..self.replicas.len()).filter(|node| !self.lives[*node].left);
         let is_agreed = |origin: &u32| {
-            let all_know = || members().all(|node| received(node, *origin) == received(usize::from(at), *origin));
+            let all_know = || members().all(|node| received(node, *origin) == received(at.index(), *origin));
             let all_up = || members().all(|node| self.lives[node].down.is_none());
             self.has(Defect::VoidTooEarly) || all_up() && all_know()
         };
-        let received_here = self.replicas[usize::from(at)].received.iter();
+        let received_here = self.replicas[at.index()].received.iter();
         let dead: BTreeSet<u32> =
-            received_here.filter(|write| self.is_dead(**write)).map(|write| write.origin()).collect();
+            received_here.filter(|write| self.is_dead(**write)).map(|write| write.origin.number()).collect();
         let given_up = |origin: &u32| !self.has(Defect::NeverVoid) && is_agreed(origin);
         let dead: Vec<u32> = dead.into_iter().filter(given_up).collect();
-        self.replicas[usize::from(at)].void.extend(dead);
+        self.replicas[at.index()].void.extend(dead);
     }
 
     /// A message, which becomes the cause of what follows.
-    fn arrives(&mut self, node: Node, from: Node, id: u64) {
+    fn arrives(&mut self, node: NodeId, from: NodeId, id: u64) {
         (self.node, self.cause) = (node, 0);
         self.cause = self.push(What::Delivered { kind: 1, id, from });
     }
@@ -417,6 +417,7 @@ impl Toy {
         let key = roll(2, header.keys.len() as u64) as u32;
         let moves = !self.setup.sessions_stay && roll(3, 3) == 0;
         let node = (u64::from(session) + if moves { roll(4, 4) } else { 0 }) as u16 % header.nodes;
+        let node = NodeId(node);
         let action = [Action::Read, Action::Read, Action::Write, Action::Write, Action::Write, Action::Delete]
             [roll(5, 6) as usize];
         let level = self.sessions[session as usize].level.unwrap_or(Level::Eventual);
@@ -430,7 +431,7 @@ impl Toy {
             (self.now_ns, self.cause) = (self.now_ns + 500, 0);
             self.cause = self.push(What::Reached { op });
         }
-        if unknown || self.is_down(node) || !self.lives[usize::from(node)].serves {
+        if unknown || self.is_down(node) || !self.lives[node.index()].serves {
             self.push(What::TimedOut { op });
         } else if action == Action::Read {
             self.read(op, session, key, level);
@@ -444,7 +445,7 @@ impl Toy {
 
     fn answer(&mut self, op: u32, session: u32) {
         self.push(What::Answered { op });
-        let applied = self.replicas[usize::from(self.node)].applied.clone();
+        let applied = self.replicas[self.node.index()].applied.clone();
         let session = &mut self.sessions[session as usize];
         session.seen.iter_mut().zip(applied).for_each(|(seen, applied)| seen.extend(applied));
     }
@@ -459,13 +460,13 @@ impl Toy {
         let state = &self.sessions[session as usize];
         // Whoever stays where he is carries nothing.
         let behind = !self.setup.sessions_stay
-            && view.is_some_and(|view| !state.seen[view].is_subset(&self.replicas[usize::from(node)].applied[view]));
+            && view.is_some_and(|view| !state.seen[view].is_subset(&self.replicas[node.index()].applied[view]));
         if behind && !self.has(Defect::Careless) {
             let is_behind = |toy: &Toy| {
                 let seen = &toy.sessions[session as usize].seen;
-                view.is_some_and(|view| !seen[view].is_subset(&toy.replicas[usize::from(node)].applied[view]))
+                view.is_some_and(|view| !seen[view].is_subset(&toy.replicas[node.index()].applied[view]))
             };
-            for from in (0..self.recording.header.nodes).filter(|from| *from != node) {
+            for from in NodeId::all(self.recording.header.nodes).filter(|from| *from != node) {
                 if is_behind(self) && !self.is_down(from) {
                     self.arrives(node, from, u64::from(op));
                     self.pull(node, from);
@@ -475,8 +476,8 @@ impl Toy {
                 return; // waits for ever
             }
         }
-        let replica = &self.replicas[usize::from(node)];
-        let mut returned: Vec<WriteId> = replica.shown.iter().filter(|(at, _)| *at == level).map(|one| one.1).collect();
+        let replica = &self.replicas[node.index()];
+        let mut returned: Vec<Dot> = replica.shown.iter().filter(|(at, _)| *at == level).map(|one| one.1).collect();
         returned.retain(|write| self.writes[write].key == key);
         if self.has(Defect::ReadsLess) && self.roll(&[1, u64::from(op)], 2) == 0 {
             returned.pop();
@@ -485,7 +486,7 @@ impl Toy {
         let reflected = view.map_or(&replica.received, |view| &replica.applied[view]);
         for write in reflected.iter().filter(|write| self.writes[write].key == key) {
             if !self.plain_contexts || returned.contains(write) {
-                raise(&mut context, write.origin(), write.counter);
+                raise(&mut context, write.origin.number(), write.counter);
             }
             if !self.plain_contexts {
                 self.writes[write].context.iter().for_each(|(origin, counter)| raise(&mut context, *origin, *counter));
@@ -501,13 +502,13 @@ impl Toy {
     fn write(&mut self, op: u32, session: u32, key: u32, delete: bool, context: bool) {
         let node = self.node;
         let mut seen = BTreeMap::new();
-        match self.recording.header.overwrites {
-            Overwrites::Read if context => seen = self.sessions[session as usize].contexts[&key].clone(),
-            Overwrites::Read => {}
-            Overwrites::Held => {
-                let received = &self.replicas[usize::from(node)].received;
+        match self.recording.header.conflict {
+            Conflict::Causal if context => seen = self.sessions[session as usize].contexts[&key].clone(),
+            Conflict::Causal => {}
+            Conflict::LastWriterWins => {
+                let received = &self.replicas[node.index()].received;
                 for write in received.iter().filter(|write| self.writes[write].key == key) {
-                    raise(&mut seen, write.origin(), write.counter);
+                    raise(&mut seen, write.origin.number(), write.counter);
                     self.writes[write].context.iter().for_each(|(origin, counter)| raise(&mut seen, *origin, *counter));
                 }
             }
@@ -515,9 +516,9 @@ impl Toy {
         let id = self.take_in(op, key, delete, seen);
         let priority = self.priority(key);
         let salt = if priority < self.setup.below { 77 } else { 0 };
-        for to in (0..self.recording.header.nodes).filter(|to| *to != node) {
+        for to in NodeId::all(self.recording.header.nodes).filter(|to| *to != node) {
             for copy in 0..2 {
-                let fate = self.roll(&[3, salt, u64::from(op), u64::from(to), copy], 64);
+                let fate = self.roll(&[3, salt, u64::from(op), u64::from(to.0), copy], 64);
                 // The first copy is lost now and then, the second is there only now and then.
                 if fate.is_multiple_of(8) || copy == 1 && fate % 4 != 1 {
                     self.late.push((id, to));
@@ -530,12 +531,12 @@ impl Toy {
     }
 
     /// The node's next write.
-    fn take_in(&mut self, op: u32, key: u32, delete: bool, seen: BTreeMap<u32, u64>) -> WriteId {
+    fn take_in(&mut self, op: u32, key: u32, delete: bool, seen: BTreeMap<u32, u64>) -> Dot {
         let node = self.node;
-        let incarnation = self.lives[usize::from(node)].incarnation;
-        let replica = &mut self.replicas[usize::from(node)];
+        let incarnation = self.lives[node.index()].incarnation;
+        let replica = &mut self.replicas[node.index()];
         replica.counter += 1;
-        let id = WriteId { node, incarnation, counter: replica.counter };
+        let id = Dot::new(node, incarnation, replica.counter);
         let priority = self.priority(key);
         self.writes.insert(id, Delta { key, priority, delete, context: seen });
         let named_first = self.roll(&[2, u64::from(op)], 2) == 0;
@@ -550,13 +551,13 @@ impl Toy {
     }
 
     /// Anti-entropy: `at` gets all that `from` has, in one step.
-    fn pull(&mut self, at: Node, from: Node) {
-        let source = self.replicas[usize::from(from)].clone();
-        let serves = self.lives[usize::from(from)].serves;
-        let replica = &mut self.replicas[usize::from(at)];
-        let fresh: BTreeSet<WriteId> = source.received.difference(&replica.received).copied().collect();
+    fn pull(&mut self, at: NodeId, from: NodeId) {
+        let source = self.replicas[from.index()].clone();
+        let serves = self.lives[from.index()].serves;
+        let replica = &mut self.replicas[at.index()];
+        let fresh: BTreeSet<Dot> = source.received.difference(&replica.received).copied().collect();
         if serves {
-            self.lives[usize::from(at)].serves = true;
+            self.lives[at.index()].serves = true;
             replica.void.extend(&source.void);
         }
         if !self.setup.crashes && self.setup.defect.is_none() && fresh.is_empty() && replica.dropped.is_empty() {
@@ -564,7 +565,7 @@ impl Toy {
         }
         // What the source let go it cannot hand on.
         replica.dropped.retain(|one| !source.received.contains(&one.1) || source.dropped.contains(one));
-        let lacks: BTreeSet<(usize, WriteId)> =
+        let lacks: BTreeSet<(usize, Dot)> =
             source.dropped.iter().filter(|(_, write)| fresh.contains(write)).copied().collect();
         replica.dropped.extend(&lacks);
         for (view, applied) in source.applied.iter().enumerate() {
@@ -573,45 +574,45 @@ impl Toy {
         replica.received.extend(&fresh);
         self.give_up(at);
         if self.has(Defect::Unshows) && self.roll(&[4, self.now_ns], 2) == 0 {
-            let gone = self.replicas[usize::from(at)].shown.iter().rfind(|one| one.0 != Level::Eventual).copied();
-            self.replicas[usize::from(at)].unshown.extend(gone);
+            let gone = self.replicas[at.index()].shown.iter().rfind(|one| one.0 != Level::Eventual).copied();
+            self.replicas[at.index()].unshown.extend(gone);
         }
         self.receive_with(fresh, lacks, true);
     }
 
-    fn receive(&mut self, writes: BTreeSet<WriteId>) {
+    fn receive(&mut self, writes: BTreeSet<Dot>) {
         self.receive_with(writes, BTreeSet::new(), false);
     }
 
     /// A step of the node.
-    fn receive_with(&mut self, writes: BTreeSet<WriteId>, lacks: BTreeSet<(usize, WriteId)>, pulled: bool) {
+    fn receive_with(&mut self, writes: BTreeSet<Dot>, lacks: BTreeSet<(usize, Dot)>, pulled: bool) {
         let node = self.node;
         let mut said = Vec::new();
-        let mut overflowed: BTreeMap<WriteId, Vec<usize>> = BTreeMap::new();
+        let mut overflowed: BTreeMap<Dot, Vec<usize>> = BTreeMap::new();
         lacks.iter().for_each(|(view, write)| overflowed.entry(*write).or_default().push(*view));
-        let fresh: Vec<WriteId> = writes.into_iter().collect();
-        self.replicas[usize::from(node)].received.extend(&fresh);
-        let own_late = self.has(Defect::OwnLate) && fresh.iter().any(|write| write.node == node);
-        let late = self.has(Defect::AppliesLate) && node == 0 && !pulled;
+        let fresh: Vec<Dot> = writes.into_iter().collect();
+        self.replicas[node.index()].received.extend(&fresh);
+        let own_late = self.has(Defect::OwnLate) && fresh.iter().any(|write| write.node() == node);
+        let late = self.has(Defect::AppliesLate) && node == NodeId(0) && !pulled;
         if !own_late && !late {
             self.apply(node);
         }
         for write in &fresh {
             for view in 0..=usize::from(self.writes[write].priority) {
-                let replica = &self.replicas[usize::from(node)];
-                let waits = |write: &&WriteId| {
+                let replica = &self.replicas[node.index()];
+                let waits = |write: &&Dot| {
                     usize::from(self.writes[write].priority) >= view
                         && !replica.applied[view].contains(write)
                         && !replica.dropped.contains(&(view, **write))
                 };
                 let is_full = replica.received.iter().filter(waits).count() > self.room;
                 if is_full && waits(&write) && !own_late && !late {
-                    self.replicas[usize::from(node)].dropped.insert((view, *write));
+                    self.replicas[node.index()].dropped.insert((view, *write));
                     overflowed.entry(*write).or_default().push(view);
                 }
             }
         }
-        let replica = &mut self.replicas[usize::from(node)];
+        let replica = &mut self.replicas[node.index()];
         said.extend(
             fresh.iter().filter(|write| replica.announced.insert(**write)).map(|write| What::Known { write: *write }),
         );
@@ -631,12 +632,12 @@ impl Toy {
         });
     }
 
-    fn apply(&mut self, node: Node) {
+    fn apply(&mut self, node: NodeId) {
         loop {
             let mut next = None;
-            let replica = &self.replicas[usize::from(node)];
+            let replica = &self.replicas[node.index()];
             for (view, write) in (0..4).flat_map(|view| replica.received.iter().map(move |write| (view, *write))) {
-                let is_mine = |write: &WriteId, view: usize| usize::from(self.writes[write].priority) >= view;
+                let is_mine = |write: &Dot, view: usize| usize::from(self.writes[write].priority) >= view;
                 if !is_mine(&write, view)
                     || replica.applied[view].contains(&write)
                     || replica.dropped.contains(&(view, write))
@@ -647,16 +648,16 @@ impl Toy {
                 let earlier = self
                     .writes
                     .keys()
-                    .filter(|other| other.origin() == write.origin() && other.counter < write.counter);
+                    .filter(|other| other.origin.number() == write.origin.number() && other.counter < write.counter);
                 let is_void =
-                    |other: &WriteId| replica.void.contains(&other.origin()) && !replica.received.contains(other);
+                    |other: &Dot| replica.void.contains(&other.origin.number()) && !replica.received.contains(other);
                 let mut before = earlier.filter(|other| is_mine(other, waits_for) && !is_void(other));
                 let fits = if self.has(Defect::WaitsForLower) {
                     before.all(|other| replica.received.contains(other))
                 } else {
                     before.all(|other| replica.applied[view].contains(other))
                 };
-                let whim = &[6, u64::from(node), view as u64, u64::from(write.node), write.counter];
+                let whim = &[6, u64::from(node.0), view as u64, u64::from(write.node().0), write.counter];
                 if fits || self.has(Defect::ShowsEarly) && self.roll(whim, 3) == 0 {
                     next = Some((view, write, self.roll(whim, 4) == 0));
                     break;
@@ -664,7 +665,7 @@ impl Toy {
             }
             let Some((view, write, whim)) = next else { break };
             let pass_over = whim && self.has(Defect::PassesOver);
-            let replica = &mut self.replicas[usize::from(node)];
+            let replica = &mut self.replicas[node.index()];
             replica.applied[view].insert(write);
             if pass_over {
                 replica.passed_over.insert((view, write));
@@ -672,26 +673,26 @@ impl Toy {
         }
     }
 
-    fn covers(&self, by: &WriteId, write: &WriteId) -> bool {
+    fn covers(&self, by: &Dot, write: &Dot) -> bool {
         let (a, b) = (&self.writes[by], &self.writes[write]);
-        let own = by.origin() == write.origin() && by.counter > write.counter;
+        let own = by.origin.number() == write.origin.number() && by.counter > write.counter;
         a.key == b.key
-            && (own || by != write && a.context.get(&write.origin()).is_some_and(|seen| *seen >= write.counter))
+            && (own || by != write && a.context.get(&write.origin.number()).is_some_and(|seen| *seen >= write.counter))
     }
 
     /// Brings what a replica shows up to date and says what changes.
-    fn refresh(&mut self, node: Node) -> Vec<What> {
-        let replica = &self.replicas[usize::from(node)];
+    fn refresh(&mut self, node: NodeId) -> Vec<What> {
+        let replica = &self.replicas[node.index()];
         let mut now = BTreeSet::new();
         for level in self.recording.header.levels.iter() {
             for write in replica.received.iter().filter(|write| !self.writes[write].delete) {
                 let priority = self.writes[write].priority;
                 let view = view(level, priority);
-                let reflected: BTreeSet<&WriteId> = match view {
+                let reflected: BTreeSet<&Dot> = match view {
                     None if level == Level::Eventual => replica.received.iter().collect(),
                     None => continue,
                     Some(view) => {
-                        let passed = |write: &&WriteId| !replica.passed_over.contains(&(view, **write));
+                        let passed = |write: &&Dot| !replica.passed_over.contains(&(view, **write));
                         replica.applied[view].iter().filter(passed).collect()
                     }
                 };
@@ -702,24 +703,24 @@ impl Toy {
         }
         now.retain(|one| !replica.unshown.contains(one));
         now.extend(&replica.undead);
-        let gone: Vec<(Level, WriteId)> = replica.shown.difference(&now).copied().collect();
+        let gone: Vec<(Level, Dot)> = replica.shown.difference(&now).copied().collect();
         let mut said = Vec::new();
-        let mut merge = |changed: &[(Level, WriteId)], what: fn(Levels, WriteId) -> What| {
-            let writes: BTreeSet<WriteId> = changed.iter().map(|one| one.1).collect();
+        let mut merge = |changed: &[(Level, Dot)], what: fn(Levels, Dot) -> What| {
+            let writes: BTreeSet<Dot> = changed.iter().map(|one| one.1).collect();
             for write in writes {
                 let levels = changed.iter().filter(|one| one.1 == write).map(|one| one.0).collect();
                 said.push(what(levels, write));
             }
         };
-        let new: Vec<(Level, WriteId)> = now.difference(&replica.shown).copied().collect();
+        let new: Vec<(Level, Dot)> = now.difference(&replica.shown).copied().collect();
         merge(&new, |levels, write| What::Visible { levels, write });
         merge(&gone, |levels, write| What::Hidden { levels, write });
         let defect = self.has(Defect::Resurrects);
-        let back: Vec<(Level, WriteId)> = gone
+        let back: Vec<(Level, Dot)> = gone
             .into_iter()
             .filter(|one| defect && one.0 != Level::Eventual && self.roll(&[7, one.1.counter, self.now_ns], 2) == 0)
             .collect();
-        let replica = &mut self.replicas[usize::from(node)];
+        let replica = &mut self.replicas[node.index()];
         replica.undead.extend(back);
         replica.shown = now;
         said
@@ -727,28 +728,28 @@ impl Toy {
 
     /// Every node asks every other one, so often that nothing is left to ask for.
     fn settle(&mut self, from_ns: u64) {
-        (self.node, self.cause, self.now_ns) = (0, 0, from_ns);
+        (self.node, self.cause, self.now_ns) = (NodeId(0), 0, from_ns);
         self.recording.header.settling_from_ns = Some(self.now_ns);
         self.push(What::Settling);
         let nodes = self.recording.header.nodes;
         for round in 0..3 {
             for (at, from) in (0..nodes * nodes).map(|i| (i / nodes, i % nodes)) {
-                if !self.is_down(at) && !self.is_down(from) {
+                if !self.is_down(NodeId(at)) && !self.is_down(NodeId(from)) {
                     self.now_ns += 1_000;
-                    self.arrives(at, from, round);
+                    self.arrives(NodeId(at), NodeId(from), round);
                     if at == from {
                         // Whoever is alone has nobody else to ask.
-                        self.give_up(at);
+                        self.give_up(NodeId(at));
                         self.receive(BTreeSet::new());
                     } else {
-                        self.pull(at, from);
+                        self.pull(NodeId(at), NodeId(from));
                     }
                 }
             }
             for (write, to) in std::mem::take(&mut self.late) {
-                let is_new = !self.replicas[usize::from(to)].received.contains(&write);
+                let is_new = !self.replicas[to.index()].received.contains(&write);
                 if self.has(Defect::AcceptsDead) && round == 1 && is_new && self.is_dead(write) && !self.is_down(to) {
-                    self.arrives(to, write.node, round);
+                    self.arrives(to, write.node(), round);
                     self.receive(BTreeSet::from([write]));
                 } else if round == 0 {
                     self.late.push((write, to));
@@ -759,8 +760,8 @@ impl Toy {
 
     fn snapshot(&mut self) {
         self.cause = 0;
-        for node in (0..self.recording.header.nodes).filter(|node| !self.is_down(*node)).collect::<Vec<_>>() {
-            self.node = node;
+        for node in (0..self.recording.header.nodes).filter(|node| !self.is_down(NodeId(*node))).collect::<Vec<_>>() {
+            self.node = NodeId(node);
             for (level, write) in self.replicas[usize::from(node)].shown.clone() {
                 let key = self.writes[&write].key;
                 self.push(What::Holds { level, key, write });
@@ -778,8 +779,8 @@ fn raise(context: &mut BTreeMap<u32, u64>, origin: u32, counter: u64) {
 pub fn passes_over(recording: &Recording) -> bool {
     recording.events.iter().any(|event| {
         let What::Visible { write, levels } = event.what else { return false };
-        let earlier = (1..write.counter).map(|counter| WriteId { counter, ..write });
-        let known = |write: WriteId| {
+        let earlier = (1..write.counter).map(|counter| Dot { counter, ..write });
+        let known = |write: Dot| {
             recording.events.iter().any(|other| other.node == event.node && other.what == What::Known { write })
         };
         levels.contains(Level::Fifo) && earlier.into_iter().any(|write| !known(write))
@@ -841,7 +842,7 @@ pub fn spoil(recording: &mut Recording, chance: &mut Chance) {
     }
 }
 
-fn write_of(what: &mut What) -> Option<&mut WriteId> {
+fn write_of(what: &mut What) -> Option<&mut Dot> {
     match what {
         What::Wrote { write, .. }
         | What::Returned { write, .. }

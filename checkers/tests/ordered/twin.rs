@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kvsim_checkers::trace::{Action, Disk, Event, Level, Node, Overwrites, Recording, What, WriteId};
+use kvsim_checkers::trace::{Action, Conflict, Disk, Dot, Event, Level, NodeId, Recording, What};
 
 use crate::toy::{LEVELS, view};
 
@@ -13,7 +13,7 @@ pub struct Expected {
     pub code: &'static str,
     pub at_ns: u64,
     pub ops: Vec<u32>,
-    pub node: Node,
+    pub node: NodeId,
     pub levels: Vec<Level>,
 }
 
@@ -28,7 +28,7 @@ pub struct Judged {
 type Set = BTreeSet<usize>;
 
 struct Write {
-    id: WriteId,
+    id: Dot,
     op: u32,
     key: u32,
     priority: u8,
@@ -46,14 +46,14 @@ struct Write {
 struct Operation {
     number: u32,
     session: u32,
-    node: Node,
+    node: NodeId,
     action: Action,
     key: u32,
     level: Level,
     invoked: usize,
     answered: Option<usize>,
-    write: Option<WriteId>,
-    returned: Vec<WriteId>,
+    write: Option<Dot>,
+    returned: Vec<Dot>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -114,7 +114,7 @@ struct Replica {
 struct Had {
     write: usize,
     own: bool,
-    node: Node,
+    node: NodeId,
     place: usize,
     owed: Set,
 }
@@ -164,9 +164,9 @@ pub fn judge(recording: &Recording) -> Option<Judged> {
     };
     twin.collect_writes();
     twin.needed = (0..twin.writes.len()).map(|write| [0, 1, 2, 3].map(|view| twin.needed(write, view))).collect();
-    let origins: BTreeSet<u32> = twin.writes.iter().map(|write| write.id.origin()).collect();
+    let origins: BTreeSet<u32> = twin.writes.iter().map(|write| write.id.origin.number()).collect();
     for origin in origins {
-        let mut of: Vec<&Write> = twin.writes.iter().filter(|write| write.id.origin() == origin).collect();
+        let mut of: Vec<&Write> = twin.writes.iter().filter(|write| write.id.origin.number() == origin).collect();
         of.retain(|write| write.undone.is_none());
         of.sort_by_key(|write| (write.life, write.id.counter));
         if of.iter().zip(1..).any(|(write, counter)| write.id.counter != counter) {
@@ -244,7 +244,7 @@ impl Twin<'_> {
                     }
                     let operation = &self.operations[&op];
                     let priority = self.recording.header.priorities.get(operation.key as usize).copied().unwrap_or(0);
-                    let downs = |event: &&Event| event.node == write.node && matches!(event.what, What::Down { .. });
+                    let downs = |event: &&Event| event.node == write.node() && matches!(event.what, What::Down { .. });
                     self.writes.push(Write {
                         id: write,
                         op,
@@ -258,8 +258,8 @@ impl Twin<'_> {
                         undone: None,
                     });
                 }
-                What::Forgot { write, promised: false } if write.node == event.node => {
-                    let is_heard = |event: &Event| event.node != write.node && event.what == What::Known { write };
+                What::Forgot { write, promised: false } if write.node() == event.node => {
+                    let is_heard = |event: &Event| event.node != write.node() && event.what == What::Known { write };
                     if before.iter().any(is_heard) {
                         continue;
                     }
@@ -281,13 +281,13 @@ impl Twin<'_> {
         events.iter().enumerate().any(|(place, event)| {
             let What::Wrote { write, .. } = event.what else { return false };
             let broken =
-                |event: &Event| event.node == write.node && event.what == What::Forgot { write, promised: true };
+                |event: &Event| event.node == write.node() && event.what == What::Forgot { write, promised: true };
             events[..place].iter().any(broken)
                 && self.number(write, place).is_none_or(|number| self.writes[number].wrote != place)
         })
     }
 
-    fn number(&self, id: WriteId, place: usize) -> Option<usize> {
+    fn number(&self, id: Dot, place: usize) -> Option<usize> {
         let named: Vec<usize> = (0..self.writes.len()).filter(|write| self.writes[*write].id == id).collect();
         let then = |write: &&usize| self.writes[**write].undone.is_none_or(|undone| place <= undone);
         let number = named.iter().find(then).or(named.last()).copied();
@@ -307,7 +307,7 @@ impl Twin<'_> {
     }
 
     fn is_void(&self, write: usize) -> bool {
-        self.is_undone(write) || self.dead.contains(&self.writes[write].id.origin()) && self.is_nowhere(write)
+        self.is_undone(write) || self.dead.contains(&self.writes[write].id.origin.number()) && self.is_nowhere(write)
     }
 
     fn line_up_to(&self, write: usize) -> Set {
@@ -315,14 +315,14 @@ impl Twin<'_> {
         let same = |other: &usize| {
             let other = &self.writes[*other];
             let is_earlier = (other.life, other.id.counter) <= (this.life, this.id.counter);
-            other.key == this.key && other.id.origin() == this.id.origin() && is_earlier
+            other.key == this.key && other.id.origin.number() == this.id.origin.number() && is_earlier
         };
         (0..self.writes.len()).filter(same).collect()
     }
 
     fn is_same_line(&self, one: usize, other: usize) -> bool {
         let (one, other) = (&self.writes[one], &self.writes[other]);
-        one.key == other.key && one.id.origin() == other.id.origin()
+        one.key == other.key && one.id.origin.number() == other.id.origin.number()
     }
 
     fn counter(&self, write: usize) -> u64 {
@@ -333,15 +333,15 @@ impl Twin<'_> {
         let this = &self.writes[write];
         let earlier = |other: &usize| {
             let other = &self.writes[*other];
-            other.id.origin() == this.id.origin()
+            other.id.origin.number() == this.id.origin.number()
                 && (other.life, other.id.counter) <= (this.life, this.id.counter)
                 && usize::from(other.priority) >= view
         };
         (0..self.writes.len()).filter(earlier).collect()
     }
 
-    fn ready(&self, node: Node, view: usize) -> Set {
-        let replica = &self.replicas[usize::from(node)];
+    fn ready(&self, node: NodeId, view: usize) -> Set {
+        let replica = &self.replicas[node.index()];
         let is_there = |write: &usize| replica.known.contains(write) || replica.gaps[view].contains(write);
         let is_ready = |write: &usize| {
             usize::from(self.writes[*write].priority) >= view
@@ -352,10 +352,10 @@ impl Twin<'_> {
     }
 
     /// Void writes are passed, and what is ready becomes due unless something excuses it.
-    fn follow(&mut self, node: Node, at_end: bool) {
+    fn follow(&mut self, node: NodeId, at_end: bool) {
         for view in 0..4 {
             loop {
-                let replica = &self.replicas[usize::from(node)];
+                let replica = &self.replicas[node.index()];
                 let is_there = |write: &usize| replica.known.contains(write) || replica.gaps[view].contains(write);
                 let is_gap = |write: &usize| {
                     let mut earlier = self.needed[*write][view].iter().filter(|other| *other != write);
@@ -365,12 +365,12 @@ impl Twin<'_> {
                         && earlier.all(is_there)
                 };
                 let Some(gap) = (0..self.writes.len()).find(is_gap) else { break };
-                self.replicas[usize::from(node)].gaps[view].insert(gap);
+                self.replicas[node.index()].gaps[view].insert(gap);
             }
             let may_come_back = self.replicas.iter().any(|other| other.down.is_some_and(|disk| disk != Disk::Lost));
             for write in self.ready(node, view) {
-                let origin = (view, self.writes[write].id.origin());
-                let replica = &self.replicas[usize::from(node)];
+                let origin = (view, self.writes[write].id.origin.number());
+                let replica = &self.replicas[node.index()];
                 let shown_to = replica.shown_to.get(&origin).copied().unwrap_or(0);
                 let has_room = shown_to >= replica.dropped_to.get(&origin).copied().unwrap_or(0);
                 let is_passed = |other: &usize| {
@@ -380,7 +380,7 @@ impl Twin<'_> {
                 let comes_again = at_end && !self.dead.contains(&origin.1);
                 let no_excuse = has_room || self.counter(write) <= shown_to || comes_again;
                 if no_excuse && self.needed[write][view].iter().all(is_passed) {
-                    self.replicas[usize::from(node)].due[view].insert(write);
+                    self.replicas[node.index()].due[view].insert(write);
                 }
             }
         }
@@ -391,17 +391,17 @@ impl Twin<'_> {
         let Some(place) = self.loss.take() else { return };
         self.now = place;
         for node in 0..self.recording.header.nodes {
-            self.follow(node, false);
-            self.compare(node, place);
+            self.follow(NodeId(node), false);
+            self.compare(NodeId(node), place);
         }
     }
 
-    fn down(&mut self, node: Node, disk: Disk, place: usize) {
+    fn down(&mut self, node: NodeId, disk: Disk, place: usize) {
         let mut origins: Vec<(u32, usize)> = Vec::new();
-        for write in self.writes.iter().filter(|write| write.id.node == node) {
-            origins.push((write.id.origin(), write.wrote));
+        for write in self.writes.iter().filter(|write| write.id.node() == node) {
+            origins.push((write.id.origin.number(), write.wrote));
         }
-        let replica = &mut self.replicas[usize::from(node)];
+        let replica = &mut self.replicas[node.index()];
         for moments in replica.wrong.values_mut() {
             moments.push((place, None));
         }
@@ -420,7 +420,7 @@ impl Twin<'_> {
         if is_lost {
             // An origin is dead when its first write was taken in before.
             for (origin, _) in &origins {
-                let of = || (0..self.writes.len()).filter(|write| self.writes[*write].id.origin() == *origin);
+                let of = || (0..self.writes.len()).filter(|write| self.writes[*write].id.origin.number() == *origin);
                 let first = of().min_by_key(|write| self.rank(*write)).expect("it has a write");
                 if self.writes[first].wrote < place {
                     self.dead.insert(*origin);
@@ -431,22 +431,23 @@ impl Twin<'_> {
         self.loss = Some(place);
     }
 
-    fn forget(&mut self, node: Node, id: WriteId, promised: bool, place: usize) {
+    fn forget(&mut self, node: NodeId, id: Dot, promised: bool, place: usize) {
         let Some(write) = self.number(id, place) else { return };
         let answered = self.operations[&self.writes[write].op].answered;
-        if promised || id.node != node || answered.is_none_or(|answered| answered > place) {
-            let replica = &mut self.replicas[usize::from(node)];
+        if promised || id.node() != node || answered.is_none_or(|answered| answered > place) {
+            let replica = &mut self.replicas[node.index()];
             replica.has.remove(&write);
             replica.was_shown.retain(|(_, other)| *other != write);
             self.loss = Some(place);
         }
     }
 
-    fn up(&mut self, node: Node) {
-        if self.replicas[usize::from(node)].down.take() != Some(Disk::Lost) {
+    fn up(&mut self, node: NodeId) {
+        if self.replicas[node.index()].down.take() != Some(Disk::Lost) {
             return;
         }
-        let others = self.replicas.iter().zip(0..).filter(|(replica, _)| replica.down != Some(Disk::Lost));
+        let others =
+            self.replicas.iter().zip((0..).map(NodeId)).filter(|(replica, _)| replica.down != Some(Disk::Lost));
         let others: Vec<&Replica> = others.filter(|(_, other)| *other != node).map(|(replica, _)| replica).collect();
         for had in self.had.values_mut().flatten().filter(|had| had.node == node && !others.is_empty()) {
             had.owed = (0..4).filter(|view| others.iter().all(|other| other.due[*view].contains(&had.write))).collect();
@@ -465,7 +466,7 @@ impl Twin<'_> {
 
     fn walk(&mut self) {
         let mut step: Vec<usize> = Vec::new();
-        let mut of = (0, 0);
+        let mut of = (NodeId(0), 0);
         for (place, event) in self.recording.events.iter().enumerate() {
             if !matches!(event.what, What::Forgot { .. }) {
                 self.lose();
@@ -520,9 +521,9 @@ impl Twin<'_> {
             }
             // Whether what was dropped was asked for again is seen only when there was time to.
             if self.recording.header.settling_from_ns.is_some() {
-                self.follow(node, true);
+                self.follow(NodeId(node), true);
             }
-            self.compare(node, self.recording.events.len().saturating_sub(1));
+            self.compare(NodeId(node), self.recording.events.len().saturating_sub(1));
         }
     }
 
@@ -535,36 +536,36 @@ impl Twin<'_> {
             let What::Overflowed { levels, write } = *what else { continue };
             let Some(write) = self.number(write, *place) else { continue };
             for view in levels.iter().filter_map(|level| view(level, self.writes[write].priority)) {
-                let (origin, counter) = (self.writes[write].id.origin(), self.counter(write));
-                let to = self.replicas[usize::from(node)].dropped_to.entry((view, origin)).or_default();
+                let (origin, counter) = (self.writes[write].id.origin.number(), self.counter(write));
+                let to = self.replicas[node.index()].dropped_to.entry((view, origin)).or_default();
                 *to = counter.max(*to);
             }
         }
         if said.iter().any(|(_, what)| matches!(what, What::Up { .. })) {
-            let replica = &mut self.replicas[usize::from(node)];
+            let replica = &mut self.replicas[node.index()];
             replica.known = replica.has.clone();
         }
         let mut is_revived = false;
         for (place, what) in &said {
             let What::Known { write } = *what else { continue };
             let Some(write) = self.number(write, *place) else { continue };
-            let is_news = !self.replicas[usize::from(node)].has.contains(&write);
+            let is_news = !self.replicas[node.index()].has.contains(&write);
             is_revived |= is_news && self.is_void(write);
             self.hear(node, write);
-            self.replicas[usize::from(node)].known.insert(write);
-            self.replicas[usize::from(node)].has.insert(write);
+            self.replicas[node.index()].known.insert(write);
+            self.replicas[node.index()].has.insert(write);
         }
         let mut shown = Vec::new();
         for (place, what) in &said {
             match *what {
                 What::Visible { levels, write } => {
                     let Some(write) = self.number(write, *place) else { continue };
-                    let (origin, counter) = (self.writes[write].id.origin(), self.counter(write));
+                    let (origin, counter) = (self.writes[write].id.origin.number(), self.counter(write));
                     for level in levels.iter() {
                         self.shown += u64::from(level != Level::Eventual);
                         shown.push((level, write));
                         let view = view(level, self.writes[write].priority);
-                        let replica = &mut self.replicas[usize::from(node)];
+                        let replica = &mut self.replicas[node.index()];
                         replica.shown.insert((level, write));
                         replica.was_shown.insert((level, write));
                         if let Some(view) = view {
@@ -576,31 +577,31 @@ impl Twin<'_> {
                 What::Hidden { levels, write } => {
                     let Some(write) = self.number(write, *place) else { continue };
                     for level in levels.iter() {
-                        self.replicas[usize::from(node)].shown.remove(&(level, write));
+                        self.replicas[node.index()].shown.remove(&(level, write));
                     }
                 }
                 _ => {}
             }
         }
         self.follow(node, false);
-        let life = self.replicas[usize::from(node)].life;
-        self.replicas[usize::from(node)].steps.push((last, life, shown));
+        let life = self.replicas[node.index()].life;
+        self.replicas[node.index()].steps.push((last, life, shown));
         self.compare(node, last);
-        for other in (0..self.recording.header.nodes).filter(|other| *other != node && is_revived) {
+        for other in NodeId::all(self.recording.header.nodes).filter(|other| *other != node && is_revived) {
             self.compare(other, last);
         }
     }
 
-    fn hear(&mut self, node: Node, write: usize) {
+    fn hear(&mut self, node: NodeId, write: usize) {
         if self.seen.contains_key(&write) {
             return;
         }
-        let (mut perhaps, mut surely) = match self.recording.header.overwrites {
-            Overwrites::Read => {
+        let (mut perhaps, mut surely) = match self.recording.header.conflict {
+            Conflict::Causal => {
                 self.writes[write].context.and_then(|read| self.contexts.get(&read)).cloned().unwrap_or_default()
             }
-            Overwrites::Held => {
-                (self.with_seen(&self.replicas[usize::from(node)].known, self.writes[write].key), Set::new())
+            Conflict::LastWriterWins => {
+                (self.with_seen(&self.replicas[node.index()].known, self.writes[write].key), Set::new())
             }
         };
         for set in [&mut perhaps, &mut surely] {
@@ -610,8 +611,8 @@ impl Twin<'_> {
         self.seen.insert(write, (perhaps, surely));
     }
 
-    fn status(&self, node: Node, write: usize, view: usize, ready: &Set) -> Status {
-        let due = &self.replicas[usize::from(node)].due[view];
+    fn status(&self, node: NodeId, write: usize, view: usize, ready: &Set) -> Status {
+        let due = &self.replicas[node.index()].due[view];
         if !ready.contains(&write) || self.writes[write].delete {
             return Status::Absent;
         }
@@ -633,7 +634,7 @@ impl Twin<'_> {
         if due.contains(&write) && !perhaps { Status::Present } else { Status::Either }
     }
 
-    fn compare(&mut self, node: Node, place: usize) {
+    fn compare(&mut self, node: NodeId, place: usize) {
         let ready: Vec<Set> = (0..4).map(|view| self.ready(node, view)).collect();
         for write in 0..self.writes.len() {
             for level in self.recording.header.levels.iter().filter(|level| *level != Level::Eventual) {
@@ -641,7 +642,7 @@ impl Twin<'_> {
                     Some(view) => self.status(node, write, view, &ready[view]),
                     None => Status::Absent,
                 };
-                let replica = &mut self.replicas[usize::from(node)];
+                let replica = &mut self.replicas[node.index()];
                 let one = (level, write);
                 let (is, was) = (replica.shown.contains(&one), replica.was_shown.contains(&one));
                 let wrong = match status {
@@ -658,32 +659,32 @@ impl Twin<'_> {
                     Status::Either => None,
                 };
                 let wrong = wrong.or_else(|| self.is_skipped(node, write, level).then_some((Kind::Skipped, write)));
-                let replica = &mut self.replicas[usize::from(node)];
+                let replica = &mut self.replicas[node.index()];
                 replica.wrong.entry((write, level)).or_default().push((place, wrong));
             }
         }
     }
 
     /// The level passed over a write that is there after all.
-    fn is_skipped(&self, node: Node, write: usize, level: Level) -> bool {
+    fn is_skipped(&self, node: NodeId, write: usize, level: Level) -> bool {
         let Some(view) = view(level, self.writes[write].priority) else { return false };
-        let replica = &self.replicas[usize::from(node)];
+        let replica = &self.replicas[node.index()];
         !replica.known.contains(&write)
             && replica.gaps[view].contains(&write)
             && !self.is_void(write)
             && self.passed(node, replica.life, write, level).is_some()
     }
 
-    fn passed(&self, node: Node, life: usize, write: usize, level: Level) -> Option<usize> {
+    fn passed(&self, node: NodeId, life: usize, write: usize, level: Level) -> Option<usize> {
         let this = &self.writes[write];
         let passes = |(at, other): &(Level, usize)| {
             let other = &self.writes[*other];
             *at == level
-                && other.id.origin() == this.id.origin()
+                && other.id.origin.number() == this.id.origin.number()
                 && other.id.counter > this.id.counter
                 && (level != Level::Priority || other.priority <= this.priority)
         };
-        let mut steps = self.replicas[usize::from(node)].steps.iter().filter(|step| step.1 == life);
+        let mut steps = self.replicas[node.index()].steps.iter().filter(|step| step.1 == life);
         steps.find(|(_, _, shown)| shown.iter().any(passes)).map(|step| step.0)
     }
 
@@ -703,7 +704,7 @@ impl Twin<'_> {
         let reflected = match (at_once, view) {
             (false, _) => everybody.clone(),
             (true, Some(view)) => self.ready(read.node, view),
-            (true, None) if read.level == Level::Eventual => self.replicas[usize::from(read.node)].known.clone(),
+            (true, None) if read.level == Level::Eventual => self.replicas[read.node.index()].known.clone(),
             (true, None) => Set::new(),
         };
         let surely: Set = returned.iter().flat_map(|write| self.line_up_to(*write)).collect();
@@ -715,7 +716,7 @@ impl Twin<'_> {
         let mut wrong: Vec<(Wrong, usize)> = Vec::new();
         let had = self.had.get(&(read.session, read.key)).cloned().unwrap_or_default();
         if at_once {
-            let replica = &self.replicas[usize::from(read.node)];
+            let replica = &self.replicas[read.node.index()];
             for write in 0..self.writes.len() {
                 let one = (read.level, write);
                 match self.status(read.node, write, view, &reflected) {
@@ -741,7 +742,7 @@ impl Twin<'_> {
             let is_there = |other: &usize| self.is_same_line(*other, write) && self.rank(*other) >= self.rank(write);
             let seen = reflected.iter().any(|by| self.seen[by].0.contains(&write));
             let is_told = wrong.iter().any(|(_, other)| *other == write);
-            let replica = &self.replicas[usize::from(node)];
+            let replica = &self.replicas[node.index()];
             let is_lost = node == read.node && replica.lost.is_some_and(|lost| lost > place) && !owed.contains(&view)
                 || self.seen.contains_key(&write) && self.is_nowhere(write);
             if !returned.iter().any(is_there) && !seen && !self.writes[write].delete && !is_told && !is_lost {
@@ -788,7 +789,7 @@ impl Twin<'_> {
     fn report(&self) -> Judged {
         let at_ns = |place: usize| self.event(place).at_ns;
         // From, node, write, late, kind, until, passed; levels.
-        type Key = (usize, Node, usize, usize, Kind, Option<usize>, Option<usize>);
+        type Key = (usize, NodeId, usize, usize, Kind, Option<usize>, Option<usize>);
         let mut breaches: BTreeMap<Key, Vec<Level>> = BTreeMap::new();
         for (replica, node) in self.replicas.iter().zip(0..) {
             for ((write, level), moments) in &replica.wrong {
@@ -806,19 +807,20 @@ impl Twin<'_> {
                     if !lasts(from) {
                         continue;
                     }
-                    let is_down = |event: &&Event| event.node == node && matches!(event.what, What::Down { .. });
+                    let is_down =
+                        |event: &&Event| event.node == NodeId(node) && matches!(event.what, What::Down { .. });
                     let life = self.recording.events[..from].iter().filter(is_down).count();
-                    let passed = self.passed(node, life, late, *level);
+                    let passed = self.passed(NodeId(node), life, late, *level);
                     let passed = passed.filter(|passed| match kind {
                         Kind::Late => lasts(*passed),
                         Kind::Skipped => true,
                         Kind::Early | Kind::Unreflected => false,
                     });
-                    breaches.entry((from, node, *write, late, kind, until, passed)).or_default().push(*level);
+                    breaches.entry((from, NodeId(node), *write, late, kind, until, passed)).or_default().push(*level);
                 }
             }
         }
-        let is_own = |node: Node, late: usize, until: Option<usize>| {
+        let is_own = |node: NodeId, late: usize, until: Option<usize>| {
             breaches.keys().any(|key| (key.1, key.2, key.3, key.5) == (node, late, late, until))
         };
         let kept: Vec<(Key, Vec<Level>)> = breaches

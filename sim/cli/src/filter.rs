@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use clap::ValueEnum;
 use kvsim_checkers::operations::Operations;
-use kvsim_checkers::trace::{Event, Header, Recording, What};
+use kvsim_checkers::trace::{Event, Header, NodeId, Recording, What};
 
 use crate::args::virtual_time;
 use crate::exit::Failure;
@@ -55,7 +55,7 @@ pub struct Selection {
 /// What is wanted, with names looked up.
 pub struct Filter {
     kinds: Vec<EventKind>,
-    node: Option<u16>,
+    node: Option<NodeId>,
     key: Option<u32>,
     session: Option<u32>,
     from_ns: u64,
@@ -194,7 +194,7 @@ fn kind(what: &What) -> EventKind {
 }
 
 /// True when the event happens at `node`, or to a message from or to it, or to all.
-fn is_about(header: &Header, event: &Event, node: u16) -> bool {
+fn is_about(header: &Header, event: &Event, node: NodeId) -> bool {
     match event.what {
         What::Lost { to, .. } | What::Duplicated { to, .. } => event.node == node || to == node,
         What::Delivered { from, .. } => event.node == node || from == node,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use kvsim_checkers::CHECKERS;
-use kvsim_checkers::trace::Header;
+use kvsim_checkers::trace::{Header, NodeId};
 use kvsim_sim::lower;
 use kvsim_sim::plan::Plan;
 use kvsim_sim::scenario::Scenario;
@@ -72,10 +72,10 @@ pub fn names() -> Names {
 }
 
 /// The number of the node called `name`.
-pub fn node(header: &Header, name: &str) -> Result<u16, Failure> {
-    let number = name.strip_prefix('n').and_then(|number| number.parse().ok());
+pub fn node(header: &Header, name: &str) -> Result<NodeId, Failure> {
+    let number: Option<u16> = name.strip_prefix('n').and_then(|number| number.parse().ok());
     let known = number.filter(|number| *number < header.nodes && name == format!("n{number}"));
-    known.ok_or_else(|| {
+    known.map(NodeId).ok_or_else(|| {
         let last = header.nodes.saturating_sub(1);
         Failure::Usage(format!("the run has no node {}\n  it has n0 to n{last}", printable(name)))
     })

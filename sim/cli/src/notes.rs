@@ -2,25 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use kvsim_checkers::trace::{Level, Node, What};
+use kvsim_checkers::trace::{Level, NodeId, What};
 use serde::Serialize;
 
 /// Collects what replicas say.
 #[derive(Clone, Debug, Default)]
 pub struct Notes {
     /// How often, and the longest, by who is behind, whose writes wait, and where.
-    lags: BTreeMap<(Node, Node, Level), (u64, u64)>,
+    lags: BTreeMap<(NodeId, NodeId, Level), (u64, u64)>,
     /// How often, by node.
-    overflows: BTreeMap<Node, u64>,
+    overflows: BTreeMap<NodeId, u64>,
 }
 
 /// A level of a replica fell behind what had arrived from a node; heartbeats tell.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Lag {
     /// The replica that was behind.
-    pub node: Node,
+    pub node: NodeId,
     /// Whose writes had arrived and could not be shown.
-    pub origin: Node,
+    pub origin: NodeId,
     /// At which level.
     pub level: Level,
     /// How often the replica noticed: once per heartbeat while it lasts.
@@ -33,14 +33,14 @@ pub struct Lag {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Overflow {
     /// The replica.
-    pub node: Node,
+    pub node: NodeId,
     /// How often a write was dropped, to be asked for again.
     pub times: u64,
 }
 
 impl Notes {
     /// Takes what a replica says at `node`.
-    pub fn take(&mut self, node: Node, what: &What) {
+    pub fn take(&mut self, node: NodeId, what: &What) {
         match *what {
             What::Lagging { level, origin, behind_ns } => {
                 let (times, longest_ns) = self.lags.entry((node, origin, level)).or_default();
@@ -56,7 +56,7 @@ impl Notes {
     pub fn lags(&self) -> Vec<Lag> {
         let mut lags: Vec<_> = self.lags.iter().collect();
         lags.sort_by_key(|(who, (_, longest_ns))| (std::cmp::Reverse(*longest_ns), **who));
-        let lag = |(&(node, origin, level), &(times, longest_ns)): (&(Node, Node, Level), &(u64, u64))| Lag {
+        let lag = |(&(node, origin, level), &(times, longest_ns)): (&(NodeId, NodeId, Level), &(u64, u64))| Lag {
             node,
             origin,
             level,

@@ -1,7 +1,7 @@
 //! A node: a replica with its timers, its disk, its clock and its chance.
 
-use kvsim_checkers::trace::{self, What, WriteId};
-use kvsim_store::{Dot, Env, Level, Levels, Observation, Outbox, Replica, ReplicaId, Stream};
+use kvsim_checkers::trace::What;
+use kvsim_store::{Env, Observation, Outbox, Replica, ReplicaId, Stream};
 
 use super::backlog::Backlog;
 use super::clock::Clock;
@@ -104,67 +104,15 @@ impl<R: Replica> Host<R> {
     }
 }
 
-/// A dot as recordings name it.
-pub fn write_id(dot: Dot) -> WriteId {
-    WriteId { node: dot.origin.node.0, incarnation: dot.origin.incarnation, counter: dot.counter }
-}
-
-/// A level as recordings name it.
-pub fn level_out(level: Level) -> trace::Level {
-    match level {
-        Level::Eventual => trace::Level::Eventual,
-        Level::Fifo => trace::Level::Fifo,
-        Level::FifoP1 => trace::Level::FifoP1,
-        Level::FifoP2 => trace::Level::FifoP2,
-        Level::FifoP3 => trace::Level::FifoP3,
-        Level::Priority => trace::Level::Priority,
-    }
-}
-
-/// Levels as recordings name them.
-pub fn levels_out(levels: Levels) -> trace::Levels {
-    trace::Levels::from_bits(levels.bits())
-}
-
-/// A level as stores name it.
-pub fn level_in(level: trace::Level) -> Level {
-    match level {
-        trace::Level::Eventual => Level::Eventual,
-        trace::Level::Fifo => Level::Fifo,
-        trace::Level::FifoP1 => Level::FifoP1,
-        trace::Level::FifoP2 => Level::FifoP2,
-        trace::Level::FifoP3 => Level::FifoP3,
-        trace::Level::Priority => Level::Priority,
-    }
-}
-
 /// An observation as recordings say it.
 #[inline(always)]
 pub fn observed(observation: Observation) -> What {
     match observation {
-        Observation::Wrote { call, dot } => What::Wrote { op: call.0, write: write_id(dot) },
-        Observation::Known(dot) => What::Known { write: write_id(dot) },
-        Observation::Visible { levels, dot } => What::Visible { levels: levels_out(levels), write: write_id(dot) },
-        Observation::Hidden { levels, dot } => What::Hidden { levels: levels_out(levels), write: write_id(dot) },
-        Observation::Overflowed { levels, dot } => {
-            What::Overflowed { levels: levels_out(levels), write: write_id(dot) }
-        }
-        Observation::Lagging { level, origin, behind_ns } => {
-            What::Lagging { level: level_out(level), origin: origin.node.0, behind_ns }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_sides_give_levels_the_same_bits() {
-        for level in Level::ALL {
-            assert_eq!(level_in(level_out(level)), level);
-            assert_eq!(level.name(), level_out(level).name());
-            assert_eq!(Levels::only(level).bits(), trace::Levels::only(level_out(level)).bits());
-        }
+        Observation::Wrote { call, dot } => What::Wrote { op: call.0, write: dot },
+        Observation::Known(dot) => What::Known { write: dot },
+        Observation::Visible { levels, dot } => What::Visible { levels, write: dot },
+        Observation::Hidden { levels, dot } => What::Hidden { levels, write: dot },
+        Observation::Overflowed { levels, dot } => What::Overflowed { levels, write: dot },
+        Observation::Lagging { level, origin, behind_ns } => What::Lagging { level, origin: origin.node, behind_ns },
     }
 }

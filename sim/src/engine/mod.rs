@@ -17,8 +17,8 @@ mod tracer;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use kvsim_checkers::metrics::Sample;
-use kvsim_checkers::trace::{FaultName, GaugeName, Header, Node, Overwrites, What};
-use kvsim_store::{Input, Key, Levels, NodeId, Observation, Outbox, Output, Replica, ReplicaId};
+use kvsim_checkers::trace::{FaultName, GaugeName, Header, NodeId, What};
+use kvsim_store::{Input, Key, Levels, Observation, Outbox, Output, Replica, ReplicaId};
 
 use crate::faults::NodeFault;
 use crate::net::{Fate, Network};
@@ -26,7 +26,7 @@ use crate::plan::{FaultKind, Plan};
 
 use backlog::{Asked, Waiting};
 use disk::Held;
-use host::{Host, level_out, levels_out, observed, write_id};
+use host::{Host, observed};
 use payloads::Payloads;
 use sessions::Sessions;
 use tracer::Tracer;
@@ -57,7 +57,7 @@ pub struct StorePanic {
     /// What the store said.
     pub message: String,
     /// Where it happened.
-    pub node: Node,
+    pub node: NodeId,
     /// When, in nanoseconds of virtual time.
     pub at_ns: u64,
     /// The run up to there.
@@ -67,11 +67,11 @@ pub struct StorePanic {
 /// The tables of the recording of this run.
 pub fn header<R: Replica>(plan: &Plan, config: &R::Config) -> Header {
     let keys = keys(plan);
-    let everywhere = |key: &Key| (0..plan.replicas).all(|node| R::holds(config, NodeId(node), *key));
+    let everywhere = |key: &Key| NodeId::all(plan.replicas).all(|node| R::holds(config, node, *key));
     let placement = if keys.iter().all(everywhere) {
         Vec::new()
     } else {
-        let holders = |key: &Key| (0..plan.replicas).filter(|node| R::holds(config, NodeId(*node), *key)).collect();
+        let holders = |key: &Key| NodeId::all(plan.replicas).filter(|node| R::holds(config, *node, *key)).collect();
         keys.iter().map(holders).collect()
     };
     let priorities: Vec<u8> = keys.iter().map(|key| key.priority() as u8).collect();
@@ -115,11 +115,8 @@ pub fn header<R: Replica>(plan: &Plan, config: &R::Config) -> Header {
                 residue: gauge.residue,
             })
             .collect(),
-        overwrites: match R::OVERWRITES {
-            kvsim_store::Overwrites::Read => Overwrites::Read,
-            kvsim_store::Overwrites::Held => Overwrites::Held,
-        },
-        levels: levels_out(R::levels(config)),
+        conflict: R::CONFLICT,
+        levels: R::levels(config),
         settling_from_ns: (plan.settle_ns > 0).then_some(plan.workload_end_ns),
         end_ns: plan.end_ns(),
     }
@@ -156,12 +153,12 @@ fn keys(plan: &Plan) -> Vec<Key> {
 enum Due {
     /// A message arrives.
     Delivery {
-        to: Node,
+        to: NodeId,
         payload: u32,
     },
     /// A timer runs out, if it is still armed with this number.
     Timer {
-        node: Node,
+        node: NodeId,
         arming: u32,
     },
     /// A session's next operation falls due.
@@ -174,11 +171,11 @@ enum Due {
     },
     /// Records of a node have become durable.
     Durable {
-        node: Node,
+        node: NodeId,
     },
     /// A slow node is done with an input, if it still works on the one with this number.
     Work {
-        node: Node,
+        node: NodeId,
         turn: u32,
     },
     FaultOn {
@@ -215,7 +212,7 @@ struct Engine<'a, R: Replica> {
     /// Filled by the replica that takes a step, emptied after it.
     outbox: Outbox<R>,
     /// The node whose replica is at work.
-    in_store: Option<Node>,
+    in_store: Option<NodeId>,
     outcome: Outcome,
     /// When replicas are measured next; at the end of time when nobody wants to know.
     measure_ns: u64,
@@ -224,7 +221,7 @@ struct Engine<'a, R: Replica> {
 
 impl<'a, R: Replica> Engine<'a, R> {
     fn new(plan: &'a Plan, config: &'a R::Config, sink: &'a mut dyn Sink) -> Engine<'a, R> {
-        let members: Vec<ReplicaId> = (0..plan.replicas).map(|node| ReplicaId::first(NodeId(node))).collect();
+        let members: Vec<ReplicaId> = NodeId::all(plan.replicas).map(ReplicaId::first).collect();
         let some_node = |has: fn(&NodeFault) -> bool| {
             plan.faults.iter().any(|fault| matches!(&fault.kind, FaultKind::Node { fault, .. } if has(fault)))
         };
@@ -293,11 +290,11 @@ impl<'a, R: Replica> Engine<'a, R> {
         for host in &self.hosts {
             let Some(replica) = &host.replica else { continue };
             let node = host.id.node.0;
-            self.in_store = Some(node);
+            self.in_store = Some(NodeId(node));
             let mut gauges = Vec::new();
             replica.gauges(&mut gauges);
             let metadata_bytes = replica.metadata_bytes();
-            self.tracer.sink().measured(Sample { at_ns: self.measure_ns, node, gauges, metadata_bytes });
+            self.tracer.sink().measured(Sample { at_ns: self.measure_ns, node: NodeId(node), gauges, metadata_bytes });
         }
         self.in_store = None;
         self.measure_ns = self.measure_ns.saturating_add(self.measures_every_ns.unwrap_or(u64::MAX).max(1));
@@ -312,7 +309,7 @@ impl<'a, R: Replica> Engine<'a, R> {
         for depth in 0..2 {
             for due in coming {
                 if let Due::Delivery { to, payload } = due
-                    && let Some(replica) = &self.hosts[usize::from(*to)].replica
+                    && let Some(replica) = &self.hosts[to.index()].replica
                 {
                     self.in_store = Some(*to);
                     replica.warm(&self.payloads.get(*payload).message, depth);
@@ -340,8 +337,8 @@ impl<'a, R: Replica> Engine<'a, R> {
         if plan.settle_ns > 0 {
             self.queue.push(plan.workload_end_ns, Due::Settling);
         }
-        for node in 0..plan.replicas {
-            if self.hosts[usize::from(node)].troubles.is_empty() {
+        for node in NodeId::all(plan.replicas) {
+            if self.hosts[node.index()].troubles.is_empty() {
                 self.boot(node, 0);
             }
         }
@@ -353,13 +350,13 @@ impl<'a, R: Replica> Engine<'a, R> {
     fn happen(&mut self, due: Due) {
         match due {
             Due::Delivery { to, payload } => {
-                if self.hosts[usize::from(to)].hindered {
+                if self.hosts[to.index()].hindered {
                     return self.wait(to, Waiting::Delivery(payload));
                 }
                 self.deliver(to, payload);
             }
             Due::Timer { node, arming } => {
-                if self.hosts[usize::from(node)].hindered {
+                if self.hosts[node.index()].hindered {
                     return self.wait(node, Waiting::Timer(arming));
                 }
                 self.fire(node, arming);
@@ -377,7 +374,7 @@ impl<'a, R: Replica> Engine<'a, R> {
             Due::FaultOn { fault } => self.switch(fault, true),
             Due::FaultOff { fault } => self.switch(fault, false),
             Due::Settling => {
-                self.tracer.emit(0, 0, What::Settling);
+                self.tracer.emit(NodeId(0), 0, What::Settling);
                 self.network.heal();
                 self.assert_invariants();
             }
@@ -387,36 +384,37 @@ impl<'a, R: Replica> Engine<'a, R> {
     fn switch(&mut self, fault: u16, begins: bool) {
         let kind = &self.plan.faults[usize::from(fault)].kind;
         self.network.switch(fault, kind, begins);
-        let cause = self.tracer.emit(0, 0, if begins { What::FaultOn { fault } } else { What::FaultOff { fault } });
+        let cause =
+            self.tracer.emit(NodeId(0), 0, if begins { What::FaultOn { fault } } else { What::FaultOff { fault } });
         if let FaultKind::Node { node, fault: what } = kind {
             self.trouble(*node, fault, what, begins, cause);
         }
     }
 
-    fn fire(&mut self, node: Node, arming: u32) {
-        if let Some(timer) = self.hosts[usize::from(node)].fire(arming) {
+    fn fire(&mut self, node: NodeId, arming: u32) {
+        if let Some(timer) = self.hosts[node.index()].fire(arming) {
             self.outcome.timers += 1;
             let cause = self.tracer.emit(node, 0, What::TimerFired);
             self.step(node, cause, Input::Timer(timer));
         }
     }
 
-    fn deliver(&mut self, to: Node, slot: u32) {
+    fn deliver(&mut self, to: NodeId, slot: u32) {
         self.outcome.deliveries += 1;
         let payload = self.payloads.get(slot);
-        let what = What::Delivered { kind: payload.tag.kind, id: payload.tag.id, from: payload.from.0 };
+        let what = What::Delivered { kind: payload.tag.kind, id: payload.tag.id, from: payload.from };
         let cause = self.tracer.emit(to, payload.sent, what);
         self.in_store = Some(to);
-        let (replica, mut env) = self.hosts[usize::from(to)].env(&self.members, self.tracer.now_ns, &mut self.outbox);
+        let (replica, mut env) = self.hosts[to.index()].env(&self.members, self.tracer.now_ns, &mut self.outbox);
         replica.step(Input::Message { from: payload.from, message: &payload.message }, &mut env);
         self.in_store = None;
         self.payloads.release(slot);
         self.drain(to, cause);
     }
 
-    fn step(&mut self, node: Node, cause: u64, input: Input<'_, R>) {
+    fn step(&mut self, node: NodeId, cause: u64, input: Input<'_, R>) {
         self.in_store = Some(node);
-        let (replica, mut env) = self.hosts[usize::from(node)].env(&self.members, self.tracer.now_ns, &mut self.outbox);
+        let (replica, mut env) = self.hosts[node.index()].env(&self.members, self.tracer.now_ns, &mut self.outbox);
         replica.step(input, &mut env);
         self.in_store = None;
         self.drain(node, cause);
@@ -439,7 +437,7 @@ impl<'a, R: Replica> Engine<'a, R> {
             context,
         };
         let cause = self.tracer.emit(node, 0, what);
-        let host = &mut self.hosts[usize::from(node)];
+        let host = &mut self.hosts[node.index()];
         if host.hindered {
             let asked = Asked::of(&call);
             self.wait(node, Waiting::Call { op: op.op, asked, invoked: cause });
@@ -465,7 +463,7 @@ impl<'a, R: Replica> Engine<'a, R> {
     }
 
     /// Carries out what the step that ended has said.
-    fn drain(&mut self, node: Node, cause: u64) {
+    fn drain(&mut self, node: NodeId, cause: u64) {
         if self.keeps_log {
             self.note_known(node);
         }
@@ -473,7 +471,7 @@ impl<'a, R: Replica> Engine<'a, R> {
     }
 
     /// Carries out what a replica has said that took a step, or played its log again.
-    fn carry_out(&mut self, node: Node, cause: u64) {
+    fn carry_out(&mut self, node: NodeId, cause: u64) {
         for observation in self.outbox.observations.drain(..) {
             self.tracer.emit(node, cause, observed(observation));
         }
@@ -482,7 +480,7 @@ impl<'a, R: Replica> Engine<'a, R> {
         }
         let mut outbox = std::mem::replace(&mut self.outbox, Outbox::new(false));
         for output in outbox.outputs.drain(..) {
-            let host = &mut self.hosts[usize::from(node)];
+            let host = &mut self.hosts[node.index()];
             match output {
                 Output::Arm { timer, after_ns } => {
                     let arming = host.arm(timer);
@@ -506,9 +504,9 @@ impl<'a, R: Replica> Engine<'a, R> {
     }
 
     /// What the disk has to have before the replica knows of these writes after a crash.
-    fn note_known(&mut self, node: Node) {
+    fn note_known(&mut self, node: NodeId) {
         let appended = self.outbox.outputs.iter().filter(|output| matches!(output, Output::Append(_))).count();
-        let disk = &mut self.hosts[usize::from(node)].disk;
+        let disk = &mut self.hosts[node.index()].disk;
         for observation in &self.outbox.observations {
             if let Observation::Known(dot) = observation {
                 disk.note_known(*dot, appended);
@@ -517,11 +515,11 @@ impl<'a, R: Replica> Engine<'a, R> {
     }
 
     /// Lets out what waited for records that are durable now.
-    fn release(&mut self, node: Node) {
-        if self.hosts[usize::from(node)].backlog.paused {
+    fn release(&mut self, node: NodeId) {
+        if self.hosts[node.index()].backlog.paused {
             return;
         }
-        while let Some(held) = self.hosts[usize::from(node)].disk.next_ready(self.tracer.now_ns) {
+        while let Some(held) = self.hosts[node.index()].disk.next_ready(self.tracer.now_ns) {
             self.let_out(node, held.cause, held.output, &held.targets, &held.versions);
         }
     }
@@ -529,7 +527,7 @@ impl<'a, R: Replica> Engine<'a, R> {
     /// An output leaves the replica.
     fn let_out(
         &mut self,
-        node: Node,
+        node: NodeId,
         cause: u64,
         output: Output<R>,
         targets: &[NodeId],
@@ -545,7 +543,7 @@ impl<'a, R: Replica> Engine<'a, R> {
                 let Some(session) = self.sessions.finish(op) else { return };
                 if let kvsim_store::Answer::Read { first, count, .. } = &answer {
                     for version in &versions[*first as usize..][..*count as usize] {
-                        self.tracer.emit(node, cause, What::Returned { op, write: write_id(version.dot) });
+                        self.tracer.emit(node, cause, What::Returned { op, write: version.dot });
                     }
                 }
                 let refused = matches!(answer, kvsim_store::Answer::Refused(_));
@@ -557,7 +555,7 @@ impl<'a, R: Replica> Engine<'a, R> {
         }
     }
 
-    fn send(&mut self, node: Node, cause: u64, targets: &[NodeId], message: R::Message) {
+    fn send(&mut self, node: NodeId, cause: u64, targets: &[NodeId], message: R::Message) {
         self.in_store = Some(node);
         let tag = R::tag(&message);
         let brings = if self.measures_every_ns.is_some() { R::brings(&message) } else { 0 };
@@ -568,10 +566,10 @@ impl<'a, R: Replica> Engine<'a, R> {
         if brings > 0 {
             self.tracer.sink().brings(sent, brings);
         }
-        let payload = self.payloads.insert(message, tag, NodeId(node), sent);
+        let payload = self.payloads.insert(message, tag, node, sent);
         let mut copies = 0;
         for target in targets {
-            let to = target.0;
+            let to = *target;
             match self.network.fate(self.plan, self.tracer.now_ns, node, to, tag) {
                 Fate::Lost(by) => drop(self.tracer.emit(node, sent, What::Lost { kind, id, to, by })),
                 Fate::Arrives { at_ns, again_at_ns } => {
@@ -591,7 +589,7 @@ impl<'a, R: Replica> Engine<'a, R> {
     fn assert_invariants(&mut self) {
         for host in &self.hosts {
             if let Some(replica) = &host.replica {
-                self.in_store = Some(host.id.node.0);
+                self.in_store = Some(host.id.node);
                 replica.assert_invariants();
             }
         }
@@ -604,7 +602,7 @@ impl<'a, R: Replica> Engine<'a, R> {
         let mut shown = Vec::new();
         let mut gauges = Vec::new();
         for index in 0..self.hosts.len() {
-            let node = index as Node;
+            let node = NodeId(index as u16);
             let Some(replica) = &self.hosts[index].replica else { continue };
             self.in_store = Some(node);
             for level in self.levels.iter() {
@@ -612,7 +610,7 @@ impl<'a, R: Replica> Engine<'a, R> {
                 replica.visible(level, &mut |key, version| shown.push((key.index(), version.dot)));
                 shown.sort_unstable();
                 for (key, dot) in &shown {
-                    let what = What::Holds { level: level_out(level), key: *key, write: write_id(*dot) };
+                    let what = What::Holds { level, key: *key, write: *dot };
                     self.tracer.emit(node, 0, what);
                 }
             }

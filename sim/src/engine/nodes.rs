@@ -4,20 +4,19 @@
 //! cannot crash, so that the disk of the first crash counts; but it can leave, with its disk. Otherwise the slowest step and the slowest disk count,
 //! and errors of the clock add up.
 
-use kvsim_checkers::trace::{Disk, LostBy, Node, What};
-use kvsim_store::{CallId, Input, NodeId, Replica};
+use kvsim_checkers::trace::{Disk, LostBy, NodeId, What};
+use kvsim_store::{CallId, Input, Replica};
 
 use super::backlog::Waiting;
 use super::clock::Error;
-use super::host::write_id;
 use super::{Due, Engine};
 use crate::faults::{DiskLoss, NodeFault};
 use crate::plan::{FaultKind, FaultPlan};
 
 impl<R: Replica> Engine<'_, R> {
     /// A fault of `node` begins or ends, by the event with number `cause`.
-    pub(super) fn trouble(&mut self, node: Node, number: u16, fault: &NodeFault, begins: bool, cause: u64) {
-        let host = &mut self.hosts[usize::from(node)];
+    pub(super) fn trouble(&mut self, node: NodeId, number: u16, fault: &NodeFault, begins: bool, cause: u64) {
+        let host = &mut self.hosts[node.index()];
         match begins {
             true => host.troubles.push(number),
             false => host.troubles.retain(|other| *other != number),
@@ -36,8 +35,8 @@ impl<R: Replica> Engine<'_, R> {
     }
 
     /// The faults of `node` that last.
-    fn troubles(&self, node: Node) -> impl Iterator<Item = (u16, &FaultPlan, &NodeFault)> {
-        self.hosts[usize::from(node)].troubles.iter().filter_map(|number| {
+    fn troubles(&self, node: NodeId) -> impl Iterator<Item = (u16, &FaultPlan, &NodeFault)> {
+        self.hosts[node.index()].troubles.iter().filter_map(|number| {
             let plan = &self.plan.faults[usize::from(*number)];
             match &plan.kind {
                 FaultKind::Node { fault, .. } => Some((*number, plan, fault)),
@@ -47,19 +46,19 @@ impl<R: Replica> Engine<'_, R> {
     }
 
     /// The first fault that has `node` down.
-    fn downing_fault(&self, node: Node) -> Option<u16> {
+    fn downing_fault(&self, node: NodeId) -> Option<u16> {
         let is_down =
             |fault: &NodeFault| matches!(fault, NodeFault::Crash { .. } | NodeFault::Absent | NodeFault::Left);
         self.troubles(node).find(|(_, _, fault)| is_down(fault)).map(|(number, _, _)| number)
     }
 
-    fn go_down(&mut self, node: Node, fault: &NodeFault, cause: u64) {
+    fn go_down(&mut self, node: NodeId, fault: &NodeFault, cause: u64) {
         let now_ns = self.tracer.now_ns;
         let loss = match fault {
             NodeFault::Crash { disk } => *disk,
             _ => DiskLoss::Lost,
         };
-        let host = &mut self.hosts[usize::from(node)];
+        let host = &mut self.hosts[node.index()];
         // A node that is absent has not been up before; one that leaves takes its disk along even if it is down.
         let is_news = match fault {
             NodeFault::Absent => host.troubles.len() == 1,
@@ -79,7 +78,7 @@ impl<R: Replica> Engine<'_, R> {
                 host.has_disk = false;
             }
             for (dot, promised) in host.disk.crash(now_ns, loss) {
-                self.tracer.emit(node, down, What::Forgot { write: write_id(dot), promised });
+                self.tracer.emit(node, down, What::Forgot { write: dot, promised });
             }
             host.stop();
             host.hindered = true;
@@ -88,13 +87,13 @@ impl<R: Replica> Engine<'_, R> {
             }
         }
         if matches!(fault, NodeFault::Absent | NodeFault::Left) {
-            self.members.retain(|member| member.node != NodeId(node));
+            self.members.retain(|member| member.node != node);
             self.tell_members(node, cause);
         }
     }
 
-    fn come_up(&mut self, node: Node, cause: u64) {
-        let id = self.hosts[usize::from(node)].id;
+    fn come_up(&mut self, node: NodeId, cause: u64) {
+        let id = self.hosts[node.index()].id;
         let up = self.tracer.emit(node, cause, What::Up { incarnation: id.incarnation });
         let is_news = !self.members.contains(&id);
         if is_news {
@@ -109,8 +108,8 @@ impl<R: Replica> Engine<'_, R> {
     }
 
     /// The replica of `node` starts.
-    pub(super) fn boot(&mut self, node: Node, cause: u64) {
-        let host = &mut self.hosts[usize::from(node)];
+    pub(super) fn boot(&mut self, node: NodeId, cause: u64) {
+        let host = &mut self.hosts[node.index()];
         self.in_store = Some(node);
         host.boot(self.config, self.plan.seed, &self.members, self.tracer.now_ns, &mut self.outbox);
         self.in_store = None;
@@ -119,9 +118,9 @@ impl<R: Replica> Engine<'_, R> {
     }
 
     /// All but `node`, which knows it, are told that the list of members has changed.
-    fn tell_members(&mut self, node: Node, cause: u64) {
-        for other in 0..self.hosts.len() as Node {
-            let host = &self.hosts[usize::from(other)];
+    fn tell_members(&mut self, node: NodeId, cause: u64) {
+        for other in NodeId::all(self.hosts.len() as u16) {
+            let host = &self.hosts[other.index()];
             if other == node || host.replica.is_none() {
                 continue;
             }
@@ -135,35 +134,35 @@ impl<R: Replica> Engine<'_, R> {
 
     /// Something reaches a node that cannot take it up now.
     #[cold]
-    pub(super) fn wait(&mut self, node: Node, what: Waiting<R>) {
-        if self.hosts[usize::from(node)].replica.is_some() {
-            self.hosts[usize::from(node)].backlog.waiting.push_back(what);
+    pub(super) fn wait(&mut self, node: NodeId, what: Waiting<R>) {
+        if self.hosts[node.index()].replica.is_some() {
+            self.hosts[node.index()].backlog.waiting.push_back(what);
             self.begin_work(node);
         } else if let Waiting::Delivery(slot) = what {
             let fault = self.downing_fault(node).expect("a node is down by a fault");
             let payload = self.payloads.get(slot);
-            let (kind, id, from, sent) = (payload.tag.kind, payload.tag.id, payload.from.0, payload.sent);
+            let (kind, id, from, sent) = (payload.tag.kind, payload.tag.id, payload.from, payload.sent);
             self.tracer.emit(from, sent, What::Lost { kind, id, to: node, by: LostBy::Fault(fault) });
             self.payloads.release(slot);
         }
     }
 
     /// A slow node works on what waits.
-    fn begin_work(&mut self, node: Node) {
-        if let Some((at_ns, turn)) = self.hosts[usize::from(node)].backlog.begin(self.tracer.now_ns) {
+    fn begin_work(&mut self, node: NodeId) {
+        if let Some((at_ns, turn)) = self.hosts[node.index()].backlog.begin(self.tracer.now_ns) {
             self.queue.push(at_ns, Due::Work { node, turn });
         }
     }
 
-    pub(super) fn work(&mut self, node: Node, turn: u32) {
-        if let Some(waiting) = self.hosts[usize::from(node)].backlog.finish(turn) {
+    pub(super) fn work(&mut self, node: NodeId, turn: u32) {
+        if let Some(waiting) = self.hosts[node.index()].backlog.finish(turn) {
             self.take_up(node, waiting);
             self.begin_work(node);
         }
     }
 
     /// What has waited is handled.
-    fn take_up(&mut self, node: Node, waiting: Waiting<R>) {
+    fn take_up(&mut self, node: NodeId, waiting: Waiting<R>) {
         match waiting {
             Waiting::Delivery(slot) => self.deliver(node, slot),
             Waiting::Timer(arming) => self.fire(node, arming),
@@ -176,14 +175,14 @@ impl<R: Replica> Engine<'_, R> {
     }
 
     /// The node stands still, goes on, or becomes slower or faster.
-    fn change_pace(&mut self, node: Node, cause: u64) {
+    fn change_pace(&mut self, node: NodeId, cause: u64) {
         let paused = self.troubles(node).any(|(_, _, fault)| *fault == NodeFault::Pause);
         let steps = self.troubles(node).map(|(_, _, fault)| match fault {
             NodeFault::Slow { step_ns } => *step_ns,
             _ => 0,
         });
         let step_ns = steps.max().unwrap_or(0);
-        let host = &mut self.hosts[usize::from(node)];
+        let host = &mut self.hosts[node.index()];
         let was_paused = std::mem::replace(&mut host.backlog.paused, paused);
         host.backlog.step_ns = step_ns;
         // Work that was begun at another pace begins anew.
@@ -199,12 +198,12 @@ impl<R: Replica> Engine<'_, R> {
         if step_ns > 0 {
             return self.begin_work(node);
         }
-        for waiting in std::mem::take(&mut self.hosts[usize::from(node)].backlog.waiting) {
+        for waiting in std::mem::take(&mut self.hosts[node.index()].backlog.waiting) {
             self.take_up(node, waiting);
         }
     }
 
-    fn change_disk(&mut self, node: Node) {
+    fn change_disk(&mut self, node: NodeId) {
         let (mut write_ns, mut full_until_ns) = (self.plan.disk.write_ns, 0);
         for (_, plan, fault) in self.troubles(node) {
             match fault {
@@ -213,11 +212,11 @@ impl<R: Replica> Engine<'_, R> {
                 _ => {}
             }
         }
-        let disk = &mut self.hosts[usize::from(node)].disk;
+        let disk = &mut self.hosts[node.index()].disk;
         (disk.write_ns, disk.full_until_ns) = (write_ns, full_until_ns);
     }
 
-    fn change_clock(&mut self, node: Node) {
+    fn change_clock(&mut self, node: NodeId) {
         let errors = self.troubles(node).filter_map(|(_, plan, fault)| match fault {
             NodeFault::Clock { offset_ns, drift_ppm } => {
                 Some(Error { since_ns: plan.from_ns, offset_ns: *offset_ns, drift_ppm: *drift_ppm })
@@ -225,6 +224,6 @@ impl<R: Replica> Engine<'_, R> {
             _ => None,
         });
         let errors: Vec<Error> = errors.collect();
-        self.hosts[usize::from(node)].clock.set(errors.into_iter());
+        self.hosts[node.index()].clock.set(errors.into_iter());
     }
 }

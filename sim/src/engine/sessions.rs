@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use kvsim_checkers::trace::{Action, Node};
+use kvsim_checkers::trace::{Action, NodeId};
 use kvsim_store::{Answer, Call, Key, Replica, Value};
 
-use super::host::level_in;
 use crate::plan::{OpPlan, Pace, Plan, SessionPlan};
 
 /// All sessions of a run.
@@ -78,7 +77,7 @@ impl<R: Replica> Sessions<R> {
         let state = &self.sessions[session as usize];
         let seen = state.seen.as_ref();
         match op.action {
-            Action::Read => (Call::Read { key, level: level_in(plan.level), quorum: plan.quorum, seen }, false),
+            Action::Read => (Call::Read { key, level: plan.level, quorum: plan.quorum, seen }, false),
             Action::Write | Action::Delete => {
                 let read = state.contexts.get(&op.key).filter(|_| plan.context);
                 let value = Value { id: op.value, bytes: op.bytes };
@@ -98,7 +97,7 @@ impl<R: Replica> Sessions<R> {
     }
 
     /// Where `op` is asked for.
-    pub fn node_of(&self, op: u32, plan: &Plan) -> Node {
+    pub fn node_of(&self, op: u32, plan: &Plan) -> NodeId {
         let (session, place) = self.places[op as usize];
         let session = &plan.sessions[session as usize];
         session.ops[place as usize].node.unwrap_or(session.node)

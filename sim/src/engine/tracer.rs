@@ -1,7 +1,7 @@
 //! Numbering, hashing and handing on what happens.
 
 use kvsim_checkers::metrics::Sample;
-use kvsim_checkers::trace::{Event, Node, TraceHash, What};
+use kvsim_checkers::trace::{Event, NodeId, TraceHash, What};
 
 /// Takes the events of a run, in order.
 pub trait Sink {
@@ -55,7 +55,7 @@ impl<'a> Tracer<'a> {
 
     /// Something happens now; returns its number.
     #[inline(always)] // a known kind of event is hashed from registers; as a copy in memory it took 30 ns longer
-    pub fn emit(&mut self, node: Node, cause: u64, what: What) -> u64 {
+    pub fn emit(&mut self, node: NodeId, cause: u64, what: What) -> u64 {
         let number = self.hash.events() + 1;
         let event = Event { number, at_ns: self.now_ns, cause, node, what };
         self.hash.event(&event);

@@ -1,6 +1,6 @@
 //! The timetable of faults.
 
-use kvsim_checkers::trace::Node;
+use kvsim_checkers::trace::NodeId;
 use kvsim_store::Stream;
 
 use super::Exponential;
@@ -113,11 +113,12 @@ fn members(
     number: u64,
     every_ns: u64,
     plans: &mut Vec<FaultPlan>,
-    (nodes, what): (&[Node], &NodeFault),
+    (nodes, what): (&[NodeId], &NodeFault),
 ) {
-    let stays = Stream::new(seed, "stays", 0).below(u64::from(scenario.replicas)) as Node;
+    let stays = Stream::new(seed, "stays", 0).below(u64::from(scenario.replicas));
+    let stays = NodeId(stays as u16);
     let mut chance = Stream::new(seed, "fault", number);
-    let mut order: Vec<Node> = nodes.iter().copied().filter(|node| *node != stays).collect();
+    let mut order: Vec<NodeId> = nodes.iter().copied().filter(|node| *node != stays).collect();
     chance.shuffle(&mut order);
     let gap = Exponential::new(every_ns);
     let mut now_ns = 0_u64;
@@ -155,7 +156,7 @@ fn partition(fault: &Fault, name: String, from_ns: u64, until_ns: u64, cuts: Vec
 
 /// Chooses the nodes of a shape. A cluster of fewer than three nodes has no bridge: its node is isolated.
 fn drawn(kind: RandomShape, nodes: u16, chance: &mut Stream) -> Shape {
-    let mut order: Vec<Node> = (0..nodes).collect();
+    let mut order: Vec<NodeId> = NodeId::all(nodes).collect();
     chance.shuffle(&mut order);
     match kind {
         RandomShape::Halves => {
@@ -170,7 +171,7 @@ fn drawn(kind: RandomShape, nodes: u16, chance: &mut Stream) -> Shape {
     }
 }
 
-fn sorted(nodes: &[Node]) -> Vec<Node> {
+fn sorted(nodes: &[NodeId]) -> Vec<NodeId> {
     let mut nodes = nodes.to_vec();
     nodes.sort_unstable();
     nodes
@@ -178,7 +179,7 @@ fn sorted(nodes: &[Node]) -> Vec<Node> {
 
 /// The links that a shape cuts.
 fn cuts(shape: &Shape, nodes: u16) -> Vec<Cut> {
-    let others = |than: &[Node]| -> Vec<Node> { (0..nodes).filter(|node| !than.contains(node)).collect() };
+    let others = |than: &[NodeId]| -> Vec<NodeId> { NodeId::all(nodes).filter(|node| !than.contains(node)).collect() };
     match shape {
         Shape::Groups(groups) => groups
             .iter()
@@ -213,7 +214,9 @@ mod tests {
         let cuts = cuts(shape, 4);
         let mut links: Vec<String> = cuts
             .iter()
-            .flat_map(|cut| cut.from.iter().flat_map(|from| cut.to.iter().map(move |to| format!("{from}->{to}"))))
+            .flat_map(|cut| {
+                cut.from.iter().flat_map(|from| cut.to.iter().map(move |to| format!("{}->{}", from.0, to.0)))
+            })
             .collect();
         links.sort();
         links
@@ -221,11 +224,14 @@ mod tests {
 
     #[test]
     fn shapes_cut_the_links_that_their_names_say() {
-        assert_eq!(links(&Shape::Groups(vec![vec![0], vec![1, 2]])), ["0->1", "0->2", "1->0", "2->0"]);
-        assert_eq!(links(&Shape::Isolate(vec![3])), ["0->3", "1->3", "2->3", "3->0", "3->1", "3->2"]);
-        assert_eq!(links(&Shape::OneWay { from: vec![1], to: vec![0, 2] }), ["1->0", "1->2"]);
+        assert_eq!(
+            links(&Shape::Groups(vec![vec![NodeId(0)], vec![NodeId(1), NodeId(2)]])),
+            ["0->1", "0->2", "1->0", "2->0"]
+        );
+        assert_eq!(links(&Shape::Isolate(vec![NodeId(3)])), ["0->3", "1->3", "2->3", "3->0", "3->1", "3->2"]);
+        assert_eq!(links(&Shape::OneWay { from: vec![NodeId(1)], to: vec![NodeId(0), NodeId(2)] }), ["1->0", "1->2"]);
         // 1 | 2, 3 with 0 between them.
-        assert_eq!(links(&Shape::Bridge(0)), ["1->2", "1->3", "2->1", "3->1"]);
+        assert_eq!(links(&Shape::Bridge(NodeId(0))), ["1->2", "1->3", "2->1", "3->1"]);
     }
 
     #[test]
@@ -235,7 +241,7 @@ mod tests {
             for kind in [RandomShape::Halves, RandomShape::Isolate, RandomShape::OneWay, RandomShape::Bridge] {
                 for _ in 0..50 {
                     for cut in cuts(&drawn(kind, nodes, &mut chance), nodes) {
-                        assert!(cut.from.iter().all(|node| *node < nodes && !cut.to.contains(node)));
+                        assert!(cut.from.iter().all(|node| *node < NodeId(nodes) && !cut.to.contains(node)));
                     }
                 }
             }

@@ -1,6 +1,6 @@
 //! Sessions by which nodes show each other that they are alive.
 
-use kvsim_checkers::trace::{Action, Level, Node};
+use kvsim_checkers::trace::{Action, Level, NodeId};
 use kvsim_store::Stream;
 
 use super::workload::Numbers;
@@ -13,11 +13,11 @@ const BYTES: u32 = 8;
 /// A session per node that writes to the node's own key every so often; the keys, too, are added to those there are.
 pub fn sessions(scenario: &Scenario, seed: u64, keys: &mut Vec<String>, numbers: &mut Numbers) -> Vec<SessionPlan> {
     let Some(every_ns) = scenario.store.heartbeat_ns else { return Vec::new() };
-    let beats = |node: Node| {
+    let beats = |node: NodeId| {
         let key = keys.len() as u32;
         keys.push(Plan::heartbeat_name(node));
         // Nodes must not all act at the same moment.
-        let first_ns = Stream::new(seed, "heartbeat", u64::from(node)).below(every_ns);
+        let first_ns = Stream::new(seed, "heartbeat", u64::from(node.0)).below(every_ns);
         let mut ops = Vec::new();
         let mut at_ns = first_ns;
         while at_ns < scenario.duration_ns {
@@ -44,5 +44,5 @@ pub fn sessions(scenario: &Scenario, seed: u64, keys: &mut Vec<String>, numbers:
             ops,
         }
     };
-    (0..scenario.replicas).map(beats).collect()
+    NodeId::all(scenario.replicas).map(beats).collect()
 }

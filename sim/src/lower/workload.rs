@@ -1,6 +1,6 @@
 //! What clients do.
 
-use kvsim_checkers::trace::{Action, Node};
+use kvsim_checkers::trace::{Action, NodeId};
 use kvsim_store::Stream;
 
 use super::{Exponential, heartbeats};
@@ -134,14 +134,14 @@ fn generated(scenario: &Scenario, group: &ClientGroup, member: u32, ops: Vec<OpP
 }
 
 /// The nodes that the sessions of a group may be attached to.
-fn places(scenario: &Scenario, group: &ClientGroup) -> Vec<Node> {
-    if group.at.is_empty() { (0..scenario.replicas).collect() } else { group.at.clone() }
+fn places(scenario: &Scenario, group: &ClientGroup) -> Vec<NodeId> {
+    if group.at.is_empty() { NodeId::all(scenario.replicas).collect() } else { group.at.clone() }
 }
 
 /// Spreads a session's operations over `places`, which are at least two: it begins at its node and turns to one of
 /// the others with the first operation after each stay. In a closed loop a stay is counted in time to think, as how
 /// long answers take is not known yet.
-fn travel(session: &mut SessionPlan, places: &[Node], stay_ns: u64, mut chance: Stream) {
+fn travel(session: &mut SessionPlan, places: &[NodeId], stay_ns: u64, mut chance: Stream) {
     let stays = Exponential::new(stay_ns);
     let mut at = places.iter().position(|node| *node == session.node).expect("a session starts at one of its places");
     let mut leaves_ns = stays.draw(&mut chance);
@@ -326,7 +326,7 @@ mod tests {
             };
             let mut session = SessionPlan {
                 name: "walker".into(),
-                node: 4,
+                node: NodeId(4),
                 level: kvsim_checkers::trace::Level::Eventual,
                 quorum: 1,
                 context: true,
@@ -334,12 +334,12 @@ mod tests {
                 pace,
                 ops: (0..10_000).map(op).collect(),
             };
-            travel(&mut session, &[7, 4, 2], 5_000_000, Stream::new(1, "moves", 0));
-            let nodes: Vec<Node> = session.ops.iter().map(|op| op.node.unwrap_or(session.node)).collect();
+            travel(&mut session, &[NodeId(7), NodeId(4), NodeId(2)], 5_000_000, Stream::new(1, "moves", 0));
+            let nodes: Vec<NodeId> = session.ops.iter().map(|op| op.node.unwrap_or(session.node)).collect();
             let moves = nodes.windows(2).filter(|pair| pair[0] != pair[1]).count();
             assert!((1_700..1_950).contains(&moves), "{moves} moves");
             for place in [7, 4, 2] {
-                let share = nodes.iter().filter(|node| **node == place).count();
+                let share = nodes.iter().filter(|node| **node == NodeId(place)).count();
                 assert!((3_000..3_700).contains(&share), "{share} of 10000 operations at n{place}");
             }
             assert!(session.moves() && session.ops.iter().all(|op| op.node != Some(session.node)));

@@ -5,7 +5,7 @@
 //! more or less leaves the fate of all other messages alone, which lets a failing run be made smaller step by
 //! step and lets two runs of one seed be compared.
 
-use kvsim_checkers::trace::LostBy;
+use kvsim_checkers::trace::{LostBy, NodeId};
 use kvsim_store::{GOLDEN, Stream, Tag, scatter};
 
 use super::{Quantiles, Ratio};
@@ -94,7 +94,7 @@ impl Network {
         let mut which = Vec::new();
         for named in &plan.links {
             which.resize(nodes * nodes, 0);
-            which[usize::from(named.from) * nodes + usize::from(named.to)] = links.len() as u16;
+            which[named.from.index() * nodes + named.to.index()] = links.len() as u16;
             links.push(link(&named.link));
         }
         let mut named: Vec<(u8, u64, u16)> = plan
@@ -132,8 +132,8 @@ impl Network {
     }
 
     /// Decides about a message that `from` sends to `to` now.
-    pub fn fate(&mut self, plan: &Plan, now_ns: u64, from: u16, to: u16, tag: Tag) -> Fate {
-        let place = usize::from(from) * self.nodes + usize::from(to);
+    pub fn fate(&mut self, plan: &Plan, now_ns: u64, from: NodeId, to: NodeId, tag: Tag) -> Fate {
+        let place = from.index() * self.nodes + to.index();
         if self.cuts[place] > 0 {
             return Fate::Lost(LostBy::Fault(cutting_fault(plan, now_ns, from, to)));
         }
@@ -144,7 +144,7 @@ impl Network {
             return Fate::Lost(LostBy::Fault(fault));
         }
         let link = &self.links[self.which.get(place).map_or(0, |which| usize::from(*which))];
-        let name = u64::from(tag.kind) << 32 | u64::from(from) << 16 | u64::from(to);
+        let name = u64::from(tag.kind) << 32 | u64::from(from.0) << 16 | u64::from(to.0);
         let keys = if other { &self.other_keys } else { &self.keys };
         let identity = scatter(scatter(keys[0] ^ name) ^ keys[1] ^ tag.id);
         let draw = |which: u64| scatter(identity.wrapping_add(which.wrapping_mul(GOLDEN)));
@@ -178,7 +178,7 @@ impl Network {
     /// What the faults that last now do to a message; each draws for itself, so that one more or less changes nothing
     /// about the others.
     #[cold]
-    fn disturbed(&self, plan: &Plan, from: u16, to: u16, draw: impl Fn(u64) -> u64) -> Disturbed {
+    fn disturbed(&self, plan: &Plan, from: NodeId, to: NodeId, draw: impl Fn(u64) -> u64) -> Disturbed {
         let mut disturbed = Disturbed::default();
         for Disturbance { fault, delay } in &self.disturbances {
             let fault_index = usize::from(*fault);
@@ -219,7 +219,7 @@ impl Network {
                 for cut in cuts {
                     for from in &cut.from {
                         for to in &cut.to {
-                            let count = &mut self.cuts[usize::from(*from) * self.nodes + usize::from(*to)];
+                            let count = &mut self.cuts[from.index() * self.nodes + to.index()];
                             *count = if begins { *count + 1 } else { *count - 1 };
                         }
                     }
@@ -243,7 +243,7 @@ impl Network {
     }
 
     /// What faults that name the message say about it; of several the first.
-    fn ruled(&self, plan: &Plan, from: u16, to: u16, tag: Tag) -> Ruled {
+    fn ruled(&self, plan: &Plan, from: NodeId, to: NodeId, tag: Tag) -> Ruled {
         let mut ruled = Ruled::default();
         let first = self.named.partition_point(|(kind, id, _)| (*kind, *id) < (tag.kind, tag.id));
         let same = self.named[first..].iter().take_while(|(kind, id, _)| (*kind, *id) == (tag.kind, tag.id));
@@ -274,7 +274,7 @@ struct Ruled {
 }
 
 /// The first fault that cuts the link now.
-fn cutting_fault(plan: &Plan, now_ns: u64, from: u16, to: u16) -> u16 {
+fn cutting_fault(plan: &Plan, now_ns: u64, from: NodeId, to: NodeId) -> u16 {
     let cuts_now = |fault: &crate::plan::FaultPlan| match &fault.kind {
         FaultKind::Partition { cuts } => {
             fault.lasts(now_ns) && cuts.iter().any(|cut| cut.from.contains(&from) && cut.to.contains(&to))

@@ -9,7 +9,7 @@ mod valid;
 use std::collections::BTreeMap;
 
 use kvsim_checkers::Verdict;
-use kvsim_checkers::trace::{Action, Level, Node};
+use kvsim_checkers::trace::{Action, Level, NodeId};
 use serde::{Deserialize, Serialize};
 
 use crate::faults::{DiskLoss, LinkFault, NodeFault};
@@ -76,13 +76,13 @@ impl Plan {
     }
 
     /// The name of a node's heartbeat: of its key, and of the session that writes it.
-    pub fn heartbeat_name(node: Node) -> String {
-        format!("heartbeat-n{node}")
+    pub fn heartbeat_name(node: NodeId) -> String {
+        format!("heartbeat-{node}")
     }
 
     /// True for names that [`Plan::heartbeat_name`] gives.
     pub fn is_heartbeat(name: &str) -> bool {
-        let number = name.strip_prefix("heartbeat-n").and_then(|number| number.parse().ok());
+        let number = name.strip_prefix("heartbeat-n").and_then(|number| number.parse().ok()).map(NodeId);
         number.is_some_and(|node| name == Plan::heartbeat_name(node))
     }
 
@@ -114,7 +114,7 @@ impl Plan {
     }
 
     /// How the link behaves.
-    pub fn link(&self, from: Node, to: Node) -> &LinkPlan {
+    pub fn link(&self, from: NodeId, to: NodeId) -> &LinkPlan {
         let named = self.links.iter().rfind(|named| (named.from, named.to) == (from, to));
         named.map_or(&self.net, |named| &named.link)
     }
@@ -238,9 +238,9 @@ pub struct LinkPlan {
 #[serde(deny_unknown_fields)]
 pub struct LinkOverride {
     /// Sender.
-    pub from: Node,
+    pub from: NodeId,
     /// Receiver.
-    pub to: Node,
+    pub to: NodeId,
     /// How it behaves.
     pub link: LinkPlan,
 }
@@ -252,7 +252,7 @@ pub struct SessionPlan {
     /// Its name.
     pub name: String,
     /// The node that it asks, where an operation does not say otherwise.
-    pub node: Node,
+    pub node: NodeId,
     /// What its reads may see.
     pub level: Level,
     /// Replicas per read.
@@ -294,7 +294,7 @@ pub struct OpPlan {
     pub wait_ns: u64,
     /// The node that it is asked of, when that is not the session's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub node: Option<Node>,
+    pub node: Option<NodeId>,
     /// What it asks for.
     pub action: Action,
     /// Index of the key.
@@ -356,16 +356,16 @@ pub enum FaultKind {
     /// Something happens to a node.
     Node {
         /// Which.
-        node: Node,
+        node: NodeId,
         /// What.
         fault: NodeFault,
     },
     /// Something happens to the messages on some links.
     Links {
         /// Sent by these nodes; by all when empty.
-        from: Vec<Node>,
+        from: Vec<NodeId>,
         /// To these nodes; to all when empty.
-        to: Vec<Node>,
+        to: Vec<NodeId>,
         /// What.
         fault: LinkFault,
     },
@@ -399,14 +399,14 @@ pub struct MessageName {
     /// Identity of the message.
     pub id: u64,
     /// Sent by this node; by any when absent.
-    pub from: Option<Node>,
+    pub from: Option<NodeId>,
     /// To these nodes; to all when empty.
-    pub to: Vec<Node>,
+    pub to: Vec<NodeId>,
 }
 
 impl MessageName {
     /// True for what `from` sends to `to`.
-    pub fn is_on(&self, from: Node, to: Node) -> bool {
+    pub fn is_on(&self, from: NodeId, to: NodeId) -> bool {
         self.from.is_none_or(|sender| sender == from) && (self.to.is_empty() || self.to.contains(&to))
     }
 }
@@ -416,7 +416,7 @@ impl MessageName {
 #[serde(deny_unknown_fields)]
 pub struct Cut {
     /// Senders.
-    pub from: Vec<Node>,
+    pub from: Vec<NodeId>,
     /// Receivers.
-    pub to: Vec<Node>,
+    pub to: Vec<NodeId>,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kvsim_checkers::trace::{Level, Node};
+use kvsim_checkers::trace::{Level, NodeId};
 use kvsim_store::Key;
 
 use super::{FaultKind, LinkPlan, Pace, Plan, Views};
@@ -53,15 +53,15 @@ impl Plan {
             return wrong("keys".into(), format!("at most {}", Key::LIMIT));
         }
         if self.store.heartbeat_ns.is_some() {
-            let beats = (0..self.replicas).map(Plan::heartbeat_name);
+            let beats = NodeId::all(self.replicas).map(Plan::heartbeat_name);
             let first = self.keys.len().checked_sub(usize::from(self.replicas));
             if !first.is_some_and(|first| beats.eq(self.keys[first..].iter().cloned())) {
-                let last = Plan::heartbeat_name(self.replicas - 1);
+                let last = Plan::heartbeat_name(NodeId(self.replicas - 1));
                 return wrong("keys".into(), format!("with heartbeats, the last ones are heartbeat-n0 to {last}"));
             }
         }
-        let node = |place: String, node: Node| {
-            if node < self.replicas { Ok(()) } else { wrong(place, format!("there is no node n{node}")) }
+        let node = |place: String, node: NodeId| {
+            if node < NodeId(self.replicas) { Ok(()) } else { wrong(place, format!("there is no node {node}")) }
         };
         let delay = |place: &str, delay: &Delay| match delay {
             Delay::Uniform { min, max } if min > max || *max == u64::MAX => {
@@ -125,7 +125,7 @@ impl Plan {
             if fault.from_ns > fault.until_ns || fault.until_ns > self.workload_end_ns {
                 return wrong(place(), "a fault ends after it begins, and not after the workload".into());
             }
-            let nodes: Vec<Node> = match &fault.kind {
+            let nodes: Vec<NodeId> = match &fault.kind {
                 FaultKind::Partition { cuts } => {
                     cuts.iter().flat_map(|cut| cut.from.iter().chain(&cut.to)).copied().collect()
                 }

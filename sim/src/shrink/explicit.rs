@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kvsim_checkers::trace::{Event, LostBy, Node, What};
+use kvsim_checkers::trace::{Event, LostBy, NodeId, What};
 use kvsim_store::Tag;
 
 use super::{Search, parts};
@@ -117,7 +117,7 @@ pub(super) fn fault(kind: FaultKind, until_ns: u64) -> FaultPlan {
 }
 
 /// All messages that were sent before `until_ns` and arrived or were lost: kind, identity, sender, receiver.
-fn messages(events: &[Event], until_ns: u64) -> BTreeSet<(u8, u64, Node, Node)> {
+fn messages(events: &[Event], until_ns: u64) -> BTreeSet<(u8, u64, NodeId, NodeId)> {
     let sent_by = |event: &Event| events[event.cause as usize - 1].at_ns < until_ns;
     events
         .iter()
@@ -142,7 +142,7 @@ fn try_without_link_faults(search: &mut Search<'_>) -> bool {
     if messages(&events, with.workload_end_ns).len() > MESSAGES_MAX {
         return false;
     }
-    let mut receivers: BTreeMap<u64, BTreeSet<Node>> = BTreeMap::new();
+    let mut receivers: BTreeMap<u64, BTreeSet<NodeId>> = BTreeMap::new();
     for event in &events {
         match event.what {
             What::Delivered { .. } => drop(receivers.entry(event.cause).or_default().insert(event.node)),
@@ -167,7 +167,7 @@ fn try_without_link_faults(search: &mut Search<'_>) -> bool {
         };
         // Where a panic ends the run, some are still under way to nobody knows whom.
         let known = receivers.get(&event.number).filter(|known| known.len() >= usize::from(copies));
-        let all = || (0..with.replicas).filter(|node| *node != from).collect();
+        let all = || NodeId::all(with.replicas).filter(|node| *node != from).collect();
         for to in known.cloned().unwrap_or_else(all) {
             let tag = Tag { kind, id, bytes: 0, carries: None };
             let usual = plain.fate(&without, now_ns, from, to, tag);

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use kvsim_checkers::trace::{LostBy, Node, What};
+use kvsim_checkers::trace::{LostBy, NodeId, What};
 
 use super::Search;
 use super::explicit::record;
@@ -22,7 +22,7 @@ pub(super) fn cut(search: &mut Search<'_>) {
         size = search.best.faults.len();
         let lost_ns = lost_at(&search.best);
         let replicas = search.best.replicas;
-        let mut ways: Vec<Vec<Cut>> = (0..replicas).map(|node| around(node, replicas)).collect();
+        let mut ways: Vec<Vec<Cut>> = NodeId::all(replicas).map(|node| around(node, replicas)).collect();
         let one_way = |from, to| Cut { from: vec![from], to: vec![to] };
         for (one, other) in pairs(replicas) {
             ways.push(vec![one_way(one, other), one_way(other, one)]);
@@ -81,13 +81,13 @@ pub(super) fn slow(search: &mut Search<'_>) {
     }
 }
 
-fn pairs(replicas: u16) -> impl Iterator<Item = (Node, Node)> {
-    (0..replicas).flat_map(move |one| (one + 1..replicas).map(move |other| (one, other)))
+fn pairs(replicas: u16) -> impl Iterator<Item = (NodeId, NodeId)> {
+    (0..replicas).flat_map(move |one| (one + 1..replicas).map(move |other| (NodeId(one), NodeId(other))))
 }
 
 /// All links of a node, both ways.
-fn around(node: Node, replicas: u16) -> Vec<Cut> {
-    let others: Vec<Node> = (0..replicas).filter(|other| *other != node).collect();
+fn around(node: NodeId, replicas: u16) -> Vec<Cut> {
+    let others: Vec<NodeId> = NodeId::all(replicas).filter(|other| *other != node).collect();
     vec![Cut { from: vec![node], to: others.clone() }, Cut { from: others, to: vec![node] }]
 }
 
@@ -104,7 +104,7 @@ fn lost_at(plan: &Plan) -> BTreeMap<usize, (u64, u64)> {
 
 /// Tries these cuts in the place of at least two faults: for the whole workload, or for as long as these lost messages.
 fn instead(search: &mut Search<'_>, cuts: &[Cut], lost_ns: &BTreeMap<usize, (u64, u64)>) -> bool {
-    let is_cut = |from: Node, to: Node| cuts.iter().any(|cut| cut.from.contains(&from) && cut.to.contains(&to));
+    let is_cut = |from: NodeId, to: NodeId| cuts.iter().any(|cut| cut.from.contains(&from) && cut.to.contains(&to));
     let is_in = |fault: &FaultPlan| match &fault.kind {
         FaultKind::Drop(name) => name.from.is_some_and(|from| name.to.iter().all(|to| is_cut(from, *to))),
         FaultKind::Partition { cuts } => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kvsim_checkers::trace::Action;
+use kvsim_checkers::trace::{Action, NodeId};
 
 use crate::plan::{FaultKind, MessageName, Plan};
 
@@ -55,7 +55,7 @@ pub(super) fn form(plan: &Plan) -> Plan {
             op.key = place.get(&op.key).or_else(|| beat.get(&op.key)).copied().unwrap_or(op.key);
         }
         names = order.iter().map(|new| names[*new as usize].clone()).collect();
-        names.extend((0..plan.replicas).map(Plan::heartbeat_name));
+        names.extend(NodeId::all(plan.replicas).map(Plan::heartbeat_name));
     }
     plan.keys = names;
     // As a scenario's are read.

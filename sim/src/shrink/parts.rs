@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kvsim_checkers::trace::Node;
+use kvsim_checkers::trace::NodeId;
 
 use super::Search;
 use super::normal::is_named_by_plan;
@@ -61,9 +61,9 @@ pub(super) fn faults(search: &mut Search<'_>) {
 
 /// Leaves out replicas; their sessions go to others.
 pub(super) fn replicas(search: &mut Search<'_>) {
-    let nodes = |kept: &[usize]| -> Vec<Node> { kept.iter().map(|index| *index as Node).collect() };
+    let nodes = |kept: &[usize]| -> Vec<NodeId> { kept.iter().map(|index| NodeId(*index as u16)).collect() };
     search.reduce(usize::from(search.best.replicas), |plan, kept| match kept.first() {
-        Some(home) => with_nodes(plan, &nodes(kept), *home as Node),
+        Some(home) => with_nodes(plan, &nodes(kept), NodeId(*home as u16)),
         None => plan.clone(),
     });
     // What went to the first replica may be needed at another one.
@@ -110,8 +110,8 @@ const OTHER_SEEDS_OPERATIONS_MAX: usize = 12;
 
 /// Leaves out one replica, with one of the seeds.
 fn one_less(search: &mut Search<'_>, seeds: &[u64]) -> bool {
-    for gone in (0..search.best.replicas).rev() {
-        let kept: Vec<Node> = (0..search.best.replicas).filter(|node| *node != gone).collect();
+    for gone in NodeId::all(search.best.replicas).rev() {
+        let kept: Vec<NodeId> = NodeId::all(search.best.replicas).filter(|node| *node != gone).collect();
         for home in &kept {
             let less = with_nodes(&search.best, &kept, *home);
             if seeds.iter().any(|seed| with_seed(search, *seed, &less)) {
@@ -123,19 +123,19 @@ fn one_less(search: &mut Search<'_>, seeds: &[u64]) -> bool {
 }
 
 /// The plan on the nodes `kept` alone, which get new numbers; what the others were asked is asked of `home`.
-pub(super) fn with_nodes(plan: &Plan, kept: &[Node], home: Node) -> Plan {
+pub(super) fn with_nodes(plan: &Plan, kept: &[NodeId], home: NodeId) -> Plan {
     let mut plan = plan.clone();
-    let renamed = |node: Node| kept.iter().position(|one| *one == node).map(|place| place as Node);
+    let renamed = |node: NodeId| kept.iter().position(|one| *one == node).map(|place| NodeId(place as u16));
     if let Some((_, beats)) = plan.heartbeats() {
         // A node's heartbeat leaves with it; the others, the last keys, get the new names and places.
         let gone = |name: &str| Plan::is_heartbeat(name) && kept.iter().all(|node| Plan::heartbeat_name(*node) != name);
         plan.sessions.retain(|session| !gone(&session.name));
         plan.keys.truncate(beats.start as usize);
-        plan.keys.extend((0..kept.len()).map(|place| Plan::heartbeat_name(place as Node)));
+        plan.keys.extend((0..kept.len()).map(|place| Plan::heartbeat_name(NodeId(place as u16))));
         for session in plan.sessions.iter_mut().filter(|session| Plan::is_heartbeat(&session.name)) {
             if let Some(node) = renamed(session.node) {
                 session.name = Plan::heartbeat_name(node);
-                session.ops.iter_mut().for_each(|op| op.key = beats.start + u32::from(node));
+                session.ops.iter_mut().for_each(|op| op.key = beats.start + u32::from(node.0));
             }
         }
         // Who reads a heartbeat that is gone has nothing to read.
@@ -169,8 +169,8 @@ pub(super) fn with_nodes(plan: &Plan, kept: &[Node], home: Node) -> Plan {
 }
 
 /// The fault after nodes got new numbers; nothing when it concerned only nodes that are gone.
-fn with_renamed(kind: &FaultKind, renamed: &impl Fn(Node) -> Option<Node>) -> Option<FaultKind> {
-    let all = |nodes: &[Node]| -> Vec<Node> { nodes.iter().filter_map(|node| renamed(*node)).collect() };
+fn with_renamed(kind: &FaultKind, renamed: &impl Fn(NodeId) -> Option<NodeId>) -> Option<FaultKind> {
+    let all = |nodes: &[NodeId]| -> Vec<NodeId> { nodes.iter().filter_map(|node| renamed(*node)).collect() };
     let message = |name: &MessageName| {
         let to = all(&name.to);
         let is_gone = name.from.is_some_and(|from| renamed(from).is_none()) || to.is_empty() && !name.to.is_empty();

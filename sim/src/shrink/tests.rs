@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kvsim_checkers::trace::{Event, Level, LostBy, What};
+use kvsim_checkers::trace::{Event, Level, LostBy, NodeId, What};
 
 use super::*;
 use crate::net::{Delay, Ratio};
@@ -100,11 +100,11 @@ fn times_and_fates_written_out_are_the_same_run() {
 #[test]
 fn replicas_leave_with_all_that_names_them() {
     let plan = searched(&rough(1), &|_| true, explicit::operation_times);
-    let small = parts::with_nodes(&plan, &[1, 3], 3);
+    let small = parts::with_nodes(&plan, &[NodeId(1), NodeId(3)], NodeId(3));
     assert_eq!(small.replicas, 2);
     assert_eq!(small.validate(), Ok(()));
     // app-0 was at n0 and goes to n3, which is n1 now; app-1 was at n1, which is n0 now.
-    let nodes: Vec<u16> = small.sessions.iter().map(|session| session.node).collect();
+    let nodes: Vec<u16> = small.sessions.iter().map(|session| session.node.0).collect();
     assert_eq!(nodes, [1, 0, 1, 1, 1, 0]);
 }
 

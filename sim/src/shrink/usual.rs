@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use kvsim_checkers::trace::{Action, Node};
+use kvsim_checkers::trace::{Action, NodeId};
 
 use super::{Search, explicit, parts, times};
 use crate::plan::{FaultKind, FaultPlan, MessageName, Plan};
@@ -62,14 +62,14 @@ pub(super) fn causes(search: &mut Search<'_>) {
 fn of_writes(plain: &Plan, step_ns: u64, are_few: bool) -> Vec<Vec<FaultPlan>> {
     let writes = writes(plain);
     let writes_max = if are_few { OPERATIONS_FEW } else { WRITES_OF_MANY };
-    let mut sets: Vec<Vec<(Node, u64)>> = writes.iter().take(writes_max).map(|write| vec![*write]).collect();
+    let mut sets: Vec<Vec<(NodeId, u64)>> = writes.iter().take(writes_max).map(|write| vec![*write]).collect();
     if !are_few {
         let mut origins = BTreeSet::new();
         sets.push(writes.into_iter().filter(|(origin, _)| origins.insert(*origin)).collect());
     }
     let step_ns = step_ns * if are_few { 1 } else { plain.operations() as u64 };
     let fates = || times::delays(step_ns).map(Some).chain([None]);
-    let fate = |(origin, id): (Node, u64), takes_ns: Option<u64>| {
+    let fate = |(origin, id): (NodeId, u64), takes_ns: Option<u64>| {
         let message = MessageName { kind: "update".to_owned(), id, from: Some(origin), to: Vec::new() };
         let kind = match takes_ns {
             Some(takes_ns) => FaultKind::Delay { message, takes_ns },
@@ -98,8 +98,8 @@ fn of_links(plan: &Plan) -> Vec<FaultPlan> {
 /// The operations of the plan at so many replicas, those with sessions first, evenly, with nothing that goes wrong. Where
 /// there are many, also all of them at one replica: for what is late there all others wait.
 fn on_few(plan: &Plan, replicas: u16, step_ns: u64, are_few: bool) -> Vec<Plan> {
-    let is_used = |node: &Node| plan.sessions.iter().any(|session| session.node == *node);
-    let (mut kept, others): (Vec<Node>, Vec<Node>) = (0..plan.replicas).partition(is_used);
+    let is_used = |node: &NodeId| plan.sessions.iter().any(|session| session.node == *node);
+    let (mut kept, others): (Vec<NodeId>, Vec<NodeId>) = NodeId::all(plan.replicas).partition(is_used);
     kept.extend(others);
     kept.truncate(usize::from(replicas));
     kept.sort_unstable();
@@ -112,16 +112,16 @@ fn on_few(plan: &Plan, replicas: u16, step_ns: u64, are_few: bool) -> Vec<Plan> 
     }
     let mut together = plain.clone();
     for session in &mut together.sessions {
-        session.node = 0;
+        session.node = NodeId(0);
         session.ops.iter_mut().for_each(|op| op.node = None);
     }
     vec![together, plain]
 }
 
 /// Who takes in which write, in the order of time.
-fn writes(plan: &Plan) -> Vec<(Node, u64)> {
+fn writes(plan: &Plan) -> Vec<(NodeId, u64)> {
     let of_session = plan.sessions.iter().flat_map(|session| session.ops.iter().map(move |op| (session, op)));
-    let mut writes: Vec<(u64, Node, u64)> = of_session
+    let mut writes: Vec<(u64, NodeId, u64)> = of_session
         .filter(|(_, op)| op.action != Action::Read)
         .map(|(session, op)| (op.wait_ns, op.node.unwrap_or(session.node), op.value))
         .collect();

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use kvsim_store::{
-    Call, Dot, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Observation, Overwrites, Replica, Tag, Value, Version,
+    Call, Conflict, Dot, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Observation, Replica, Tag, Value, Version,
 };
 
 /// What it does wrong with its log.
@@ -44,7 +44,7 @@ impl Replica for Notes {
     const MESSAGE_KINDS: &'static [&'static str] = &["update", "all"];
     const GAUGES: &'static [GaugeInfo] = &[];
     const LEVELS: Levels = Levels::only(Level::Eventual);
-    const OVERWRITES: Overwrites = Overwrites::Held;
+    const CONFLICT: Conflict = Conflict::LastWriterWins;
 
     fn boot(defect: &Option<Defect>, log: &[(Key, Note)], env: &mut Env<'_, Notes>) -> Notes {
         let mut notes = Notes { defect: *defect, notes: BTreeMap::new(), written: 0, rounds: 0 };

@@ -9,7 +9,7 @@
 //! origin. So a write wins over everything that its replica held.
 
 use crate::contract::{
-    Call, Dot, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Observation, Overwrites, Refusal, Replica, ReplicaId,
+    Call, Conflict, Dot, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Observation, Refusal, Replica, ReplicaId,
     Tag, Value, Version,
 };
 use crate::key_table::KeyTable;
@@ -93,7 +93,7 @@ impl Replica for Lww {
         GaugeInfo { name: "tombstones", meaning: "stored keys that are deleted", residue: false },
     ];
     const LEVELS: Levels = Levels::only(Level::Eventual);
-    const OVERWRITES: Overwrites = Overwrites::Held;
+    const CONFLICT: Conflict = Conflict::LastWriterWins;
 
     fn boot(config: &Config, log: &[(Key, Entry)], env: &mut Env<'_, Lww>) -> Lww {
         let mut lww = Lww {

@@ -39,7 +39,7 @@ mod waiting;
 
 use crate::clock::{DotSet, NodeClock};
 use crate::contract::{
-    Dot, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Overwrites, Replica, ReplicaId, Tag, Version,
+    Conflict, Dot, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Replica, ReplicaId, Tag, Version,
 };
 use crate::placement::Placement;
 use crate::pulling::Rounds;
@@ -155,7 +155,7 @@ impl Replica for Ndc {
         GaugeInfo { name: "apart", meaning: "objects kept for one ordered view", residue: true },
     ];
     const LEVELS: Levels = Levels::ALL;
-    const OVERWRITES: Overwrites = Overwrites::Read;
+    const CONFLICT: Conflict = Conflict::Causal;
 
     fn levels(config: &Config) -> Levels {
         match config.views {

@@ -49,7 +49,7 @@ pub fn steps_of(recording: &Recording) -> Vec<Step> {
             function: if operation.action == Action::Read { Function::Read } else { Function::Write },
             value: Edn::Vector(vec![key(recording, operation), value(&operations, operation, kind)]),
             error: (kind == Type::Info).then(|| Edn::Keyword("timeout".into())),
-            others: vec![("node".into(), Edn::String(format!("n{}", operation.node).into()))],
+            others: vec![("node".into(), Edn::String(format!("{}", operation.node).into()))],
         });
     }
     steps
@@ -65,7 +65,7 @@ fn value(operations: &Operations<'_>, operation: &Operation, kind: Type) -> Edn 
         Action::Write => number(operation.value),
         Action::Read if kind == Type::Ok => {
             // What nobody wrote is a version all the same.
-            let version = |write: &kvsim_checkers::trace::WriteId| match operations.of_write(*write) {
+            let version = |write: &kvsim_checkers::trace::Dot| match operations.of_write(*write) {
                 Some(write) => number(write.value),
                 None => Edn::String(write.to_string().into()),
             };

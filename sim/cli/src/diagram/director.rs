@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use kvsim_checkers::Report;
 use kvsim_checkers::operations::{Operation, Operations, Outcome};
-use kvsim_checkers::trace::{Action, Event, Header, Level, Levels, Node, Recording, What, WriteId};
+use kvsim_checkers::trace::{Action, Dot, Event, Header, Level, Levels, NodeId, Recording, What};
 use kvsim_sim::plan::{FaultKind, Plan};
 
 use super::scene::{Band, Label, Point, Scene, Spell, Style};
@@ -112,7 +112,7 @@ struct Director<'a> {
 impl Director<'_> {
     fn events(&mut self, recording: &Recording, span_ns: &Range<u64>) {
         // Announcements of one step about one write, put together.
-        let mut open: Option<(u64, Node, u64, WriteId, bool, Levels)> = None;
+        let mut open: Option<(u64, NodeId, u64, Dot, bool, Levels)> = None;
         for event in recording.events.iter().filter(|event| span_ns.contains(&event.at_ns)) {
             let shows = match event.what {
                 What::Visible { write, levels } => Some((write, true, levels)),
@@ -140,7 +140,7 @@ impl Director<'_> {
         }
     }
 
-    fn shown(&mut self, at_ns: u64, node: Node, write: WriteId, shown: bool, levels: Levels) {
+    fn shown(&mut self, at_ns: u64, node: NodeId, write: Dot, shown: bool, levels: Levels) {
         let Some(operation) = self.operations.of_write(write) else { return };
         let (key, value) = (self.key(operation.key), operation.value);
         let priority = self.header.priority(operation.key);
@@ -197,7 +197,14 @@ impl Director<'_> {
         }
     }
 
-    fn invoked(&mut self, at_ns: u64, node: Node, operation: &Operation, recording: &Recording, span_ns: &Range<u64>) {
+    fn invoked(
+        &mut self,
+        at_ns: u64,
+        node: NodeId,
+        operation: &Operation,
+        recording: &Recording,
+        span_ns: &Range<u64>,
+    ) {
         let op = operation.number;
         let who = self.header.sessions.get(operation.session as usize).cloned().unwrap_or_default();
         let key = self.key(operation.key);
@@ -236,7 +243,7 @@ impl Director<'_> {
 
     /// Nodes that are down or stand still.
     fn troubles(&mut self, recording: &Recording, span_ns: &Range<u64>) {
-        let mut since: BTreeMap<(Node, bool), u64> = BTreeMap::new();
+        let mut since: BTreeMap<(NodeId, bool), u64> = BTreeMap::new();
         for event in recording.events.iter().filter(|event| event.at_ns < span_ns.end) {
             let (is_down, begins, text) = match event.what {
                 What::Down { .. } => (true, true, "goes down".to_owned()),
@@ -266,7 +273,7 @@ impl Director<'_> {
         let mut since: BTreeMap<u16, u64> = BTreeMap::new();
         let band = |fault: u16, from_ns: u64, until_ns: u64| {
             let fault = plan.faults.get(usize::from(fault))?;
-            let cut = |side: &[Node]| side.iter().map(|node| format!("n{node}")).collect::<Vec<_>>().join(", ");
+            let cut = |side: &[NodeId]| side.iter().map(|node| node.to_string()).collect::<Vec<_>>().join(", ");
             let (text, is_partition) = match &fault.kind {
                 FaultKind::Partition { cuts } => {
                     let text = match cuts.as_slice() {
@@ -310,7 +317,7 @@ impl Director<'_> {
         const KEYS_MAX: usize = 6;
         let is_write = |operation: &&Operation| operation.action != Action::Read;
         let keys: BTreeSet<u32> = self.operations.list().iter().filter(is_write).map(|one| one.key).collect();
-        let mut held: BTreeMap<(Node, u32), Vec<WriteId>> = BTreeMap::new();
+        let mut held: BTreeMap<(NodeId, u32), Vec<Dot>> = BTreeMap::new();
         let mut up = BTreeSet::new();
         for event in &recording.events {
             match event.what {
@@ -325,7 +332,7 @@ impl Director<'_> {
             for key in keys.iter().take(KEYS_MAX).filter(|key| self.header.holds(node, **key)) {
                 let versions = held.get(&(node, *key)).map_or(&[][..], |versions| versions);
                 let text = format!("{} \u{2192} {}", self.key(*key), self.operations.values(versions));
-                self.scene.ends[usize::from(node)].push(text);
+                self.scene.ends[node.index()].push(text);
             }
         }
     }

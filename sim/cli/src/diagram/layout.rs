@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kvsim_checkers::trace::Node;
+use kvsim_checkers::trace::NodeId;
 
 use super::scene::Scene;
 
@@ -56,8 +56,8 @@ impl Layout {
     }
 
     /// The line of a replica.
-    pub fn x(&self, node: Node) -> u32 {
-        LEFT + 14 + u32::from(node) * self.lane
+    pub fn x(&self, node: NodeId) -> u32 {
+        LEFT + 14 + u32::from(node.0) * self.lane
     }
 
     /// A moment; between two rows, the next one.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kvsim_checkers::trace::Node;
+use kvsim_checkers::trace::NodeId;
 
 /// What is drawn, by time.
 pub struct Scene {
@@ -17,7 +17,7 @@ pub struct Scene {
     pub rows: BTreeMap<u64, Row>,
     pub arrows: Vec<Arrow>,
     /// Operations that take time: node, from, to.
-    pub waits: Vec<(Node, u64, u64)>,
+    pub waits: Vec<(NodeId, u64, u64)>,
     /// Times at which a node is down or stands still.
     pub spells: Vec<Spell>,
     /// Faults of the network.
@@ -33,9 +33,9 @@ pub struct Scene {
 pub struct Row {
     /// By node, from the top. Where a session asks something they stand above the moment, since messages leave downwards;
     /// elsewhere below it, since messages come from above.
-    pub labels: BTreeMap<Node, Vec<Label>>,
+    pub labels: BTreeMap<NodeId, Vec<Label>>,
     /// Where sessions ask something.
-    pub points: Vec<(Node, Point)>,
+    pub points: Vec<(NodeId, Point)>,
     /// A message is lost on its way, which takes room.
     pub loses: bool,
 }
@@ -72,8 +72,8 @@ pub enum Point {
 
 /// A message.
 pub struct Arrow {
-    pub from: Node,
-    pub to: Node,
+    pub from: NodeId,
+    pub to: NodeId,
     pub sent_ns: u64,
     /// When it arrives, or is lost.
     pub until_ns: u64,
@@ -97,7 +97,7 @@ pub enum ArrowKind {
 
 /// A node does not work.
 pub struct Spell {
-    pub node: Node,
+    pub node: NodeId,
     pub from_ns: u64,
     pub until_ns: u64,
     /// Otherwise it stands still.
@@ -114,7 +114,7 @@ pub struct Band {
 
 impl Row {
     /// The labels of `node` stand above the moment.
-    pub fn is_above(&self, node: Node) -> bool {
+    pub fn is_above(&self, node: NodeId) -> bool {
         self.points.iter().any(|(other, _)| *other == node)
     }
 
@@ -132,7 +132,7 @@ impl Scene {
     }
 
     /// One more text beside a replica's line.
-    pub fn label(&mut self, at_ns: u64, node: Node, style: Style, text: String) {
+    pub fn label(&mut self, at_ns: u64, node: NodeId, style: Style, text: String) {
         self.row(at_ns).labels.entry(node).or_default().push(Label { text, style });
     }
 }

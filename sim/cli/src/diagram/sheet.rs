@@ -4,6 +4,7 @@ use super::layout::{BESIDE, CROSS, LEFT, LINE, Layout, letters, width};
 use super::look::Class;
 use super::paper::{Anchor, Paper, Shape};
 use super::scene::{Arrow, ArrowKind, Point, Scene, Style};
+use kvsim_checkers::trace::NodeId;
 
 /// All of it.
 pub fn lay(scene: &Scene) -> Paper {
@@ -65,10 +66,10 @@ fn draw_ground(paper: &mut Paper, scene: &Scene, layout: &Layout) {
             paper.text_at(Class::Time, (LEFT - 12, y + 4), Anchor::End, &time(*at_ns));
         }
     }
-    for node in 0..scene.nodes {
+    for node in NodeId::all(scene.nodes) {
         let x = layout.x(node);
         paper.line(Class::Line, (x, top + 4), (x, bottom));
-        paper.text_at(Class::Name, (x, top - 6), Anchor::Middle, &format!("n{node}"));
+        paper.text_at(Class::Name, (x, top - 6), Anchor::Middle, &node.to_string());
     }
     for spell in &scene.spells {
         let (x, y, end) = (layout.x(spell.node), layout.y(spell.from_ns), layout.y(spell.until_ns));
@@ -145,7 +146,7 @@ fn draw_ends(paper: &mut Paper, scene: &Scene, layout: &Layout) {
     paper.text_at(Class::Time, (LEFT - 12, layout.bottom + 18), Anchor::End, "at the end");
     for (node, values) in (0..).zip(&scene.ends) {
         for (value, place) in values.iter().zip(0..) {
-            paper.text(Class::Shown, (layout.x(node), layout.bottom + 18 + place * LINE), value);
+            paper.text(Class::Shown, (layout.x(NodeId(node)), layout.bottom + 18 + place * LINE), value);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Faults as people want to see them: in words, and as a chart of when they last.
 
+use kvsim_checkers::trace::NodeId;
 use kvsim_sim::faults::{DiskLoss, LinkFault, NodeFault};
 use kvsim_sim::plan::{FaultKind, FaultPlan, MessageName};
 
@@ -24,22 +25,22 @@ pub fn words(kind: &FaultKind) -> String {
         FaultKind::Duplicate { message, takes_ns } => {
             format!("{} arrives a second time after {}", named(message), duration(*takes_ns))
         }
-        FaultKind::Node { node, fault } => format!("n{node} {}", of_node(fault)),
+        FaultKind::Node { node, fault } => format!("{node} {}", of_node(fault)),
         FaultKind::Links { from, to, fault } => {
             format!("messages from {} to {} {}", nodes(from), nodes(to), of_links(fault))
         }
     }
 }
 
-fn nodes(nodes: &[u16]) -> String {
+fn nodes(nodes: &[NodeId]) -> String {
     match nodes {
         [] => "all".to_owned(),
-        nodes => nodes.iter().map(|node| format!("n{node}")).collect::<Vec<_>>().join(", "),
+        nodes => nodes.iter().map(|node| node.to_string()).collect::<Vec<_>>().join(", "),
     }
 }
 
 fn named(message: &MessageName) -> String {
-    let from = message.from.map_or("all".to_owned(), |node| format!("n{node}"));
+    let from = message.from.map_or("all".to_owned(), |node| node.to_string());
     format!("{} {} from {from} to {}", message.kind, message.id, nodes(&message.to))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kvsim_checkers::moment::{Condition, State, Waiting};
-use kvsim_checkers::trace::{Header, Level, WriteId};
+use kvsim_checkers::trace::{Dot, Header, Level};
 
 use super::words::Words;
 use crate::text::seconds;
@@ -29,7 +29,7 @@ pub fn describe(header: &Header, words: &Words<'_>, states: &[State], wanted: &W
             Condition::Paused => "stands still",
         };
         let life = if state.incarnation > 1 { format!(", life {}", state.incarnation) } else { String::new() };
-        out.push_str(&format!("\nn{}  {condition}{life}\n", state.node));
+        out.push_str(&format!("\n{}  {condition}{life}\n", state.node));
         for (name, lines) in sections(header, words, state, wanted) {
             for (place, line) in lines.iter().enumerate() {
                 let name = if place == 0 { name } else { "" };
@@ -41,7 +41,7 @@ pub fn describe(header: &Header, words: &Words<'_>, states: &[State], wanted: &W
 }
 
 fn sections(header: &Header, words: &Words<'_>, state: &State, wanted: &Wanted) -> [(&'static str, Vec<String>); 5] {
-    let is_wanted = |write: WriteId| {
+    let is_wanted = |write: Dot| {
         let operation = words.operations().of_write(write);
         wanted.key.is_none_or(|key| operation.is_some_and(|operation| operation.key == key))
     };
@@ -53,7 +53,7 @@ fn sections(header: &Header, words: &Words<'_>, state: &State, wanted: &Wanted) 
             format!("{} at {}{why}", words.write(write), names(&levels))
         }))
     };
-    let shown = |versions: &[WriteId]| words.operations().values(versions);
+    let shown = |versions: &[Dot]| words.operations().values(versions);
     let mut values: BTreeMap<u32, Vec<(String, Vec<Level>)>> = BTreeMap::new();
     for (key, level, versions) in &state.shown {
         let list = values.entry(*key).or_default();
@@ -90,7 +90,7 @@ fn clock(state: &State) -> String {
     let run = |(first, last): &(u64, u64)| if first == last { first.to_string() } else { format!("{first}..{last}") };
     let origins = state.known.iter().map(|known| {
         let runs: Vec<String> = limited(known.runs.iter().map(run));
-        format!("{} {}", origin(known.last), runs.join(", "))
+        format!("{} {}", known.last.origin, runs.join(", "))
     });
     origins.collect::<Vec<_>>().join("; ")
 }
@@ -103,7 +103,7 @@ fn fronts(header: &Header, state: &State) -> Vec<String> {
     for level in ordered.filter(|level| (0..header.keys.len() as u32).any(|key| level.carries(header.priority(key)))) {
         let fronts = state.fronts.iter().filter(|front| front.level == level);
         let fronts: Vec<String> =
-            fronts.map(|front| format!("{} up to {}", origin(front.write), front.write.counter)).collect();
+            fronts.map(|front| format!("{} up to {}", front.write.origin, { front.write.counter })).collect();
         let line = if fronts.is_empty() { "nothing".to_owned() } else { fronts.join(", ") };
         match lines.last_mut().filter(|(other, _)| *other == line) {
             Some((_, levels)) => levels.push(level),
@@ -114,19 +114,12 @@ fn fronts(header: &Header, state: &State) -> Vec<String> {
 }
 
 /// The levels at which each write waits for the same.
-fn by_levels(waiting: &[&Waiting]) -> BTreeMap<(WriteId, Option<WriteId>), Vec<Level>> {
+fn by_levels(waiting: &[&Waiting]) -> BTreeMap<(Dot, Option<Dot>), Vec<Level>> {
     let mut all: BTreeMap<_, Vec<Level>> = BTreeMap::new();
     for one in waiting {
         all.entry((one.write, one.waits_for)).or_default().push(one.level);
     }
     all
-}
-
-fn origin(write: WriteId) -> String {
-    match write.incarnation {
-        1 => format!("n{}", write.node),
-        life => format!("n{}.{life}", write.node),
-    }
 }
 
 fn names(levels: &[Level]) -> String {

@@ -68,10 +68,10 @@ fn write_notes(out: &mut String, summary: &Summary) -> fmt::Result {
     let lag = |lag: &Lag| {
         let Lag { node, origin, level, times, longest_seconds } = lag;
         let (level, times) = (level.name(), grouped(*times));
-        format!("{level} at n{node} behind n{origin} for {longest_seconds:.3} s, noticed {times} times")
+        format!("{level} at {node} behind {origin} for {longest_seconds:.3} s, noticed {times} times")
     };
     lines("lag", lagging.iter().map(lag).collect())?;
-    let overflow = |Overflow { node, times }: &Overflow| format!("no room for {} writes at n{node}", grouped(*times));
+    let overflow = |Overflow { node, times }: &Overflow| format!("no room for {} writes at {node}", grouped(*times));
     lines("buffers", overflowed.iter().map(overflow).collect())
 }
 

@@ -1,7 +1,7 @@
 //! Events in words, those of the findings' stories.
 
 use kvsim_checkers::operations::{Operation, Operations};
-use kvsim_checkers::trace::{Action, Disk, Event, Header, Level, Levels, LostBy, Recording, What, WriteId};
+use kvsim_checkers::trace::{Action, Disk, Dot, Event, Header, Level, Levels, LostBy, Recording, What};
 
 use crate::text::micros;
 
@@ -69,10 +69,10 @@ impl<'a> Words<'a> {
                     LostBy::Chance => "by chance",
                     LostBy::Fault(number) => fault(number),
                 };
-                return format!("n{node} -> n{to}  {} {id}  lost ({by})", kind(k));
+                return format!("{node} -> {to}  {} {id}  lost ({by})", kind(k));
             }
-            What::Duplicated { kind: k, id, to } => return format!("n{node} -> n{to}  {} {id}  doubled", kind(k)),
-            What::Delivered { kind: k, id, from } => return format!("n{from} -> n{node}  {} {id}  delivered", kind(k)),
+            What::Duplicated { kind: k, id, to } => return format!("{node} -> {to}  {} {id}  doubled", kind(k)),
+            What::Delivered { kind: k, id, from } => return format!("{from} -> {node}  {} {id}  delivered", kind(k)),
             What::TimerFired => "timer".to_owned(),
             What::Known { write } => format!("knows {}", self.write(write)),
             What::Visible { levels, write } => format!("shows {} at {}", self.write(write), all(levels)),
@@ -81,7 +81,7 @@ impl<'a> Words<'a> {
                 format!("has no room to let {} wait at {}", self.write(write), all(levels))
             }
             What::Lagging { level, origin, behind_ns } => {
-                format!("{} lags behind what came from n{origin} by {}", level.name(), micros(behind_ns))
+                format!("{} lags behind what came from {origin} by {}", level.name(), micros(behind_ns))
             }
             What::FaultOn { fault: number } => return format!("{} begins", fault(number)),
             What::FaultOff { fault: number } => return format!("{} ends", fault(number)),
@@ -100,11 +100,11 @@ impl<'a> Words<'a> {
                 format!("{name} {value}")
             }
         };
-        format!("n{node}  {here}")
+        format!("{node}  {here}")
     }
 
     /// `x = 1701 (#17, n0:3)`.
-    pub fn write(&self, write: WriteId) -> String {
+    pub fn write(&self, write: Dot) -> String {
         let Some(Operation { number, action, key, value, .. }) = self.operations.of_write(write) else {
             return write.to_string();
         };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kvsim_checkers::trace::Action;
+use kvsim_checkers::trace::{Action, NodeId};
 use kvsim_sim::scenario::{ClientGroup, Mix, Pace, ScriptOp, ScriptSession};
 
 use super::raw::{Clients, ScenarioFile, ScriptedOp};
@@ -116,7 +116,7 @@ impl Validator<'_> {
             self.not_a_heartbeat(name);
             sessions.push(ScriptSession {
                 name: name.value.clone(),
-                node: self.node(session.at.value.as_ref(), session.at.span).unwrap_or(0),
+                node: self.node(session.at.value.as_ref(), session.at.span).unwrap_or(NodeId(0)),
                 level: self.level(&session.level, name.span),
                 quorum: self.quorum(&session.quorum),
                 context: session.context,

@@ -1,6 +1,6 @@
 //! Faults of nodes and links in a scenario.
 
-use kvsim_checkers::trace::Node;
+use kvsim_checkers::trace::NodeId;
 use kvsim_sim::faults::{DRIFT_PPM_MAX, DiskLoss, LinkFault, NodeFault};
 use kvsim_sim::scenario::{Fault, FaultSpec, When};
 
@@ -90,13 +90,13 @@ impl Validator<'_> {
         fault: Option<NodeFault>,
     ) -> Option<FaultSpec> {
         let when = self.when(span, times);
-        let nodes: Vec<Node> = match node {
+        let nodes: Vec<NodeId> = match node {
             Some(nodes) => self.nodes(nodes),
             None if matches!(when, Some(When::At { .. })) => {
                 self.wrong(span, "it is not said which node", "`node`, for instance node = \"n0\"");
                 return None;
             }
-            None => (0..self.replicas).collect(),
+            None => NodeId::all(self.replicas).collect(),
         };
         Some(FaultSpec::Nodes { when: when?, nodes, fault: fault? })
     }
@@ -176,7 +176,7 @@ impl Validator<'_> {
         fault: NodeFault,
     ) -> Option<FaultSpec> {
         const EXPECTED: &str = "`node` and `at` for a set time, or `every` for random ones";
-        let nodes: Option<Vec<Node>> = node.as_ref().map(|node| self.nodes(node));
+        let nodes: Option<Vec<NodeId>> = node.as_ref().map(|node| self.nodes(node));
         if let (Some(at), Some(list), None) = (node, &nodes, every)
             && list.len() >= usize::from(self.replicas)
         {
@@ -197,7 +197,7 @@ impl Validator<'_> {
             }
             (None, Some(every), nodes) => {
                 let every_ns = self.text(every, units::positive_duration)?;
-                let nodes = nodes.unwrap_or_else(|| (0..self.replicas).collect());
+                let nodes = nodes.unwrap_or_else(|| NodeId::all(self.replicas).collect());
                 Some(FaultSpec::Members { every_ns, nodes, fault })
             }
             (Some(at), Some(every), _) => {

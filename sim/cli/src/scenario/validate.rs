@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_checkers::Verdict;
-use kvsim_checkers::trace::{Level, Node};
+use kvsim_checkers::trace::{Level, NodeId};
 use kvsim_sim::net::{Delay, Ratio};
 use kvsim_sim::plan::{DiskPlan, LinkOverride, LinkPlan};
 use kvsim_sim::scenario::{Keys, Scenario, Settle, Writers};
@@ -157,9 +157,9 @@ impl Validator<'_> {
     }
 
     /// The node with this name.
-    pub fn node(&mut self, name: &str, span: Option<Span>) -> Option<Node> {
+    pub fn node(&mut self, name: &str, span: Option<Span>) -> Option<NodeId> {
         let digits = name.strip_prefix('n').filter(|digits| *digits == "0" || !digits.starts_with(['0', '+']));
-        let node = digits.and_then(|digits| digits.parse().ok()).filter(|node| *node < self.replicas);
+        let node = digits.and_then(|digits| digits.parse().ok()).filter(|node| *node < self.replicas).map(NodeId);
         if node.is_none() {
             let expected = match self.replicas {
                 1 => "n0, the only replica".to_owned(),
@@ -179,7 +179,7 @@ impl Validator<'_> {
     }
 
     /// The nodes of a list: at least one, each once.
-    pub fn nodes(&mut self, list: &At<Nodes>) -> Vec<Node> {
+    pub fn nodes(&mut self, list: &At<Nodes>) -> Vec<NodeId> {
         let names = list.value.0.iter().map(|name| (name.value.as_ref(), name.span.or(list.span)));
         self.distinct(names, list.span, &mut BTreeSet::new())
     }
@@ -189,8 +189,8 @@ impl Validator<'_> {
         &mut self,
         names: impl Iterator<Item = (&'n str, Option<Span>)>,
         list: Option<Span>,
-        taken: &mut BTreeSet<Node>,
-    ) -> Vec<Node> {
+        taken: &mut BTreeSet<NodeId>,
+    ) -> Vec<NodeId> {
         let mut nodes = Vec::new();
         let mut empty = true;
         for (name, span) in names {
@@ -280,7 +280,7 @@ impl Validator<'_> {
 
     fn links(&mut self, net: &raw::Net, usual: &LinkPlan) -> Vec<LinkOverride> {
         let mut links = Vec::new();
-        let mut taken: BTreeMap<(Node, Node), Option<Span>> = BTreeMap::new();
+        let mut taken: BTreeMap<(NodeId, NodeId), Option<Span>> = BTreeMap::new();
         for at in &net.link {
             let link = &at.value;
             let plan = LinkPlan {
@@ -304,7 +304,7 @@ impl Validator<'_> {
                     Some(first) if *first == at.span => {}
                     Some(first) => {
                         let help = first.map(|first| format!("first at {}", self.sources.place(first)));
-                        let message = format!("the link from n{from} to n{to} is given twice");
+                        let message = format!("the link from {from} to {to} is given twice");
                         self.check::<()>(at.span, Err(Wrong { help, ..Wrong::new(message, "each link once") }));
                         break;
                     }

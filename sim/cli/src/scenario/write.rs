@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use kvsim_checkers::trace::{Action, Level, Node};
+use kvsim_checkers::trace::{Action, Level, NodeId};
 use kvsim_sim::faults::{DiskLoss, LinkFault, NodeFault};
 use kvsim_sim::lower::settle_auto_ns;
 use kvsim_sim::net::{Delay, Ratio};
@@ -71,7 +71,7 @@ fn write_all(out: &mut String, plan: &Plan, comments: &[String], usual: &Scenari
     }
     out.push_str(&table("net", link(&plan.net, &usual.net)));
     for named in &plan.links {
-        let mut fields = vec![format!("from = \"n{}\"", named.from), format!("to = \"n{}\"", named.to)];
+        let mut fields = vec![format!("from = \"{}\"", named.from), format!("to = \"{}\"", named.to)];
         fields.extend(link(&named.link, &plan.net));
         out.push_str(&table("[net.link]", fields));
     }
@@ -139,7 +139,7 @@ fn script(out: &mut String, plan: &Plan, usual: &ClientGroup) -> Result<(), Stri
         if session.pace != Pace::Open {
             return Err(format!("session {} waits for answers, and a script has times", session.name));
         }
-        let mut fields = vec![format!("at = \"n{}\"", session.node)];
+        let mut fields = vec![format!("at = \"{}\"", session.node)];
         if session.level != usual.level {
             fields.push(format!("level = \"{}\"", Level::name(session.level)));
         }
@@ -171,7 +171,7 @@ fn script(out: &mut String, plan: &Plan, usual: &ClientGroup) -> Result<(), Stri
                 text.push_str(&format!(", size = \"{}\"", size(u64::from(op.bytes))));
             }
             if let Some(node) = op.node {
-                text.push_str(&format!(", node = \"n{node}\""));
+                text.push_str(&format!(", node = \"{node}\""));
             }
             ops.push((op.wait_ns, text + " }"));
         }
@@ -212,7 +212,7 @@ fn fault(out: &mut String, fault: &FaultPlan, end_ns: u64) -> Result<(), String>
     Ok(())
 }
 
-fn node_fault(fault: &FaultPlan, node: Node, kind: &NodeFault) -> String {
+fn node_fault(fault: &FaultPlan, node: NodeId, kind: &NodeFault) -> String {
     let (name, setting) = match kind {
         NodeFault::Crash { disk } => {
             let disk = match disk {
@@ -224,10 +224,10 @@ fn node_fault(fault: &FaultPlan, node: Node, kind: &NodeFault) -> String {
             ("crash", format!("disk = \"{disk}\"\n"))
         }
         NodeFault::Absent => {
-            return format!("\n[[fault.join]]\nnode = \"n{node}\"\nat = \"{}\"\n", time(fault.until_ns));
+            return format!("\n[[fault.join]]\nnode = \"{node}\"\nat = \"{}\"\n", time(fault.until_ns));
         }
         NodeFault::Left => {
-            return format!("\n[[fault.leave]]\nnode = \"n{node}\"\nat = \"{}\"\n", time(fault.from_ns));
+            return format!("\n[[fault.leave]]\nnode = \"{node}\"\nat = \"{}\"\n", time(fault.from_ns));
         }
         NodeFault::Pause => ("pause", String::new()),
         NodeFault::Slow { step_ns } => ("slow_node", format!("step = \"{}\"\n", time(*step_ns))),
@@ -246,10 +246,10 @@ fn node_fault(fault: &FaultPlan, node: Node, kind: &NodeFault) -> String {
             ("clock", setting)
         }
     };
-    format!("\n[[fault.{name}]]\nnode = \"n{node}\"\n{}{setting}", lasting(fault))
+    format!("\n[[fault.{name}]]\nnode = \"{node}\"\n{}{setting}", lasting(fault))
 }
 
-fn link_fault(fault: &FaultPlan, from: &[Node], to: &[Node], kind: &LinkFault) -> String {
+fn link_fault(fault: &FaultPlan, from: &[NodeId], to: &[NodeId], kind: &LinkFault) -> String {
     let (name, setting) = match kind {
         LinkFault::Slow { delay: by } => ("slow_link", format!("delay = \"{}\"\n", delay(by))),
         LinkFault::Loss { share: part } => ("loss_burst", format!("loss = \"{}\"\n", share(*part))),
@@ -258,7 +258,7 @@ fn link_fault(fault: &FaultPlan, from: &[Node], to: &[Node], kind: &LinkFault) -
             ("late", format!("share = \"{}\"\ndelay = \"{}\"\n", share(*part), delay(by)))
         }
     };
-    let nodes = |name: &str, nodes: &[Node]| match nodes {
+    let nodes = |name: &str, nodes: &[NodeId]| match nodes {
         [] => String::new(),
         nodes => format!("{name} = {}\n", list(nodes)),
     };
@@ -280,11 +280,11 @@ fn message(fault: &str, name: &MessageName, takes_ns: Option<u64>) -> String {
         field("id", name.id.to_string());
     }
     if let Some(from) = name.from {
-        field("from", format!("\"n{from}\""));
+        field("from", format!("\"{from}\""));
     }
     match name.to.as_slice() {
         [] => {}
-        [to] => field("to", format!("\"n{to}\"")),
+        [to] => field("to", format!("\"{to}\"")),
         to => field("to", list(to)),
     }
     if let Some(takes_ns) = takes_ns {
@@ -293,8 +293,8 @@ fn message(fault: &str, name: &MessageName, takes_ns: Option<u64>) -> String {
     text
 }
 
-fn list(nodes: &[Node]) -> String {
-    let names: Vec<String> = nodes.iter().map(|node| format!("\"n{node}\"")).collect();
+fn list(nodes: &[NodeId]) -> String {
+    let names: Vec<String> = nodes.iter().map(|node| format!("\"{node}\"")).collect();
     format!("[{}]", names.join(", "))
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kvsim_store::ndc::Timer;
 use kvsim_store::ndc::object::Context;
 use kvsim_store::{
-    Call, CallId, Dot, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Observation, Overwrites, Refusal, Replica,
+    Call, CallId, Conflict, Dot, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Observation, Refusal, Replica,
     ReplicaId, Tag, Value, Version,
 };
 
@@ -257,7 +257,7 @@ impl Replica for Naive {
         .with(Level::FifoP2)
         .with(Level::FifoP3)
         .with(Level::Priority);
-    const OVERWRITES: Overwrites = Overwrites::Read;
+    const CONFLICT: Conflict = Conflict::Causal;
 
     fn boot(config: &Config, log: &[Delta], env: &mut Env<'_, Naive>) -> Naive {
         env.arm(Timer::AntiEntropy, 0);

@@ -1,6 +1,7 @@
 //! What replicas lack.
 
 use kvsim_checkers::metrics::{Distribution, Distributions, Lag, Merge as _};
+use kvsim_checkers::trace::NodeId;
 
 use super::{PANEL, most, over_time, windows};
 use crate::charts::axis::{Axis, Unit};
@@ -48,8 +49,8 @@ pub fn lag(runs: &Runs) -> Result<Figure, &'static str> {
 }
 
 fn by_replica(run: &Run) -> Vec<Line> {
-    let style = |node: u16| Style { colour: usize::from(node), dash: Dash::ALL[usize::from(node) % Dash::ALL.len()] };
-    run.metrics.lag.iter().map(|(node, lag)| (style(*node), format!("n{node}"), lag.clone())).collect()
+    let style = |node: NodeId| Style { colour: node.index(), dash: Dash::ALL[node.index() % Dash::ALL.len()] };
+    run.metrics.lag.iter().map(|(node, lag)| (style(*node), node.to_string(), lag.clone())).collect()
 }
 
 /// Of many replicas, the one that is farthest behind at the time.

@@ -45,7 +45,7 @@ pub fn timeline(runs: &Runs) -> Result<Figure, &'static str> {
         }
         let name = |session: &u32| {
             let session = &run.plan.sessions[*session as usize];
-            if session.moves() { session.name.clone() } else { format!("{} n{}", session.name, session.node) }
+            if session.moves() { session.name.clone() } else { format!("{} {}", session.name, session.node) }
         };
         panels.push(Panel {
             title: if runs.are_many() {

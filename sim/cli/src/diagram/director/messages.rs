@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use kvsim_checkers::trace::{Action, LostBy, Node, Recording, What, WriteId};
+use kvsim_checkers::trace::{Action, Dot, LostBy, NodeId, Recording, What};
 
 use super::Director;
 use crate::diagram::scene::{Arrow, ArrowKind, Label, Style};
@@ -14,7 +14,7 @@ const FEW: usize = 40;
 
 struct Sent {
     at_ns: u64,
-    node: Node,
+    node: NodeId,
     name: String,
     is_direct: bool,
     /// The operation that it was sent for at once.
@@ -27,7 +27,7 @@ impl Director<'_> {
         let mut sent: BTreeMap<u64, Sent> = BTreeMap::new();
         let mut asked = BTreeMap::new();
         let brought = brought(recording, span_ns);
-        let mut arrived: BTreeSet<(u64, Node)> = BTreeSet::new();
+        let mut arrived: BTreeSet<(u64, NodeId)> = BTreeSet::new();
         let all = recording.events.iter().filter(|event| {
             matches!(event.what, What::Delivered { .. } | What::Lost { .. }) && span_ns.contains(&event.at_ns)
         });
@@ -82,7 +82,7 @@ impl Director<'_> {
                         LostBy::Chance => "by chance",
                         LostBy::Fault(fault) => self.header.faults.get(usize::from(fault)).map_or("", |f| &f.name),
                     };
-                    let text = format!("{name} to n{to} lost ({by})");
+                    let text = format!("{name} to {to} lost ({by})");
                     let (from, sent_ns, until_ns) = (*from, *at_ns, event.at_ns);
                     self.scene.row(sent_ns).loses |= sent_ns == until_ns;
                     self.scene.label(sent_ns, from, Style::Lost, text);
@@ -96,7 +96,7 @@ impl Director<'_> {
     }
 
     /// A message in words: what it was for, from whom to whom, when, and what became of it.
-    fn tell(&self, message: &Sent, to: Node, end: &str) -> String {
+    fn tell(&self, message: &Sent, to: NodeId, end: &str) -> String {
         let Sent { at_ns, node, name, op, .. } = message;
         let operation = op.and_then(|op| self.operations.get(op));
         let purpose = operation.map(|operation| {
@@ -107,16 +107,16 @@ impl Director<'_> {
                 Action::Delete => format!(" for #{op} (delete {key})"),
             }
         });
-        format!("{name} from n{node} to n{to}{}: sent {}, {end}", purpose.unwrap_or_default(), micros(*at_ns))
+        format!("{name} from {node} to {to}{}: sent {}, {end}", purpose.unwrap_or_default(), micros(*at_ns))
     }
 
     /// The writes that a message made known.
-    fn brings(&self, writes: &[WriteId]) -> String {
+    fn brings(&self, writes: &[Dot]) -> String {
         const SHOWN: usize = 4;
         if writes.is_empty() {
             return String::new();
         }
-        let write = |write: &WriteId| match self.operations.of_write(*write) {
+        let write = |write: &Dot| match self.operations.of_write(*write) {
             Some(operation) if operation.action == Action::Delete => format!("delete of {}", self.key(operation.key)),
             Some(operation) => format!("{} = {}", self.key(operation.key), operation.value),
             None => write.to_string(),
@@ -130,8 +130,8 @@ impl Director<'_> {
 }
 
 /// By the number of a delivery: the writes that became known by it.
-fn brought(recording: &Recording, span_ns: &Range<u64>) -> BTreeMap<u64, Vec<WriteId>> {
-    let mut all: BTreeMap<u64, Vec<WriteId>> = BTreeMap::new();
+fn brought(recording: &Recording, span_ns: &Range<u64>) -> BTreeMap<u64, Vec<Dot>> {
+    let mut all: BTreeMap<u64, Vec<Dot>> = BTreeMap::new();
     for event in recording.events.iter().filter(|event| span_ns.contains(&event.at_ns)) {
         if let What::Known { write } = event.what {
             all.entry(event.cause).or_default().push(write);

@@ -118,7 +118,7 @@ mod tests {
     fn panics(plan: &Plan, _: &mut dyn Sink) -> Result<Outcome, StorePanic> {
         let until =
             Outcome { trace_hash: 7, events: 1, end_ns: plan.end_ns(), deliveries: 0, timers: 0, complete: false };
-        Err(StorePanic { message: "<oh>".to_owned(), node: 1, at_ns: 1_000_000, until })
+        Err(StorePanic { message: "<oh>".to_owned(), node: kvsim_checkers::trace::NodeId(1), at_ns: 1_000_000, until })
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use expect_test::expect_file;
-use kvsim_checkers::trace::Level;
+use kvsim_checkers::trace::{Level, NodeId};
 use kvsim_sim::net::{Delay, Ratio};
 use kvsim_sim::plan::{DiskPlan, LinkPlan, StoreParams, Views};
 use kvsim_sim::scenario::{ClientGroup, KeyChoice, Keys, Mix, Pace, Scenario, Settle, Writers};
@@ -70,8 +70,8 @@ fn overrides_change_values() {
     }
     assert_eq!(set(&[&ring[..], &["store.ack=majority"]].concat()).store.ack, 2, "of those that hold a key");
     assert_eq!(set(&["clients.panel.rate=20/s"]).clients[0].pace, Pace::Rate { every_ns: 50_000_000 });
-    assert_eq!(set(&["clients.panel.at=n3"]).clients[0].at, [3]);
-    assert_eq!(set(&["clients.panel.at=[\"n3\", \"n4\"]"]).clients[0].at, [3, 4]);
+    assert_eq!(set(&["clients.panel.at=n3"]).clients[0].at, [NodeId(3)]);
+    assert_eq!(set(&["clients.panel.at=[\"n3\", \"n4\"]"]).clients[0].at, [NodeId(3), NodeId(4)]);
     assert_eq!(set(&["clients.panel.mix={ read = 9 }"]).clients[0].mix, Mix { read: 9, write: 0, delete: 0 });
     assert_eq!(set(&["seed=0xff"]).seed, 255);
     assert_eq!(set(&["seed=0xffffffffffffffff"]).seed, u64::MAX);
@@ -114,10 +114,20 @@ fn links_are_pairs_of_nodes() {
         let scenario = read_text(&format!("{SMALLEST}[[net.link]]\n{fields}\nloss = \"50%\""), &[]).unwrap();
         scenario.links.iter().map(|link| (link.from, link.to)).collect::<Vec<_>>()
     };
-    assert_eq!(link("from = 'n0'\nto = 'n1'"), [(0, 1)]);
-    assert_eq!(link("from = 'n0'\nto = 'n1'\nboth_ways = true"), [(0, 1), (1, 0)]);
+    assert_eq!(link("from = 'n0'\nto = 'n1'"), [(NodeId(0), NodeId(1))]);
+    assert_eq!(link("from = 'n0'\nto = 'n1'\nboth_ways = true"), [(NodeId(0), NodeId(1)), (NodeId(1), NodeId(0))]);
     let all = "from = ['n0', 'n1', 'n2']\nto = ['n0', 'n1', 'n2']";
-    assert_eq!(link(all), [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)]);
+    assert_eq!(
+        link(all),
+        [
+            (NodeId(0), NodeId(1)),
+            (NodeId(0), NodeId(2)),
+            (NodeId(1), NodeId(0)),
+            (NodeId(1), NodeId(2)),
+            (NodeId(2), NodeId(0)),
+            (NodeId(2), NodeId(1))
+        ]
+    );
     assert_eq!(link(&format!("{all}\nboth_ways = true")).len(), 6);
 }
 
