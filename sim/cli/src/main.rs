@@ -2,21 +2,22 @@
 //!
 //! Results go to standard output, progress and errors to standard error. Exit codes: [`exit`].
 
+mod append_log;
 mod args;
 mod charts;
 mod commands;
-mod crew;
 mod diagram;
 mod exit;
 mod filter;
 mod folder;
 mod hunt;
 mod interrupt;
+mod journal;
 mod judge;
-mod lines;
 mod load;
 mod notes;
 mod output;
+mod pool;
 mod progress;
 mod recorder;
 mod report;

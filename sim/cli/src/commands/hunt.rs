@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::args::{Batch, Output, Overrides, real_time, seeds};
-use crate::crew::Next;
 use crate::exit::{self, Failure};
-use crate::hunt::crew::{Outcome, work};
-use crate::hunt::journal::{Done, Found, Journal, Past, Unknown};
-use crate::hunt::quarry::Quarry;
+use crate::hunt::journal::{Found, HuntLine, HuntProgress, Resumed, Unknown};
+use crate::hunt::runs::{HuntOutcome, RunSet};
 use crate::interrupt;
+use crate::journal::Journal;
 use crate::output::{GREEN, PLAIN, RED, YELLOW};
+use crate::pool::{self, Next};
 use crate::progress::Ticker;
 use crate::text::{counted, grouped, printable, quoted};
 use std::ops::Range;
@@ -57,13 +57,13 @@ struct Group<'a> {
     found: Vec<&'a Found>,
 }
 
-/// What a hunt came to, for programs. The same hunt comes to the same, whatever the number of jobs.
+/// The result of a hunt, for programs; the number of jobs makes no difference to it.
 #[derive(Serialize)]
-struct Bag<'a> {
+struct HuntSummary<'a> {
     schema: u32,
     /// Runs that are done, with those of earlier parts of the hunt.
     #[serde(flatten)]
-    done: Done,
+    done: HuntProgress,
     /// False when the hunt ended before its last seed.
     complete: bool,
     interrupted: bool,
@@ -76,23 +76,26 @@ const JOURNAL: Duration = Duration::from_millis(200);
 
 /// Hunts; returns the exit code.
 pub fn hunt(args: &Hunt) -> Result<u8, Failure> {
-    let quarry = Quarry::read(&args.path, args.overrides.list(), args.swarm, args.seeds.start)?;
+    let runs = RunSet::read(&args.path, args.overrides.list(), args.swarm, args.seeds.start)?;
     let folder = args.batch.out.clone().unwrap_or_else(|| usual_folder(&args.path));
-    let (mut journal, Past { mut found, mut done }) = match args.batch.resume {
-        true => Journal::resume(&folder, &quarry.ground)?,
-        false => (Journal::begin(&folder, &quarry.ground)?, Past::default()),
+    let (mut journal, lines) = match args.batch.resume {
+        true => Journal::resume(&folder, &runs.header)?,
+        false => (Journal::begin(&folder, &runs.header)?, Vec::new()),
     };
+    let Resumed { mut found, progress: mut done } = Resumed::of(lines.into_iter().map(|(_, line)| line));
     interrupt::stop_gently();
     let jobs = args.batch.jobs();
-    let end = if args.lasting.is_some() { u64::MAX } else { quarry.runs_before(args.seeds.end) };
+    let end = if args.lasting.is_some() { u64::MAX } else { runs.runs_before(args.seeds.end) };
     let first = done.runs;
     let begun = Instant::now();
     if end > first && (args.keep_going || found.is_empty()) {
         let mut ticker = Ticker::new();
         let mut said = begun;
-        // What is taken and what is looked at share the state.
+        // Both closures need the state.
         let state = std::cell::RefCell::new((&mut done, &mut found, &mut journal));
-        let mut take = |run: u64, outcome: Outcome| {
+        let take = |run: u64, outcome: Result<Option<HuntOutcome>, Failure>| {
+            // An interrupted run has no result, and so those after it do not count.
+            let Some(outcome) = outcome? else { return Ok(Next::Stop) };
             let (done, found, journal) = &mut *state.borrow_mut();
             done.runs = run + 1;
             done.with_findings += u64::from(!outcome.found.is_empty());
@@ -100,26 +103,28 @@ pub fn hunt(args: &Hunt) -> Result<u8, Failure> {
             for (checker, first) in outcome.unknown {
                 done.unknown_by.entry(checker).or_insert(first).runs += 1;
             }
-            outcome.found.iter().try_for_each(|one| journal.found(one))?;
+            outcome.found.iter().try_for_each(|one| journal.add(&HuntLine::Found(one.clone()), true))?;
             let is_hit = !outcome.found.is_empty();
             found.extend(outcome.found);
             if is_hit || said.elapsed() >= JOURNAL {
-                journal.done(done)?;
+                journal.add(&HuntLine::Done(done.clone()), false)?;
                 said = Instant::now();
             }
             Ok(if is_hit && !args.keep_going { Next::Stop } else { Next::More })
         };
-        let mut look = || {
+        let mut poll = || {
             let (done, found, _) = &*state.borrow();
             ticker.tick(|| progress(done, found, end, first, begun.elapsed()));
             let is_over = args.lasting.is_some_and(|lasting| begun.elapsed() >= lasting);
             if is_over || interrupt::is_requested() { Next::Last } else { Next::More }
         };
-        work(&quarry, &folder, (first, end), jobs, &mut take, &mut look)?;
-        journal.done(&done)?;
+        let one = |run| runs.one(run, &folder);
+        let name = |run| format!("with seed {:#x}", runs.seed(run));
+        pool::run_parallel(first..end, jobs, one, name, &mut pool::in_order(first, take), &mut poll)?;
+        journal.add(&HuntLine::Done(done.clone()), false)?;
     }
     let interrupted = interrupt::is_requested();
-    let bag = Bag {
+    let summary = HuntSummary {
         schema: 1,
         complete: done.runs >= end,
         done,
@@ -127,11 +132,11 @@ pub fn hunt(args: &Hunt) -> Result<u8, Failure> {
         groups: groups(&found),
         hunt_dir: folder.display().to_string(),
     };
-    args.output.print(&bag, || report(args, &bag, bag.done.runs - first, jobs, begun.elapsed()))?;
+    args.output.print(&summary, || report(args, &summary, summary.done.runs - first, jobs, begun.elapsed()))?;
     Ok(match () {
         () if interrupted => exit::INTERRUPTED,
         () if !found.is_empty() => exit::VIOLATED,
-        () if bag.done.unknown > 0 => exit::UNKNOWN,
+        () if summary.done.unknown > 0 => exit::UNKNOWN,
         () => exit::HOLDS,
     })
 }
@@ -142,7 +147,7 @@ fn usual_folder(path: &Path) -> PathBuf {
 }
 
 /// One line about a hunt under way.
-fn progress(done: &Done, found: &[Found], end: u64, first: u64, elapsed: Duration) -> String {
+fn progress(done: &HuntProgress, found: &[Found], end: u64, first: u64, elapsed: Duration) -> String {
     let rate = (done.runs - first) as f64 / elapsed.as_secs_f64();
     let of = if end == u64::MAX { String::new() } else { format!(" of {}", grouped(end)) };
     let left = match end {
@@ -181,10 +186,10 @@ fn groups(found: &[Found]) -> Vec<Group<'_>> {
     groups
 }
 
-fn report(args: &Hunt, bag: &Bag<'_>, runs: u64, jobs: u16, elapsed: Duration) -> String {
+fn report(args: &Hunt, summary: &HuntSummary<'_>, runs: u64, jobs: u16, elapsed: Duration) -> String {
     const SHOWN: usize = 5;
     let mut out = String::new();
-    for group in &bag.groups {
+    for group in &summary.groups {
         let [first, others @ ..] = group.found.as_slice() else { continue };
         let (code, count) = (group.code, counted(group.runs as u64, "run", "runs"));
         out.push_str(&format!("{RED}{code}{PLAIN} in {count}: {}\n", group.cause));
@@ -198,17 +203,17 @@ fn report(args: &Hunt, bag: &Bag<'_>, runs: u64, jobs: u16, elapsed: Duration) -
         }
         out.push('\n');
     }
-    let Done { runs: all, with_findings, unknown, ref unknown_by } = bag.done;
+    let HuntProgress { runs: all, with_findings, unknown, ref unknown_by } = summary.done;
     let (all, with_findings) = (counted(all, "run", "runs"), grouped(with_findings));
-    out.push_str(&match bag.groups.len() {
+    out.push_str(&match summary.groups.len() {
         0 => format!("{GREEN}nothing found{PLAIN} in {all}"),
         _ => format!("{with_findings} of {all} with findings"),
     });
     if unknown > 0 {
         out.push_str(&format!("; {YELLOW}{} are unknown{PLAIN}", grouped(unknown)));
     }
-    if !bag.complete {
-        let is_enough = !bag.groups.is_empty() && !args.keep_going && !bag.interrupted;
+    if !summary.complete {
+        let is_enough = !summary.groups.is_empty() && !args.keep_going && !summary.interrupted;
         let how = if is_enough { "--resume --keep-going" } else { "--resume" };
         out.push_str(&format!("; the same command with {how} goes on"));
     }
@@ -220,7 +225,7 @@ fn report(args: &Hunt, bag: &Bag<'_>, runs: u64, jobs: u16, elapsed: Duration) -
     let (runs, jobs, time) =
         (counted(runs, "run", "runs"), counted(u64::from(jobs), "job", "jobs"), elapsed.as_secs_f64());
     out.push_str(&format!("\n  {runs} in {time:.1} s, {rate:.1}/s with {jobs}\n"));
-    out.push_str(&format!("  folder  {}\n", printable(&bag.hunt_dir)));
+    out.push_str(&format!("  folder  {}\n", printable(&summary.hunt_dir)));
     out
 }
 

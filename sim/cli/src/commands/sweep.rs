@@ -11,15 +11,16 @@ use kvsim_checkers::Verdict;
 
 use crate::args::{Batch, Overrides};
 use crate::charts::{self, Picture, Theme};
-use crate::crew::{self, Next};
 use crate::exit::{self, Failure};
 use crate::folder;
 use crate::interrupt;
+use crate::journal::Journal;
 use crate::output::print;
+use crate::pool::{self, Next};
 use crate::progress::Ticker;
 use crate::sweep::formats::Form;
-use crate::sweep::journal::{Done, Journal};
-use crate::sweep::run::{Outcome, Runs};
+use crate::sweep::journal::{self, DoneRun, SweepLine};
+use crate::sweep::run::{SweepConfig, SweepOutcome, SweepRuns};
 use crate::sweep::table::Table;
 use crate::sweep::{charts as lines, visibility};
 use crate::text::{grouped, quoted};
@@ -47,11 +48,11 @@ pub struct Sweep {
 
 /// Sweeps; returns the exit code.
 pub fn sweep(args: &Sweep) -> Result<u8, Failure> {
-    let runs = Runs::read(&args.file, &args.overrides.list())?;
+    let runs = SweepRuns::read(&args.file, &args.overrides.list())?;
     let folder = args.batch.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/sweep-{}", runs.name)));
     let (mut journal, mut done) = match args.batch.resume {
-        true => Journal::resume(&folder, &runs)?,
-        false => (Journal::begin(&folder, &runs.ground)?, BTreeMap::new()),
+        true => journal::resume(&folder, &runs)?,
+        false => (Journal::begin(&folder, &runs.header)?, BTreeMap::new()),
     };
     interrupt::stop_gently();
     let before = done.len();
@@ -84,7 +85,7 @@ pub fn sweep(args: &Sweep) -> Result<u8, Failure> {
 }
 
 /// How to look at what is not as expected: a run of each cell, and one command for it.
-fn looks(runs: &Runs, folder: &Path, table: &Table) -> String {
+fn looks(runs: &SweepRuns, folder: &Path, table: &Table) -> String {
     let mut out = String::new();
     for (cell, row) in table.rows.iter().enumerate() {
         let seed = row.surprises.iter().filter(|one| one.verdict != Verdict::Unknown).find_map(|one| one.seeds.first());
@@ -98,10 +99,10 @@ fn looks(runs: &Runs, folder: &Path, table: &Table) -> String {
 
 /// Does the runs that are not done, and notes each as soon as it is.
 fn work(
-    runs: &Runs,
+    runs: &SweepRuns,
     folder: &Path,
-    journal: &mut Journal,
-    done: &mut BTreeMap<u64, Done>,
+    journal: &mut Journal<SweepConfig>,
+    done: &mut BTreeMap<u64, DoneRun>,
     jobs: u16,
 ) -> Result<(), Failure> {
     let todo: Vec<u64> = (0..runs.count()).filter(|run| !done.contains_key(run)).collect();
@@ -109,24 +110,24 @@ fn work(
     let begun = Instant::now();
     let first = done.len() as u64;
     let seeds = runs.count() / runs.sweep.cells.len() as u64;
-    // What is taken and what is looked at share the state.
+    // Both closures need the state.
     let state = RefCell::new((done, journal));
     let timed = |run| {
         let begun = Instant::now();
         let outcome = runs.one(run, folder);
         (outcome, begun.elapsed())
     };
-    let mut take = |run: u64, (outcome, took): (Result<Option<Outcome>, Failure>, Duration)| {
-        // A run that was interrupted has come to nothing.
+    let mut take = |run: u64, (outcome, took): (Result<Option<SweepOutcome>, Failure>, Duration)| {
+        // An interrupted run has no result.
         let Some(outcome) = outcome? else { return Ok(Next::Last) };
         let (cell, seed) = runs.place(run);
         let (done, journal) = &mut *state.borrow_mut();
-        let one = Done { cell, seed, took_ms: took.as_millis() as u64, outcome };
-        journal.done(&one)?;
+        let one = DoneRun { cell, seed, took_ms: took.as_millis() as u64, outcome };
+        journal.add(&SweepLine::Run(one.clone()), true)?;
         done.insert(run, one);
         Ok(Next::More)
     };
-    let mut look = || {
+    let mut poll = || {
         let (done, _) = &*state.borrow();
         let fresh = done.len() as u64 - first;
         ticker.tick_at(done.len() as u64, || progress(&taken_ms(runs, done), seeds, fresh, begun.elapsed(), jobs));
@@ -136,11 +137,11 @@ fn work(
         let (cell, seed) = runs.place(run);
         format!("in cell {cell} with seed {seed}")
     };
-    crew::work(todo.into_iter(), jobs, timed, name, &mut take, &mut look)
+    pool::run_parallel(todo.into_iter(), jobs, timed, name, &mut take, &mut poll)
 }
 
 /// By cell, the real time that its runs have taken, and how many they are.
-fn taken_ms(runs: &Runs, done: &BTreeMap<u64, Done>) -> Vec<(u64, u64)> {
+fn taken_ms(runs: &SweepRuns, done: &BTreeMap<u64, DoneRun>) -> Vec<(u64, u64)> {
     let mut taken_ms = vec![(0, 0); runs.sweep.cells.len()];
     for one in done.values() {
         taken_ms[one.cell].0 += one.took_ms;
@@ -174,9 +175,9 @@ fn left_ms(taken_ms: &[(u64, u64)], seeds: u64) -> Option<u64> {
 fn draw(
     args: &Sweep,
     folder: &Path,
-    runs: &Runs,
+    runs: &SweepRuns,
     table: &Table,
-    done: &BTreeMap<u64, Done>,
+    done: &BTreeMap<u64, DoneRun>,
 ) -> Result<String, Failure> {
     let folder = folder.join(folder::CHARTS);
     std::fs::create_dir_all(&folder)

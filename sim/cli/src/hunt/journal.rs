@@ -1,17 +1,14 @@
-//! The journal of a hunt: a file to which lines are added, so that a hunt that ended in whatever way can go on.
-//!
-//! The first line says what is hunted ([`Ground`]). Then come findings, in the order of their runs, and now and then
-//! the number of runs that are done, all from the first one on. A finding counts once such a number has passed it: what
-//! comes after the last number is done again.
+//! What the journal of a hunt says: findings, in the order of their runs, and now and then the number of runs that are
+//! done, all from the first one on. A finding counts once such a number has passed it: what comes after the last number is
+//! done again.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::quarry::Ground;
-use crate::exit::Failure;
-use crate::lines::{self, Lines};
+use super::runs::HuntConfig;
+use crate::journal::Work;
+use crate::text::counted;
 
 /// A finding, and the run that shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +27,7 @@ pub struct Found {
     pub cause: String,
     /// The finding in one sentence.
     pub title: String,
-    /// When it could first be told, in nanoseconds of virtual time.
+    /// When it could first be detected, in nanoseconds of virtual time.
     pub at_ns: u64,
     /// Number of events of the run.
     pub events: u64,
@@ -38,32 +35,33 @@ pub struct Found {
     pub run_dir: String,
 }
 
-/// One line.
-#[derive(Serialize, Deserialize)]
+/// What a line below the header says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Line {
-    Hunt(Ground),
+pub enum HuntLine {
+    /// A finding, whose run is stored already.
     Found(Found),
-    Done(Done),
+    /// How far the hunt is.
+    Done(HuntProgress),
 }
 
 /// How far the hunt is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Done {
+pub struct HuntProgress {
     /// All runs below this number are done.
     pub runs: u64,
-    /// Of them so many had findings.
+    /// How many of them had findings.
     pub with_findings: u64,
-    /// In so many nothing was found, and a verdict is unknown though another one was expected.
+    /// In how many nothing was found, and a verdict is unknown although another one was expected.
     pub unknown: u64,
     /// The same for each checker.
     pub unknown_by: BTreeMap<String, Unknown>,
 }
 
-/// Runs in which a checker's verdict is unknown though another one was expected.
+/// Runs in which a checker's verdict is unknown although another one was expected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unknown {
-    /// So many.
+    /// How many.
     pub runs: u64,
     /// The scenario of the first of them.
     pub scenario: String,
@@ -73,107 +71,56 @@ pub struct Unknown {
     pub note: String,
 }
 
-/// What a journal says.
+/// What is known from an earlier part of the hunt.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Past {
+pub struct Resumed {
     /// The findings that count.
     pub found: Vec<Found>,
     /// How far the hunt is.
-    pub done: Done,
+    pub progress: HuntProgress,
 }
 
-/// The open journal.
-pub struct Journal(Lines);
-
-const NAME: &str = "hunt.jsonl";
-const WHAT: &str = "the journal of a hunt";
-
-impl Journal {
-    /// Begins a journal in `folder`, which must not have one of a hunt that found something.
-    pub fn begin(folder: &Path, ground: &Ground) -> Result<Journal, Failure> {
-        let (lines, _, past) = open(folder)?;
-        if !past.found.is_empty() {
-            let (place, count) = (folder.display(), past.found.len());
-            return Err(Failure::Usage(format!(
-                "{place} has the {count} findings of another hunt\n  go on with it (--resume), or give --out another folder"
-            )));
+impl Resumed {
+    /// What the lines of the journal say.
+    pub fn of(lines: impl IntoIterator<Item = HuntLine>) -> Resumed {
+        let mut past = Resumed::default();
+        for line in lines {
+            match line {
+                HuntLine::Found(found) => past.found.push(found),
+                HuntLine::Done(progress) => past.progress = progress,
+            }
         }
-        Journal::first(lines, ground)
-    }
-
-    /// Goes on with the journal in `folder`, which must be one of the same hunt; begins it if there is none.
-    pub fn resume(folder: &Path, ground: &Ground) -> Result<(Journal, Past), Failure> {
-        let (mut lines, old, past) = open(folder)?;
-        let Some(old) = old else { return Ok((Journal::first(lines, ground)?, past)) };
-        if old != *ground {
-            let (place, why) = (folder.join(NAME), difference(&old, ground));
-            return Err(Failure::Usage(format!(
-                "{} is the journal of another hunt: {why}\n  give --out another folder, or the same arguments",
-                place.display()
-            )));
-        }
-        lines.go_on()?;
-        Ok((Journal(lines), past))
-    }
-
-    fn first(mut lines: Lines, ground: &Ground) -> Result<Journal, Failure> {
-        lines.begin()?;
-        lines.add(&Line::Hunt(ground.clone()), true)?;
-        Ok(Journal(lines))
-    }
-
-    /// Adds a finding, whose run is stored already.
-    pub fn found(&mut self, found: &Found) -> Result<(), Failure> {
-        self.0.add(&Line::Found(found.clone()), true)
-    }
-
-    /// Says how far the hunt is.
-    pub fn done(&mut self, done: &Done) -> Result<(), Failure> {
-        self.0.add(&Line::Done(done.clone()), false)
+        // A run that was done twice has its findings twice.
+        let mut seen = BTreeSet::new();
+        let (found, runs) = (&mut past.found, past.progress.runs);
+        found.retain(|found| found.run < runs && seen.insert((found.run, found.code.clone())));
+        past
     }
 }
 
-/// Opens the journal in `folder`. What is hunted is nothing when its first line was never finished.
-fn open(folder: &Path) -> Result<(Lines, Option<Ground>, Past), Failure> {
-    let path = folder.join(NAME);
-    let (lines, said) = Lines::open::<Line>(&path, WHAT)?;
-    let mut ground = None;
-    let mut past = Past::default();
-    for (at, line) in said {
-        match (line, &ground) {
-            (Line::Hunt(first), None) => ground = Some(first),
-            (Line::Found(found), Some(_)) => past.found.push(found),
-            (Line::Done(done), Some(_)) => past.done = done,
-            _ => return Err(lines::is_not(&path, WHAT, at)),
-        }
-    }
-    past.found.retain(|found| found.run < past.done.runs);
-    // A run that was done twice has its findings twice.
-    let mut seen = std::collections::BTreeSet::new();
-    past.found.retain(|found| seen.insert((found.run, found.code.clone())));
-    Ok((lines, ground, past))
-}
+impl Work for HuntConfig {
+    const NAME: &'static str = "hunt";
+    type Line = HuntLine;
 
-/// In what two hunts differ, for people.
-fn difference(old: &Ground, new: &Ground) -> String {
-    if old.kvsim != new.kvsim {
-        return format!("it was made by kvsim {}", old.kvsim);
+    fn results(lines: &[(u64, HuntLine)]) -> Option<String> {
+        let found = Resumed::of(lines.iter().map(|(_, line)| line.clone())).found.len();
+        (found > 0).then(|| counted(found as u64, "finding", "findings"))
     }
-    if old.first_seed != new.first_seed {
-        return format!("its first seed is {}", old.first_seed);
+
+    fn difference(&self, new: &HuntConfig) -> Option<String> {
+        if self.first_seed != new.first_seed {
+            return Some(format!("its first seed is {}", self.first_seed));
+        }
+        if self.swarm != new.swarm {
+            return Some(format!("it was made {} --swarm", if self.swarm { "with" } else { "without" }));
+        }
+        let files = |hunt: &HuntConfig| -> Vec<String> { hunt.scenarios.iter().map(|one| one.file.clone()).collect() };
+        if files(self) != files(new) {
+            return Some(format!("it is about {}", files(self).join(", ")));
+        }
+        let changed = self.scenarios.iter().zip(&new.scenarios).find(|(old, new)| old != new);
+        changed.map(|(old, _)| format!("{} has changed since", old.file))
     }
-    if old.swarm != new.swarm {
-        return format!("it was made {} --swarm", if old.swarm { "with" } else { "without" });
-    }
-    if old.set != new.set {
-        return format!("it was made with the changes [{}]", old.set.join(", "));
-    }
-    let files = |ground: &Ground| -> Vec<String> { ground.scenarios.iter().map(|one| one.file.clone()).collect() };
-    if files(old) != files(new) {
-        return format!("it is about {}", files(old).join(", "));
-    }
-    let changed = old.scenarios.iter().zip(&new.scenarios).find(|(old, new)| old != new);
-    changed.map_or("in another form".to_string(), |(old, _)| format!("{} has changed since", old.file))
 }
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
-//! A hunt: which runs there are ([`quarry`]), what has been found ([`journal`]), and who does the work ([`crew`]).
+//! A hunt: which runs there are ([`runs`]), and what has been found ([`journal`]).
 
-pub mod crew;
 pub mod journal;
-pub mod quarry;
+pub mod runs;

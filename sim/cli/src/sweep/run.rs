@@ -15,28 +15,23 @@ use super::table;
 use crate::exit::Failure;
 use crate::folder::Folder;
 use crate::interrupt;
+use crate::journal::Header;
 use crate::judge;
 use crate::load::{lowered, names};
 use crate::recorder::Keep;
 use crate::report::Summary;
 use crate::scenario::{self, Sweep};
 
-/// What a sweep's results follow from: sweeps that agree in this come to the same.
+/// What a sweep's results follow from, beside the changes to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ground {
-    /// Version of the journal.
-    pub schema: u32,
-    /// Version of the program.
-    pub kvsim: String,
-    /// What the file says.
+pub struct SweepConfig {
+    /// The content of the file.
     pub text: String,
-    /// Changes to it.
-    pub set: Vec<String>,
 }
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
+pub struct SweepOutcome {
     /// By figure, in the order of the columns; nothing where there was nothing to measure.
     pub figures: Vec<Option<Value>>,
     /// What was judged: the checker, what it says, and the code of its first finding.
@@ -46,9 +41,9 @@ pub struct Outcome {
 }
 
 /// The runs.
-pub struct Runs {
+pub struct SweepRuns {
     /// What they follow from.
-    pub ground: Ground,
+    pub header: Header<SweepConfig>,
     /// The name of the file.
     pub name: String,
     /// What it says.
@@ -59,19 +54,18 @@ pub struct Runs {
 /// So many samples of what replicas hold are taken during the workload.
 const SAMPLES: u64 = 20;
 
-impl Runs {
+impl SweepRuns {
     /// Reads the sweep, and finds out whether all cells can be run.
-    pub fn read(file: &Path, set: &[String]) -> Result<Runs, Failure> {
+    pub fn read(file: &Path, set: &[String]) -> Result<SweepRuns, Failure> {
         let sweep = scenario::load_sweep(file, set, &names()).map_err(Failure::Scenario)?;
         for cell in &sweep.cells {
             lowered(file, cell, sweep.seeds.start)?;
         }
         let text = std::fs::read_to_string(file)
             .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", file.display())))?;
-        let kvsim = env!("CARGO_PKG_VERSION").to_string();
         let name = file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
-        let ground = Ground { schema: 1, kvsim, text, set: set.to_vec() };
-        Ok(Runs { ground, name, sweep, file: file.to_path_buf() })
+        let header = Header::new(set.to_vec(), SweepConfig { text });
+        Ok(SweepRuns { header, name, sweep, file: file.to_path_buf() })
     }
 
     /// How many there are.
@@ -99,7 +93,7 @@ impl Runs {
 
     /// Does a run; nothing when it was interrupted. A run with a violation that its cell does not expect is stored below
     /// `folder`, to be looked at.
-    pub fn one(&self, run: u64, folder: &Path) -> Result<Option<Outcome>, Failure> {
+    pub fn one(&self, run: u64, folder: &Path) -> Result<Option<SweepOutcome>, Failure> {
         let (cell, seed) = self.place(run);
         let (store, mut plan) = lowered(&self.file, &self.sweep.cells[cell], seed)?;
         let as_written = plan.clone();
@@ -137,7 +131,11 @@ impl Runs {
         });
         if verdicts.iter().any(|(checker, ..)| checker == PANICKED) {
             // A run that has not come to its end has no figures.
-            return Ok(Some(Outcome { figures: figures.map(|_| None).collect(), verdicts, visibility: Vec::new() }));
+            return Ok(Some(SweepOutcome {
+                figures: figures.map(|_| None).collect(),
+                verdicts,
+                visibility: Vec::new(),
+            }));
         }
         let metrics = Metrics::of(&judged.recording, &judged.measured, plan.workload_end_ns.max(1));
         let measured = measures::Run { plan: &plan, judged: &judged, metrics: &metrics };
@@ -146,7 +144,7 @@ impl Runs {
         let visibility = metrics.visibility.into_iter().filter_map(|((level, priority, at), group)| {
             (at == Where::Other && levels.contains(&level)).then_some((level, priority, group))
         });
-        Ok(Some(Outcome { figures, verdicts, visibility: visibility.collect() }))
+        Ok(Some(SweepOutcome { figures, verdicts, visibility: visibility.collect() }))
     }
 }
 

@@ -6,8 +6,8 @@ use kvsim_checkers::Verdict;
 
 use super::Column;
 use super::column::Figure;
-use super::journal::Done;
-use super::run::{PANICKED, Runs};
+use super::journal::DoneRun;
+use super::run::{PANICKED, SweepRuns};
 use super::spread::{Spread, Value};
 use crate::exit;
 
@@ -74,10 +74,10 @@ pub struct Tally {
 
 impl Table {
     /// Puts together what runs came to; all must be there.
-    pub fn of(runs: &Runs, done: &BTreeMap<u64, Done>) -> Table {
+    pub fn of(runs: &SweepRuns, done: &BTreeMap<u64, DoneRun>) -> Table {
         let sweep = &runs.sweep;
         let rows = sweep.cells.iter().enumerate().map(|(cell, scenario)| {
-            let of_cell: Vec<(u64, &Done)> =
+            let of_cell: Vec<(u64, &DoneRun)> =
                 sweep.seeds.clone().filter_map(|seed| Some((seed, done.get(&runs.number(cell, seed)?)?))).collect();
             let mut figures = 0;
             let entries = sweep.columns.iter().map(|column| match column {
@@ -145,7 +145,7 @@ pub fn values(sweep: &crate::scenario::Sweep, cell: usize) -> Vec<String> {
     values
 }
 
-fn tally(checker: &str, of_cell: &[(u64, &Done)]) -> Tally {
+fn tally(checker: &str, of_cell: &[(u64, &DoneRun)]) -> Tally {
     let mut tally = Tally::default();
     for (seed, done) in of_cell {
         // A run that has not come to its end was not judged.
@@ -166,7 +166,7 @@ pub fn expected(expect: &BTreeMap<String, Verdict>, checker: &str) -> Option<Ver
     }
 }
 
-fn surprises(expect: &BTreeMap<String, Verdict>, of_cell: &[(u64, &Done)]) -> Vec<Surprise> {
+fn surprises(expect: &BTreeMap<String, Verdict>, of_cell: &[(u64, &DoneRun)]) -> Vec<Surprise> {
     let mut all: Vec<Surprise> = Vec::new();
     for (seed, done) in of_cell {
         for (checker, verdict, _) in &done.outcome.verdicts {
@@ -187,15 +187,15 @@ fn surprises(expect: &BTreeMap<String, Verdict>, of_cell: &[(u64, &Done)]) -> Ve
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sweep::run::Outcome;
+    use crate::sweep::run::SweepOutcome;
 
-    fn done(seed: u64, verdicts: &[(&str, Verdict, Option<&str>)]) -> Done {
+    fn done(seed: u64, verdicts: &[(&str, Verdict, Option<&str>)]) -> DoneRun {
         let verdict = |(checker, verdict, code): &(&str, Verdict, Option<&str>)| {
             (checker.to_string(), *verdict, code.map(str::to_string))
         };
         let verdicts = verdicts.iter().map(verdict).collect();
-        let outcome = Outcome { figures: Vec::new(), verdicts, visibility: Vec::new() };
-        Done { cell: 0, seed, took_ms: 1, outcome }
+        let outcome = SweepOutcome { figures: Vec::new(), verdicts, visibility: Vec::new() };
+        DoneRun { cell: 0, seed, took_ms: 1, outcome }
     }
 
     #[test]
@@ -208,7 +208,7 @@ mod tests {
             done(4, &[(PANICKED, Violated, Some("PANIC001"))]),
             done(5, &[("pram", Violated, Some("PRAM002")), ("convergence", Unknown, None)]),
         ];
-        let of_cell: Vec<(u64, &Done)> = all.iter().map(|done| (done.seed, done)).collect();
+        let of_cell: Vec<(u64, &DoneRun)> = all.iter().map(|done| (done.seed, done)).collect();
         let told = tally("pram", &of_cell);
         assert_eq!((told.holds, told.unknown), (vec![1], vec![3, 4]));
         assert_eq!(told.violated, [(2, "PRAM001".to_string()), (5, "PRAM002".to_string())]);

@@ -7,8 +7,8 @@ use kvsim_checkers::metrics::{Distribution, Merge as _, Visibility};
 use kvsim_checkers::trace::Level;
 
 use super::charts::{NOTE_LETTERS, file_name, level_style};
-use super::journal::Done;
-use super::run::Runs;
+use super::journal::DoneRun;
+use super::run::SweepRuns;
 use super::table::values;
 use crate::charts::axis::Axis;
 use crate::charts::figure::{Entry, Figure, Mark, Panel};
@@ -19,7 +19,7 @@ use crate::text::{duration, wrapped};
 type Groups = BTreeMap<(Level, u8), Visibility>;
 
 /// The charts, by the names of their files without the ending.
-pub fn figures(runs: &Runs, done: &BTreeMap<u64, Done>) -> BTreeMap<String, Figure> {
+pub fn figures(runs: &SweepRuns, done: &BTreeMap<u64, DoneRun>) -> BTreeMap<String, Figure> {
     let is_level = |value: &String| Level::ALL.iter().any(|level| level.name() == value);
     let levels = runs.sweep.axes.iter().position(|axis| axis.values.iter().all(is_level));
     // Cells that differ in the level alone share a chart.
@@ -46,7 +46,7 @@ pub fn figures(runs: &Runs, done: &BTreeMap<u64, Done>) -> BTreeMap<String, Figu
 }
 
 /// Nothing when there is nothing to compare: one level at one priority is one line.
-fn figure(runs: &Runs, others: &[(String, String)], groups: &Groups) -> Option<Figure> {
+fn figure(runs: &SweepRuns, others: &[(String, String)], groups: &Groups) -> Option<Figure> {
     let mut priorities: Vec<u8> = groups.keys().map(|(_, priority)| *priority).collect();
     priorities.sort();
     priorities.dedup();

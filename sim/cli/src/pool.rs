@@ -1,5 +1,6 @@
 //! Many runs at a time, handed out by number.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,15 +21,15 @@ pub enum Next {
     Last,
 }
 
-/// Does `one` for each of these numbers, `jobs` at a time, and hands what comes of it to `take`, as soon as it is done.
-/// `look` is asked now and then. `name` tells which run it is of which `one` panics: that is a bug of kvsim.
-pub fn work<T: Send>(
+/// Does `one` for each of these numbers, `jobs` at a time, and hands each result to `take` as soon as it is there; see
+/// [`in_order`]. `poll` is called periodically. `name` labels the run in a panic message: that is a bug of kvsim.
+pub fn run_parallel<T: Send>(
     numbers: impl Iterator<Item = u64> + Send,
     jobs: u16,
     one: impl Fn(u64) -> T + Sync,
     name: impl Fn(u64) -> String + Sync,
     take: &mut dyn FnMut(u64, T) -> Result<Next, Failure>,
-    look: &mut dyn FnMut() -> Next,
+    poll: &mut dyn FnMut() -> Next,
 ) -> Result<(), Failure> {
     let numbers = Mutex::new(numbers);
     let next = || numbers.lock().ok()?.next();
@@ -55,7 +56,7 @@ pub fn work<T: Send>(
                 Ok((_, Ok(_))) if state == Next::Stop => {}
                 Ok((run, Ok(done))) => match take(run, done) {
                     Ok(Next::More) => {}
-                    Ok(told) => state = told,
+                    Ok(next) => state = next,
                     Err(failure) => {
                         stop.store(true, Ordering::Relaxed);
                         return Err(failure);
@@ -69,10 +70,28 @@ pub fn work<T: Send>(
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
-            if look() != Next::More && state == Next::More {
+            if poll() != Next::More && state == Next::More {
                 state = Next::Last;
             }
             stop.store(state != Next::More, Ordering::Relaxed);
         }
     })
+}
+
+/// Hands results on to `take` in the order of their numbers, which begin with `first`.
+pub fn in_order<T>(
+    first: u64,
+    mut take: impl FnMut(u64, T) -> Result<Next, Failure>,
+) -> impl FnMut(u64, T) -> Result<Next, Failure> {
+    let (mut early, mut expected) = (BTreeMap::new(), first);
+    move |run, result| {
+        early.insert(run, result);
+        while let Some(result) = early.remove(&expected) {
+            match take(expected, result)? {
+                Next::More => expected += 1,
+                next => return Ok(next),
+            }
+        }
+        Ok(Next::More)
+    }
 }

@@ -1,0 +1,178 @@
+//! The runs of a hunt: seeds and scenarios, numbered, so that a number says everything about a run.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use kvsim_checkers::Verdict;
+use kvsim_sim::hunt::{self, cause};
+use kvsim_sim::plan::Plan;
+use kvsim_sim::scenario::Scenario;
+use kvsim_sim::stores::StoreEntry;
+use serde::{Deserialize, Serialize};
+
+use super::journal::{Found, Unknown};
+use crate::exit::Failure;
+use crate::folder::Folder;
+use crate::interrupt;
+use crate::journal::Header;
+use crate::judge;
+use crate::load::{self, lowered};
+use crate::recorder::Keep;
+use crate::report::Summary;
+
+/// What a hunt's findings follow from, beside the changes to its scenarios.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HuntConfig {
+    /// The scenario files with their content.
+    pub scenarios: Vec<Source>,
+    /// See [`hunt::swarm`].
+    pub swarm: bool,
+    /// The first seed.
+    pub first_seed: u64,
+}
+
+/// A scenario file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Where it is.
+    pub file: String,
+    /// What it says.
+    pub text: String,
+}
+
+/// The runs.
+pub struct RunSet {
+    /// What they follow from.
+    pub header: Header<HuntConfig>,
+    scenarios: Vec<(PathBuf, Scenario)>,
+}
+
+impl RunSet {
+    /// Reads the scenario at `path`, or all below that folder.
+    pub fn read(path: &Path, set: Vec<String>, swarm: bool, first_seed: u64) -> Result<RunSet, Failure> {
+        let mut config = HuntConfig { scenarios: Vec::new(), swarm, first_seed };
+        let mut scenarios: Vec<(PathBuf, Scenario)> = Vec::new();
+        for (file, name) in files(path)? {
+            let mut scenario = load::scenario(&file, &set)?;
+            scenario.name = name;
+            // A scenario that cannot be run is reported before the hunt begins.
+            lowered(&file, &scenario, first_seed)?;
+            let text = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
+            config.scenarios.push(Source { file: file.display().to_string(), text });
+            scenarios.push((file, scenario));
+        }
+        Ok(RunSet { header: Header::new(set, config), scenarios })
+    }
+
+    /// Number of runs with the seeds before `seed`.
+    pub fn runs_before(&self, seed: u64) -> u64 {
+        (seed - self.header.work.first_seed).saturating_mul(self.scenarios.len() as u64)
+    }
+
+    /// The seed of run number `run`. Scenarios take turns.
+    pub fn seed(&self, run: u64) -> u64 {
+        self.header.work.first_seed.wrapping_add(run / self.scenarios.len() as u64)
+    }
+
+    /// Run number `run`.
+    pub fn plan(&self, run: u64) -> Result<(&'static StoreEntry, Plan), Failure> {
+        let (file, scenario) = &self.scenarios[(run % self.scenarios.len() as u64) as usize];
+        let seed = self.seed(run);
+        match self.header.work.swarm {
+            true => lowered(file, &hunt::swarm(scenario, seed), seed),
+            false => lowered(file, scenario, seed),
+        }
+    }
+
+    /// Does a run, and stores it below `folder` if something is found; nothing when it was interrupted.
+    pub fn one(&self, run: u64, folder: &Path) -> Result<Option<HuntOutcome>, Failure> {
+        let (store, plan) = self.plan(run)?;
+        let mut judged = judge::one_of_many(store, &plan, Keep::Judged);
+        let place = folder.join(format!("{}-{:x}", plan.scenario, plan.seed));
+        let summary = Summary::new(&plan, &judged, &place);
+        let surprising =
+            |verdict: Verdict| summary.verdicts.iter().filter(move |one| one.verdict == verdict && !one.is_expected());
+        if judged.interrupted || interrupt::is_requested() {
+            return Ok(None);
+        }
+        if surprising(Verdict::Violated).next().is_none() {
+            let (scenario, seed) = (&plan.scenario, &summary.seed);
+            let this =
+                |note: &str| Unknown { runs: 0, scenario: scenario.clone(), seed: seed.clone(), note: note.into() };
+            let unknown = surprising(Verdict::Unknown).map(|one| (one.checker.clone(), this(&one.note))).collect();
+            return Ok(Some(HuntOutcome { found: Vec::new(), unknown }));
+        }
+        if judged.reports.iter().all(|report| report.checker != "panic") {
+            // The same run again, with all messages, which findings are explained by.
+            judged = judge::one_of_many(store, &plan, Keep::Everything);
+            if judged.interrupted {
+                return Ok(None);
+            }
+        }
+        let summary = Summary::new(&plan, &judged, &place);
+        let folder = Folder::create(place, &plan)?;
+        folder.store(&summary, &judged.marks, None)?;
+        let mut found: Vec<Found> = Vec::new();
+        for judgement in summary.verdicts.iter().filter(|one| !one.is_expected()) {
+            for finding in &judgement.findings {
+                if found.iter().all(|other| other.code != finding.code) {
+                    found.push(Found {
+                        run,
+                        scenario: plan.scenario.clone(),
+                        seed: summary.seed.clone(),
+                        checker: judgement.checker.clone(),
+                        code: finding.code.clone(),
+                        cause: cause(finding),
+                        title: finding.title.clone(),
+                        at_ns: finding.at_ns,
+                        events: summary.events,
+                        run_dir: summary.run_dir.clone(),
+                    });
+                }
+            }
+        }
+        Ok(Some(HuntOutcome { found, unknown: Vec::new() }))
+    }
+}
+
+/// What a run came to.
+pub struct HuntOutcome {
+    /// The first finding of each code that is not expected.
+    pub found: Vec<Found>,
+    /// The checkers whose verdicts are unknown though others were expected, with this run as the first; none where something
+    /// was found.
+    pub unknown: Vec<(String, Unknown)>,
+}
+
+/// The file, or all scenarios below the folder, each with a name for its runs.
+fn files(path: &Path) -> Result<Vec<(PathBuf, String)>, Failure> {
+    if !path.is_dir() {
+        let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        return Ok(vec![(path.to_path_buf(), name)]);
+    }
+    let mut files = Vec::new();
+    let mut folders = vec![path.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(|error| unreadable(&folder, &error))? {
+            let inside = entry.map_err(|error| unreadable(&folder, &error))?.path();
+            if inside.is_dir() {
+                folders.push(inside);
+            } else if inside.extension() == Some(OsStr::new("toml")) {
+                files.push(inside);
+            }
+        }
+    }
+    files.sort();
+    if files.is_empty() {
+        return Err(Failure::Usage(format!("{}: no scenario (*.toml) lies there", path.display())));
+    }
+    let name = |file: &PathBuf| {
+        let below = file.strip_prefix(path).unwrap_or(file).with_extension("");
+        below.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "-")
+    };
+    Ok(files.into_iter().map(|file| (file.clone(), name(&file))).collect())
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::Usage(format!("cannot read {}: {error}", path.display()))
+}
