@@ -23,7 +23,7 @@ use kvsim_sim::plan::Plan;
 use crate::charts;
 use crate::exit::Failure;
 use crate::output::{PLAIN, RED};
-use crate::recorder::Mark;
+use crate::recorder::Checkpoint;
 use crate::report::Summary;
 
 /// The folder of a run.
@@ -83,8 +83,13 @@ impl Folder {
     }
 
     /// Stores what the run came to.
-    pub fn store(&self, summary: &Summary, marks: &[Mark], trace: Option<&Recording>) -> Result<(), Failure> {
-        self.write(MARKS, |out| marks.iter().try_for_each(|mark| out.write_all(&mark.to_bytes())))?;
+    pub fn store(
+        &self,
+        summary: &Summary,
+        checkpoints: &[Checkpoint],
+        trace: Option<&Recording>,
+    ) -> Result<(), Failure> {
+        self.write(MARKS, |out| checkpoints.iter().try_for_each(|checkpoint| out.write_all(&checkpoint.to_bytes())))?;
         if let Some(recording) = trace {
             self.write(TRACE, |out| {
                 jsonl::write_header(out, &recording.header)?;
@@ -162,8 +167,8 @@ pub struct Stored {
     pub path: PathBuf,
     /// The trace hash that the run had; absent when it did not come to its end.
     pub trace_hash: Option<u64>,
-    /// See [`crate::recorder::Recorder::marks`].
-    pub marks: Vec<Mark>,
+    /// See [`crate::recorder::Recorder::checkpoints`].
+    pub checkpoints: Vec<Checkpoint>,
     folder: PathBuf,
 }
 
@@ -186,10 +191,10 @@ impl Stored {
             .map_err(|error| Failure::Usage(format!("{}: {}", plan_path.display(), not_a_plan(&plan_path, &error))))?;
         plan.validate()
             .map_err(|error| Failure::Usage(format!("{}: the plan cannot be run: {error}", plan_path.display())))?;
-        let marks = fs::read(folder.join(MARKS)).unwrap_or_default();
-        let marks = marks.as_chunks().0.iter().map(Mark::from_bytes).collect();
+        let checkpoints = fs::read(folder.join(MARKS)).unwrap_or_default();
+        let checkpoints = checkpoints.as_chunks().0.iter().map(Checkpoint::from_bytes).collect();
         let trace_hash = Summary::stored_hash(&folder.join(SUMMARY));
-        Ok(Stored { plan, path: plan_path, trace_hash, marks, folder })
+        Ok(Stored { plan, path: plan_path, trace_hash, checkpoints, folder })
     }
 
     /// Whether the run has come to the stored trace hash again, if there is one. If not, says so on standard error:

@@ -1,20 +1,20 @@
 //! Executes a plan and asks the checkers.
 
-use std::cell::RefCell;
 use std::time::Duration;
 
 use kvsim_checkers::metrics::Measured;
-use kvsim_checkers::trace::{Event, Header, Recording};
+use kvsim_checkers::trace::{Header, Recording};
 use kvsim_checkers::verdict::TraceLine;
 use kvsim_checkers::{CHECKERS, CheckerInfo, Finding, Report, Verdict, metadata};
-use kvsim_sim::engine::{Outcome, Sink, StorePanic};
+use kvsim_sim::engine::{Outcome, StorePanic};
 use kvsim_sim::plan::Plan;
 use kvsim_sim::stores::StoreEntry;
 
 use crate::interrupt;
-use crate::notes::Notes;
+use crate::panics;
 use crate::progress::Progress;
-use crate::recorder::{Counts, Keep, Mark, Recorder, is_judged};
+use crate::recorder::{Checkpoint, Counts, Keep, Recorder};
+use crate::self_reports::SelfReports;
 use crate::text::seconds;
 
 /// A run and what the checkers say of it.
@@ -26,26 +26,26 @@ pub struct Judged {
     /// The same without what happened while replicas settled.
     pub counts_of_workload: Counts,
     /// What replicas said about themselves.
-    pub notes: Notes,
+    pub self_reports: SelfReports,
     /// One per checker.
     pub reports: Vec<Report>,
     /// What was kept of it.
     pub recording: Recording,
-    /// See [`Recorder::marks`].
-    pub marks: Vec<Mark>,
+    /// See [`Recorder::checkpoints`].
+    pub checkpoints: Vec<Checkpoint>,
     /// See [`Recorder::measured`].
     pub measured: Measured,
     /// Real time that the run itself took.
     pub real: Duration,
-    /// Somebody stopped it.
+    /// The user stopped it.
     pub interrupted: bool,
 }
 
 /// Code of the finding that the store panicked.
 pub const PANIC: &str = "PANIC001";
 
-/// Runs `plan` and judges it. A violation is looked at again with all messages recorded, so that findings can
-/// tell how they came about; the second run is the same as the first.
+/// Runs `plan` and judges it. After a violation the run is repeated with all messages recorded, so that findings can
+/// say how they came about; the second run is the same as the first.
 pub fn judge(store: &StoreEntry, plan: &Plan, keep: Keep) -> Judged {
     let judged = run(store, plan, keep, u64::MAX);
     let violated = judged.reports.iter().any(|report| report.verdict == Verdict::Violated && report.checker != "panic");
@@ -60,31 +60,25 @@ pub fn judge(store: &StoreEntry, plan: &Plan, keep: Keep) -> Judged {
 /// Runs `plan` up to a virtual time and judges it if it came to its end.
 pub fn run(store: &StoreEntry, plan: &Plan, keep: Keep, until_ns: u64) -> Judged {
     let progress = Progress::new(&plan.scenario, plan.end_ns());
-    recorded(store, plan, until_ns, Recorder::new(keep, until_ns, progress), Asked::Promised)
+    recorded(store, plan, until_ns, Recorder::new(keep, until_ns, progress), Checkers::Promised)
 }
 
-/// Runs `plan` as one of many and judges it: without a word, and without marks.
-pub fn one_of_many(store: &StoreEntry, plan: &Plan, keep: Keep) -> Judged {
-    let recorder = Recorder::new(keep, u64::MAX, Progress::silent());
-    recorded(store, plan, u64::MAX, recorder.without_marks(), Asked::Promised)
+/// Runs `plan` as one of many and judges it: without progress and checkpoints.
+pub fn run_quiet(store: &StoreEntry, plan: &Plan, keep: Keep, checkers: Checkers<'_>) -> Judged {
+    let recorder = Recorder::new(keep, u64::MAX, Progress::silent()).without_checkpoints();
+    recorded(store, plan, u64::MAX, recorder, checkers)
 }
 
-/// Runs `plan` as one of many and asks only the checker of this name. Whether it panics shows all the same.
-pub fn one_of_many_by(store: &StoreEntry, plan: &Plan, checker: &str) -> Judged {
-    let recorder = Recorder::new(Keep::Judged, u64::MAX, Progress::silent());
-    recorded(store, plan, u64::MAX, recorder.without_marks(), Asked::Only(checker))
+/// Runs `plan` as one of many for its figures, with a sample of what replicas hold taken every `samples_ns`, and judges it by
+/// the checkers that the plan names.
+pub fn run_measured(store: &StoreEntry, plan: &Plan, samples_ns: u64) -> Judged {
+    let recorder = Recorder::new(Keep::Judged, u64::MAX, Progress::silent()).without_checkpoints();
+    recorded(store, plan, u64::MAX, recorder.measuring(samples_ns), Checkers::Named)
 }
 
-/// Runs `plan` as one of many for its figures, with samples of what replicas hold taken so often. Only those checkers judge
-/// it that the plan names.
-pub fn one_of_many_for_figures(store: &StoreEntry, plan: &Plan, samples_ns: u64) -> Judged {
-    let recorder = Recorder::new(Keep::Judged, u64::MAX, Progress::silent());
-    recorded(store, plan, u64::MAX, recorder.without_marks().measuring(samples_ns), Asked::Named)
-}
-
-/// Which checkers judge a run.
+/// Which checkers judge a run. Whether the store panics is always reported.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Asked<'a> {
+pub enum Checkers<'a> {
     /// Those of what the store promises, and those that the plan names.
     Promised,
     /// Those that the plan names.
@@ -93,7 +87,7 @@ enum Asked<'a> {
     Only(&'a str),
 }
 
-fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Recorder, asked: Asked<'_>) -> Judged {
+fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Recorder, checkers: Checkers<'_>) -> Judged {
     let keep = recorder.keep;
     let result = (store.run)(plan, &mut recorder);
     let (real, silent) = (recorder.progress.elapsed(), recorder.progress.is_silent());
@@ -102,16 +96,16 @@ fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Record
     let (outcome, reports) = match result {
         Ok(outcome) if outcome.complete && until_ns >= plan.end_ns() => {
             let reports = match keep {
-                Keep::Nothing => applicable(store, plan, &recording.header, asked)
+                Keep::Nothing => applicable(store, plan, &recording.header, checkers)
                     .map(|checker| unknown(checker.name, "the run was not recorded (--trace off)".into()))
                     .collect(),
-                Keep::Judged | Keep::Everything => check(store, plan, &recording, silent, asked),
+                Keep::Judged | Keep::Everything => check(store, plan, &recording, silent, checkers),
             };
             (outcome, reports)
         }
         Ok(outcome) => {
             let why = format!("the run was stopped at {}", seconds(outcome.end_ns));
-            let reports = applicable(store, plan, &recording.header, asked);
+            let reports = applicable(store, plan, &recording.header, checkers);
             (outcome, reports.map(|checker| unknown(checker.name, why.clone())).collect())
         }
         Err(panic) => (panic.until, vec![panicked(&panic)]),
@@ -120,10 +114,10 @@ fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Record
         outcome,
         counts: recorder.counts,
         counts_of_workload: recorder.counts_of_workload.unwrap_or(recorder.counts),
-        notes: recorder.notes,
+        self_reports: recorder.self_reports,
         reports,
         recording,
-        marks: recorder.marks,
+        checkpoints: recorder.checkpoints,
         measured: recorder.measured,
         real,
         interrupted,
@@ -132,49 +126,28 @@ fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Record
 
 /// What the checkers say of a run that came to its end.
 pub fn reports(store: &StoreEntry, plan: &Plan, recording: &Recording) -> Vec<Report> {
-    check(store, plan, recording, false, Asked::Promised)
+    check(store, plan, recording, false, Checkers::Promised)
 }
 
-fn check(store: &StoreEntry, plan: &Plan, recording: &Recording, silent: bool, asked: Asked) -> Vec<Report> {
+fn check(store: &StoreEntry, plan: &Plan, recording: &Recording, silent: bool, checkers: Checkers) -> Vec<Report> {
     let rerun = |below| rerun(store, plan, silent, below);
-    applicable(store, plan, &recording.header, asked).map(|checker| (checker.check)(recording, &rerun)).collect()
+    applicable(store, plan, &recording.header, checkers).map(|checker| (checker.check)(recording, &rerun)).collect()
 }
 
 /// The same run, in which messages that carry writes of a priority below this one meet other fates.
 fn rerun(store: &StoreEntry, plan: &Plan, silent: bool, below: u8) -> Option<Recording> {
     let plan = plan.with_other_fates_below(below)?;
     let progress = if silent { Progress::silent() } else { Progress::new(&plan.scenario, plan.end_ns()) };
-    let mut sink = RerunEvents { events: Vec::new(), now_ns: 0, progress };
-    let outcome = (store.run)(&plan, &mut sink).ok()?;
-    outcome.complete.then(|| Recording { header: (store.header)(&plan), events: sink.events })
-}
-
-/// Keeps what is judged, and no marks: such a run is neither compared nor replayed.
-struct RerunEvents {
-    events: Vec<Event>,
-    now_ns: u64,
-    progress: Progress,
-}
-
-impl Sink for RerunEvents {
-    fn event(&mut self, event: &Event) {
-        self.now_ns = event.at_ns;
-        if is_judged(&event.what) {
-            self.events.push(*event);
-        }
-    }
-
-    fn keep_going(&self) -> bool {
-        self.progress.reached(self.now_ns);
-        !interrupt::is_requested()
-    }
+    let mut recorder = Recorder::new(Keep::Judged, u64::MAX, progress).without_checkpoints();
+    let outcome = (store.run)(&plan, &mut recorder).ok()?;
+    outcome.complete.then(|| Recording { header: (store.header)(&plan), events: recorder.events })
 }
 
 fn applicable<'a>(
     store: &StoreEntry,
     plan: &'a Plan,
     header: &'a Header,
-    asked: Asked<'a>,
+    checkers: Checkers<'a>,
 ) -> impl Iterator<Item = &'static CheckerInfo> {
     // Replicas forget what all others have, and learn by anti-entropy that they have it.
     let cleans_up = store.cleans_up && plan.store.anti_entropy_ns.is_some();
@@ -182,10 +155,10 @@ fn applicable<'a>(
         move |checker: &CheckerInfo| (checker.by_default)(header) && (checker.name != metadata::INFO.name || cleans_up);
     CHECKERS.iter().filter(move |checker| {
         let is_named = plan.expect.contains_key(checker.name);
-        match asked {
-            Asked::Promised => is_named || promised(checker),
-            Asked::Named => is_named,
-            Asked::Only(name) => checker.name == name && (is_named || promised(checker)),
+        match checkers {
+            Checkers::Promised => is_named || promised(checker),
+            Checkers::Named => is_named,
+            Checkers::Only(name) => checker.name == name && (is_named || promised(checker)),
         }
     })
 }
@@ -200,7 +173,7 @@ fn panicked(panic: &StorePanic) -> Report {
         kind: format!("the store panicked: {}", without_numbers(&panic.message)),
         title: format!("the store panicked at n{}: {}", panic.node, panic.message),
         at_ns: panic.at_ns,
-        evidence: last_panic().lines().map(|line| TraceLine::new(panic.at_ns, line.to_string())).collect(),
+        evidence: panics::last_panic().lines().map(|line| TraceLine::new(panic.at_ns, line.to_string())).collect(),
         events: vec![panic.until.events],
         ops: Vec::new(),
     };
@@ -222,25 +195,6 @@ fn without_numbers(text: &str) -> String {
         }
         out
     })
-}
-
-thread_local! {
-    static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
-}
-
-/// A panic of a store is a finding, to be told with the others; so panics are noted and not printed.
-pub fn keep_panics_quiet() {
-    std::panic::set_hook(Box::new(|info| note_panic(info.to_string())));
-}
-
-/// Notes what `text` says of a panic as this thread's last one.
-pub fn note_panic(text: String) {
-    LAST_PANIC.with(|last| *last.borrow_mut() = text);
-}
-
-/// The last panic of this thread, with its place in the source.
-pub fn last_panic() -> String {
-    LAST_PANIC.with(|last| last.borrow().clone())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use kvsim_sim::stores::{self, STORES, StoreEntry};
 use crate::exit::Failure;
 use crate::folder::Stored;
 use crate::scenario::{self, Names, StoreNames};
+use crate::sweep::read::{self, SweepFile};
 use crate::text::{nearest, printable};
 
 /// A plan and its store.
@@ -30,6 +31,12 @@ pub fn run(path: &Path) -> Result<Run, Failure> {
 /// The scenario in `file`, with changes to it.
 pub fn scenario(file: &Path, overrides: &[String]) -> Result<Scenario, Failure> {
     scenario::load(file, overrides, &names()).map_err(Failure::Scenario)
+}
+
+/// The sweep in `file`, with changes to it.
+pub fn sweep(file: &Path, overrides: &[String]) -> Result<SweepFile, Failure> {
+    let read = || read::read(file, &scenario::contents(file)?, overrides, &names());
+    read().map_err(Failure::Scenario)
 }
 
 /// The plan of the scenario in `file` for a seed, and the store that it is for.

@@ -15,13 +15,14 @@ mod interrupt;
 mod journal;
 mod judge;
 mod load;
-mod notes;
 mod output;
+mod panics;
 mod pool;
 mod progress;
 mod recorder;
 mod report;
 mod scenario;
+mod self_reports;
 mod sweep;
 mod text;
 
@@ -34,7 +35,7 @@ use exit::{Failure, INTERNAL};
 use output::{PLAIN, RED};
 
 fn main() -> ExitCode {
-    judge::keep_panics_quiet();
+    panics::keep_panics_quiet();
     let parsed = Args::command().try_get_matches();
     let (args, wants_json) = match parsed.and_then(|given| Ok((Args::from_arg_matches(&given)?, wants_json(&given)))) {
         Ok(parsed) => parsed,
@@ -52,7 +53,7 @@ fn main() -> ExitCode {
         }
         Err(_) => {
             eprintln!("kvsim: this is a bug of kvsim itself, please report it with the command line");
-            eprintln!("{}", judge::last_panic());
+            eprintln!("{}", panics::last_panic());
             ExitCode::from(INTERNAL)
         }
     }

@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use crate::exit::Failure;
-use crate::judge;
+use crate::panics;
 
 /// Whether the work goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub fn run_parallel<T: Send>(
                 while !stop.load(Ordering::Relaxed) {
                     let Some(run) = next() else { return };
                     let done = catch_unwind(AssertUnwindSafe(|| one(run)));
-                    let done = done.map_err(|panic| (panic, format!("{}: {}", name(run), judge::last_panic())));
+                    let done = done.map_err(|panic| (panic, format!("{}: {}", name(run), panics::last_panic())));
                     if sender.send((run, done)).is_err() {
                         return;
                     }
@@ -64,7 +64,7 @@ pub fn run_parallel<T: Send>(
                 },
                 Ok((_, Err((panic, text)))) => {
                     stop.store(true, Ordering::Relaxed);
-                    judge::note_panic(text);
+                    panics::note_panic(text);
                     resume_unwind(panic);
                 }
                 Err(RecvTimeoutError::Timeout) => {}

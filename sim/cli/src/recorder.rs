@@ -6,8 +6,8 @@ use kvsim_sim::engine::Sink;
 use serde::Serialize;
 
 use crate::interrupt;
-use crate::notes::Notes;
 use crate::progress::Progress;
+use crate::self_reports::SelfReports;
 
 /// Which events are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,29 +43,29 @@ pub struct Counts {
 
 /// What is left of an event that is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct Checkpoint {
     /// When it happened.
     pub at_ns: u64,
     /// The lower half of the trace hash after it.
     pub hash: u32,
 }
 
-impl Mark {
-    /// Size in a file, see [`Mark::to_bytes`].
+impl Checkpoint {
+    /// Size in a file, see [`Checkpoint::to_bytes`].
     pub const BYTES: usize = 12;
 
     /// Time and hash, little-endian.
-    pub fn to_bytes(self) -> [u8; Mark::BYTES] {
-        let mut bytes = [0; Mark::BYTES];
+    pub fn to_bytes(self) -> [u8; Checkpoint::BYTES] {
+        let mut bytes = [0; Checkpoint::BYTES];
         bytes[..8].copy_from_slice(&self.at_ns.to_le_bytes());
         bytes[8..].copy_from_slice(&self.hash.to_le_bytes());
         bytes
     }
 
-    /// The inverse of [`Mark::to_bytes`].
-    pub fn from_bytes(bytes: &[u8; Mark::BYTES]) -> Mark {
+    /// The inverse of [`Checkpoint::to_bytes`].
+    pub fn from_bytes(bytes: &[u8; Checkpoint::BYTES]) -> Checkpoint {
         let (at_ns, hash) = bytes.split_at(8);
-        Mark {
+        Checkpoint {
             at_ns: u64::from_le_bytes(at_ns.try_into().expect("8 bytes")),
             hash: u32::from_le_bytes(hash.try_into().expect("4 bytes")),
         }
@@ -73,7 +73,7 @@ impl Mark {
 }
 
 /// False for what only explains, see [`Keep::Judged`].
-pub fn is_judged(what: &What) -> bool {
+fn is_judged(what: &What) -> bool {
     !matches!(
         what,
         What::Sent { .. } | What::Lost { .. } | What::Duplicated { .. } | What::Delivered { .. } | What::TimerFired
@@ -93,11 +93,11 @@ pub struct Recorder {
     /// The same, up to the beginning of settling; absent before and without that.
     pub counts_of_workload: Option<Counts>,
     /// What replicas said about themselves.
-    pub notes: Notes,
+    pub self_reports: SelfReports,
     /// One per event, for finding the first difference of two runs; only of the first
-    /// [`Recorder::MARKS_MAX`] events.
-    pub marks: Vec<Mark>,
-    marks_max: usize,
+    /// [`Recorder::CHECKPOINTS_MAX`] events.
+    pub checkpoints: Vec<Checkpoint>,
+    checkpoints_max: usize,
     hash: TraceHash,
     /// How far the run has come.
     pub progress: Progress,
@@ -110,7 +110,7 @@ pub struct Recorder {
 
 impl Recorder {
     /// Marks take memory; four million events are more than people compare by hand.
-    pub const MARKS_MAX: usize = 4 << 20;
+    pub const CHECKPOINTS_MAX: usize = 4 << 20;
 
     /// For a new run.
     pub fn new(keep: Keep, until_ns: u64, progress: Progress) -> Recorder {
@@ -120,9 +120,9 @@ impl Recorder {
             events: Vec::new(),
             counts: Counts::default(),
             counts_of_workload: None,
-            notes: Notes::default(),
-            marks: Vec::new(),
-            marks_max: Recorder::MARKS_MAX,
+            self_reports: SelfReports::default(),
+            checkpoints: Vec::new(),
+            checkpoints_max: Recorder::CHECKPOINTS_MAX,
             hash: TraceHash::default(),
             progress,
             measures_ns: None,
@@ -132,8 +132,8 @@ impl Recorder {
     }
 
     /// For a run that nobody compares event by event.
-    pub fn without_marks(self) -> Recorder {
-        Recorder { marks_max: 0, ..self }
+    pub fn without_checkpoints(self) -> Recorder {
+        Recorder { checkpoints_max: 0, ..self }
     }
 
     /// For a run in which what replicas hold is measured so often.
@@ -167,10 +167,10 @@ impl Sink for Recorder {
             return;
         }
         self.count(&event.what);
-        self.notes.take(event.node, &event.what);
-        if self.marks.len() < self.marks_max {
+        self.self_reports.take(event.node, &event.what);
+        if self.checkpoints.len() < self.checkpoints_max {
             self.hash.event(event);
-            self.marks.push(Mark { at_ns: event.at_ns, hash: self.hash.value() as u32 });
+            self.checkpoints.push(Checkpoint { at_ns: event.at_ns, hash: self.hash.value() as u32 });
         }
         match self.keep {
             Keep::Nothing => {}

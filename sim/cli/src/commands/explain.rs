@@ -12,7 +12,7 @@ use crate::judge;
 use crate::load;
 use crate::recorder::Keep;
 use crate::report::explained::Explained;
-use crate::report::{first_finding, text};
+use crate::report::{first_finding, to_explain};
 use std::path::PathBuf;
 
 /// Explain why an operation was answered as it was
@@ -59,7 +59,7 @@ pub fn explain(args: &Explain) -> Result<u8, Failure> {
                 let help = "choose an operation with --op (kvsim trace --kind operations lists them)";
                 wrong(format!("the run has no finding to explain\n  {help}"))
             })?;
-            (text::to_explain(&plan, &first), Some(first))
+            (to_explain(&plan, &first), Some(first))
         }
     };
     let explanation = op.map(|op| {

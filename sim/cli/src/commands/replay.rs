@@ -63,7 +63,7 @@ fn replay_all(args: &Replay, stored: &Stored, store: &StoreEntry) -> Result<u8, 
     let summary = Summary::new(&stored.plan, &judged, folder);
     let reproduced = stored.trace_hash.filter(|_| !judged.interrupted).map(|hash| hash == judged.outcome.trace_hash);
     let first_difference =
-        if reproduced == Some(false) { first_difference(stored, stored.marks.len(), &judged) } else { None };
+        if reproduced == Some(false) { first_difference(stored, stored.checkpoints.len(), &judged) } else { None };
     let code = if reproduced == Some(false) { exit::NOT_REPRODUCED } else { summary.exit_code() };
     let text = text::report(&stored.plan, &summary, judged.real);
     args.output.print(&Comparison { schema: 1, reproduced, first_difference, run: Some(summary) }, || {
@@ -81,9 +81,9 @@ fn replay_all(args: &Replay, stored: &Stored, store: &StoreEntry) -> Result<u8, 
 fn replay_until(args: &Replay, stored: &Stored, store: &StoreEntry, until_ns: u64) -> Result<u8, Failure> {
     const SHOWN: usize = 20;
     let judged = judge::run(store, &stored.plan, Keep::Everything, until_ns);
-    let known = stored.marks.partition_point(|mark| mark.at_ns <= until_ns);
+    let known = stored.checkpoints.partition_point(|checkpoint| checkpoint.at_ns <= until_ns);
     let first_difference = first_difference(stored, known, &judged);
-    let reproduced = (!stored.marks.is_empty()).then_some(first_difference.is_none());
+    let reproduced = (!stored.checkpoints.is_empty()).then_some(first_difference.is_none());
     args.output.print(&Comparison { schema: 1, reproduced, first_difference, run: None }, || {
         let events = &judged.recording.events;
         let mut out = String::new();
@@ -98,7 +98,7 @@ fn replay_until(args: &Replay, stored: &Stored, store: &StoreEntry, until_ns: u6
         }
         let (count, time) = (events.len(), seconds(until_ns));
         out.push_str(&match reproduced {
-            Some(true) if known < judged.marks.len() => {
+            Some(true) if known < judged.checkpoints.len() => {
                 format!("\n{GREEN}reproduced{PLAIN}: {known} of {count} events as in the stored run, which was stopped there\n")
             }
             Some(true) => format!("\n{GREEN}reproduced{PLAIN} up to {time}: {count} events as in the stored run\n"),
@@ -116,7 +116,7 @@ fn replay_until(args: &Replay, stored: &Stored, store: &StoreEntry, until_ns: u6
 
 /// Number of the first event after which the runs have different hashes; `known` events of the stored one count.
 fn first_difference(stored: &Stored, known: usize, judged: &Judged) -> Option<u64> {
-    let (old, new) = (&stored.marks[..known], &judged.marks);
+    let (old, new) = (&stored.checkpoints[..known], &judged.checkpoints);
     let differs = old.iter().zip(new).position(|(old, new)| old != new);
     // A run that was interrupted says nothing about what would have come.
     let over = stored.trace_hash.is_some() && old.len() != new.len();
@@ -131,7 +131,7 @@ fn not_reproduced(stored: &Stored, store: &StoreEntry, judged: &Judged, hash: u6
     }
     let made_by = &stored.plan.made_by;
     let Some(number) = first else {
-        let count = stored.marks.len();
+        let count = stored.checkpoints.len();
         out.push_str(&format!("the first {count} events are the same (plan made by {made_by})\n"));
         return out;
     };

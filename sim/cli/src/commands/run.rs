@@ -77,7 +77,7 @@ pub fn run(args: &Run) -> Result<u8, Failure> {
         same_again(store, &plan, &judged);
     }
     let summary = Summary::new(&plan, &judged, folder.path());
-    folder.store(&summary, &judged.marks, (args.trace == Kept::Full).then_some(&judged.recording))?;
+    folder.store(&summary, &judged.checkpoints, (args.trace == Kept::Full).then_some(&judged.recording))?;
     if let Some(form) = args.history {
         folder.store_history(&judged.recording, form)?;
     }
@@ -126,7 +126,7 @@ fn same_again(store: &StoreEntry, plan: &Plan, first: &Judged) {
     if second.interrupted {
         return;
     }
-    if let Some(event) = first.marks.iter().zip(&second.marks).position(|(one, other)| one != other) {
+    if let Some(event) = first.checkpoints.iter().zip(&second.checkpoints).position(|(one, other)| one != other) {
         panic!("two runs of the same plan differ from event {} on", event + 1);
     }
     assert_eq!(first.outcome, second.outcome, "two runs of the same plan come to different ends");

@@ -16,7 +16,7 @@ use crate::args::{Output, real_time};
 use crate::exit::{self, Failure};
 use crate::folder::{Folder, Stored};
 use crate::interrupt;
-use crate::judge::{self, Judged};
+use crate::judge::{self, Checkers, Judged};
 use crate::load;
 use crate::progress::Ticker;
 use crate::recorder::Keep;
@@ -163,7 +163,7 @@ pub fn shrink(args: &Shrink) -> Result<u8, Failure> {
     let (small, text, judged) = as_scenario(store, &stored.plan, &shrunk, &target, &name)?;
     let folder = Folder::create(place, &small)?;
     let summary = Summary::new(&small, &judged, folder.path());
-    folder.store(&summary, &judged.marks, None)?;
+    folder.store(&summary, &judged.checkpoints, None)?;
     let file = folder.path().join(format!("{name}.toml"));
     std::fs::write(&file, text).map_err(|error| Failure::Usage(format!("cannot write {}: {error}", file.display())))?;
     let outcome = Outcome {
@@ -232,7 +232,7 @@ fn search(args: &Shrink, store: &StoreEntry, plan: &Plan, target: &Target) -> Sh
         if store.validate(candidate).is_err() {
             return Answer::Gone;
         }
-        let judged = judge::one_of_many_by(store, candidate, &target.checker);
+        let judged = judge::run_quiet(store, candidate, Keep::Judged, Checkers::Only(&target.checker));
         if judged.interrupted {
             return Answer::Stop;
         }
@@ -259,7 +259,7 @@ fn as_scenario(
     let mut plan = Plan { scenario: name.to_string(), ..shrunk.plan.clone() };
     let code = &target.finding.code;
     // Other verdicts that the scenario was written to show, if the smaller run still shows them.
-    let judged = judge::one_of_many(store, &plan, Keep::Judged);
+    let judged = judge::run_quiet(store, &plan, Keep::Judged, Checkers::Promised);
     for report in judged.reports.iter().filter(|report| report.verdict != Verdict::Holds) {
         if original.expect.get(&report.checker) == Some(&report.verdict) {
             plan.expect.insert(report.checker.clone(), report.verdict);

@@ -18,10 +18,10 @@ use crate::journal::Journal;
 use crate::output::print;
 use crate::pool::{self, Next};
 use crate::progress::Ticker;
-use crate::sweep::formats::Form;
 use crate::sweep::journal::{self, DoneRun, SweepLine};
 use crate::sweep::run::{SweepConfig, SweepOutcome, SweepRuns};
 use crate::sweep::table::Table;
+use crate::sweep::text_formats::Form;
 use crate::sweep::{charts as lines, visibility};
 use crate::text::{grouped, quoted};
 

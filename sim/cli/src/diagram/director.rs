@@ -11,7 +11,7 @@ use kvsim_checkers::trace::{Action, Dot, Event, Header, Level, Levels, NodeId, R
 use kvsim_sim::plan::{FaultKind, Plan};
 
 use super::scene::{Band, Label, Point, Scene, Spell, Style};
-use crate::report::text::to_explain;
+use crate::report::to_explain;
 
 /// What is to be seen of a run within `span_ns`; without an end, up to the last change that matters.
 pub fn scene(plan: &Plan, recording: &Recording, reports: &[Report], span_ns: Range<u64>) -> Scene {

@@ -15,7 +15,7 @@ use crate::exit::Failure;
 use crate::folder::Folder;
 use crate::interrupt;
 use crate::journal::Header;
-use crate::judge;
+use crate::judge::{self, Checkers};
 use crate::load::{self, lowered};
 use crate::recorder::Keep;
 use crate::report::Summary;
@@ -87,7 +87,7 @@ impl RunSet {
     /// Does a run, and stores it below `folder` if something is found; nothing when it was interrupted.
     pub fn one(&self, run: u64, folder: &Path) -> Result<Option<HuntOutcome>, Failure> {
         let (store, plan) = self.plan(run)?;
-        let mut judged = judge::one_of_many(store, &plan, Keep::Judged);
+        let mut judged = judge::run_quiet(store, &plan, Keep::Judged, Checkers::Promised);
         let place = folder.join(format!("{}-{:x}", plan.scenario, plan.seed));
         let summary = Summary::new(&plan, &judged, &place);
         let surprising =
@@ -104,14 +104,14 @@ impl RunSet {
         }
         if judged.reports.iter().all(|report| report.checker != "panic") {
             // The same run again, with all messages, which findings are explained by.
-            judged = judge::one_of_many(store, &plan, Keep::Everything);
+            judged = judge::run_quiet(store, &plan, Keep::Everything, Checkers::Promised);
             if judged.interrupted {
                 return Ok(None);
             }
         }
         let summary = Summary::new(&plan, &judged, &place);
         let folder = Folder::create(place, &plan)?;
-        folder.store(&summary, &judged.marks, None)?;
+        folder.store(&summary, &judged.checkpoints, None)?;
         let mut found: Vec<Found> = Vec::new();
         for judgement in summary.verdicts.iter().filter(|one| !one.is_expected()) {
             for finding in &judgement.findings {

@@ -7,7 +7,8 @@ use kvsim_checkers::verdict::TraceLine;
 use kvsim_checkers::{Finding, Report};
 use kvsim_sim::plan::Plan;
 
-use super::text::{to_explain, write_evidence};
+use super::text::write_evidence;
+use super::to_explain;
 use crate::output::{BOLD, PLAIN, YELLOW};
 use crate::text::{quoted, seconds};
 

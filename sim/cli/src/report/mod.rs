@@ -1,13 +1,15 @@
-//! Saying what a run came to: [`Summary`] for programs, [`text`] for people; [`words`] for single events, [`moment`] for
-//! how things stood, [`explained`] for why.
+//! The results of a run: [`Summary`] for programs, [`text`] for people; [`words`] for single events, [`moment`] for the
+//! state of the replicas, [`explained`] for reasons.
 
 pub mod explained;
 pub mod faults;
+mod findings;
 pub mod moment;
 mod page;
 mod summary;
 pub mod text;
 pub mod words;
 
+pub use findings::{Judgement, first_finding, to_explain};
 pub use page::Page;
-pub use summary::{Judgement, Summary, first_finding};
+pub use summary::Summary;

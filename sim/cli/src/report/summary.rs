@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use kvsim_checkers::{Finding, Report, Verdict};
+use kvsim_checkers::Verdict;
 use kvsim_sim::plan::Plan;
 use serde::Serialize;
 
-use super::text::to_explain;
+use super::findings::Judgement;
 use crate::exit;
 use crate::judge::Judged;
-use crate::notes::{Lag, Overflow};
 use crate::recorder::Counts;
+use crate::self_reports::{Lag, Overflow};
 
 /// What a run came to. New fields may be added; a change to one of these changes `schema`.
 #[derive(Debug, Serialize)]
@@ -49,39 +49,6 @@ pub struct Summary {
     pub run_dir: String,
 }
 
-/// A verdict beside the expected one.
-#[derive(Debug, Serialize)]
-pub struct Judgement {
-    /// Name of the checker.
-    pub checker: String,
-    /// What it said.
-    pub verdict: Verdict,
-    /// What the scenario expects.
-    pub expected: Verdict,
-    /// What was put to the test, or why nothing can be said.
-    pub note: String,
-    /// What was broken.
-    pub findings: Vec<Finding>,
-}
-
-impl Judgement {
-    /// A report beside what the plan expects.
-    pub fn new(plan: &Plan, report: &Report) -> Judgement {
-        Judgement {
-            checker: report.checker.clone(),
-            verdict: report.verdict,
-            expected: plan.expect.get(&report.checker).copied().unwrap_or(Verdict::Holds),
-            note: report.note.clone(),
-            findings: report.findings.clone(),
-        }
-    }
-
-    /// The verdict is the expected one.
-    pub fn is_expected(&self) -> bool {
-        self.verdict == self.expected
-    }
-}
-
 impl Summary {
     const SCHEMA: u32 = 1;
 
@@ -98,8 +65,8 @@ impl Summary {
             virtual_seconds: judged.outcome.end_ns as f64 / 1e9,
             replicas: plan.replicas,
             counts: judged.counts,
-            lagging: judged.notes.lags(),
-            overflowed: judged.notes.overflows(),
+            lagging: judged.self_reports.lags(),
+            overflowed: judged.self_reports.overflows(),
             verdicts: judged.reports.iter().map(|report| Judgement::new(plan, report)).collect(),
             interrupted: judged.interrupted,
             run_dir: run_dir.display().to_string(),
@@ -129,12 +96,4 @@ impl Summary {
         }
         u64::from_str_radix(value["trace_hash"].as_str()?.strip_prefix("0x")?, 16).ok()
     }
-}
-
-/// The finding that tells most: of those that nobody expected the first that names an operation, or else the first.
-pub fn first_finding<'r>(plan: &Plan, reports: &'r [Report]) -> Option<&'r Finding> {
-    let mut reports: Vec<&Report> = reports.iter().collect();
-    reports.sort_by_key(|report| Judgement::new(plan, report).is_expected());
-    let findings = || reports.iter().flat_map(|report| &report.findings);
-    findings().find(|finding| to_explain(plan, finding).is_some()).or(findings().next())
 }

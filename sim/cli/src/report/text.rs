@@ -3,14 +3,14 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use kvsim_checkers::trace::Action;
 use kvsim_checkers::verdict::TraceLine;
 use kvsim_checkers::{Finding, Verdict};
 use kvsim_sim::plan::Plan;
 
-use super::{Judgement, Summary};
-use crate::notes::{Lag, Overflow};
+use super::Summary;
+use super::findings::{Judgement, to_explain};
 use crate::output::{GREEN, PLAIN, RED, YELLOW};
+use crate::self_reports::{Lag, Overflow};
 use crate::text::{exact, grouped, printable, quoted, seconds};
 
 /// The whole report of a run.
@@ -114,14 +114,7 @@ fn write_findings(out: &mut String, plan: &Plan, summary: &Summary, judgement: &
     Ok(())
 }
 
-/// The lines of a evidence with their times.
+/// The lines of evidence with their times.
 pub fn write_evidence(out: &mut String, evidence: &[TraceLine]) -> fmt::Result {
     evidence.iter().try_for_each(|line| writeln!(out, "  {:>10}  {}", seconds(line.at_ns), line.text))
-}
-
-/// The operation whose answer explains a finding best: the last read that it names, or the last write.
-pub fn to_explain(plan: &Plan, finding: &Finding) -> Option<u32> {
-    let operations = plan.sessions.iter().flat_map(|session| &session.ops);
-    let named = operations.filter(|op| finding.ops.contains(&op.op));
-    named.map(|op| (op.action == Action::Read, op.op)).max().map(|(_, op)| op)
 }

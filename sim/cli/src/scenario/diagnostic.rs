@@ -88,18 +88,18 @@ impl Diagnostics {
     const LISTED_MAX: usize = 10;
 
     /// Keeps the first mistakes.
-    pub(super) fn new(mut list: Vec<Diagnostic>) -> Diagnostics {
+    pub fn new(mut list: Vec<Diagnostic>) -> Diagnostics {
         list.truncate(Self::LISTED_MAX);
         Diagnostics(list)
     }
 
     /// True when there are as many as will be listed.
-    pub(super) fn is_enough<T>(list: &[T]) -> bool {
+    pub fn is_enough<T>(list: &[T]) -> bool {
         list.len() >= Self::LISTED_MAX
     }
 
     /// The mistakes, to be put together with others.
-    pub(super) fn into_list(self) -> Vec<Diagnostic> {
+    pub fn into_list(self) -> Vec<Diagnostic> {
         self.0
     }
 

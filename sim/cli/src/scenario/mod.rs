@@ -6,15 +6,14 @@
 //! one step are reported together. No input makes the reader panic.
 
 mod clients;
-mod diagnostic;
+pub mod diagnostic;
 mod faults;
-mod overrides;
+pub mod overrides;
 mod quantity;
 mod raw;
-mod source;
+pub mod source;
 mod store;
 mod structure;
-mod sweep;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -35,11 +34,13 @@ pub use diagnostic::Diagnostics;
 
 use diagnostic::Diagnostic;
 pub use structure::schema;
-pub use sweep::Sweep;
 pub use write::text as write;
 
 use crate::charts::Unit;
 use source::Sources;
+
+/// The name of the table that `kvsim sweep` reads.
+pub const SWEEP: &str = "sweep";
 
 /// Larger files are refused before they are parsed, in bytes.
 pub const FILE_BYTES_MAX: usize = 4 << 20;
@@ -73,12 +74,8 @@ pub fn load(path: &Path, overrides: &[String], names: &Names) -> Result<Scenario
     read(path, &contents(path)?, overrides, names)
 }
 
-/// Reads the sweep at `path`; see [`sweep::read`].
-pub fn load_sweep(path: &Path, overrides: &[String], names: &Names) -> Result<Sweep, Diagnostics> {
-    sweep::read(path, &contents(path)?, overrides, names)
-}
-
-fn contents(path: &Path) -> Result<Vec<u8>, Diagnostics> {
+/// The content of the file, which must not be too large.
+pub fn contents(path: &Path) -> Result<Vec<u8>, Diagnostics> {
     let contents = || -> std::io::Result<(u64, Vec<u8>)> {
         let file = std::fs::File::open(path)?;
         let size = file.metadata()?.len();
@@ -101,13 +98,13 @@ fn contents(path: &Path) -> Result<Vec<u8>, Diagnostics> {
 pub fn read(path: &Path, bytes: &[u8], overrides: &[String], names: &Names) -> Result<Scenario, Diagnostics> {
     let file = path.display().to_string();
     let (sources, mut root) = parse(path, &file, bytes, overrides)?;
-    // Only `kvsim sweep` has a use for it, and a sweep is a scenario for everybody else.
-    root.get_mut().remove(sweep::TABLE);
+    // Only `kvsim sweep` uses it; for other commands a sweep is a scenario.
+    root.get_mut().remove(SWEEP);
     scenario(path, root, &sources, names).map_err(in_order)
 }
 
 /// The file and the arguments as one table.
-fn parse<'t>(
+pub fn parse<'t>(
     path: &Path,
     file: &'t str,
     bytes: &'t [u8],
@@ -128,7 +125,7 @@ fn parse<'t>(
     Ok((sources, root))
 }
 
-fn scenario(
+pub fn scenario(
     path: &Path,
     root: Spanned<DeTable<'_>>,
     sources: &Sources<'_>,
@@ -173,7 +170,7 @@ const SMALLEST: &str = "a scenario needs at least replicas, duration and clients
                         [clients.all]";
 
 /// In the order of the text, arguments last.
-fn in_order(mut mistakes: Vec<Diagnostic>) -> Diagnostics {
+pub fn in_order(mut mistakes: Vec<Diagnostic>) -> Diagnostics {
     mistakes.sort_by_key(|one| (one.is_argument(), one.line, one.column));
     Diagnostics::new(mistakes)
 }

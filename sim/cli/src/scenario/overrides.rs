@@ -95,7 +95,7 @@ fn moved_key<T>(key: Spanned<T>, by: usize) -> Spanned<T> {
 const NAMED: [(&str, &str); 2] = [("clients", "client group"), ("script.sessions", "session in the script")];
 
 /// Puts a value into a table. `names` are the rest of the path with their places; `path` is what lies behind.
-pub(super) fn put<'i>(
+pub fn put<'i>(
     table: &mut DeTable<'i>,
     names: &[(Cow<'i, str>, usize)],
     value: Spanned<DeValue<'i>>,

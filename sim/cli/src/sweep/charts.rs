@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use kvsim_checkers::trace::Level;
 
 use super::measures::Measure;
-use super::spread::{Spread, Value};
+use super::median::{Spread, Value};
 use super::table::{Row, Table};
 use crate::charts::axis::Axis;
 use crate::charts::figure::{Dash, Entry, Figure, Mark, Panel, Slot, Style};

@@ -6,7 +6,7 @@ use kvsim_sim::plan::Plan;
 use kvsim_sim::scenario::Scenario;
 
 use super::measures::{MEASURES, Measure, Run};
-use super::spread::Value;
+use super::median::Value;
 
 /// A column.
 #[derive(Clone, Debug, PartialEq, Eq)]

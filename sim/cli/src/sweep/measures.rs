@@ -5,7 +5,7 @@ use kvsim_checkers::trace::Action;
 use kvsim_sim::plan::Plan;
 
 use super::column::Figure;
-use super::spread::Value;
+use super::median::Value;
 use crate::charts::Unit;
 use crate::judge::Judged;
 

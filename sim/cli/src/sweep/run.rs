@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 use super::Column;
 use super::column::levels;
 use super::measures;
-use super::spread::Value;
+use super::median::Value;
+use super::read::SweepFile;
 use super::table;
 use crate::exit::Failure;
 use crate::folder::Folder;
 use crate::interrupt;
 use crate::journal::Header;
-use crate::judge;
-use crate::load::{lowered, names};
+use crate::judge::{self, Checkers};
+use crate::load::{self, lowered};
 use crate::recorder::Keep;
 use crate::report::Summary;
-use crate::scenario::{self, Sweep};
 
 /// What a sweep's results follow from, beside the changes to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ pub struct SweepRuns {
     /// The name of the file.
     pub name: String,
     /// What it says.
-    pub sweep: Sweep,
+    pub sweep: SweepFile,
     file: PathBuf,
 }
 
@@ -57,7 +57,7 @@ const SAMPLES: u64 = 20;
 impl SweepRuns {
     /// Reads the sweep, and finds out whether all cells can be run.
     pub fn read(file: &Path, set: &[String]) -> Result<SweepRuns, Failure> {
-        let sweep = scenario::load_sweep(file, set, &names()).map_err(Failure::Scenario)?;
+        let sweep = load::sweep(file, set)?;
         for cell in &sweep.cells {
             lowered(file, cell, sweep.seeds.start)?;
         }
@@ -103,7 +103,7 @@ impl SweepRuns {
                 plan.expect.entry(checker.to_string()).or_insert(Verdict::Holds);
             }
         }
-        let judged = judge::one_of_many_for_figures(store, &plan, (plan.workload_end_ns / SAMPLES).max(1));
+        let judged = judge::run_measured(store, &plan, (plan.workload_end_ns / SAMPLES).max(1));
         if judged.interrupted || interrupt::is_requested() {
             return Ok(None);
         }
@@ -117,13 +117,13 @@ impl SweepRuns {
             *verdict != Verdict::Unknown && expected.is_some_and(|expected| expected != *verdict)
         };
         if verdicts.iter().any(is_surprise) {
-            let judged = judge::one_of_many(store, &as_written, Keep::Everything);
+            let judged = judge::run_quiet(store, &as_written, Keep::Everything, Checkers::Promised);
             if judged.interrupted {
                 return Ok(None);
             }
             let place = self.folder(folder, cell, seed);
             let summary = Summary::new(&as_written, &judged, &place);
-            Folder::create(place, &as_written)?.store(&summary, &judged.marks, None)?;
+            Folder::create(place, &as_written)?.store(&summary, &judged.checkpoints, None)?;
         }
         let figures = self.sweep.columns.iter().filter_map(|column| match column {
             Column::Figure(figure) => Some(figure),

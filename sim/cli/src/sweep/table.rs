@@ -7,8 +7,9 @@ use kvsim_checkers::Verdict;
 use super::Column;
 use super::column::Figure;
 use super::journal::DoneRun;
+use super::median::{Spread, Value};
+use super::read::SweepFile;
 use super::run::{PANICKED, SweepRuns};
-use super::spread::{Spread, Value};
 use crate::exit;
 
 /// The table.
@@ -134,7 +135,7 @@ impl Entry {
 }
 
 /// The value of each axis in a cell; the last axis changes first.
-pub fn values(sweep: &crate::scenario::Sweep, cell: usize) -> Vec<String> {
+pub fn values(sweep: &SweepFile, cell: usize) -> Vec<String> {
     let mut rest = cell;
     let mut values: Vec<String> = Vec::new();
     for axis in sweep.axes.iter().rev() {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use clap::ValueEnum as _;
 use kvsim_sim::plan::FaultPlan;
 
-use super::{Page, table};
+use super::{Page, fill, table};
 use crate::charts::{Drawing, Figure, Kind, Picture, Theme, picture};
 use crate::report::faults;
 use crate::text::{capital, escaped, seconds};
@@ -88,12 +88,8 @@ impl Page<'_> {
         for said in paper.messages() {
             let _ = writeln!(told, "<li>{}</li>", escaped(said));
         }
-        format!(
-            include_str!("messages.html"),
-            svg = paper.svg(None),
-            told = told,
-            part = escaped(&paper.part.clone().unwrap_or_else(|| "All of the run.".to_owned())),
-        )
+        let part = escaped(paper.part.as_deref().unwrap_or("All of the run."));
+        fill(include_str!("messages.html"), &[("part", &part), ("svg", &paper.svg(None)), ("told", &told)])
     }
 }
 

@@ -7,8 +7,7 @@ use kvsim_checkers::verdict::TraceLine;
 use kvsim_checkers::{Finding, Verdict};
 
 use super::{Page, table};
-use crate::report::Judgement;
-use crate::report::text::to_explain;
+use crate::report::{Judgement, to_explain};
 use crate::text::{escaped, grouped, seconds};
 
 /// So many kinds of findings are explained; the others are told.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use clap::ValueEnum;
 
 use super::Column;
-use super::exact::{as_json, csv};
-use super::spread::{Value, certainty};
+use super::csv_json::{as_json, csv};
+use super::median::{Value, certainty};
 use super::table::{Entry, Row, Table, Tally};
 use crate::charts::Unit;
 use crate::text::rounded;

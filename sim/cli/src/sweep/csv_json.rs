@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::Column;
-use super::spread::{Spread, Value, certainty};
+use super::median::{Spread, Value, certainty};
 use super::table::{Entry, Row, Table};
 use crate::charts::Unit;
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// Collects what replicas say.
 #[derive(Clone, Debug, Default)]
-pub struct Notes {
+pub struct SelfReports {
     /// How often, and the longest, by who is behind, whose writes wait, and where.
     lags: BTreeMap<(NodeId, NodeId, Level), (u64, u64)>,
     /// How often, by node.
@@ -38,7 +38,7 @@ pub struct Overflow {
     pub times: u64,
 }
 
-impl Notes {
+impl SelfReports {
     /// Takes what a replica says at `node`.
     pub fn take(&mut self, node: NodeId, what: &What) {
         match *what {

@@ -12,15 +12,12 @@ use kvsim_sim::scenario::Scenario;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{Diagnostic, Diagnostics};
-use super::overrides::put;
-use super::source::Sources;
-use super::{Names, in_order, parse};
-use crate::sweep::Column;
-use table::{Change, Reader, Said, Seeds, Swept, Value};
-
-/// The name of the table.
-pub const TABLE: &str = "sweep";
+use super::Column;
+use crate::scenario::diagnostic::{Diagnostic, Diagnostics};
+use crate::scenario::overrides::put;
+use crate::scenario::source::Sources;
+use crate::scenario::{self, Names, SWEEP, in_order, parse};
+use table::{Change, Reader, Seeds, SweepTable, Swept, SweptValue};
 
 /// Stands for the level of every session.
 const LEVEL: &str = "level";
@@ -33,9 +30,9 @@ const EXAMPLE: &str = "for instance:\n\
 
 /// A scenario of which some values are varied.
 #[derive(Debug)]
-pub struct Sweep {
+pub struct SweepFile {
     /// What is varied, in the order of the text.
-    pub axes: Vec<Axis>,
+    pub axes: Vec<SweepAxis>,
     /// The seeds of each cell.
     pub seeds: Range<u64>,
     /// What is told of each cell.
@@ -46,7 +43,7 @@ pub struct Sweep {
 
 /// Something that is varied.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Axis {
+pub struct SweepAxis {
     /// A path in the scenario, or the name of the cases.
     pub name: String,
     /// The values as they are written, or the names of the cases.
@@ -54,10 +51,10 @@ pub struct Axis {
 }
 
 /// Reads a sweep from the `bytes` of the file at `path`. `overrides` are `--set` arguments, as for a scenario.
-pub fn read(path: &Path, bytes: &[u8], overrides: &[String], names: &Names) -> Result<Sweep, Diagnostics> {
+pub fn read(path: &Path, bytes: &[u8], overrides: &[String], names: &Names) -> Result<SweepFile, Diagnostics> {
     let file = path.display().to_string();
     let (sources, mut root) = parse(path, &file, bytes, overrides)?;
-    let Some(table) = root.get_mut().remove(TABLE) else {
+    let Some(table) = root.get_mut().remove(SWEEP) else {
         let diagnostic = sources.diagnostic(None, "the file has no [sweep]: nothing is varied".to_owned());
         return Err(diagnostic.help(EXAMPLE).into());
     };
@@ -76,16 +73,16 @@ pub fn read(path: &Path, bytes: &[u8], overrides: &[String], names: &Names) -> R
     let columns = said.columns.unwrap_or_else(|| Column::usual(&cells));
     let axes = said.axes.into_iter().map(|axis| {
         let values = axis.values.into_iter().map(|value| value.label).collect();
-        Axis { name: axis.name, values }
+        SweepAxis { name: axis.name, values }
     });
-    Ok(Sweep { axes: axes.collect(), seeds, columns, cells })
+    Ok(SweepFile { axes: axes.collect(), seeds, columns, cells })
 }
 
 /// The scenarios of all cells, or the mistakes in them: each once, and with its cell where not all have it.
 fn cells<'i>(
     path: &Path,
     root: &Spanned<DeTable<'i>>,
-    said: &Said<'i>,
+    said: &SweepTable<'i>,
     sources: &Sources<'_>,
     names: &Names,
 ) -> Result<Vec<Scenario>, Diagnostics> {
@@ -125,7 +122,7 @@ fn cells<'i>(
 fn cell<'i>(
     path: &Path,
     mut root: Spanned<DeTable<'i>>,
-    choice: &[(&Swept<'i>, &Value<'i>)],
+    choice: &[(&Swept<'i>, &SweptValue<'i>)],
     sources: &Sources<'_>,
     names: &Names,
 ) -> Result<Scenario, Vec<Diagnostic>> {
@@ -138,7 +135,7 @@ fn cell<'i>(
             Change::Merge(changes) => merge(root.get_mut(), changes),
         }
     }
-    super::scenario(path, root, sources, names)
+    scenario::scenario(path, root, sources, names)
 }
 
 /// Puts the level into every group of clients and every session of the script.

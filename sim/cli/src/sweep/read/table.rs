@@ -10,9 +10,8 @@ use toml::de::{DeTable, DeValue};
 use super::{EXAMPLE, LEVEL};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::source::{Sources, Span};
-use crate::scenario::{Names, units};
-use crate::sweep::Column;
-use crate::sweep::column::UNKNOWN;
+use crate::scenario::{self, Names};
+use crate::sweep::column::{Column, UNKNOWN};
 use crate::text::{listed, nearest, shown};
 
 /// What is written in the table beside the lists.
@@ -20,7 +19,7 @@ const SEEDS: &str = "seeds";
 const COLUMNS: &str = "columns";
 const CASES: &str = "cases";
 
-/// How many seeds a cell has when nobody says so.
+/// How many seeds a cell has by default.
 const SEEDS_USUAL: u64 = 5;
 /// More seeds are not needed for a median, and the intervals are computed with whole numbers of so many bits.
 const SEEDS_MAX: u64 = 100;
@@ -29,7 +28,7 @@ const CELLS_MAX: usize = 10_000;
 
 /// What the table says.
 #[derive(Default)]
-pub struct Said<'i> {
+pub struct SweepTable<'i> {
     pub axes: Vec<Swept<'i>>,
     pub seeds: Seeds,
     pub columns: Option<Vec<Column>>,
@@ -54,11 +53,11 @@ pub struct Swept<'i> {
     pub name: String,
     /// Where the axis begins in the text.
     at: usize,
-    pub values: Vec<Value<'i>>,
+    pub values: Vec<SweptValue<'i>>,
 }
 
 /// A value on an axis.
-pub struct Value<'i> {
+pub struct SweptValue<'i> {
     pub label: String,
     pub change: Change<'i>,
 }
@@ -78,9 +77,9 @@ impl Swept<'_> {
     }
 }
 
-impl<'i> Said<'i> {
+impl<'i> SweepTable<'i> {
     /// The value of each axis in the cell with this number.
-    pub fn choice(&self, mut number: usize) -> Vec<(&Swept<'i>, &Value<'i>)> {
+    pub fn choice(&self, mut number: usize) -> Vec<(&Swept<'i>, &SweptValue<'i>)> {
         let pick = |axis: &'_ Swept<'i>| {
             let at = number % axis.values.len();
             number /= axis.values.len();
@@ -106,8 +105,8 @@ impl Reader<'_> {
     }
 
     /// All of it.
-    pub fn table<'i>(&mut self, table: &Spanned<DeValue<'i>>) -> Said<'i> {
-        let mut said = Said::default();
+    pub fn table<'i>(&mut self, table: &Spanned<DeValue<'i>>) -> SweepTable<'i> {
+        let mut said = SweepTable::default();
         let DeValue::Table(inside) = table.get_ref() else {
             self.wrong(table.span(), "`sweep` is not a table", "expected [sweep]");
             return said;
@@ -171,9 +170,9 @@ impl Reader<'_> {
                         LEVEL => Change::Level(value.clone()),
                         _ => Change::Set(path.clone(), value.clone()),
                     };
-                    (value.span().into(), Value { label: label(value.get_ref()), change })
+                    (value.span().into(), SweptValue { label: label(value.get_ref()), change })
                 };
-                let values: Vec<(Span, Value<'i>)> = values.iter().map(of).collect();
+                let values: Vec<(Span, SweptValue<'i>)> = values.iter().map(of).collect();
                 self.axis(name, key.span().start, values, axes);
             }
             _ => {
@@ -197,13 +196,13 @@ impl Reader<'_> {
                 self.wrong(cases.span(), format!("`cases.{}` is not a table", shown(key.get_ref())), expected);
                 continue;
             };
-            let mut values: Vec<(Span, Value<'i>)> = Vec::new();
+            let mut values: Vec<(Span, SweptValue<'i>)> = Vec::new();
             for (name, changes) in cases {
                 let label = name.get_ref().to_string();
                 match changes.get_ref() {
                     DeValue::Table(changes) => {
                         let change = Change::Merge(changes.clone());
-                        values.push((name.span().into(), Value { label, change }));
+                        values.push((name.span().into(), SweptValue { label, change }));
                     }
                     _ => self.wrong(changes.span(), format!("case `{}` is not a table", shown(&label)), expected),
                 }
@@ -216,7 +215,7 @@ impl Reader<'_> {
         }
     }
 
-    fn axis<'i>(&mut self, name: String, at: usize, values: Vec<(Span, Value<'i>)>, axes: &mut Vec<Swept<'i>>) {
+    fn axis<'i>(&mut self, name: String, at: usize, values: Vec<(Span, SweptValue<'i>)>, axes: &mut Vec<Swept<'i>>) {
         let mut places: BTreeMap<String, Span> = BTreeMap::new();
         for (span, value) in &values {
             if places.insert(value.label.clone(), *span).is_some() {
@@ -231,7 +230,7 @@ impl Reader<'_> {
         let seeds = match value.get_ref() {
             DeValue::Integer(number) => number.as_str().parse().ok().map(Seeds::Number),
             DeValue::String(text) => text.split_once("..").and_then(|(from, to)| {
-                let seed = |text: &str| units::seed(text.trim()).ok();
+                let seed = |text: &str| scenario::seed(text.trim()).ok();
                 Some(Seeds::Range(seed(from)?..seed(to)?))
             }),
             _ => None,

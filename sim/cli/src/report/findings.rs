@@ -1,0 +1,54 @@
+//! Findings, and verdicts beside what was expected.
+
+use kvsim_checkers::trace::Action;
+use kvsim_checkers::{Finding, Report, Verdict};
+use kvsim_sim::plan::Plan;
+use serde::Serialize;
+
+/// A verdict beside the expected one.
+#[derive(Debug, Serialize)]
+pub struct Judgement {
+    /// Name of the checker.
+    pub checker: String,
+    /// What it said.
+    pub verdict: Verdict,
+    /// What the scenario expects.
+    pub expected: Verdict,
+    /// What was put to the test, or why nothing can be said.
+    pub note: String,
+    /// What was broken.
+    pub findings: Vec<Finding>,
+}
+
+impl Judgement {
+    /// A report beside what the plan expects.
+    pub fn new(plan: &Plan, report: &Report) -> Judgement {
+        Judgement {
+            checker: report.checker.clone(),
+            verdict: report.verdict,
+            expected: plan.expect.get(&report.checker).copied().unwrap_or(Verdict::Holds),
+            note: report.note.clone(),
+            findings: report.findings.clone(),
+        }
+    }
+
+    /// The verdict is the expected one.
+    pub fn is_expected(&self) -> bool {
+        self.verdict == self.expected
+    }
+}
+
+/// The finding to explain: of those that are not expected the first that names an operation, or else the first.
+pub fn first_finding<'r>(plan: &Plan, reports: &'r [Report]) -> Option<&'r Finding> {
+    let mut reports: Vec<&Report> = reports.iter().collect();
+    reports.sort_by_key(|report| Judgement::new(plan, report).is_expected());
+    let findings = || reports.iter().flat_map(|report| &report.findings);
+    findings().find(|finding| to_explain(plan, finding).is_some()).or(findings().next())
+}
+
+/// The operation whose answer explains a finding best: the last read that it names, or the last write.
+pub fn to_explain(plan: &Plan, finding: &Finding) -> Option<u32> {
+    let operations = plan.sessions.iter().flat_map(|session| &session.ops);
+    let named = operations.filter(|op| finding.ops.contains(&op.op));
+    named.map(|op| (op.action == Action::Read, op.op)).max().map(|(_, op)| op)
+}
