@@ -6,6 +6,7 @@ use crate::Expired;
 use crate::describe::{self, Describe};
 use crate::history::{History, Kind, NOTHING, Op};
 use crate::operations::listed;
+use crate::trace::NodeId;
 use crate::verdict::{Finding, Report, TraceLine};
 
 /// Judges a history; nothing if the time is over before it is known whether it holds.
@@ -124,7 +125,7 @@ impl Evidence<'_> {
             .filter_map(|group| {
                 let (origin, first) = group[0];
                 if group.iter().any(|(_, other)| *other != first) {
-                    let node = origin >> 16;
+                    let node = NodeId((origin >> 16) as u16);
                     return Some(format!("the writes of {node} out of the order in which {node} took them in"));
                 }
                 let writer = self.describe.session(first);

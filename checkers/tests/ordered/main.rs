@@ -21,7 +21,7 @@ fn compare(report: &Report, expected: &[Expected], context: &dyn Fn() -> String)
         let told = (finding.code.as_str(), finding.at_ns, &finding.ops);
         assert_eq!(told, (one.code, one.at_ns, &one.ops), "{}", show());
         let levels = one.levels.iter().map(|level| level.name()).collect::<Vec<_>>().join(", ");
-        let names = [format!("n{} ", one.node), format!(" at {levels}")];
+        let names = [format!("{} ", one.node), format!(" at {levels}")];
         assert!(names.iter().all(|name| finding.title.contains(name)), "{names:?} {}", show());
         assert!(finding.evidence.is_sorted_by_key(|line| line.at_ns), "{}", show());
     }
