@@ -122,8 +122,14 @@ pub struct History {
 impl History {
     /// Builds a history from entries: the order of each session's entries is its program order.
     pub fn from_entries(order: WriterOrder, entries: &[Entry]) -> History {
-        let mut sorted: Vec<u32> = (0..entries.len() as u32).collect();
-        sorted.sort_by_key(|index| entries[*index as usize].session);
+        let mut next: Vec<usize> = vec![0; entries.iter().map(|entry| entry.session as usize + 2).max().unwrap_or(1)];
+        entries.iter().for_each(|entry| next[entry.session as usize + 1] += 1);
+        (1..next.len()).for_each(|session| next[session] += next[session - 1]);
+        let mut sorted: Vec<u32> = vec![0; entries.len()];
+        for (entry, index) in entries.iter().zip(0..) {
+            sorted[next[entry.session as usize]] = index;
+            next[entry.session as usize] += 1;
+        }
         let mut numbers: FxHashMap<(u32, u64), u32> = FxHashMap::default();
         let mut ops = Vec::with_capacity(entries.len());
         let mut named = Vec::new();

@@ -5,12 +5,8 @@ use kvsim_histories::jepsen::{Collector, Form, Step, steps};
 use kvsim_histories::models::{MODELS, Subject};
 
 fn read(text: &[u8]) -> Option<Vec<Step>> {
-    let mut steps = steps(text).expect("memory can be read");
-    let mut list = Vec::new();
-    while let Some((step, _)) = steps.next().ok()? {
-        list.push(step);
-    }
-    Some(list)
+    let steps = steps(text).expect("memory can be read");
+    steps.map(|step| step.map(|(step, _)| step)).collect::<Result<_, _>>().ok()
 }
 
 libfuzzer_sys::fuzz_target!(|text: &[u8]| {

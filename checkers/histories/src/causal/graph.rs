@@ -135,27 +135,8 @@ impl Graph {
     fn set_clocks(&mut self, expired: Expired<'_>) -> Result<(), Refused> {
         let width = self.chains.len();
         let mut clocks = vec![0; self.nodes.len() * width];
-        let mut missing: Vec<u8> =
-            (0..self.nodes.len() as u32).map(|node| self.predecessors(node).count() as u8).collect();
-        // By node: the first that waits for it; by waiting node: the next one. One list for each of the two ways of waiting.
-        let mut followers = [vec![NONE; self.nodes.len()], vec![NONE; self.nodes.len()]];
-        let mut others = [vec![NONE; self.nodes.len()], vec![NONE; self.nodes.len()]];
-        for node in 0..self.nodes.len() as u32 {
-            let ways = [Some(self.nodes[node as usize].before).filter(|before| *before != NONE), self.source(node)];
-            for (way, predecessor) in ways.into_iter().enumerate() {
-                if let Some(predecessor) = predecessor {
-                    others[way][node as usize] = followers[way][predecessor as usize];
-                    followers[way][predecessor as usize] = node;
-                }
-            }
-        }
-        let mut ready: Vec<u32> = (0..self.nodes.len() as u32).filter(|node| missing[*node as usize] == 0).collect();
         let mut done = 0;
-        while let Some(node) = ready.pop() {
-            if done % 1024 == 0 && expired() {
-                return Err(Refused::GaveUp);
-            }
-            done += 1;
+        let cyclic = peel(self.nodes.len(), self.edges().collect(), |node| {
             let start = node as usize * width;
             for predecessor in self.predecessors(node) {
                 let from = predecessor as usize * width;
@@ -165,20 +146,17 @@ impl Graph {
             }
             let Node { chain, position, .. } = self.nodes[node as usize];
             clocks[start + chain as usize] = position + 1;
-            for way in 0..2 {
-                let mut follower = followers[way][node as usize];
-                while follower != NONE {
-                    missing[follower as usize] -= 1;
-                    if missing[follower as usize] == 0 {
-                        ready.push(follower);
-                    }
-                    follower = others[way][follower as usize];
-                }
-            }
-        }
+            done += 1;
+            done % 1024 != 0 || !expired()
+        });
+        self.cyclic = cyclic.ok_or(Refused::GaveUp)?;
         self.clocks = clocks;
-        self.cyclic = (0..self.nodes.len() as u32).filter(|node| missing[*node as usize] > 0).collect();
         Ok(())
+    }
+
+    /// All pairs of a node and one that directly follows.
+    pub(super) fn edges(&self) -> impl Iterator<Item = (u32, u32)> {
+        (0..self.nodes.len() as u32).flat_map(|node| self.predecessors(node).map(move |before| (before, node)))
     }
 
     /// Operations by which the first causally precedes the second, both among them.
@@ -211,6 +189,32 @@ impl Graph {
             at = next;
         }
     }
+}
+
+/// Visits nodes such that each comes after all from which an edge leads to it, and returns those that are left over, since
+/// they follow themselves. Nothing if a visit asks to stop.
+pub(super) fn peel(nodes: usize, mut edges: Vec<(u32, u32)>, mut visit: impl FnMut(u32) -> bool) -> Option<Vec<u32>> {
+    edges.sort_unstable();
+    let mut starts = vec![0; nodes + 1];
+    let mut missing = vec![0_u32; nodes];
+    for (before, after) in &edges {
+        starts[*before as usize + 1] += 1;
+        missing[*after as usize] += 1;
+    }
+    (1..starts.len()).for_each(|node| starts[node] += starts[node - 1]);
+    let mut ready: Vec<u32> = (0..nodes as u32).filter(|node| missing[*node as usize] == 0).collect();
+    while let Some(node) = ready.pop() {
+        if !visit(node) {
+            return None;
+        }
+        for (_, after) in &edges[starts[node as usize]..starts[node as usize + 1]] {
+            missing[*after as usize] -= 1;
+            if missing[*after as usize] == 0 {
+                ready.push(*after);
+            }
+        }
+    }
+    Some((0..nodes as u32).filter(|node| missing[*node as usize] > 0).collect())
 }
 
 /// By key: it is, or may be, deleted.

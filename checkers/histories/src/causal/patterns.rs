@@ -1,6 +1,6 @@
 //! What must not be found in a history.
 
-use super::graph::{Graph, INITIAL, NONE};
+use super::graph::{Graph, INITIAL, NONE, peel};
 use kvsim_checkers::Expired;
 
 /// What is found in histories that are not causal; in brackets what the paper calls it.
@@ -88,38 +88,9 @@ pub(super) fn divergent(graph: &Graph, expired: Expired<'_>) -> Option<Option<Ma
     }
     conflicts.sort_unstable_by_key(|conflict| (conflict.first, conflict.second));
     conflicts.dedup_by_key(|conflict| (conflict.first, conflict.second));
-    // Takes away what nothing comes before, until nothing is left or everything goes in a circle.
-    let mut starts = vec![0_u32; graph.nodes.len() + 1];
-    let mut missing: Vec<u32> =
-        (0..graph.nodes.len() as u32).map(|node| graph.predecessors(node).count() as u32).collect();
-    for conflict in &conflicts {
-        starts[conflict.first as usize + 1] += 1;
-        missing[conflict.second as usize] += 1;
-    }
-    (1..starts.len()).for_each(|node| starts[node] += starts[node - 1]);
-    let mut followers: Vec<(u32, u32)> = Vec::with_capacity(2 * graph.nodes.len());
-    for node in 0..graph.nodes.len() as u32 {
-        followers.extend(graph.predecessors(node).map(|before| (before, node)));
-    }
-    followers.sort_unstable();
-    let mut ready: Vec<u32> = (0..graph.nodes.len() as u32).filter(|node| missing[*node as usize] == 0).collect();
-    let mut left = graph.nodes.len();
-    while let Some(node) = ready.pop() {
-        left -= 1;
-        let from = followers.partition_point(|(before, _)| *before < node);
-        let direct = followers[from..].iter().take_while(|(before, _)| *before == node).map(|(_, after)| *after);
-        let range = starts[node as usize] as usize..starts[node as usize + 1] as usize;
-        for after in direct.chain(conflicts[range].iter().map(|conflict| conflict.second)) {
-            missing[after as usize] -= 1;
-            if missing[after as usize] == 0 {
-                ready.push(after);
-            }
-        }
-    }
-    if left == 0 {
-        return Some(None);
-    }
-    let remaining: Vec<u32> = (0..graph.nodes.len() as u32).filter(|node| missing[*node as usize] > 0).collect();
+    let conflicting = conflicts.iter().map(|conflict| (conflict.first, conflict.second));
+    let remaining = peel(graph.nodes.len(), graph.edges().chain(conflicting).collect(), |_| true)?;
+    let Some(first) = remaining.first() else { return Some(None) };
     let is_left = marked(graph.nodes.len(), &remaining);
     conflicts.sort_unstable_by_key(|conflict| conflict.second);
     let into = |node: u32| {
@@ -131,7 +102,7 @@ pub(super) fn divergent(graph: &Graph, expired: Expired<'_>) -> Option<Option<Ma
         let conflict = into(node).next().map(|conflict| conflict.first);
         conflict.or_else(|| graph.predecessors(node).find(|before| is_left[*before as usize]))
     };
-    let circle = circle(remaining[0], back);
+    let circle = circle(*first, back);
     let mut nodes = circle.clone();
     for (place, node) in circle.iter().enumerate() {
         let before = circle[(place + 1) % circle.len()];

@@ -3,20 +3,9 @@
 use rustc_hash::FxHashMap;
 
 use super::names::Names;
-use super::{Function, Process, Step, Type};
+use super::{Action, Function, Process, Step, Type};
 use crate::edn::{Edn, Mistake, Place, shown};
 use kvsim_checkers::history::{Ending, Entry, History, Kind, Value, WriterOrder};
-
-/// What a client asked for. All are registers' operations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// To read.
-    Read,
-    /// To write.
-    Write,
-    /// To write if the register has the expected value: compare and set.
-    Cas,
-}
 
 /// Something that a client asked for, and what came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,39 +128,16 @@ impl Calls {
     /// process; one of unknown outcome is such a write, and one that failed is nothing. The number of an operation is its
     /// place in [`Calls::list`].
     pub fn history(&self) -> History {
-        // Session by session, so that nothing is left to sort.
-        let mut starts = vec![0; self.processes.len() + 1];
-        let parts = |call: &Call| match (call.action, call.ending) {
-            (Action::Cas, Ending::Ok) => 2,
-            (Action::Cas, Ending::Failed) => 0,
-            _ => 1_usize,
-        };
-        for call in &self.list {
-            starts[call.session as usize + 1] += parts(call);
-        }
-        (1..starts.len()).for_each(|session| starts[session] += starts[session - 1]);
-        let none = Entry {
-            session: 0,
-            key: 0,
-            kind: Kind::Read,
-            value: Value::Nothing,
-            ending: Ending::Failed,
-            origin: None,
-            number: 0,
-            place: 0,
-        };
-        let mut entries = vec![none; starts.last().copied().unwrap_or(0)];
+        let mut entries = Vec::with_capacity(self.list.len());
         for (call, number) in self.list.iter().zip(0..) {
             let mut add = |kind, value| {
-                let Call { session, key, ending, invoked, .. } = *call;
+                let Call { session, key, ending, invoked: place, .. } = *call;
                 let value = match value {
                     Calls::NIL => Value::Nothing,
                     SEVERAL => Value::Several,
                     value => Value::One(value),
                 };
-                let at = &mut starts[session as usize];
-                entries[*at] = Entry { session, key, kind, value, ending, origin: None, number, place: invoked };
-                *at += 1;
+                entries.push(Entry { session, key, kind, value, ending, origin: None, number, place });
             };
             match (call.action, call.ending) {
                 (Action::Read, _) => add(Kind::Read, call.value),
@@ -271,9 +237,7 @@ impl Collector {
 
     fn invoke(&mut self, step: &Step, session: u32, at: u32, place: Place) -> Result<Doing, Mistake> {
         let action = match &step.function {
-            Function::Read => Action::Read,
-            Function::Write => Action::Write,
-            Function::Cas => Action::Cas,
+            Function::Action(action) => *action,
             Function::Other(name) => {
                 let known = self.calls.misfits.iter().position(|misfit| misfit.function == *name);
                 let misfit = known.unwrap_or(self.calls.misfits.len());
@@ -323,13 +287,8 @@ impl Collector {
 
     fn complete(&mut self, step: &Step, call: u32, at: u32, place: Place) -> Result<Doing, Mistake> {
         let Call { action, key, session, .. } = self.calls.list[call as usize];
-        let function = match action {
-            Action::Read => Function::Read,
-            Action::Write => Function::Write,
-            Action::Cas => Function::Cas,
-        };
-        if step.function != function {
-            return Err(other_function(step, self.calls.process(session), function.name(), place));
+        if step.function != Function::Action(action) {
+            return Err(other_function(step, self.calls.process(session), action.name(), place));
         }
         let ending = match step.kind {
             Type::Ok => Ending::Ok,

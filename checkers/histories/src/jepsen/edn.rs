@@ -2,11 +2,11 @@
 
 use std::io::{self, Read, Write};
 
-use super::{Function, Process, Step, Steps, Type};
+use super::{Action, Function, Process, Step, Type};
 use crate::edn::{Bracket, Edn, Lead, Mistake, Place, Reader, shown};
 
 /// Takes steps from a text.
-pub struct EdnSteps<R> {
+pub(super) struct EdnSteps<R> {
     reader: Reader<R>,
     /// What all steps stand in, and where that was opened.
     within: Option<(Bracket, Place)>,
@@ -18,7 +18,7 @@ const STEP: &str = "a step of a history, for instance {:type :invoke, :process 0
 
 impl<R: Read> EdnSteps<R> {
     /// Reads from `input`, in large pieces.
-    pub fn new(input: R) -> EdnSteps<R> {
+    pub(super) fn new(input: R) -> EdnSteps<R> {
         EdnSteps { reader: Reader::new(input), within: None, closed: false }
     }
 
@@ -47,7 +47,7 @@ impl<R: Read> EdnSteps<R> {
             const VALUE: &str = "a value for this field";
             let value = match name {
                 Name::Type => self.reader.lead_or(depth, |name| Type::named(name).map(Known::Type))?,
-                Name::Function => self.reader.lead_or(depth, |name| Function::known(name).map(Known::Function))?,
+                Name::Function => self.reader.lead_or(depth, |name| Action::named(name).map(Known::Action))?,
                 _ => Err(self.reader.lead(depth)?),
             };
             let place = self.reader.place();
@@ -62,10 +62,9 @@ impl<R: Read> EdnSteps<R> {
         }
         fields.finish().map_err(|problem| Mistake::new(place, problem.0, problem.1))
     }
-}
 
-impl<R: Read> Steps for EdnSteps<R> {
-    fn next(&mut self) -> Result<Option<(Step, Place)>, Mistake> {
+    /// The next step and where it begins; nothing at the end.
+    pub(super) fn next(&mut self) -> Result<Option<(Step, Place)>, Mistake> {
         loop {
             let mut lead = self.reader.lead(self.depth() - 1)?;
             let mut place = self.reader.place();
@@ -136,7 +135,7 @@ impl Name {
 /// A value that is known by its name.
 enum Known {
     Type(Type),
-    Function(Function),
+    Action(Action),
 }
 
 /// The fields of a step so far.
@@ -174,7 +173,7 @@ impl Fields {
     fn set_known(&mut self, value: Known) -> Result<(), Problem> {
         let (is_new, name) = match value {
             Known::Type(kind) => (put(&mut self.kind, Some(kind)), "type"),
-            Known::Function(function) => (put(&mut self.function, Some(function)), "f"),
+            Known::Action(action) => (put(&mut self.function, Some(Function::Action(action))), "f"),
         };
         if is_new { Ok(()) } else { Err(twice(name)) }
     }
@@ -238,7 +237,7 @@ fn process(value: Edn) -> Result<Process, Problem> {
 
 fn function(value: Edn) -> Result<Function, Problem> {
     match value {
-        Edn::Keyword(name) => Ok(Function::known(name.as_bytes()).unwrap_or(Function::Other(name))),
+        Edn::Keyword(name) => Ok(Action::named(name.as_bytes()).map_or(Function::Other(name), Function::Action)),
         other => Err((found(&other, "f"), "a keyword such as :read, :write or :cas")),
     }
 }

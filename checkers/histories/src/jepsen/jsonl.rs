@@ -12,7 +12,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde::ser::{SerializeMap, Serializer};
 
 use super::edn::{Fields, Name};
-use super::{Process, Step, Steps};
+use super::{Process, Step};
 use crate::edn::{self, Edn, Float, Mistake, Place};
 
 /// No line is longer, in bytes.
@@ -28,7 +28,7 @@ const INTEGERS_END: f64 = 9_223_372_036_854_775_808.0;
 const AS_EDN: &str = "edn";
 
 /// Takes steps from a text.
-pub struct JsonSteps<R> {
+pub(super) struct JsonSteps<R> {
     input: R,
     line: Vec<u8>,
     number: u64,
@@ -36,7 +36,7 @@ pub struct JsonSteps<R> {
 
 impl<R: BufRead> JsonSteps<R> {
     /// Reads from `input`, line by line.
-    pub fn new(input: R) -> JsonSteps<R> {
+    pub(super) fn new(input: R) -> JsonSteps<R> {
         JsonSteps { input, line: Vec::new(), number: 0 }
     }
 
@@ -46,10 +46,9 @@ impl<R: BufRead> JsonSteps<R> {
         let columns = before.iter().filter(|byte| **byte & 0xc0 != 0x80).count() as u64;
         Place { line: self.number, column: columns + 1 }
     }
-}
 
-impl<R: BufRead> Steps for JsonSteps<R> {
-    fn next(&mut self) -> Result<Option<(Step, Place)>, Mistake> {
+    /// The next step and where it begins; nothing at the end.
+    pub(super) fn next(&mut self) -> Result<Option<(Step, Place)>, Mistake> {
         loop {
             self.line.clear();
             self.number += 1;

@@ -8,12 +8,11 @@ mod jsonl;
 mod names;
 mod recorded;
 
-pub use calls::{Action, Call, Calls, Collector, Misfit};
-pub use edn::EdnSteps;
-pub use jsonl::JsonSteps;
+pub use calls::{Call, Calls, Collector, Misfit};
 pub use recorded::steps_of;
 
 use std::io::{self, BufRead, Write};
+use std::iter;
 
 use crate::edn::{Edn, Mistake, Place};
 
@@ -42,13 +41,8 @@ impl Type {
     }
 
     fn named(name: &[u8]) -> Option<Type> {
-        match name {
-            b"invoke" => Some(Type::Invoke),
-            b"ok" => Some(Type::Ok),
-            b"fail" => Some(Type::Fail),
-            b"info" => Some(Type::Info),
-            _ => None,
-        }
+        let all = [Type::Invoke, Type::Ok, Type::Fail, Type::Info];
+        all.into_iter().find(|kind| kind.name().as_bytes() == name)
     }
 }
 
@@ -62,15 +56,37 @@ pub enum Process {
     Other(Box<str>),
 }
 
-/// What for.
+/// What clients ask of registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// To read.
+    Read,
+    /// To write.
+    Write,
+    /// To write if the register has the expected value: compare and set.
+    Cas,
+}
+
+impl Action {
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Action::Read => "read",
+            Action::Write => "write",
+            Action::Cas => "cas",
+        }
+    }
+
+    fn named(name: &[u8]) -> Option<Action> {
+        [Action::Read, Action::Write, Action::Cas].into_iter().find(|action| action.name().as_bytes() == name)
+    }
+}
+
+/// What a step is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Function {
-    /// To read a register.
-    Read,
-    /// To write it.
-    Write,
-    /// To write it if it has a certain value: compare and set.
-    Cas,
+    /// An operation of a register.
+    Action(Action),
     /// Something else.
     Other(Box<str>),
 }
@@ -79,19 +95,8 @@ impl Function {
     /// As it is written.
     pub fn name(&self) -> &str {
         match self {
-            Function::Read => "read",
-            Function::Write => "write",
-            Function::Cas => "cas",
+            Function::Action(action) => action.name(),
             Function::Other(name) => name,
-        }
-    }
-
-    fn known(name: &[u8]) -> Option<Function> {
-        match name {
-            b"read" => Some(Function::Read),
-            b"write" => Some(Function::Write),
-            b"cas" => Some(Function::Cas),
-            _ => None,
         }
     }
 }
@@ -117,23 +122,23 @@ pub struct Step {
     pub others: Vec<(Box<str>, Edn)>,
 }
 
-/// A source of steps.
-pub trait Steps {
-    /// The next step and where it begins; nothing at the end.
-    ///
-    /// # Errors
-    /// What is wrong with the text, and where.
-    fn next(&mut self) -> Result<Option<(Step, Place)>, Mistake>;
-}
+/// Steps one after the other, each with the place where it begins; or what is wrong with the text.
+pub type Steps<'a> = Box<dyn Iterator<Item = Result<(Step, Place), Mistake>> + 'a>;
 
 /// The steps of a text, which is JSON Lines if a quote follows the first brace, and EDN otherwise.
 ///
 /// # Errors
 /// When `input` cannot be read.
-pub fn steps<'a>(mut input: impl BufRead + 'a) -> io::Result<Box<dyn Steps + 'a>> {
+pub fn steps<'a>(mut input: impl BufRead + 'a) -> io::Result<Steps<'a>> {
     let mut first = input.fill_buf()?.iter().filter(|byte| !byte.is_ascii_whitespace());
     let is_json = first.next() == Some(&b'{') && first.next() == Some(&b'"');
-    Ok(if is_json { Box::new(JsonSteps::new(input)) } else { Box::new(EdnSteps::new(input)) })
+    Ok(if is_json {
+        let mut steps = jsonl::JsonSteps::new(input);
+        Box::new(iter::from_fn(move || steps.next().transpose()))
+    } else {
+        let mut steps = edn::EdnSteps::new(input);
+        Box::new(iter::from_fn(move || steps.next().transpose()))
+    })
 }
 
 /// How a history is written.

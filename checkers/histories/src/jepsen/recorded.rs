@@ -1,9 +1,9 @@
 //! The history of a recorded run.
 
-use super::{Function, Process, Step, Type};
+use super::{Action, Function, Process, Step, Type};
 use crate::edn::Edn;
 use kvsim_checkers::operations::{Operation, Operations, Outcome, name};
-use kvsim_checkers::trace::{Action, Recording};
+use kvsim_checkers::trace::{Action as Asked, Recording};
 
 /// The steps of a [valid](Recording::validate) recording. Values are `[key value]`; a delete is a write of nil; a read of
 /// several versions returns a set.
@@ -46,7 +46,7 @@ pub fn steps_of(recording: &Recording) -> Vec<Step> {
             time_ns: i64::try_from(recording.events[place].at_ns).ok(),
             kind,
             process: Process::Client((operation.session as usize + lane * sessions) as i64),
-            function: if operation.action == Action::Read { Function::Read } else { Function::Write },
+            function: Function::Action(if operation.action == Asked::Read { Action::Read } else { Action::Write }),
             value: Edn::Vector(vec![key(recording, operation), value(&operations, operation, kind)]),
             error: (kind == Type::Info).then(|| Edn::Keyword("timeout".into())),
             others: vec![("node".into(), Edn::String(format!("{}", operation.node).into()))],
@@ -62,8 +62,8 @@ fn key(recording: &Recording, operation: &Operation) -> Edn {
 fn value(operations: &Operations<'_>, operation: &Operation, kind: Type) -> Edn {
     let number = |value: u64| i64::try_from(value).map_or_else(|_| Edn::Number(format!("{value}N").into()), Edn::Int);
     match operation.action {
-        Action::Write => number(operation.value),
-        Action::Read if kind == Type::Ok => {
+        Asked::Write => number(operation.value),
+        Asked::Read if kind == Type::Ok => {
             // What nobody wrote is a version all the same.
             let version = |write: &kvsim_checkers::trace::Dot| match operations.of_write(*write) {
                 Some(write) => number(write.value),
@@ -80,6 +80,6 @@ fn value(operations: &Operations<'_>, operation: &Operation, kind: Type) -> Edn 
                 }
             }
         }
-        Action::Read | Action::Delete => Edn::Nil,
+        Asked::Read | Asked::Delete => Edn::Nil,
     }
 }

@@ -32,16 +32,7 @@ mod zones;
 
 use kvsim_checkers::Expired;
 
-/// What an operation does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// It returned [`Op::value`].
-    Read,
-    /// It wrote [`Op::value`].
-    Write,
-    /// It found [`Op::expected`] and wrote [`Op::value`].
-    Cas,
-}
+use crate::jepsen::Action;
 
 /// An operation that took place, or one of unknown outcome that may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +42,7 @@ pub struct Op {
     /// When it was completed; [`Op::NEVER`] if its outcome is not known.
     pub completed: u32,
     /// What it does.
-    pub kind: Kind,
+    pub action: Action,
     /// What it read or wrote.
     pub value: u64,
     /// What a cas found.
@@ -64,16 +55,16 @@ impl Op {
 
     /// The value that it needs to be there.
     pub fn needs(&self) -> Option<u64> {
-        match self.kind {
-            Kind::Read => Some(self.value),
-            Kind::Write => None,
-            Kind::Cas => Some(self.expected),
+        match self.action {
+            Action::Read => Some(self.value),
+            Action::Write => None,
+            Action::Cas => Some(self.expected),
         }
     }
 
     /// The value that it leaves.
     pub fn writes(&self) -> Option<u64> {
-        (self.kind != Kind::Read).then_some(self.value)
+        (self.action != Action::Read).then_some(self.value)
     }
 }
 

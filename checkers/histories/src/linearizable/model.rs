@@ -6,7 +6,7 @@ use kvsim_checkers::register::UNWRITTEN;
 use kvsim_checkers::verdict::{Finding, Report, Verdict};
 use kvsim_checkers::{CodeInfo, Expired};
 
-use super::{Answer, Kind, Op, judge};
+use super::{Answer, Op, judge};
 use crate::jepsen::{Action, Call, Calls};
 use crate::models::{Model, Subject};
 
@@ -97,13 +97,8 @@ fn matters(call: &Call) -> bool {
 }
 
 fn op(call: &Call) -> Op {
-    let kind = match call.action {
-        Action::Read => Kind::Read,
-        Action::Write => Kind::Write,
-        Action::Cas => Kind::Cas,
-    };
-    let completed = if call.ending == Ending::Ok { call.completed } else { Op::NEVER };
-    Op { invoked: call.invoked, completed, kind, value: call.value, expected: call.expected }
+    let Call { invoked, completed, action, value, expected, ending, .. } = *call;
+    Op { invoked, completed: if ending == Ending::Ok { completed } else { Op::NEVER }, action, value, expected }
 }
 
 fn no_order(calls: &Calls, key: &str, ops: impl Iterator<Item = u32>) -> Finding {

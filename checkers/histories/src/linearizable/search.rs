@@ -2,7 +2,8 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Decision, Kind, Op};
+use super::{Decision, Op};
+use crate::jepsen::Action;
 use kvsim_checkers::Expired;
 
 /// More states at a time than this take too much memory.
@@ -93,7 +94,7 @@ pub(super) fn decide(ops: &[Op], initial: u64, expired: Expired<'_>) -> Decision
             }
             search.slots[free] = Some(place);
             slot_of[place as usize] = free;
-            if op.kind == Kind::Read {
+            if op.action == Action::Read {
                 for state in states.iter_mut().filter(|state| state.value == op.value) {
                     set(&mut state.done, free);
                 }
@@ -119,7 +120,8 @@ fn class(op: &Op, classes: &mut Vec<(Op, u32)>) -> usize {
     if op.completed != Op::NEVER {
         return usize::MAX;
     }
-    let is_alike = |(other, _): &(Op, u32)| (other.kind, other.value, other.needs()) == (op.kind, op.value, op.needs());
+    let is_alike =
+        |(other, _): &(Op, u32)| (other.action, other.value, other.needs()) == (op.action, op.value, op.needs());
     classes.iter().position(is_alike).unwrap_or_else(|| {
         classes.push((*op, 0));
         classes.len() - 1
@@ -196,7 +198,7 @@ impl Search<'_> {
     fn read(&self, state: &mut State) {
         for (slot, op) in self.slots.iter().enumerate() {
             let op = op.map(|op| &self.ops[op as usize]);
-            if op.is_some_and(|op| op.kind == Kind::Read && op.value == state.value) {
+            if op.is_some_and(|op| op.action == Action::Read && op.value == state.value) {
                 set(&mut state.done, slot);
             }
         }

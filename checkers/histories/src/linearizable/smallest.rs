@@ -5,7 +5,8 @@ use std::ops::Range;
 use kvsim_checkers::Expired;
 use kvsim_checkers::minimize::minimize;
 
-use super::{Decision, Kind, Op, decide};
+use super::{Decision, Op, decide};
+use crate::jepsen::Action;
 
 /// Operations of which none can be left out, by their places; those in `broken` are tried first.
 pub(super) fn smallest(ops: &[Op], initial: u64, mut broken: Vec<u32>, expired: Expired<'_>) -> Vec<u32> {
@@ -34,9 +35,9 @@ fn without(some: &[(u32, Op)], is_gone: impl Fn(usize) -> bool) -> Vec<(u32, Op)
         })
     };
     let kept = some.iter().enumerate().filter(|(place, _)| !is_gone(*place)).map(|(_, one)| one);
-    let kept = kept.filter(|(_, op)| op.kind != Kind::Read || !is_without(op));
+    let kept = kept.filter(|(_, op)| op.action != Action::Read || !is_without(op));
     kept.map(|(place, op)| match is_without(op) {
-        true => (*place, Op { kind: Kind::Write, ..*op }),
+        true => (*place, Op { action: Action::Write, ..*op }),
         false => (*place, *op),
     })
     .collect()

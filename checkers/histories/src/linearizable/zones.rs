@@ -2,7 +2,8 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Decision, Kind, Op};
+use super::{Decision, Op};
+use crate::jepsen::Action;
 
 /// What fills some time. Moments are shifted by one, so that there is one before all.
 struct Chain {
@@ -31,17 +32,17 @@ pub(super) fn decide(ops: &[Op], initial: u64) -> Decision {
     };
     number(initial, &mut values);
     for (op, place) in ops.iter().zip(0..) {
-        match op.kind {
-            Kind::Read => {
+        match op.action {
+            Action::Read => {
                 let value = number(op.value, &mut values);
                 values[value as usize].reads.push(place);
             }
-            Kind::Write | Kind::Cas => {
+            Action::Write | Action::Cas => {
                 let value = number(op.value, &mut values);
                 values[value as usize].writer = Some(place);
             }
         }
-        if op.kind == Kind::Cas {
+        if op.action == Action::Cas {
             let expected = number(op.expected, &mut values);
             if let Some(other) = values[expected as usize].next.replace(place) {
                 let writer = values[expected as usize].writer;
@@ -55,7 +56,7 @@ pub(super) fn decide(ops: &[Op], initial: u64) -> Decision {
     let mut placed = 0;
     for root in 0..values.len() as u32 {
         let writer = values[root as usize].writer;
-        let is_root = root == 0 || writer.is_some_and(|writer| ops[writer as usize].kind == Kind::Write);
+        let is_root = root == 0 || writer.is_some_and(|writer| ops[writer as usize].action == Action::Write);
         if !is_root {
             continue;
         }

@@ -55,11 +55,11 @@ impl Describe for Calls {
             key => shown(&key.to_string()) + " ",
         };
         let value = |number| value(self, number);
-        let (action, what) = match (call.action, call.ending) {
-            (Action::Read, Ending::Ok) => ("read", format!("{key}-> {}", value(call.value))),
-            (Action::Read, _) => ("read", key),
-            (Action::Write, _) => ("write", format!("{key}= {}", value(call.value))),
-            (Action::Cas, _) => ("cas", format!("{key}{} => {}", value(call.expected), value(call.value))),
+        let what = match (call.action, call.ending) {
+            (Action::Read, Ending::Ok) => format!("{key}-> {}", value(call.value)),
+            (Action::Read, _) => key,
+            (Action::Write, _) => format!("{key}= {}", value(call.value)),
+            (Action::Cas, _) => format!("{key}{} => {}", value(call.expected), value(call.value)),
         };
         let ending = match call.ending {
             _ if call.completed == Calls::NEVER => "never completed".to_owned(),
@@ -74,7 +74,7 @@ impl Describe for Calls {
                 format!("{word} #{}{time}", self.index(call.completed))
             }
         };
-        let (process, name) = (Describe::session(self, call.session), self.name(op));
+        let (process, action, name) = (Describe::session(self, call.session), call.action.name(), self.name(op));
         TraceLine::new(call.invoked_ns, format!("{process} {action:<5} {name}  {what}   {ending}"))
     }
 

@@ -7,18 +7,13 @@ use kvsim_histories::jepsen::{Action, Calls, Collector, Form, Step, steps};
 use crate::random::{self, Chance};
 
 pub fn all_steps(text: &[u8]) -> Result<Vec<Step>, Mistake> {
-    let mut steps = steps(text).expect("memory can be read");
-    let mut list = Vec::new();
-    while let Some((step, _)) = steps.next()? {
-        list.push(step);
-    }
-    Ok(list)
+    steps(text).expect("memory can be read").map(|step| step.map(|(step, _)| step)).collect()
 }
 
 pub fn calls(text: &[u8]) -> Result<Calls, Mistake> {
-    let mut steps = steps(text).expect("memory can be read");
     let mut collector = Collector::default();
-    while let Some((step, place)) = steps.next()? {
+    for step in steps(text).expect("memory can be read") {
+        let (step, place) = step?;
         collector.take(&step, place)?;
     }
     Ok(collector.finish())

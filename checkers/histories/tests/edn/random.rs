@@ -5,7 +5,7 @@ mod chance;
 
 pub use chance::Chance;
 use kvsim_histories::edn::{Edn, Float};
-use kvsim_histories::jepsen::{Function, Process, Step, Type};
+use kvsim_histories::jepsen::{Action, Function, Process, Step, Type};
 
 fn character(chance: &mut Chance) -> char {
     let strange = [
@@ -115,7 +115,7 @@ pub fn value(chance: &mut Chance, depth: usize) -> Edn {
 
 pub fn step(chance: &mut Chance) -> Step {
     let some = |chance: &mut Chance| (!chance.one_in(4)).then(|| chance.next() as i64);
-    let functions = [Function::Read, Function::Write, Function::Cas];
+    let functions = [Action::Read, Action::Write, Action::Cas].map(Function::Action);
     let function = match chance.below(4) {
         3 => Function::Other(loop {
             let name = name(chance);

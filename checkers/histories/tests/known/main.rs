@@ -25,9 +25,9 @@ fn expected(text: &str) -> BTreeMap<&'static str, Verdict> {
 }
 
 fn subject(text: &str) -> Subject {
-    let mut steps = steps(text.as_bytes()).expect("memory can be read");
     let mut collector = Collector::default();
-    while let Some((step, place)) = steps.next().unwrap_or_else(|mistake| panic!("{mistake}")) {
+    for step in steps(text.as_bytes()).expect("memory can be read") {
+        let (step, place) = step.unwrap_or_else(|mistake| panic!("{mistake}"));
         collector.take(&step, place).unwrap_or_else(|mistake| panic!("{mistake}"));
     }
     Subject::of(collector.finish())

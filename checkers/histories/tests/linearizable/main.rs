@@ -5,7 +5,8 @@ mod chance;
 
 use chance::Chance;
 use kvsim_checkers::NEVER;
-use kvsim_histories::linearizable::{Answer, Kind, Op, judge};
+use kvsim_histories::jepsen::Action;
+use kvsim_histories::linearizable::{Answer, Op, judge};
 
 const INITIAL: u64 = 0;
 
@@ -20,10 +21,10 @@ fn is_legal(ops: &[Op], value: u64) -> bool {
             return false;
         }
         let rest: Vec<Op> = ops.iter().enumerate().filter(|(place, _)| *place != next).map(|(_, op)| *op).collect();
-        let after = match op.kind {
-            Kind::Read => (op.value == value).then_some(value),
-            Kind::Write => Some(op.value),
-            Kind::Cas => (op.expected == value).then_some(op.value),
+        let after = match op.action {
+            Action::Read => (op.value == value).then_some(value),
+            Action::Write => Some(op.value),
+            Action::Cas => (op.expected == value).then_some(op.value),
         };
         after.is_some_and(|value| is_legal(&rest, value))
     })
@@ -52,15 +53,15 @@ fn random(chance: &mut Chance, shape: Shape) -> Vec<Op> {
         match open[process] {
             None if ops.len() < count => {
                 let kind = match chance.below(5) {
-                    0 | 1 => Kind::Write,
-                    2 if shape.cas => Kind::Cas,
-                    _ => Kind::Read,
+                    0 | 1 => Action::Write,
+                    2 if shape.cas => Action::Cas,
+                    _ => Action::Read,
                 };
                 let value = match shape.values {
                     0 => 100 + ops.len() as u64,
                     values => chance.below(values) as u64,
                 };
-                ops.push(Op { invoked: now, completed: Op::NEVER, kind, value, expected: INITIAL });
+                ops.push(Op { invoked: now, completed: Op::NEVER, action: kind, value, expected: INITIAL });
                 open[process] = Some((ops.len() - 1, false));
             }
             None => {}
@@ -73,10 +74,10 @@ fn random(chance: &mut Chance, shape: Shape) -> Vec<Op> {
                     continue;
                 }
                 let op = &mut ops[op];
-                match op.kind {
-                    Kind::Read => op.value = register,
-                    Kind::Write => register = op.value,
-                    Kind::Cas => {
+                match op.action {
+                    Action::Read => op.value = register,
+                    Action::Write => register = op.value,
+                    Action::Cas => {
                         op.expected = register;
                         register = op.value;
                     }
@@ -95,10 +96,10 @@ fn random(chance: &mut Chance, shape: Shape) -> Vec<Op> {
     for _ in 0..[0, 1, 2, 4][chance.below(4)] {
         let (op, other) = (chance.below(ops.len()), chance.below(ops.len()));
         let value = if chance.one_in(6) { INITIAL } else { ops[other].value };
-        match ops[op].kind {
-            Kind::Read => ops[op].value = value,
-            Kind::Cas => ops[op].expected = value,
-            Kind::Write => {}
+        match ops[op].action {
+            Action::Read => ops[op].value = value,
+            Action::Cas => ops[op].expected = value,
+            Action::Write => {}
         }
     }
     ops
@@ -109,7 +110,8 @@ fn agree(seeds: std::ops::Range<u64>, shape: Shape) -> [usize; 2] {
     for seed in seeds {
         let ops = random(&mut Chance(seed ^ 0x11ea << 40), shape);
         // A read without an answer is nothing.
-        let ops: Vec<Op> = ops.into_iter().filter(|op| op.kind != Kind::Read || op.completed != Op::NEVER).collect();
+        let ops: Vec<Op> =
+            ops.into_iter().filter(|op| op.action != Action::Read || op.completed != Op::NEVER).collect();
         let answer = judge(&ops, INITIAL, NEVER);
         let context = format!("seed {seed}: {answer:?}\n{ops:#?}");
         let holds = match &answer {
@@ -117,13 +119,13 @@ fn agree(seeds: std::ops::Range<u64>, shape: Shape) -> [usize; 2] {
             Answer::No(part) => {
                 let part: Vec<Op> = part.iter().map(|op| ops[*op as usize]).collect();
                 assert!(!part.is_empty(), "{context}");
-                if shape.values == 0 && part.iter().all(|op| op.kind != Kind::Cas) {
+                if shape.values == 0 && part.iter().all(|op| op.action != Action::Cas) {
                     assert!(!is_legal(&part, INITIAL), "{context}");
                     for gone in 0..part.len() {
                         let is_left = |other: &&Op| {
                             **other != part[gone]
-                                && !(other.kind == Kind::Read
-                                    && part[gone].kind == Kind::Write
+                                && !(other.action == Action::Read
+                                    && part[gone].action == Action::Write
                                     && other.value == part[gone].value)
                         };
                         let fewer: Vec<Op> = part.iter().filter(is_left).copied().collect();
@@ -174,7 +176,7 @@ fn many_open_operations_are_no_matter() {
         .map(|place| Op {
             invoked: place,
             completed: Op::NEVER,
-            kind: Kind::Write,
+            action: Action::Write,
             value: u64::from(place % 3),
             expected: 0,
         })
@@ -182,7 +184,7 @@ fn many_open_operations_are_no_matter() {
     let read = |place: u32, value| Op {
         invoked: 100 + 2 * place,
         completed: 101 + 2 * place,
-        kind: Kind::Read,
+        action: Action::Read,
         value,
         expected: 0,
     };
@@ -200,11 +202,11 @@ fn the_time_may_be_over() {
     let write = |place: u32| Op {
         invoked: place,
         completed: 1_000 + place,
-        kind: Kind::Cas,
+        action: Action::Cas,
         value: u64::from(place % 7),
         expected: u64::from(place % 5),
     };
     let mut ops: Vec<Op> = (0..30).map(write).collect();
-    ops.push(Op { invoked: 30, completed: 999, kind: Kind::Read, value: 6, expected: 0 });
+    ops.push(Op { invoked: 30, completed: 999, action: Action::Read, value: 6, expected: 0 });
     assert_eq!(judge(&ops, INITIAL, &|| true), Answer::GaveUp);
 }

@@ -155,9 +155,9 @@ fn read(path: &Path) -> Result<Option<Calls>, Mistake> {
     } else {
         Box::new(File::open(inside.as_deref().unwrap_or(path)).map_err(cannot)?)
     };
-    let mut steps = steps(BufReader::with_capacity(256 << 10, input)).map_err(cannot)?;
     let mut collector = Collector::default();
-    while let Some((step, place)) = steps.next()? {
+    for step in steps(BufReader::with_capacity(256 << 10, input)).map_err(cannot)? {
+        let (step, place) = step?;
         collector.take(&step, place)?;
         if interrupt::is_requested() {
             return Ok(None);

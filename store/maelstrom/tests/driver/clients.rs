@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kvsim_histories::edn::Edn;
-use kvsim_histories::jepsen::{Function, Process, Step, Type};
+use kvsim_histories::jepsen::{Action, Function, Process, Step, Type};
 use kvsim_store::Stream;
 use serde_json::{Value as Json, json};
 
@@ -86,9 +86,9 @@ impl Wish {
 
     fn function(self) -> Function {
         match self {
-            Wish::Read(_) => Function::Read,
-            Wish::Write(..) => Function::Write,
-            Wish::Cas(..) => Function::Cas,
+            Wish::Read(_) => Function::Action(Action::Read),
+            Wish::Write(..) => Function::Action(Action::Write),
+            Wish::Cas(..) => Function::Action(Action::Cas),
         }
     }
 }

@@ -21,9 +21,9 @@ pub fn write(name: &str, history: &[Step]) -> PathBuf {
 /// What models say about a history in a file.
 pub fn judge(path: &Path, models: &[&str]) -> Vec<Report> {
     let input = BufReader::new(File::open(path).expect("it was written"));
-    let mut steps = steps(input).expect("it can be read");
     let mut collector = Collector::default();
-    while let Some((step, place)) = steps.next().expect("it is a history") {
+    for step in steps(input).expect("it can be read") {
+        let (step, place) = step.expect("it is a history");
         collector.take(&step, place).expect("it is a history");
     }
     let subject = Subject::of(collector.finish());
