@@ -29,6 +29,8 @@ pub trait Describe {
     }
     /// Whose order of writes others are to see, and the place of a write in it.
     fn writer(&self, write: u32) -> Option<(u32, u64)>;
+    /// Who took a write in, where that is not its session.
+    fn origin(&self, write: u32) -> String;
     /// Where a read looked: `n1 showed`, `process 2 saw`.
     fn view(&self, read: u32) -> String;
     /// The key of an operation.
@@ -114,6 +116,11 @@ impl Describe for Operations<'_> {
 
     fn writer(&self, write: u32) -> Option<(u32, u64)> {
         operation(self, write).write.map(|write| (write.origin.number(), write.counter))
+    }
+
+    fn origin(&self, write: u32) -> String {
+        let Operation { node, write, .. } = operation(self, write);
+        write.map_or(*node, |write| write.origin.node).to_string()
     }
 
     fn view(&self, read: u32) -> String {

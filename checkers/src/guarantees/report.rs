@@ -16,8 +16,8 @@ pub fn report(log: &Log, guarantee: Guarantee, describe: &dyn Describe, expired:
     let which = match guarantee {
         Guarantee::ReadYourWrites => format!("of keys that their {session} had written"),
         Guarantee::MonotonicReads => format!("of keys that their {session} had read"),
-        Guarantee::MonotonicWrites => format!("of keys written by a {session} before a write that had been shown"),
-        Guarantee::WritesFollowReads => format!("of keys read by a {session} before a write that had been shown"),
+        Guarantee::MonotonicWrites => format!("of keys written by a {session} before a write that had been seen"),
+        Guarantee::WritesFollowReads => format!("of keys read by a {session} before a write that had been seen"),
     };
     let (verdict, note) = if !findings.is_empty() {
         let more = breaches.len() - findings.len();

@@ -6,7 +6,6 @@ use crate::Expired;
 use crate::describe::{self, Describe};
 use crate::history::{History, Kind, NOTHING, Op};
 use crate::operations::listed;
-use crate::trace::NodeId;
 use crate::verdict::{Finding, Report, TraceLine};
 
 /// Judges a history; nothing if the time is over before it is known whether it holds.
@@ -114,22 +113,19 @@ impl Evidence<'_> {
 
     /// The writers of two or more of the writes, other than the reader, and what became of their order.
     fn writers(&self) -> Vec<String> {
-        let writer = |write: u32| {
-            let (writer, _) = self.describe.writer(self.op(write).number)?;
-            Some((writer, self.op(write).session))
-        };
+        let writer = |write: u32| Some((self.describe.writer(self.op(write).number)?.0, write));
         let mut writes: Vec<(u32, u32)> = self.all(Kind::Write).filter_map(writer).collect();
         writes.sort_unstable();
         let groups = writes.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1);
         groups
             .filter_map(|group| {
-                let (origin, first) = group[0];
-                if group.iter().any(|(_, other)| *other != first) {
-                    let node = NodeId((origin >> 16) as u16);
-                    return Some(format!("the writes of {node} out of the order in which {node} took them in"));
+                let Op { number, session, .. } = *self.op(group[0].1);
+                if group.iter().any(|(_, write)| self.op(*write).session != session) {
+                    let origin = self.describe.origin(number);
+                    return Some(format!("the writes of {origin} out of the order in which {origin} took them in"));
                 }
-                let writer = self.describe.session(first);
-                (first != self.breach.session)
+                let writer = self.describe.session(session);
+                (session != self.breach.session)
                     .then(|| format!("the writes of {writer} out of the order in which {writer} issued them"))
             })
             .collect()

@@ -26,6 +26,10 @@ impl Describe for Calls {
         Some((self.call(write).session, u64::from(write)))
     }
 
+    fn origin(&self, write: u32) -> String {
+        Describe::session(self, self.call(write).session)
+    }
+
     fn view(&self, read: u32) -> String {
         format!("{} saw", Describe::session(self, self.call(read).session))
     }
