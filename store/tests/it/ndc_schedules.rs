@@ -2,10 +2,8 @@
 //! lost, doubled, re-ordered and very late, keys on all nodes or on some. After every step a replica shows exactly
 //! what follows from the writes that have arrived; in the end all agree and nothing is left over.
 
-mod common;
-
-use common::ndc::{Style, World};
-use common::{count_failures, key, play_all};
+use crate::common::ndc::{Style, World};
+use crate::common::{count_failures, key, play_all};
 use kvsim_store::ndc::Timer;
 use kvsim_store::{NodeId, Stream};
 

@@ -1,10 +1,8 @@
 //! Swarm testing switches each kind of fault and feature off in about half of the runs, whatever the others do.
 
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::rough;
+use crate::common::rough;
 use kvsim_sim::hunt::swarm;
 use kvsim_sim::net::{Delay, Ratio};
 

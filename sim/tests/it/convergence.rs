@@ -1,9 +1,7 @@
 //! The NDC store under everything but crashes, judged by the checkers; and the checkers under a store that is
 //! kept from repairing.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use kvsim_checkers::{NO_RERUN, Verdict, check_all};
 use kvsim_sim::scenario::{Scenario, Settle};
 

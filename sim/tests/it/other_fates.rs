@@ -1,10 +1,8 @@
 //! A second run in which messages of lower priority meet other fates.
 
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::*;
+use crate::common::*;
 use kvsim_checkers::trace::{Action, Dot, Event, Level, NodeId, Recording, What};
 use kvsim_sim::net::{Delay, Ratio};
 use kvsim_sim::plan::{FaultKind, MessageName, Plan, Views};

@@ -1,7 +1,6 @@
 //! Measuring a run shows what replicas hold, and changes nothing.
 
-mod common;
-
+use crate::common::*;
 use kvsim_checkers::metrics::{Measured, Metrics, Sample};
 use kvsim_checkers::trace::{Event, Recording};
 use kvsim_sim::engine::Sink;
@@ -34,13 +33,13 @@ impl Sink for Measures {
 #[test]
 fn measuring_changes_nothing_and_shows_what_replicas_hold() {
     for store in ["ndc", "lww"] {
-        let mut scenario = common::rough();
+        let mut scenario = rough();
         scenario.store.name = store.into();
-        let plan = common::plan(&scenario, 1);
+        let plan = plan(&scenario, 1);
         let entry = stores::find(store).expect("a store");
         let mut sink = Measures::default();
         let outcome = (entry.run)(&plan, &mut sink).expect("no panic");
-        let (unmeasured, recording) = common::record(&plan);
+        let (unmeasured, recording) = record(&plan);
         assert_eq!(outcome, unmeasured, "{store}");
         assert_eq!(sink.events, recording.events, "{store}");
 

@@ -1,8 +1,6 @@
 //! Heartbeats: replicas notice that an ordered view falls behind, and say for how long.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use kvsim_checkers::trace::{Action, Level, NodeId, What};
 use kvsim_sim::net::{Delay, Ratio};
 use kvsim_sim::plan::{FaultKind, MessageName, Plan, Views};

@@ -1,8 +1,6 @@
 //! One seed decides everything.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use kvsim_sim::engine::Nothing;
 use kvsim_sim::plan::Plan;
 use kvsim_sim::stores;

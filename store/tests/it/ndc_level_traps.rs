@@ -3,10 +3,8 @@
 //!
 //! Keys by number: 0 and 4 are P0, 1 and 5 are P3, 2 is P1, 3 is P2.
 
-mod common;
-
-use common::levels::{World, config, key};
-use common::{Kind, Net};
+use crate::common::levels::{World, config, key};
+use crate::common::{Kind, Net};
 use kvsim_store::ndc::object::Context;
 use kvsim_store::ndc::{Ndc, Timer, Views};
 use kvsim_store::{Level, NodeId, Replica as _, Value};

@@ -1,8 +1,7 @@
 //! A network of replicas without a simulator: the test decides which pending message arrives next. The network
 //! watches every step for what must hold for any store, and keeps each replica's log.
 
-// Each test file uses its own part of this module.
-#![allow(dead_code)]
+
 
 pub mod levels;
 pub mod lww;

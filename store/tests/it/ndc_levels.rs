@@ -3,14 +3,12 @@
 //! level of a replica shows exactly what follows from the writes that have arrived; in the end all levels of all
 //! replicas agree and nothing is left over.
 
-mod common;
-
 use std::cell::Cell;
 use std::ops::Range;
 
-use common::levels::naive::{self, Flaw, Naive};
-use common::levels::{Store, Style, World};
-use common::{count_failures, play_all};
+use crate::common::levels::naive::{self, Flaw, Naive};
+use crate::common::levels::{Store, Style, World};
+use crate::common::{count_failures, play_all};
 use kvsim_store::Stream;
 use kvsim_store::ndc::Ndc;
 

@@ -1,10 +1,8 @@
 //! LWW replicas under random schedules, with clocks that differ and jump. After every step a replica shows the newest
 //! write that it knows; in the end all show the same one, which no other write has met.
 
-mod common;
-
-use common::lww::{Style, World};
-use common::{count_failures, play_all};
+use crate::common::lww::{Style, World};
+use crate::common::{count_failures, play_all};
 use kvsim_store::Stream;
 
 fn style(seed: u64) -> Style {

@@ -1,8 +1,6 @@
 //! Where the store does what it promises, every answer has an explanation: nothing is left that should not be so.
 
-mod common;
-
-use common::*;
+use crate::common::*;
 use kvsim_checkers::explain::explain;
 use kvsim_checkers::trace::{Level, What};
 use kvsim_sim::plan::Views;

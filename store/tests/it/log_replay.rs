@@ -2,9 +2,7 @@
 //! of a running one. It must know and show the same. Then either it takes the other's place (a crash), or both are
 //! told the same from there on and must say the same.
 
-mod common;
-
-use common::{lww, ndc, play_all};
+use crate::common::{lww, ndc, play_all};
 use kvsim_store::Stream;
 
 fn chance(seed: u64) -> Stream {

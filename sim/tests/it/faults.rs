@@ -1,17 +1,14 @@
 //! Faults of nodes, disks, clocks and links: what they do to a run, and how the checkers judge it.
 
-mod common;
-mod notes;
+use std::collections::BTreeMap;
 
-use common::*;
+use crate::common::*;
 use kvsim_checkers::trace::{Disk, Event, LostBy, NodeId, Recording, What};
 use kvsim_checkers::{NO_RERUN, Report, Verdict, check_all};
-use kvsim_sim::engine;
 use kvsim_sim::faults::{DiskLoss, LinkFault, NodeFault};
 use kvsim_sim::net::Delay;
 use kvsim_sim::plan::FaultKind;
 use kvsim_sim::scenario::*;
-use notes::{Defect, Notes};
 
 fn fault(kind: FaultSpec) -> Fault {
     Fault { name: "fault[0]".into(), place: String::new(), kind }
@@ -343,30 +340,25 @@ fn a_burst_loses_more_and_leaves_other_fates_alone() {
 
 #[test]
 fn what_the_log_has_and_nothing_else_outlives_a_crash() {
-    let codes = |defect: Option<Defect>| {
-        let mut codes = std::collections::BTreeMap::new();
+    let codes = |defect: Option<&str>| {
+        let mut codes = BTreeMap::new();
         for seed in 0..30 {
             let mut scenario = crashing();
-            scenario.store.name = "notes".into();
+            scenario.store.defects = defect.map(str::to_owned).into_iter().collect();
             scenario.keys.writers = Writers::One;
             scenario.clients[0].mix = Mix { read: 1, write: 3, delete: 0 };
-            let plan = plan(&scenario, seed);
-            let mut events = Vec::new();
-            engine::run::<Notes>(&plan, &defect, &mut events).expect("no panic");
-            let recording = Recording { header: engine::header::<Notes>(&plan, &defect), events };
-            recording.validate().expect("valid");
-            for finding in kvsim_checkers::convergence::check(&recording).findings {
-                *codes.entry(finding.code).or_insert(0) += 1;
+            for finding in &reports(&scenario, seed).1[0].findings {
+                *codes.entry(finding.code.clone()).or_insert(0) += 1;
             }
         }
         codes
     };
     let sound = codes(None);
     assert!(sound.is_empty(), "{sound:?}");
-    let reused = codes(Some(Defect::ReusesDots));
+    let reused = codes(Some("reuse-dots"));
     // A name for two writes breaks everything that follows; only the first findings are listed.
     assert!(reused.values().sum::<i32>() > 250, "{reused:?}");
-    let early = codes(Some(Defect::AnswersEarly));
+    let early = codes(Some("early-acknowledgement"));
     assert!(early["CONV005"] > 10, "{early:?}");
 }
 

@@ -1,0 +1,13 @@
+//! The simulator as a library: plans, runs, faults, and what checkers say of them. One program, so that what they share
+//! is built once; `allocations` counts for a whole process and has one of its own.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod convergence;
+mod determinism;
+mod explain;
+mod faults;
+mod heartbeats;
+mod measured;
+mod other_fates;
+mod swarm;
