@@ -1,8 +1,6 @@
 //! A network of replicas without a simulator: the test decides which pending message arrives next. The network
 //! watches every step for what must hold for any store, and keeps each replica's log.
 
-
-
 pub mod levels;
 pub mod lww;
 pub mod ndc;
@@ -13,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
 use kvsim_store::{
-    Answer, Call, CallId, Dot, Env, Input, Key, Level, NodeId, Observation, Outbox, Output, Priority, Replica,
+    Answer, Call, CallId, Dot, Env, Input, Key, Level, Levels, NodeId, Observation, Outbox, Output, Priority, Replica,
     ReplicaId, Stream, Value, Version,
 };
 
@@ -66,6 +64,15 @@ impl<R: Replica> Clone for Packet<R> {
     fn clone(&self) -> Packet<R> {
         Packet { message: self.message.clone(), ..*self }
     }
+}
+
+/// What can happen to a packet under way.
+#[derive(Clone, Copy)]
+pub enum Fate {
+    Arrives,
+    Lost,
+    Doubled,
+    VeryLate,
 }
 
 /// What a client has asked for; its place in the list of all calls is its number.
@@ -166,6 +173,8 @@ pub struct Net<R: Replica> {
     pub now_ns: u64,
     /// What a replica's clock shows beyond the network's.
     pub clock_ahead_ns: Vec<u64>,
+    /// Levels of which nothing is observed: a mistake to plant.
+    pub mute: Levels,
     packets_made: u64,
     alike: Alike<R>,
     loud: bool,
@@ -188,6 +197,7 @@ where
             writes: BTreeMap::new(),
             now_ns: 0,
             clock_ahead_ns: vec![0; members.len()],
+            mute: Levels::NONE,
             packets_made: 0,
             alike,
             loud,
@@ -237,6 +247,11 @@ where
         let again = same(&input);
         replica.step(input, &mut env);
         replica.assert_invariants();
+        for observation in outbox.observations.iter_mut().filter(|_| !self.mute.is_empty()) {
+            if let Observation::Visible { levels, .. } | Observation::Hidden { levels, .. } = observation {
+                *levels = levels.iter().filter(|level| !self.mute.contains(*level)).collect();
+            }
+        }
         if let Some(Twin { replica, chance, first_call }) = twin {
             let mut twins = Outbox::new(true);
             let mut env = Env { me, founding: false, members: &self.members, now_ns, chance, outbox: &mut twins };
@@ -371,6 +386,25 @@ where
         self.packets.swap_remove(place)
     }
 
+    /// Something happens to one of the packets that are not very late; the packet, if it arrives now.
+    pub fn happens(&mut self, fate: Fate, chance: &mut Stream) -> Option<Packet<R>> {
+        let on_time: Vec<usize> = (0..self.packets.len()).filter(|place| !self.packets[*place].very_late).collect();
+        if on_time.is_empty() {
+            return None;
+        }
+        let place = on_time[chance.below(on_time.len() as u64) as usize];
+        match fate {
+            Fate::Arrives => return Some(self.take(place)),
+            Fate::Lost => {
+                let packet = self.take(place);
+                self.say(|| format!("#{} to {} is lost", packet.id, packet.to));
+            }
+            Fate::Doubled => self.packets.push(self.packets[place].clone()),
+            Fate::VeryLate => self.packets[place].very_late = true,
+        }
+        None
+    }
+
     /// A packet arrives.
     pub fn arrive(&mut self, packet: &Packet<R>) -> Step<R> {
         self.say(|| format!("#{} from {} arrives at {}", packet.id, packet.from, packet.to));
@@ -427,6 +461,18 @@ where
     pub fn gauges(&self, node: NodeId) -> (Vec<u64>, Option<Vec<u64>>) {
         let Node { replica, twin, .. } = &self.nodes[node.index()];
         (gauges(replica), twin.as_ref().map(|twin| gauges(&twin.replica)))
+    }
+
+    /// What a replica says of its memory.
+    pub fn gauge(&self, node: NodeId, name: &str) -> u64 {
+        self.gauges(node).0[R::GAUGES.iter().position(|info| info.name == name).expect("a gauge")]
+    }
+
+    /// What is left over and should not be.
+    pub fn residue(&self) -> Vec<(NodeId, &'static str, u64)> {
+        let nodes = self.members.iter().map(|member| member.node);
+        let all = nodes.flat_map(|node| R::GAUGES.iter().zip(self.gauges(node).0).map(move |g| (node, g)));
+        all.filter(|(_, (info, value))| info.residue && *value > 0).map(|(n, (info, v))| (n, info.name, v)).collect()
     }
 }
 

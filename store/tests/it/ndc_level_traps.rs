@@ -11,7 +11,7 @@ use kvsim_store::{Level, NodeId, Replica as _, Value};
 
 const ALL_ROOM: u64 = u64::MAX;
 
-fn script(nodes: u16) -> World<Ndc> {
+fn script(nodes: u16) -> World {
     World::script(nodes, ALL_ROOM)
 }
 
@@ -163,7 +163,7 @@ fn groups_of_waiting_writes_join() {
 /// Room is counted in bytes, for each level by itself, and what had no room is asked for again.
 #[test]
 fn bulk_writes_do_not_push_out_an_urgent_one() {
-    let mut w = World::<Ndc>::script(2, 1_500);
+    let mut w = World::script(2, 1_500);
     let urgent = w.put(1, 1);
     let bulk: Vec<usize> = (0..100).map(|i| w.put(1, 4 * (i % 2))).collect();
     let next = w.put(1, 5);
@@ -188,7 +188,7 @@ fn bulk_writes_do_not_push_out_an_urgent_one() {
 /// A large value is not one of many.
 #[test]
 fn room_is_in_bytes() {
-    let mut w = World::<Ndc>::script(2, 5_000);
+    let mut w = World::script(2, 5_000);
     w.put(1, 0);
     w.write_value(0, NodeId(1), key(0), false, true, 4_000);
     w.write_value(0, NodeId(1), key(4), false, true, 4_000);
@@ -254,7 +254,7 @@ fn each_level_skips_what_is_below_it() {
     // P0, P3, P1, P2, P3, P0
     let writes: Vec<usize> = [0, 1, 2, 3, 5, 4].iter().map(|key| w.put(1, *key)).collect();
     w.bring(writes[1], 0);
-    let levels = |w: &World<Ndc>, index| {
+    let levels = |w: &World, index| {
         let shown = Level::ALL.into_iter().filter(|level| !w.shows(0, *level, index).is_empty());
         shown.map(Level::name).collect::<Vec<_>>()
     };

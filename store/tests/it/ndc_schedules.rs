@@ -36,7 +36,7 @@ fn a_key_waits_once_to_be_stripped() {
     for place in [1, 0, 3] {
         world.deliver(updates[place].clone());
     }
-    assert_eq!(world.gauge(NodeId(0), "context-entries"), 1);
+    assert_eq!(world.net.gauge(NodeId(0), "context-entries"), 1);
     world.fire(NodeId(0), Timer::CleanUp);
-    assert_eq!(world.gauge(NodeId(0), "unstripped-keys"), 1);
+    assert_eq!(world.net.gauge(NodeId(0), "unstripped-keys"), 1);
 }

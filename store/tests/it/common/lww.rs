@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kvsim_store::lww::{AntiEntropy, Config, Lww, Message};
 use kvsim_store::{Dot, Key, Level, NodeId, Refusal, ReplicaId, Stream, Value};
 
-use super::{Kind, Net, Packet, Reply, Step, Write, key, pick};
+use super::{Fate, Kind, Net, Packet, Reply, Step, Write, key, pick};
 
 /// How a schedule goes.
 #[derive(Clone, Copy, Debug)]
@@ -59,10 +59,7 @@ pub struct World {
 enum Event {
     Write,
     Read,
-    Deliver,
-    Drop,
-    Duplicate,
-    Delay,
+    Packet(Fate),
     AntiEntropy,
     ClockJumps,
     Restart,
@@ -92,10 +89,10 @@ impl World {
         let weights = [
             (weight(10, 30), Event::Write),
             (weight(1, 5), Event::Read),
-            (weight(20, 60), Event::Deliver),
-            (weight(0, 20), Event::Drop),
-            (weight(0, 10), Event::Duplicate),
-            (weight(0, 6), Event::Delay),
+            (weight(20, 60), Event::Packet(Fate::Arrives)),
+            (weight(0, 20), Event::Packet(Fate::Lost)),
+            (weight(0, 10), Event::Packet(Fate::Doubled)),
+            (weight(0, 6), Event::Packet(Fate::VeryLate)),
             (weight(0, 15), Event::AntiEntropy),
             (weight(0, 5), Event::ClockJumps),
             (self.style.restart, Event::Restart),
@@ -106,12 +103,6 @@ impl World {
             self.happen(event);
         }
         self.heal();
-    }
-
-    fn some_packet(&mut self) -> Option<usize> {
-        let on_time: Vec<usize> =
-            (0..self.net.packets.len()).filter(|place| !self.net.packets[*place].very_late).collect();
-        (!on_time.is_empty()).then(|| on_time[self.chance.below(on_time.len() as u64) as usize])
     }
 
     fn happen(&mut self, event: Event) {
@@ -131,19 +122,9 @@ impl World {
                 let (own, twins) = self.net.gauges(node);
                 assert_eq!(Some(own), twins, "{node} and its twin store the same");
             }
-            Event::Deliver | Event::Drop | Event::Duplicate | Event::Delay => {
-                let Some(place) = self.some_packet() else { return };
-                match event {
-                    Event::Deliver => {
-                        let packet = self.net.take(place);
-                        self.deliver(packet);
-                    }
-                    Event::Drop => {
-                        let packet = self.net.take(place);
-                        self.net.say(|| format!("#{} to {} is lost", packet.id, packet.to));
-                    }
-                    Event::Duplicate => self.net.packets.push(self.net.packets[place].clone()),
-                    _ => self.net.packets[place].very_late = true,
+            Event::Packet(fate) => {
+                if let Some(packet) = self.net.happens(fate, &mut self.chance) {
+                    self.deliver(packet);
                 }
             }
         }
@@ -242,8 +223,7 @@ impl World {
     }
 
     fn deliver_all(&mut self) {
-        while let Some(place) = self.some_packet() {
-            let packet = self.net.take(place);
+        while let Some(packet) = self.net.happens(Fate::Arrives, &mut self.chance) {
             self.deliver(packet);
         }
     }

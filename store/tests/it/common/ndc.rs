@@ -11,7 +11,7 @@ use kvsim_store::ndc::{Config, Defects, Message, Ndc, Timer, Views};
 use kvsim_store::placement::Placement;
 use kvsim_store::{CallId, Dot, Key, Level, NodeId, Refusal, Replica, Stream, Value};
 
-use super::{Asked, Kind, Net, Packet, Reply, Step, Write, key, pick};
+use super::{Asked, Fate, Kind, Net, Packet, Reply, Step, Write, key, pick};
 
 /// Sessions that write and read as they like. One more asks replicas what they know, for the oracle.
 const CLIENTS: u16 = 4;
@@ -108,10 +108,7 @@ pub struct World {
 enum Event {
     Write,
     Read,
-    Deliver,
-    Drop,
-    Duplicate,
-    Delay,
+    Packet(Fate),
     Fire(Timer),
     Restart,
     Twin,
@@ -155,10 +152,10 @@ impl World {
         let weights = [
             (weight(10, 30), Event::Write),
             (weight(5, 20), Event::Read),
-            (weight(20, 60), Event::Deliver),
-            (weight(0, 20), Event::Drop),
-            (weight(0, 10), Event::Duplicate),
-            (weight(0, 6), Event::Delay),
+            (weight(20, 60), Event::Packet(Fate::Arrives)),
+            (weight(0, 20), Event::Packet(Fate::Lost)),
+            (weight(0, 10), Event::Packet(Fate::Doubled)),
+            (weight(0, 6), Event::Packet(Fate::VeryLate)),
             (weight(0, 15), Event::Fire(Timer::AntiEntropy)),
             (weight(0, 10), Event::Fire(Timer::CleanUp)),
             (self.style.restart, Event::Restart),
@@ -173,12 +170,6 @@ impl World {
 
     fn some_node(&mut self) -> NodeId {
         NodeId(self.chance.below(u64::from(self.style.nodes)) as u16)
-    }
-
-    fn some_packet(&mut self) -> Option<usize> {
-        let on_time: Vec<usize> =
-            (0..self.net.packets.len()).filter(|place| !self.net.packets[*place].very_late).collect();
-        (!on_time.is_empty()).then(|| on_time[self.chance.below(on_time.len() as u64) as usize])
     }
 
     fn happen(&mut self, event: Event) {
@@ -198,27 +189,9 @@ impl World {
                     self.write(session, node, key, delete, blind);
                 }
             }
-            Event::Deliver => {
-                if let Some(place) = self.some_packet() {
-                    let packet = self.net.take(place);
+            Event::Packet(fate) => {
+                if let Some(packet) = self.net.happens(fate, &mut self.chance) {
                     self.deliver(packet);
-                }
-            }
-            Event::Drop => {
-                if let Some(place) = self.some_packet() {
-                    let packet = self.net.take(place);
-                    self.net.say(|| format!("#{} to {} is lost", packet.id, packet.to));
-                }
-            }
-            Event::Duplicate => {
-                if let Some(place) = self.some_packet() {
-                    let copy = self.net.packets[place].clone();
-                    self.net.packets.push(copy);
-                }
-            }
-            Event::Delay => {
-                if let Some(place) = self.some_packet() {
-                    self.net.packets[place].very_late = true;
                 }
             }
             Event::Fire(timer) => {
@@ -462,8 +435,7 @@ impl World {
 
     /// Delivers all that is under way, except what is very late.
     fn deliver_all(&mut self) {
-        while let Some(place) = self.some_packet() {
-            let packet = self.net.take(place);
+        while let Some(packet) = self.net.happens(Fate::Arrives, &mut self.chance) {
             self.deliver(packet);
         }
     }
@@ -497,19 +469,8 @@ impl World {
         self.net.now_ns += ALL_CALLS_OVER_NS;
         for node in 0..self.style.nodes {
             self.fire(NodeId(node), Timer::CleanUp);
-            assert_eq!(self.gauge(NodeId(node), "calls"), 0, "n{node} waits for ever");
+            assert_eq!(self.net.gauge(NodeId(node), "calls"), 0, "n{node} waits for ever");
         }
-    }
-
-    /// What `node` says of its memory.
-    pub fn gauge(&self, node: NodeId, name: &str) -> u64 {
-        self.net.gauges(node).0[Ndc::GAUGES.iter().position(|info| info.name == name).expect("a gauge")]
-    }
-
-    fn residue(&self) -> Vec<(NodeId, &'static str, u64)> {
-        let nodes = (0..self.style.nodes).map(NodeId);
-        let all = nodes.flat_map(|node| Ndc::GAUGES.iter().zip(self.net.gauges(node).0).map(move |g| (node, g)));
-        all.filter(|(_, (info, value))| info.residue && *value > 0).map(|(n, (info, v))| (n, info.name, v)).collect()
     }
 
     fn agree(&mut self) {
@@ -518,12 +479,12 @@ impl World {
         let enough = 3 * self.style.nodes;
         let quiet = (0..enough).find(|_| {
             self.round();
-            self.residue().is_empty()
+            self.net.residue().is_empty()
         });
         if quiet.is_some() {
             self.round(); // to see that it stays so
         }
-        assert_eq!(self.residue(), [], "something is left over");
+        assert_eq!(self.net.residue(), [], "something is left over");
         for index in 0..self.style.keys {
             let key = key(index);
             let mut all = View::default();

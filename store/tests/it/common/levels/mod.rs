@@ -7,19 +7,16 @@
 //! A replica that had no room for a write may be late with it and with those behind it. Then the oracle knows bounds:
 //! what must be reflected, if all that did not fit is left out, and what may be.
 
-pub mod naive;
 mod oracle;
 mod schedule;
 mod script;
 mod sessions;
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
 
-use kvsim_store::ndc::object::Context;
-use kvsim_store::ndc::{Config, Defects, Ndc, Timer, Views};
+use kvsim_store::ndc::{Config, Defect, Defects, Ndc, Timer, Views};
 use kvsim_store::placement::Placement;
-use kvsim_store::{Dot, Key, Level, NodeId, Priority, Replica, Stream};
+use kvsim_store::{Dot, Key, Level, Levels, NodeId, Priority, Replica, Stream};
 
 use super::{Net, Packet};
 use oracle::members;
@@ -31,19 +28,6 @@ pub const PROBE: usize = CLIENTS as usize;
 
 /// A set of writes: bit n is the n-th write of the schedule. Later writes of an origin have higher bits.
 pub type Set = u128;
-
-/// A store with levels that these schedules can play.
-pub trait Store: Replica<Context = Context, Timer = Timer, Message: Debug, Record: Clone> {
-    fn config(style: &Style) -> Self::Config;
-}
-
-impl Store for Ndc {
-    fn config(style: &Style) -> Config {
-        let mut config = config(style.nodes, Views::All, style.buffer_bytes);
-        config.anti_entropy_ns = style.anti_entropy.then_some(1_000_000);
-        config
-    }
-}
 
 /// NDC with every key everywhere.
 pub fn config(nodes: u16, views: Views, buffer_bytes: u64) -> Config {
@@ -76,6 +60,36 @@ pub struct Style {
     pub moves: bool,
     /// Room for waiting writes, per level.
     pub buffer_bytes: u64,
+    /// A mistake to plant, which the oracle must notice.
+    pub flaw: Option<Flaw>,
+}
+
+/// A mistake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// Of the store itself.
+    Planted(Defect),
+    /// Reads at an ordered level hand out what has been seen at the eventual level.
+    EventualContext,
+    /// Keys of too low a priority are not refused.
+    NotRefused,
+    /// The observations of `priority` are forgotten.
+    NotSaid,
+    /// Sessions that come from elsewhere are answered at once.
+    NotAwaited,
+    /// A read waits for all writes that its session has seen, of whatever priority.
+    AwaitsAll,
+}
+
+impl Style {
+    fn config(&self) -> Config {
+        let mut config = config(self.nodes, Views::All, self.buffer_bytes);
+        config.anti_entropy_ns = self.anti_entropy.then_some(1_000_000);
+        if let Some(Flaw::Planted(defect)) = self.flaw {
+            config.defects = Defects::from_iter([defect]);
+        }
+        config
+    }
 }
 
 /// The key with this number: neighbours differ in priority.
@@ -120,11 +134,11 @@ pub struct Site {
 }
 
 /// The replicas, the clients and the oracle.
-pub struct World<R: Store> {
-    pub net: Net<R>,
+pub struct World {
+    pub net: Net<Ndc>,
     pub chance: Stream,
     pub style: Style,
-    pub sessions: Vec<Session<R>>,
+    pub sessions: Vec<Session>,
     /// By call: its session, and what a write's context has seen.
     pub callers: Vec<(usize, Set)>,
     pub waiting: Vec<Waiting>,
@@ -147,13 +161,12 @@ pub struct World<R: Store> {
     pub awaited: u32,
 }
 
-impl<R: Store> World<R> {
-    pub fn new(seed: u64, style: Style, loud: bool) -> World<R> {
-        World::with_config(seed, style, R::config(&style), loud)
-    }
-
-    pub fn with_config(seed: u64, style: Style, config: R::Config, loud: bool) -> World<R> {
-        let net = Net::new(seed, style.nodes, config, |_, _| true, loud);
+impl World {
+    pub fn new(seed: u64, style: Style, loud: bool) -> World {
+        let mut net = Net::new(seed, style.nodes, style.config(), |_, _| true, loud);
+        if style.flaw == Some(Flaw::NotSaid) {
+            net.mute = Levels::only(Level::Priority);
+        }
         net.say(|| format!("{style:?}"));
         let nodes = usize::from(style.nodes);
         let mut chance = Stream::new(seed, "schedule", 0);
@@ -180,12 +193,12 @@ impl<R: Store> World<R> {
     }
 
     /// A packet arrives.
-    pub fn deliver(&mut self, packet: &Packet<R>) {
+    pub fn deliver(&mut self, packet: &Packet<Ndc>) {
         let Packet { to, id, .. } = *packet;
-        let tag = R::tag(&packet.message);
+        let tag = Ndc::tag(&packet.message);
         let before = self.sites[to.index()].known;
         let step = self.net.arrive(packet);
-        match R::MESSAGE_KINDS[usize::from(tag.kind)] {
+        match Ndc::MESSAGE_KINDS[usize::from(tag.kind)] {
             "update" => {
                 let dot = self.net.asked[tag.id as usize].dot.expect("a write that has a name");
                 assert_eq!(tag.carries, Some(self.net.writes[&dot].key.priority()));
@@ -201,7 +214,7 @@ impl<R: Store> World<R> {
                 self.after(to, &step, 0, None);
                 let sent = &self.net.packets[self.net.packets.len() - step.sent..];
                 let repair =
-                    |packet: &&Packet<R>| R::MESSAGE_KINDS[usize::from(R::tag(&packet.message).kind)] == "repair";
+                    |packet: &&Packet<Ndc>| Ndc::MESSAGE_KINDS[usize::from(Ndc::tag(&packet.message).kind)] == "repair";
                 let ids: Vec<u64> = sent.iter().filter(repair).map(|packet| packet.id).collect();
                 self.repairs.extend(ids.into_iter().map(|id| (id, self.sites[to.index()].clone())));
             }

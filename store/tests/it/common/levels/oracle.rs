@@ -1,9 +1,10 @@
 //! What each replica must show at each level, from sets of writes.
 
+use kvsim_store::ndc::Ndc;
 use kvsim_store::ndc::object::Context;
 use kvsim_store::{CallId, Dot, Key, Level, NodeId, Observation};
 
-use super::{Fact, Set, Site, Store, World, lowest, refused};
+use super::{Fact, Set, Site, World, lowest, refused};
 use crate::common::Step;
 
 /// Beside its value a waiting write takes at most so many bytes.
@@ -18,7 +19,7 @@ pub fn members(mut set: Set) -> impl Iterator<Item = usize> {
     })
 }
 
-impl<R: Store> World<R> {
+impl World {
     /// Everything that `set` has seen.
     pub fn over(&self, set: Set) -> Set {
         members(set).fold(0, |over, write| over | self.facts[write].over)
@@ -80,7 +81,7 @@ impl<R: Store> World<R> {
 
     /// After a step of `node`, in which the writes `updates` have arrived as messages of their own or an answer to a
     /// pull from somebody who had `theirs`.
-    pub fn after(&mut self, node: NodeId, step: &Step<R>, updates: Set, theirs: Option<&Site>) {
+    pub fn after(&mut self, node: NodeId, step: &Step<Ndc>, updates: Set, theirs: Option<&Site>) {
         let before = self.sites[node.index()].known;
         let mut dropped = [0; 4];
         for observation in &step.observations {

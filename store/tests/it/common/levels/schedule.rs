@@ -3,8 +3,8 @@
 use kvsim_store::ndc::Timer;
 use kvsim_store::{Key, NodeId, Stream};
 
-use super::{Store, Style, World, key};
-use crate::common::pick;
+use super::{Style, World, key};
+use crate::common::{Fate, pick};
 
 impl Style {
     pub fn random(chance: &mut Stream) -> Style {
@@ -19,6 +19,7 @@ impl Style {
             restart: chance.below(3),
             moves: false,
             buffer_bytes: u64::MAX,
+            flaw: None,
         }
     }
 }
@@ -28,15 +29,12 @@ impl Style {
 enum Event {
     Write,
     Read,
-    Deliver,
-    Drop,
-    Duplicate,
-    Delay,
+    Packet(Fate),
     Fire(Timer),
     Restart,
 }
 
-impl<R: Store> World<R> {
+impl World {
     /// A whole schedule: chaos, then peace.
     pub fn play(&mut self) {
         let mut weight = |from: u64, to: u64| from + self.chance.below(to - from);
@@ -44,14 +42,14 @@ impl<R: Store> World<R> {
         let mut weights = vec![
             (weight(10, 30), Event::Write),
             (weight(5, 20), Event::Read),
-            (weight(20, 60), Event::Deliver),
-            (weight(0, 10), Event::Duplicate),
-            (weight(0, 6), Event::Delay),
+            (weight(20, 60), Event::Packet(Fate::Arrives)),
+            (weight(0, 10), Event::Packet(Fate::Doubled)),
+            (weight(0, 6), Event::Packet(Fate::VeryLate)),
             (weight(0, 10), Event::Fire(Timer::CleanUp)),
             (self.style.restart, Event::Restart),
         ];
         let (drop, repair) = (weight(0, 20), weight(0, 15));
-        weights.extend(self.style.loss.then_some((drop, Event::Drop)));
+        weights.extend(self.style.loss.then_some((drop, Event::Packet(Fate::Lost))));
         weights.extend(self.style.anti_entropy.then_some((repair, Event::Fire(Timer::AntiEntropy))));
         for _ in 0..self.style.steps {
             let event = pick(&mut self.chance, &weights);
@@ -68,12 +66,6 @@ impl<R: Store> World<R> {
         key(self.chance.below(u64::from(self.style.keys)) as u32)
     }
 
-    fn some_packet(&mut self) -> Option<usize> {
-        let on_time: Vec<usize> =
-            (0..self.net.packets.len()).filter(|place| !self.net.packets[*place].very_late).collect();
-        (!on_time.is_empty()).then(|| on_time[self.chance.below(on_time.len() as u64) as usize])
-    }
-
     fn happen(&mut self, event: Event) {
         self.net.now_ns += self.chance.below(1_000_000);
         match event {
@@ -87,22 +79,9 @@ impl<R: Store> World<R> {
                 let node = self.some_node();
                 self.fire(node, timer);
             }
-            Event::Deliver | Event::Drop | Event::Duplicate | Event::Delay => {
-                let Some(place) = self.some_packet() else { return };
-                match event {
-                    Event::Duplicate => {
-                        let copy = self.net.packets[place].clone();
-                        self.net.packets.push(copy);
-                    }
-                    Event::Delay => self.net.packets[place].very_late = true,
-                    Event::Drop => {
-                        let packet = self.net.take(place);
-                        self.net.say(|| format!("#{} to {} is lost", packet.id, packet.to));
-                    }
-                    _ => {
-                        let packet = self.net.take(place);
-                        self.deliver(&packet);
-                    }
+            Event::Packet(fate) => {
+                if let Some(packet) = self.net.happens(fate, &mut self.chance) {
+                    self.deliver(&packet);
                 }
             }
         }
@@ -110,8 +89,7 @@ impl<R: Store> World<R> {
 
     /// Delivers all that is under way, except what is very late.
     pub fn deliver_all(&mut self) {
-        while let Some(place) = self.some_packet() {
-            let packet = self.net.take(place);
+        while let Some(packet) = self.net.happens(Fate::Arrives, &mut self.chance) {
             self.deliver(&packet);
         }
     }
@@ -145,12 +123,6 @@ impl<R: Store> World<R> {
         assert!(waiting.is_none(), "a read waits for ever: {waiting:?}");
     }
 
-    fn residue(&self) -> Vec<(NodeId, &'static str, u64)> {
-        let nodes = (0..self.style.nodes).map(NodeId);
-        let all = nodes.flat_map(|node| R::GAUGES.iter().zip(self.net.gauges(node).0).map(move |g| (node, g)));
-        all.filter(|(_, (info, value))| info.residue && *value > 0).map(|(n, (info, v))| (n, info.name, v)).collect()
-    }
-
     /// Rounds of anti-entropy until nothing is left over.
     pub fn agree(&mut self) {
         // Each node asks each peer once in as many rounds as there are peers. Writes need one cycle, the news of
@@ -158,12 +130,12 @@ impl<R: Store> World<R> {
         let enough = 3 * self.style.nodes;
         let quiet = (0..enough).find(|_| {
             self.round();
-            self.residue().is_empty() && self.sites.iter().all(|site| site.known == self.from[0])
+            self.net.residue().is_empty() && self.sites.iter().all(|site| site.known == self.from[0])
         });
         if quiet.is_some() {
             self.round(); // to see that it stays so
         }
-        assert_eq!(self.residue(), [], "something is left over");
+        assert_eq!(self.net.residue(), [], "something is left over");
         self.check_agreed();
     }
 }

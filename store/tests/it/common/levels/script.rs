@@ -1,17 +1,17 @@
 //! Schedules written by hand, for the worlds of this folder. Nodes, keys and writes go by numbers.
 
-use kvsim_store::ndc::Timer;
-use kvsim_store::{Level, NodeId};
+use kvsim_store::ndc::{Ndc, Timer};
+use kvsim_store::{Level, NodeId, Replica as _};
 
-use super::{PROBE, Store, Style, World, key};
+use super::{PROBE, Style, World, key};
 use crate::common::Packet;
 
-impl<R: Store> World<R> {
+impl World {
     /// A world in which nothing happens by itself.
-    pub fn script(nodes: u16, buffer_bytes: u64) -> World<R> {
+    pub fn script(nodes: u16, buffer_bytes: u64) -> World {
         let (steps, restart) = (0, 0);
-        let (one_writer, loss, anti_entropy, moves) = (false, true, true, true);
-        let style = Style { nodes, keys: 8, steps, one_writer, loss, anti_entropy, restart, moves, buffer_bytes };
+        let (one_writer, loss, anti_entropy, moves, flaw) = (false, true, true, true, None);
+        let style = Style { nodes, keys: 8, steps, one_writer, loss, anti_entropy, restart, moves, buffer_bytes, flaw };
         World::new(0, style, true)
     }
 
@@ -30,9 +30,9 @@ impl<R: Store> World<R> {
 
     fn update(&self, write: usize, to: u16) -> usize {
         let value = self.net.writes[&self.facts[write].dot].value.id;
-        let is_it = |packet: &Packet<R>| {
-            let tag = R::tag(&packet.message);
-            R::MESSAGE_KINDS[usize::from(tag.kind)] == "update" && tag.id == value && packet.to == NodeId(to)
+        let is_it = |packet: &Packet<Ndc>| {
+            let tag = Ndc::tag(&packet.message);
+            Ndc::MESSAGE_KINDS[usize::from(tag.kind)] == "update" && tag.id == value && packet.to == NodeId(to)
         };
         self.net.packets.iter().position(is_it).expect("the write is still under way")
     }
@@ -50,7 +50,7 @@ impl<R: Store> World<R> {
     }
 
     /// `node` asks `peer` for what it misses; the answer, still under way.
-    pub fn pull(&mut self, node: u16, peer: u16) -> Packet<R> {
+    pub fn pull(&mut self, node: u16, peer: u16) -> Packet<Ndc> {
         loop {
             self.fire(NodeId(node), Timer::AntiEntropy);
             let pull = self.net.packets.pop().expect("a pull");

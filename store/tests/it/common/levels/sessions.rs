@@ -2,28 +2,30 @@
 
 use std::collections::BTreeMap;
 
+use kvsim_store::ndc::Ndc;
+use kvsim_store::ndc::frontier::Frontiers;
 use kvsim_store::ndc::object::Context;
 use kvsim_store::{CallId, Key, Level, NodeId, Refusal, Stream, Value, Version};
 
 use super::oracle::members;
-use super::{CLIENTS, PROBE, Set, Store, World, lowest, refused};
+use super::{CLIENTS, Flaw, PROBE, Set, World, lowest, refused};
 use crate::common::{Kind, Reply, Step};
 
 /// A client: what its last read of each key returned, and what the oracle says that this means.
-pub struct Session<R: Store> {
+pub struct Session {
     home: NodeId,
     read: BTreeMap<Key, (Context, Set)>,
     /// Of a session that moves: its level, and what its answers gave it.
     pub level: Level,
-    seen: R::Seen,
+    seen: Frontiers,
     /// By lowest priority: what its reads have shown it, and its own writes, each with what comes before it.
     must: [Set; 4],
     /// By lowest priority: what was reflected wherever it has been. More than this it need not wait for.
     may: [Set; 4],
 }
 
-impl<R: Store> Session<R> {
-    pub fn new(home: NodeId, chance: &mut Stream) -> Session<R> {
+impl Session {
+    pub fn new(home: NodeId, chance: &mut Stream) -> Session {
         let level = [Level::Fifo, Level::FifoP1, Level::FifoP2, Level::FifoP3, Level::Priority, Level::Priority]
             [chance.below(6) as usize];
         Session { home, read: BTreeMap::new(), level, seen: Default::default(), must: [0; 4], may: [0; 4] }
@@ -49,7 +51,7 @@ pub struct Waiting {
     had: Vec<Set>,
 }
 
-impl<R: Store> World<R> {
+impl World {
     fn idle(&self, session: usize) -> bool {
         self.waiting.iter().all(|waiting| waiting.session != session)
     }
@@ -116,8 +118,28 @@ impl<R: Store> World<R> {
         }
         self.waiting.push(waiting);
         self.callers.push((session, 0));
-        let seen = moving.then(|| self.sessions[session].seen.clone());
-        let (call, step) = self.net.ask_at(node, key, Kind::Read { quorum }, level, &Context::default(), seen.as_ref());
+        let mut seen = moving.then(|| self.sessions[session].seen.clone());
+        let flaw = self.style.flaw;
+        match (flaw, &mut seen) {
+            (Some(Flaw::NotAwaited), Some(seen)) => *seen = Frontiers::default(),
+            (Some(Flaw::AwaitsAll), Some(seen)) => {
+                let all: Vec<_> = seen.iter().map(|(origin, reach)| (origin, reach[0])).collect();
+                all.into_iter().for_each(|(origin, last)| (1..4).for_each(|view| seen.raise(origin, view, last)));
+            }
+            _ => {}
+        }
+        let asked = if flaw == Some(Flaw::NotRefused) && refused(level, key) { Level::Eventual } else { level };
+        let kind = Kind::Read { quorum };
+        let (call, mut step) = self.net.ask_at(node, key, kind, asked, &Context::default(), seen.as_ref());
+        if flaw == Some(Flaw::EventualContext) {
+            self.callers.push((PROBE, 0));
+            let (_, other) = self.net.ask(node, key, Kind::Read { quorum: 1 }, &Context::default());
+            if let ([(_, Reply::Read { context, .. })], [(_, Reply::Read { context: eventual, .. })]) =
+                (&mut step.answers[..], &other.answers[..])
+            {
+                context.clone_from(eventual);
+            }
+        }
         self.after(node, &step, 0, None);
         self.awaited += u32::from(quorum == 1 && !self.idle(session));
         call
@@ -164,7 +186,7 @@ impl<R: Store> World<R> {
     }
 
     /// The answers of a step of `node` are right, and none is missing.
-    pub fn check_answers(&mut self, node: NodeId, step: &Step<R>) {
+    pub fn check_answers(&mut self, node: NodeId, step: &Step<Ndc>) {
         for (call, reply) in &step.answers {
             let place = self.waiting.iter().position(|waiting| waiting.call == *call);
             let waiting = self.waiting.remove(place.unwrap_or_else(|| panic!("nobody waits for {call:?}")));
