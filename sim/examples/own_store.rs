@@ -14,8 +14,8 @@ use kvsim_sim::net::{Delay, Ratio};
 use kvsim_sim::plan::{DiskPlan, LinkPlan, StoreParams};
 use kvsim_sim::scenario::{ClientGroup, KeyChoice, Keys, Mix, Pace, Scenario, Settle, Writers};
 use kvsim_store::{
-    Call, Conflict, Dot, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Observation, Refusal, Replica, Tag, Value,
-    Version,
+    Call, Conflict, Dot, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, NodeId, Observation, Refusal, Replica,
+    Value, Version,
 };
 
 /// One replica: the newest version of each key, by the number of the write and then by its origin.
@@ -35,7 +35,7 @@ impl Replica for Hopeful {
     type Config = ();
     type Message = Update;
     type Timer = (); // none
-    type Seen = (); // nothing for a session that moves
+    type SessionToken = (); // nothing for a session that moves
     type Context = (); // a read hands out nothing
     type Record = (); // nothing is stored
 
@@ -68,9 +68,9 @@ impl Replica for Hopeful {
         }
     }
 
-    fn tag(message: &Update) -> Tag {
+    fn meta(message: &Update) -> MessageMeta {
         let Value { id, bytes } = message.version.value;
-        Tag { kind: 0, id, bytes: 32 + bytes, carries: None }
+        MessageMeta { kind: 0, id, bytes: 32 + bytes, carries: None }
     }
 
     fn holds((): &(), _: NodeId, _: Key) -> bool {

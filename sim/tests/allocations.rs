@@ -13,7 +13,8 @@ use kvsim_sim::plan::Plan;
 use kvsim_sim::scenario::*;
 use kvsim_sim::stores;
 use kvsim_store::{
-    Call, Conflict, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Observation, Refusal, Replica, Tag, Version,
+    Call, Conflict, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, NodeId, Observation, Refusal, Replica,
+    Version,
 };
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
@@ -107,7 +108,7 @@ impl Replica for Parrot {
     type Config = ();
     type Message = u64;
     type Timer = ();
-    type Seen = (); // nothing for a session that moves
+    type SessionToken = (); // nothing for a session that moves
     type Context = ();
     type Record = ();
 
@@ -141,8 +142,8 @@ impl Replica for Parrot {
         }
     }
 
-    fn tag(message: &u64) -> Tag {
-        Tag { kind: 0, id: *message, bytes: 8, carries: None }
+    fn meta(message: &u64) -> MessageMeta {
+        MessageMeta { kind: 0, id: *message, bytes: 8, carries: None }
     }
 
     fn holds(_: &(), _: NodeId, _: Key) -> bool {

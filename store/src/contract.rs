@@ -129,7 +129,7 @@ pub enum Input<'a, R: Replica> {
         /// The request's number.
         id: CallId,
         /// The request.
-        call: Call<'a, R::Context, R::Seen>,
+        call: Call<'a, R::Context, R::SessionToken>,
     },
     /// [`Env::members`] is another list than in the step before: a node has come, has gone for good, or has come back
     /// as a new incarnation.
@@ -138,7 +138,7 @@ pub enum Input<'a, R: Replica> {
 
 /// What the network needs to know about a message without looking inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tag {
+pub struct MessageMeta {
     /// Index into [`Replica::MESSAGE_KINDS`].
     pub kind: u8,
     /// The message's own identity among those of its kind on its link: the value's id, a round's number.
@@ -212,7 +212,7 @@ pub enum Output<R: Replica> {
         /// The call.
         call: CallId,
         /// The answer.
-        answer: Answer<R::Context, R::Seen>,
+        answer: Answer<R::Context, R::SessionToken>,
     },
 }
 
@@ -357,7 +357,7 @@ impl<R: Replica> Env<'_, R> {
         call: CallId,
         versions: impl IntoIterator<Item = Version>,
         context: R::Context,
-        seen: Option<R::Seen>,
+        seen: Option<R::SessionToken>,
     ) {
         let all = &mut self.outbox.versions;
         let first = all.len();
@@ -369,7 +369,7 @@ impl<R: Replica> Env<'_, R> {
     }
 
     /// Answers a write or delete: done.
-    pub fn answer_write(&mut self, call: CallId, seen: Option<R::Seen>) {
+    pub fn answer_write(&mut self, call: CallId, seen: Option<R::SessionToken>) {
         self.outbox.outputs.push(Output::Answer { call, answer: Answer::Wrote { seen } });
     }
 
@@ -406,11 +406,11 @@ pub trait Replica: Sized {
     /// What a read hands out and a write hands back. The default has seen nothing.
     type Context: Clone + Default;
     /// What a session has seen, for one that moves from replica to replica. The default has seen nothing.
-    type Seen: Clone + Default;
+    type SessionToken: Clone + Default;
     /// What the replica appends to its disk.
     type Record;
 
-    /// Names of the kinds of messages; [`Tag::kind`] is an index into it.
+    /// Names of the kinds of messages; [`MessageMeta::kind`] is an index into it.
     const MESSAGE_KINDS: &'static [&'static str];
     /// The numbers that [`Replica::gauges`] fills in.
     const GAUGES: &'static [GaugeInfo];
@@ -428,7 +428,7 @@ pub trait Replica: Sized {
     fn step(&mut self, input: Input<'_, Self>, env: &mut Env<'_, Self>);
 
     /// The outside of a message.
-    fn tag(message: &Self::Message) -> Tag;
+    fn meta(message: &Self::Message) -> MessageMeta;
 
     /// The levels that a replica with this configuration serves, some or all of [`Replica::LEVELS`].
     fn levels(_config: &Self::Config) -> Levels {
@@ -453,7 +453,7 @@ pub trait Replica: Sized {
     }
 
     /// How many writes an anti-entropy message brings; 0 for any other message. No part of a run's trace.
-    fn brings(_message: &Self::Message) -> u32 {
+    fn repaired_writes(_message: &Self::Message) -> u32 {
         0
     }
 
@@ -461,7 +461,7 @@ pub trait Replica: Sized {
     /// step will need (and pass what it finds to [`std::hint::black_box`]). The host asks for many messages in a
     /// row, so that the cache misses of one do not wait for those of another; first for all of them with `depth` 0,
     /// for what is reached directly, then with `depth` 1, for what is found through that.
-    fn warm(&self, _message: &Self::Message, _depth: u8) {}
+    fn prefetch(&self, _message: &Self::Message, _depth: u8) {}
 
     /// Stops the run with a panic when the replica's state breaks a rule of its own. Called now and then.
     fn assert_invariants(&self) {}

@@ -20,8 +20,8 @@ mod pulling;
 mod random;
 
 pub use contract::{
-    Answer, Call, CallId, Env, GaugeInfo, Input, Key, Observation, Outbox, Output, Refusal, Replica, Tag, Value,
-    Version,
+    Answer, Call, CallId, Env, GaugeInfo, Input, Key, MessageMeta, Observation, Outbox, Output, Refusal, Replica,
+    Value, Version,
 };
 pub use kvsim_types::{Conflict, Dot, Level, Levels, NodeId, Priority, ReplicaId};
 pub use random::{GOLDEN, Stream, scatter};

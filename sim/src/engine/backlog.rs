@@ -23,33 +23,33 @@ pub enum Waiting<R: Replica> {
     /// A timer, by its arming.
     Timer(u32),
     /// A client's request, and the number of the event of its invocation.
-    Call { op: u32, asked: Asked<R>, invoked: u64 },
+    Call { op: u32, call: OwnedCall<R>, invoked: u64 },
     /// The list of members has changed, by the event with this number.
     Members(u64),
 }
 
 /// A [`Call`] that does not borrow what the session keeps: that may change until the call is taken up.
-pub enum Asked<R: Replica> {
-    Read { key: Key, level: Level, quorum: u16, seen: Option<R::Seen> },
-    Write { key: Key, value: Value, delete: bool, context: R::Context, seen: Option<R::Seen> },
+pub enum OwnedCall<R: Replica> {
+    Read { key: Key, level: Level, quorum: u16, seen: Option<R::SessionToken> },
+    Write { key: Key, value: Value, delete: bool, context: R::Context, seen: Option<R::SessionToken> },
 }
 
-impl<R: Replica> Asked<R> {
-    pub fn of(call: &Call<'_, R::Context, R::Seen>) -> Asked<R> {
+impl<R: Replica> OwnedCall<R> {
+    pub fn of(call: &Call<'_, R::Context, R::SessionToken>) -> OwnedCall<R> {
         match *call {
-            Call::Read { key, level, quorum, seen } => Asked::Read { key, level, quorum, seen: seen.cloned() },
+            Call::Read { key, level, quorum, seen } => OwnedCall::Read { key, level, quorum, seen: seen.cloned() },
             Call::Write { key, value, delete, context, seen } => {
-                Asked::Write { key, value, delete, context: context.clone(), seen: seen.cloned() }
+                OwnedCall::Write { key, value, delete, context: context.clone(), seen: seen.cloned() }
             }
         }
     }
 
-    pub fn call(&self) -> Call<'_, R::Context, R::Seen> {
+    pub fn call(&self) -> Call<'_, R::Context, R::SessionToken> {
         match self {
-            Asked::Read { key, level, quorum, seen } => {
+            OwnedCall::Read { key, level, quorum, seen } => {
                 Call::Read { key: *key, level: *level, quorum: *quorum, seen: seen.as_ref() }
             }
-            Asked::Write { key, value, delete, context, seen } => {
+            OwnedCall::Write { key, value, delete, context, seen } => {
                 Call::Write { key: *key, value: *value, delete: *delete, context, seen: seen.as_ref() }
             }
         }
@@ -62,7 +62,7 @@ impl<R: Replica> Backlog<R> {
     }
 
     /// True when inputs have to wait.
-    pub fn hinders(&self) -> bool {
+    pub fn is_busy(&self) -> bool {
         self.paused || self.step_ns > 0
     }
 

@@ -23,10 +23,10 @@ pub struct Host<R: Replica> {
     pub clock: Clock,
     pub backlog: Backlog<R>,
     /// The faults of this node that last, by number.
-    pub troubles: Vec<u16>,
+    pub active_faults: Vec<u16>,
     /// Inputs cannot be handled as they come: the node is down, stands still, or is slow. Follows from the rest; on its
     /// own, so that the usual case costs one look.
-    pub hindered: bool,
+    pub blocked: bool,
     /// How often it has started.
     boots: u64,
 }
@@ -44,8 +44,8 @@ impl<R: Replica> Host<R> {
             disk: Disk::new(plan.disk.write_ns, plan.disk.sync_ns, keeps_log),
             clock: Clock::default(),
             backlog: Backlog::new(),
-            troubles: Vec::new(),
-            hindered: true,
+            active_faults: Vec::new(),
+            blocked: true,
             boots: 0,
         }
     }

@@ -8,7 +8,7 @@ mod backlog;
 mod clock;
 mod disk;
 mod host;
-mod nodes;
+mod node_faults;
 mod payloads;
 mod queue;
 mod sessions;
@@ -21,10 +21,10 @@ use kvsim_checkers::trace::{FaultName, GaugeName, Header, NodeId, What};
 use kvsim_store::{Input, Key, Levels, Observation, Outbox, Output, Replica, ReplicaId};
 
 use crate::faults::NodeFault;
-use crate::net::{Fate, Network};
+use crate::net::{Delivery, Network};
 use crate::plan::{FaultKind, Plan};
 
-use backlog::{Asked, Waiting};
+use backlog::{OwnedCall, Waiting};
 use disk::Held;
 use host::{Host, observed};
 use payloads::Payloads;
@@ -148,9 +148,9 @@ fn keys(plan: &Plan) -> Vec<Key> {
     plan.keys.iter().zip(0..).map(|(name, index)| Key::new(index, kvsim_store::Priority::of_name(name))).collect()
 }
 
-/// What is due at some time. Eight bytes, so that the queue stays small.
+/// What happens at a time of its own. Eight bytes, so that the queue stays small.
 #[derive(Clone, Copy, Debug)]
-enum Due {
+enum Scheduled {
     /// A message arrives.
     Delivery {
         to: NodeId,
@@ -193,13 +193,13 @@ const ROOM: usize = 1024;
 /// Replicas are told of coming messages in groups of such sizes: in fewer no misses overlap, and what very many
 /// messages need does not stay in the cache. The upper bound is a guess: with 50 replicas, whose groups have about
 /// 64, a bound of 96 was as good.
-const WARM: std::ops::RangeInclusive<usize> = 4..=1024;
+const PREFETCH: std::ops::RangeInclusive<usize> = 4..=1024;
 
 struct Engine<'a, R: Replica> {
     plan: &'a Plan,
     config: &'a R::Config,
     tracer: Tracer<'a>,
-    queue: Queue<Due>,
+    queue: Queue<Scheduled>,
     network: Network,
     payloads: Payloads<R::Message>,
     hosts: Vec<Host<R>>,
@@ -259,7 +259,7 @@ impl<'a, R: Replica> Engine<'a, R> {
         let end_ns = self.plan.end_ns();
         let mut taken = 0u32;
         let mut coming = Vec::with_capacity(ROOM);
-        while let Some((at_ns, due)) = self.queue.pop_and_tell(&mut |due| coming.push(due))
+        while let Some((at_ns, event)) = self.queue.pop_and_tell(&mut |event| coming.push(event))
             && at_ns <= end_ns
         {
             while at_ns > self.measure_ns {
@@ -267,11 +267,11 @@ impl<'a, R: Replica> Engine<'a, R> {
             }
             if !coming.is_empty() {
                 self.tracer.now_ns = at_ns;
-                self.warm(&coming);
+                self.prefetch(&coming);
                 coming.clear();
             }
             self.tracer.now_ns = at_ns;
-            self.happen(due);
+            self.dispatch(event);
             taken = taken.wrapping_add(1);
             if taken.is_multiple_of(4096) && !self.tracer.keep_going() {
                 self.outcome.complete = false;
@@ -302,17 +302,17 @@ impl<'a, R: Replica> Engine<'a, R> {
 
     /// Lets replicas fetch what they will need for the messages that arrive next. With 50 replicas each delivery
     /// meets memory that has left the cache since; this saves a quarter of a run's time.
-    fn warm(&mut self, coming: &[Due]) {
-        if !WARM.contains(&coming.len()) {
+    fn prefetch(&mut self, coming: &[Scheduled]) {
+        if !PREFETCH.contains(&coming.len()) {
             return;
         }
         for depth in 0..2 {
-            for due in coming {
-                if let Due::Delivery { to, payload } = due
+            for event in coming {
+                if let Scheduled::Delivery { to, payload } = event
                     && let Some(replica) = &self.hosts[to.index()].replica
                 {
                     self.in_store = Some(*to);
-                    replica.warm(&self.payloads.get(*payload).message, depth);
+                    replica.prefetch(&self.payloads.get(*payload).message, depth);
                 }
             }
         }
@@ -327,18 +327,18 @@ impl<'a, R: Replica> Engine<'a, R> {
                 // These last as long as clients work, and are looked up by the message.
                 FaultKind::Drop(_) | FaultKind::Delay { .. } | FaultKind::Duplicate { .. } => continue,
                 FaultKind::Node { fault: NodeFault::Absent, .. } => self.switch(number, true),
-                _ => self.queue.push(fault.from_ns, Due::FaultOn { fault: number }),
+                _ => self.queue.push(fault.from_ns, Scheduled::FaultOn { fault: number }),
             }
             // Who has left does not come back.
             if !matches!(fault.kind, FaultKind::Node { fault: NodeFault::Left, .. }) {
-                self.queue.push(fault.until_ns, Due::FaultOff { fault: number });
+                self.queue.push(fault.until_ns, Scheduled::FaultOff { fault: number });
             }
         }
         if plan.settle_ns > 0 {
-            self.queue.push(plan.workload_end_ns, Due::Settling);
+            self.queue.push(plan.workload_end_ns, Scheduled::Settling);
         }
         for node in NodeId::all(plan.replicas) {
-            if self.hosts[node.index()].troubles.is_empty() {
+            if self.hosts[node.index()].active_faults.is_empty() {
                 self.boot(node, 0);
             }
         }
@@ -347,33 +347,33 @@ impl<'a, R: Replica> Engine<'a, R> {
         }
     }
 
-    fn happen(&mut self, due: Due) {
-        match due {
-            Due::Delivery { to, payload } => {
-                if self.hosts[to.index()].hindered {
+    fn dispatch(&mut self, event: Scheduled) {
+        match event {
+            Scheduled::Delivery { to, payload } => {
+                if self.hosts[to.index()].blocked {
                     return self.wait(to, Waiting::Delivery(payload));
                 }
                 self.deliver(to, payload);
             }
-            Due::Timer { node, arming } => {
-                if self.hosts[node.index()].hindered {
+            Scheduled::Timer { node, arming } => {
+                if self.hosts[node.index()].blocked {
                     return self.wait(node, Waiting::Timer(arming));
                 }
                 self.fire(node, arming);
             }
-            Due::Operation { session } => self.invoke(session),
-            Due::Timeout { op } => {
+            Scheduled::Operation { session } => self.invoke(session),
+            Scheduled::Timeout { op } => {
                 if let Some(session) = self.sessions.finish(op) {
                     let node = self.sessions.node_of(op, self.plan);
                     self.tracer.emit(node, 0, What::TimedOut { op });
                     self.schedule_next(session);
                 }
             }
-            Due::Durable { node } => self.release(node),
-            Due::Work { node, turn } => self.work(node, turn),
-            Due::FaultOn { fault } => self.switch(fault, true),
-            Due::FaultOff { fault } => self.switch(fault, false),
-            Due::Settling => {
+            Scheduled::Durable { node } => self.release(node),
+            Scheduled::Work { node, turn } => self.work(node, turn),
+            Scheduled::FaultOn { fault } => self.switch(fault, true),
+            Scheduled::FaultOff { fault } => self.switch(fault, false),
+            Scheduled::Settling => {
                 self.tracer.emit(NodeId(0), 0, What::Settling);
                 self.network.heal();
                 self.assert_invariants();
@@ -387,7 +387,7 @@ impl<'a, R: Replica> Engine<'a, R> {
         let cause =
             self.tracer.emit(NodeId(0), 0, if begins { What::FaultOn { fault } } else { What::FaultOff { fault } });
         if let FaultKind::Node { node, fault: what } = kind {
-            self.trouble(*node, fault, what, begins, cause);
+            self.apply_fault(*node, fault, what, begins, cause);
         }
     }
 
@@ -402,14 +402,14 @@ impl<'a, R: Replica> Engine<'a, R> {
     fn deliver(&mut self, to: NodeId, slot: u32) {
         self.outcome.deliveries += 1;
         let payload = self.payloads.get(slot);
-        let what = What::Delivered { kind: payload.tag.kind, id: payload.tag.id, from: payload.from };
+        let what = What::Delivered { kind: payload.meta.kind, id: payload.meta.id, from: payload.from };
         let cause = self.tracer.emit(to, payload.sent, what);
         self.in_store = Some(to);
         let (replica, mut env) = self.hosts[to.index()].env(&self.members, self.tracer.now_ns, &mut self.outbox);
         replica.step(Input::Message { from: payload.from, message: &payload.message }, &mut env);
         self.in_store = None;
         self.payloads.release(slot);
-        self.drain(to, cause);
+        self.flush(to, cause);
     }
 
     fn step(&mut self, node: NodeId, cause: u64, input: Input<'_, R>) {
@@ -417,7 +417,7 @@ impl<'a, R: Replica> Engine<'a, R> {
         let (replica, mut env) = self.hosts[node.index()].env(&self.members, self.tracer.now_ns, &mut self.outbox);
         replica.step(input, &mut env);
         self.in_store = None;
-        self.drain(node, cause);
+        self.flush(node, cause);
     }
 
     /// A session's next operation begins.
@@ -438,18 +438,18 @@ impl<'a, R: Replica> Engine<'a, R> {
         };
         let cause = self.tracer.emit(node, 0, what);
         let host = &mut self.hosts[node.index()];
-        if host.hindered {
-            let asked = Asked::of(&call);
-            self.wait(node, Waiting::Call { op: op.op, asked, invoked: cause });
+        if host.blocked {
+            let call = OwnedCall::of(&call);
+            self.wait(node, Waiting::Call { op: op.op, call, invoked: cause });
         } else {
             self.in_store = Some(node);
             let (replica, mut env) = host.env(&self.members, self.tracer.now_ns, &mut self.outbox);
             replica.step(Input::Call { id: kvsim_store::CallId(op.op), call }, &mut env);
             self.in_store = None;
-            self.drain(node, cause);
+            self.flush(node, cause);
         }
         if self.sessions.waits_for(session, op.op) {
-            self.queue.push(self.tracer.now_ns.saturating_add(plan.timeout_ns), Due::Timeout { op: op.op });
+            self.queue.push(self.tracer.now_ns.saturating_add(plan.timeout_ns), Scheduled::Timeout { op: op.op });
         }
     }
 
@@ -458,20 +458,20 @@ impl<'a, R: Replica> Engine<'a, R> {
         if let Some(at_ns) = self.sessions.next_at(session, plan, self.tracer.now_ns)
             && at_ns < self.plan.workload_end_ns
         {
-            self.queue.push(at_ns, Due::Operation { session });
+            self.queue.push(at_ns, Scheduled::Operation { session });
         }
     }
 
     /// Carries out what the step that ended has said.
-    fn drain(&mut self, node: NodeId, cause: u64) {
+    fn flush(&mut self, node: NodeId, cause: u64) {
         if self.keeps_log {
             self.note_known(node);
         }
-        self.carry_out(node, cause);
+        self.apply_outputs(node, cause);
     }
 
     /// Carries out what a replica has said that took a step, or played its log again.
-    fn carry_out(&mut self, node: NodeId, cause: u64) {
+    fn apply_outputs(&mut self, node: NodeId, cause: u64) {
         for observation in self.outbox.observations.drain(..) {
             self.tracer.emit(node, cause, observed(observation));
         }
@@ -485,18 +485,18 @@ impl<'a, R: Replica> Engine<'a, R> {
                 Output::Arm { timer, after_ns } => {
                     let arming = host.arm(timer);
                     let at_ns = self.tracer.now_ns.saturating_add(host.clock.takes(after_ns));
-                    self.queue.push(at_ns, Due::Timer { node, arming });
+                    self.queue.push(at_ns, Scheduled::Timer { node, arming });
                 }
                 Output::Disarm(timer) => host.disarm(timer),
                 Output::Append(record) => host.disk.append(record, self.tracer.now_ns),
                 output if host.disk.durable_ns > self.tracer.now_ns => {
                     let (ready_ns, held) = (host.disk.durable_ns, &mut host.disk.held);
                     if held.back().is_none_or(|held| held.ready_ns < ready_ns) {
-                        self.queue.push(ready_ns, Due::Durable { node });
+                        self.queue.push(ready_ns, Scheduled::Durable { node });
                     }
                     held.push_back(Held::new(ready_ns, cause, output, &outbox.targets, &outbox.versions));
                 }
-                output => self.let_out(node, cause, output, &outbox.targets, &outbox.versions),
+                output => self.release_output(node, cause, output, &outbox.targets, &outbox.versions),
             }
         }
         outbox.clear();
@@ -520,12 +520,12 @@ impl<'a, R: Replica> Engine<'a, R> {
             return;
         }
         while let Some(held) = self.hosts[node.index()].disk.next_ready(self.tracer.now_ns) {
-            self.let_out(node, held.cause, held.output, &held.targets, &held.versions);
+            self.release_output(node, held.cause, held.output, &held.targets, &held.versions);
         }
     }
 
     /// An output leaves the replica.
-    fn let_out(
+    fn release_output(
         &mut self,
         node: NodeId,
         cause: u64,
@@ -557,28 +557,28 @@ impl<'a, R: Replica> Engine<'a, R> {
 
     fn send(&mut self, node: NodeId, cause: u64, targets: &[NodeId], message: R::Message) {
         self.in_store = Some(node);
-        let tag = R::tag(&message);
-        let brings = if self.measures_every_ns.is_some() { R::brings(&message) } else { 0 };
+        let meta = R::meta(&message);
+        let brings = if self.measures_every_ns.is_some() { R::repaired_writes(&message) } else { 0 };
         self.in_store = None;
-        let (kind, id) = (tag.kind, tag.id);
-        let what = What::Sent { kind, id, bytes: tag.bytes, copies: targets.len() as u16 };
+        let (kind, id) = (meta.kind, meta.id);
+        let what = What::Sent { kind, id, bytes: meta.bytes, copies: targets.len() as u16 };
         let sent = self.tracer.emit(node, cause, what);
         if brings > 0 {
             self.tracer.sink().brings(sent, brings);
         }
-        let payload = self.payloads.insert(message, tag, node, sent);
+        let payload = self.payloads.insert(message, meta, node, sent);
         let mut copies = 0;
         for target in targets {
             let to = *target;
-            match self.network.fate(self.plan, self.tracer.now_ns, node, to, tag) {
-                Fate::Lost(by) => drop(self.tracer.emit(node, sent, What::Lost { kind, id, to, by })),
-                Fate::Arrives { at_ns, again_at_ns } => {
+            match self.network.delivery(self.plan, self.tracer.now_ns, node, to, meta) {
+                Delivery::Lost(by) => drop(self.tracer.emit(node, sent, What::Lost { kind, id, to, by })),
+                Delivery::Arrives { at_ns, again_at_ns } => {
                     copies += 1;
-                    self.queue.push(at_ns, Due::Delivery { to, payload });
+                    self.queue.push(at_ns, Scheduled::Delivery { to, payload });
                     if let Some(at_ns) = again_at_ns {
                         self.tracer.emit(node, sent, What::Duplicated { kind, id, to });
                         copies += 1;
-                        self.queue.push(at_ns, Due::Delivery { to, payload });
+                        self.queue.push(at_ns, Scheduled::Delivery { to, payload });
                     }
                 }
             }

@@ -1,13 +1,13 @@
 //! Messages under way.
 
-use kvsim_store::{NodeId, Tag};
+use kvsim_store::{MessageMeta, NodeId};
 
 /// A message that some receivers are still to get.
 pub struct Payload<M> {
     /// The message, shared by its receivers.
     pub message: M,
     /// Its outside.
-    pub tag: Tag,
+    pub meta: MessageMeta,
     /// The sender.
     pub from: NodeId,
     /// Number of the event of its sending.
@@ -28,8 +28,8 @@ impl<M> Payloads<M> {
     }
 
     /// Puts a message in, to be [sealed](Payloads::seal); the number is for the queue.
-    pub fn insert(&mut self, message: M, tag: Tag, from: NodeId, sent: u64) -> u32 {
-        let payload = Some(Payload { message, tag, from, sent, copies: 0 });
+    pub fn insert(&mut self, message: M, meta: MessageMeta, from: NodeId, sent: u64) -> u32 {
+        let payload = Some(Payload { message, meta, from, sent, copies: 0 });
         match self.free.pop() {
             Some(slot) => {
                 self.slots[slot as usize] = payload;

@@ -23,7 +23,7 @@ struct Session<R: Replica> {
     /// By key, what the last read handed out.
     contexts: BTreeMap<u32, R::Context>,
     /// What the session carries from replica to replica; nothing when it stays at one.
-    seen: Option<R::Seen>,
+    seen: Option<R::SessionToken>,
 }
 
 impl<R: Replica> Sessions<R> {
@@ -39,7 +39,7 @@ impl<R: Replica> Sessions<R> {
             begun: 0,
             waits_for: None,
             contexts: BTreeMap::new(),
-            seen: plan.moves().then(R::Seen::default),
+            seen: plan.moves().then(R::SessionToken::default),
         };
         Sessions { sessions: plan.sessions.iter().map(session).collect(), places, nothing_seen: R::Context::default() }
     }
@@ -73,7 +73,7 @@ impl<R: Replica> Sessions<R> {
         plan: &SessionPlan,
         op: &OpPlan,
         key: Key,
-    ) -> (Call<'a, R::Context, R::Seen>, bool) {
+    ) -> (Call<'a, R::Context, R::SessionToken>, bool) {
         let state = &self.sessions[session as usize];
         let seen = state.seen.as_ref();
         match op.action {
@@ -96,7 +96,7 @@ impl<R: Replica> Sessions<R> {
         self.places.get(op as usize).map(|(session, _)| *session)
     }
 
-    /// Where `op` is asked for.
+    /// Where `op` is call for.
     pub fn node_of(&self, op: u32, plan: &Plan) -> NodeId {
         let (session, place) = self.places[op as usize];
         let session = &plan.sessions[session as usize];
@@ -114,7 +114,7 @@ impl<R: Replica> Sessions<R> {
     }
 
     /// The session keeps what the answer to `op` gives it to keep.
-    pub fn remember(&mut self, session: u32, op: u32, plan: &SessionPlan, answer: Answer<R::Context, R::Seen>) {
+    pub fn remember(&mut self, session: u32, op: u32, plan: &SessionPlan, answer: Answer<R::Context, R::SessionToken>) {
         let state = &mut self.sessions[session as usize];
         let (Answer::Read { ref seen, .. } | Answer::Wrote { ref seen }) = answer else { return };
         if let (Some(carried), Some(seen)) = (&mut state.seen, seen) {

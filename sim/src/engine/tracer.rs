@@ -8,7 +8,7 @@ pub trait Sink {
     /// The next event.
     fn event(&mut self, event: &Event);
 
-    /// Asked now and then: false ends the run early.
+    /// OwnedCall now and then: false ends the run early.
     fn keep_going(&self) -> bool {
         true
     }

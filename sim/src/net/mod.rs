@@ -1,11 +1,11 @@
 //! The virtual network: how long messages take, which are lost, which arrive twice.
 
 mod delay;
-mod fate;
+mod delivery;
 
 pub(crate) use delay::power;
 pub use delay::{Delay, Quantiles};
-pub use fate::{Fate, Network};
+pub use delivery::{Delivery, Network};
 
 use serde::{Deserialize, Serialize};
 

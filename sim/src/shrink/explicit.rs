@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_checkers::trace::{Event, LostBy, NodeId, What};
-use kvsim_store::Tag;
+use kvsim_store::MessageMeta;
 
-use super::{Search, parts};
-use crate::net::{Delay, Fate, Network, Ratio};
+use super::{Search, remove};
+use crate::net::{Delay, Delivery, Network, Ratio};
 use crate::plan::{FaultKind, FaultPlan, LinkPlan, MessageName, Pace, Plan};
 use crate::stores;
 
@@ -54,16 +54,16 @@ pub(super) fn fates(search: &mut Search<'_>) {
     let by_chance = |link: &LinkPlan| link.loss != Ratio::ZERO || link.duplicate != Ratio::ZERO;
     let left_to_chance = |plan: &Plan| by_chance(&plan.net) || plan.links.iter().any(|named| by_chance(&named.link));
     if left_to_chance(&search.best) && try_explicit(search, |_| None) {
-        parts::leave_out(search);
+        remove::leave_out(search);
     }
     let varies = |link: &LinkPlan| !matches!(link.delay, Delay::Constant(_));
     let delays_vary = |plan: &Plan| varies(&plan.net) || plan.links.iter().any(|named| varies(&named.link));
     if delays_vary(&search.best) && try_explicit(search, |delay| Some(delay.median_ns())) {
-        parts::leave_out(search);
+        remove::leave_out(search);
     }
     let before = search.best.clone();
     if try_without_link_faults(search) {
-        parts::leave_out(search);
+        remove::leave_out(search);
         if search.best.faults.len() > before.faults.len() {
             search.best = before;
         }
@@ -86,10 +86,10 @@ pub(super) fn try_explicit(search: &mut Search<'_>, constant: impl Fn(&Delay) ->
     let mut faults = Vec::new();
     for (kind, id, from, to) in messages {
         let name = MessageName { kind: kinds[usize::from(kind)].to_string(), id, from: Some(from), to: vec![to] };
-        match network.fate(&plan, 0, from, to, Tag { kind, id, bytes: 0, carries: None }) {
-            Fate::Lost(LostBy::Chance) => faults.push(FaultKind::Drop(name)),
-            Fate::Lost(LostBy::Fault(_)) => {}
-            Fate::Arrives { at_ns, again_at_ns } => {
+        match network.delivery(&plan, 0, from, to, MessageMeta { kind, id, bytes: 0, carries: None }) {
+            Delivery::Lost(LostBy::Chance) => faults.push(FaultKind::Drop(name)),
+            Delivery::Lost(LostBy::Fault(_)) => {}
+            Delivery::Arrives { at_ns, again_at_ns } => {
                 if constant(&plan.link(from, to).delay).is_some_and(|constant_ns| constant_ns != at_ns) {
                     faults.push(FaultKind::Delay { message: name.clone(), takes_ns: at_ns });
                 }
@@ -169,14 +169,14 @@ fn try_without_link_faults(search: &mut Search<'_>) -> bool {
         let known = receivers.get(&event.number).filter(|known| known.len() >= usize::from(copies));
         let all = || NodeId::all(with.replicas).filter(|node| *node != from).collect();
         for to in known.cloned().unwrap_or_else(all) {
-            let tag = Tag { kind, id, bytes: 0, carries: None };
-            let usual = plain.fate(&without, now_ns, from, to, tag);
+            let meta = MessageMeta { kind, id, bytes: 0, carries: None };
+            let usual = plain.delivery(&without, now_ns, from, to, meta);
             let name = MessageName { kind: kinds[usize::from(kind)].to_string(), id, from: Some(from), to: vec![to] };
-            match (disturbed.fate(with, now_ns, from, to, tag), usual) {
-                (Fate::Lost(_), Fate::Arrives { .. }) => faults.push(FaultKind::Drop(name)),
+            match (disturbed.delivery(with, now_ns, from, to, meta), usual) {
+                (Delivery::Lost(_), Delivery::Arrives { .. }) => faults.push(FaultKind::Drop(name)),
                 (
-                    Fate::Arrives { at_ns, again_at_ns },
-                    Fate::Arrives { at_ns: usual_ns, again_at_ns: usual_again_ns },
+                    Delivery::Arrives { at_ns, again_at_ns },
+                    Delivery::Arrives { at_ns: usual_ns, again_at_ns: usual_again_ns },
                 ) => {
                     if at_ns != usual_ns {
                         faults.push(FaultKind::Delay { message: name.clone(), takes_ns: at_ns - now_ns });
@@ -185,7 +185,7 @@ fn try_without_link_faults(search: &mut Search<'_>) -> bool {
                         faults.push(FaultKind::Duplicate { message: name, takes_ns: again_ns - now_ns });
                     }
                 }
-                (_, Fate::Lost(_)) => {}
+                (_, Delivery::Lost(_)) => {}
             }
         }
     }

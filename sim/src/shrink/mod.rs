@@ -3,21 +3,21 @@
 //! Whole parts are left out first: sessions, operations, faults, replicas, by delta debugging ([`ddmin`]; Zeller and
 //! Hildebrandt, IEEE TSE 2002). Then nothing is left to chance: losses, duplicates and, where they matter, delays are
 //! written out message by message (`explicit`), and those that do not matter leave; where many messages of a link have to
-//! be lost or late, the link is cut or slow (`links`). The usual causes get a try of their own (`usual`), and so do other
-//! seeds. In the end what is left gets simple values (`simple`, `times`). This works because the fate of a message follows
+//! be lost or late, the link is cut or slow (`links`). The usual causes get a try of their own (`guess_causes`), and so do other
+//! seeds. In the end what is left gets simple values (`simplify`, `times`). This works because the fate of a message follows
 //! from its own identity: what is left out leaves the rest alone.
 //!
 //! What the store promises and how it is set stays as it is, and replicas keep the time to agree that the scenario
 //! gave them: otherwise any plan could be made to fail, for another reason.
 
+mod canonical;
 mod ddmin;
 mod explicit;
+mod guess_causes;
 mod links;
-mod normal;
-mod parts;
-mod simple;
+mod remove;
+mod simplify;
 mod times;
-mod usual;
 
 pub use ddmin::ddmin;
 
@@ -28,9 +28,9 @@ use crate::plan::Plan;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The plan shows the same finding.
-    Same,
+    Reproduces,
     /// It does not.
-    Gone,
+    Passes,
     /// There is no time for more tries.
     Stop,
 }
@@ -77,23 +77,23 @@ const RESTARTS: u64 = 2_000;
 /// Makes the best plan smaller until nothing does.
 fn from_here(search: &mut Search<'_>, concerned: &[u32]) {
     explicit::operation_times(search);
-    parts::guess(search, concerned);
+    remove::guess(search, concerned);
     let mut size = None;
     while !search.stopped && size != Some(search.size()) {
         size = Some(search.size());
-        simple::features(search);
-        parts::leave_out(search);
-        usual::causes(search);
+        simplify::features(search);
+        remove::leave_out(search);
+        guess_causes::causes(search);
         explicit::fates(search);
         links::cut(search);
         links::slow(search);
-        parts::replicas(search);
-        parts::other_seeds(search);
-        search.try_plan(normal::form(&search.best));
+        remove::replicas(search);
+        remove::other_seeds(search);
+        search.try_plan(canonical::form(&search.best));
         times::compact(search);
-        simple::values(search);
+        simplify::values(search);
     }
-    search.try_plan(normal::form(&search.best));
+    search.try_plan(canonical::form(&search.best));
 }
 
 /// The search: the smallest plan so far, and who judges others.
@@ -117,8 +117,8 @@ impl Search<'_> {
         }
         self.tried += 1;
         match (self.ask)(&plan) {
-            Answer::Same => self.best = plan,
-            Answer::Gone => return false,
+            Answer::Reproduces => self.best = plan,
+            Answer::Passes => return false,
             Answer::Stop => {
                 self.stopped = true;
                 return false;

@@ -72,7 +72,7 @@ fn workload(plan: &Plan) -> Vec<Event> {
 
 /// Takes every plan for which `wanted` holds.
 fn searched(plan: &Plan, wanted: &dyn Fn(&Plan) -> bool, step: impl FnOnce(&mut Search<'_>)) -> Plan {
-    let mut ask = |plan: &Plan| if wanted(plan) { Answer::Same } else { Answer::Gone };
+    let mut ask = |plan: &Plan| if wanted(plan) { Answer::Reproduces } else { Answer::Passes };
     let mut search = Search { best: plan.clone(), settles_as_usual: false, ask: &mut ask, tried: 0, stopped: false };
     step(&mut search);
     search.best
@@ -100,7 +100,7 @@ fn times_and_fates_written_out_are_the_same_run() {
 #[test]
 fn replicas_leave_with_all_that_names_them() {
     let plan = searched(&rough(1), &|_| true, explicit::operation_times);
-    let small = parts::with_nodes(&plan, &[NodeId(1), NodeId(3)], NodeId(3));
+    let small = remove::with_nodes(&plan, &[NodeId(1), NodeId(3)], NodeId(3));
     assert_eq!(small.replicas, 2);
     assert_eq!(small.validate(), Ok(()));
     // app-0 was at n0 and goes to n3, which is n1 now; app-1 was at n1, which is n0 now.
@@ -111,9 +111,9 @@ fn replicas_leave_with_all_that_names_them() {
 #[test]
 fn the_normal_form_is_one() {
     let plan = searched(&rough(2), &|_| true, explicit::operation_times);
-    let normal = normal::form(&plan);
+    let normal = canonical::form(&plan);
     assert_eq!(normal.validate(), Ok(()));
-    assert_eq!(normal::form(&normal), normal);
+    assert_eq!(canonical::form(&normal), normal);
     assert_eq!(normal.operations(), plan.operations());
 }
 
@@ -125,13 +125,13 @@ fn a_search_ends_when_it_is_stopped_and_keeps_what_it_has() {
         left -= 1;
         match left {
             _ if left < 0 => Answer::Stop,
-            _ if candidate.operations() >= 5 => Answer::Same,
-            _ => Answer::Gone,
+            _ if candidate.operations() >= 5 => Answer::Reproduces,
+            _ => Answer::Passes,
         }
     });
     assert!(!shrunk.complete && shrunk.plan.operations() >= 5 && shrunk.tried == 21);
     let whole = shrink(&plan, &[], &mut |candidate| {
-        if candidate.operations() >= 5 && candidate.replicas >= 2 { Answer::Same } else { Answer::Gone }
+        if candidate.operations() >= 5 && candidate.replicas >= 2 { Answer::Reproduces } else { Answer::Passes }
     });
     assert!(whole.complete);
     assert_eq!((whole.plan.operations(), whole.plan.replicas, whole.plan.faults.len()), (5, 2, 0));

@@ -9,8 +9,8 @@
 //! origin. So a write wins over everything that its replica held.
 
 use crate::contract::{
-    Call, Conflict, Dot, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Observation, Refusal, Replica, ReplicaId,
-    Tag, Value, Version,
+    Call, Conflict, Dot, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, NodeId, Observation, Refusal, Replica,
+    ReplicaId, Value, Version,
 };
 use crate::key_table::KeyTable;
 use crate::pulling::Rounds;
@@ -84,7 +84,7 @@ impl Replica for Lww {
     type Message = Message;
     type Timer = AntiEntropy;
     type Context = ();
-    type Seen = ();
+    type SessionToken = ();
     type Record = (Key, Entry);
 
     const MESSAGE_KINDS: &'static [&'static str] = &["update", "pull", "repair"];
@@ -157,7 +157,7 @@ impl Replica for Lww {
         }
     }
 
-    fn warm(&self, message: &Message, depth: u8) {
+    fn prefetch(&self, message: &Message, depth: u8) {
         if let Message::Update(key, _) = message
             && depth == 0
         {
@@ -165,18 +165,18 @@ impl Replica for Lww {
         }
     }
 
-    fn tag(message: &Message) -> Tag {
+    fn meta(message: &Message) -> MessageMeta {
         match message {
             Message::Update(key, entry) => {
                 let bytes = entry.value.bytes.saturating_add(48);
-                Tag { kind: 0, id: entry.value.id, bytes, carries: Some(key.priority()) }
+                MessageMeta { kind: 0, id: entry.value.id, bytes, carries: Some(key.priority()) }
             }
             Message::Pull { round, stamps } => {
-                Tag { kind: 1, id: *round, bytes: 24 + 16 * stamps.len() as u32, carries: None }
+                MessageMeta { kind: 1, id: *round, bytes: 24 + 16 * stamps.len() as u32, carries: None }
             }
             Message::Repair { round, entries } => {
                 let sizes = entries.iter().map(|(_, entry)| entry.value.bytes.saturating_add(32));
-                Tag { kind: 2, id: *round, bytes: sizes.fold(24, u32::saturating_add), carries: None }
+                MessageMeta { kind: 2, id: *round, bytes: sizes.fold(24, u32::saturating_add), carries: None }
             }
         }
     }
@@ -201,7 +201,7 @@ impl Replica for Lww {
         Some(self.entries.iter().map(|(_, entry)| if entry.delete { 32 } else { 24 }).sum())
     }
 
-    fn brings(message: &Message) -> u32 {
+    fn repaired_writes(message: &Message) -> u32 {
         match message {
             Message::Repair { entries, .. } => entries.len() as u32,
             Message::Update(..) | Message::Pull { .. } => 0,

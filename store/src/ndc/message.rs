@@ -5,7 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::clock::NodeClock;
-use crate::contract::{Call, CallId, Dot, Key, Level, NodeId, ReplicaId, Tag, Value};
+use crate::contract::{Call, CallId, Dot, Key, Level, MessageMeta, NodeId, ReplicaId, Value};
 
 use super::dead::Report;
 use super::frontier::{Frontiers, VIEWS};
@@ -214,7 +214,7 @@ pub enum Message {
     },
 }
 
-/// Names of the kinds, see [`Message::tag`].
+/// Names of the kinds, see [`Message::meta`].
 pub const KINDS: &[&str] = &["update", "pull", "repair", "request", "reply", "ack"];
 
 /// Bytes of framing, kind and addresses.
@@ -222,7 +222,7 @@ const HEADER: u32 = 16;
 
 impl Message {
     /// The outside of the message.
-    pub fn tag(&self) -> Tag {
+    pub fn meta(&self) -> MessageMeta {
         let (kind, id, bytes) = match self {
             Message::Update(delta) => (0, delta.value.id, delta.wire_bytes()),
             Message::Ack { value, .. } => (5, *value, 12),
@@ -261,7 +261,7 @@ impl Message {
             Message::Update(delta) => Some(delta.key.priority()),
             _ => None,
         };
-        Tag { kind, id, bytes: bytes.saturating_add(HEADER), carries }
+        MessageMeta { kind, id, bytes: bytes.saturating_add(HEADER), carries }
     }
 }
 

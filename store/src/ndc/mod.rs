@@ -39,7 +39,7 @@ mod waiting;
 
 use crate::clock::{DotSet, NodeClock};
 use crate::contract::{
-    Conflict, Dot, Env, GaugeInfo, Input, Key, Level, Levels, NodeId, Replica, ReplicaId, Tag, Version,
+    Conflict, Dot, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, NodeId, Replica, ReplicaId, Version,
 };
 use crate::placement::Placement;
 use crate::pulling::Rounds;
@@ -137,7 +137,7 @@ impl Replica for Ndc {
     type Message = Message;
     type Timer = Timer;
     type Context = Context;
-    type Seen = Frontiers;
+    type SessionToken = Frontiers;
     type Record = Record;
 
     const MESSAGE_KINDS: &'static [&'static str] = KINDS;
@@ -247,14 +247,14 @@ impl Replica for Ndc {
         }
     }
 
-    fn warm(&self, message: &Message, depth: u8) {
+    fn prefetch(&self, message: &Message, depth: u8) {
         if let Message::Update(delta) = message {
-            self.state.warm(delta, depth);
+            self.state.prefetch(delta, depth);
         }
     }
 
-    fn tag(message: &Message) -> Tag {
-        message.tag()
+    fn meta(message: &Message) -> MessageMeta {
+        message.meta()
     }
 
     fn holds(config: &Config, node: NodeId, key: Key) -> bool {
@@ -285,7 +285,7 @@ impl Replica for Ndc {
         Some(self.state.metadata_bytes())
     }
 
-    fn brings(message: &Message) -> u32 {
+    fn repaired_writes(message: &Message) -> u32 {
         let Message::Repair(repair) = message else { return 0 };
         repair.items.iter().map(|item| item.dots.len()).sum::<usize>() as u32 + repair.deltas.len() as u32
     }

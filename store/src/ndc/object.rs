@@ -298,8 +298,8 @@ impl Object {
         context.0.retain(|seen| shown_of(versions, seen.origin).is_none_or(|shown| shown.counter < seen.counter));
     }
 
-    /// Looks at what a blind write of `origin` will touch, see [`crate::Replica::warm`].
-    pub fn warm(&self, origin: ReplicaId) {
+    /// Looks at what a blind write of `origin` will touch, see [`crate::Replica::prefetch`].
+    pub fn prefetch(&self, origin: ReplicaId) {
         let versions = &self.versions;
         let from = versions.guess(origin).saturating_sub(1).min(versions.len());
         // The version is replaced; or one is put in, which moves all behind it. Two versions are less than a line.
@@ -359,7 +359,7 @@ mod tests {
                 let origin = ReplicaId { node: NodeId(low * 12 + high * 64), incarnation };
                 let dot = Dot { origin, counter };
                 let version = version_of(dot, Value { id: counter, bytes: 8 }, delete);
-                object.warm(origin);
+                object.prefetch(origin);
                 object.merge_blind(dot, version, |_| ());
                 match version {
                     Some(version) => drop(twin.insert(origin, version)),

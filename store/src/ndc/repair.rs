@@ -9,7 +9,7 @@ use super::frontier::VIEWS;
 use super::message::{Delta, Pull, Repair, RepairItem};
 use super::object::Object;
 use super::ordered::Ordered;
-use super::state::{State, take_in};
+use super::state::{State, apply_delta};
 use crate::clock::DotSet;
 use crate::contract::{Dot, Key, Level, Levels, Observation, ReplicaId};
 
@@ -251,7 +251,7 @@ fn follow(
     observe: &mut impl FnMut(Observation),
 ) {
     for delta in &repair.deltas {
-        take_in(eventual, ordered, delta, observe);
+        apply_delta(eventual, ordered, delta, observe);
     }
     let follows = ordered.can_follow(repair);
     let followed = || (0..VIEWS).filter(|view| follows[*view]);

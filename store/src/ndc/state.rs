@@ -208,19 +208,19 @@ impl State {
         let Some(ordered) = &mut self.ordered else {
             return self.eventual.receive(delta, Levels::only(Level::Eventual), observe);
         };
-        let news = take_in(&mut self.eventual, ordered, delta, observe);
+        let news = apply_delta(&mut self.eventual, ordered, delta, observe);
         ordered.settle(observe);
         news
     }
 
-    /// See [`crate::Replica::warm`].
-    pub fn warm(&self, delta: &Delta, depth: u8) {
+    /// See [`crate::Replica::prefetch`].
+    pub fn prefetch(&self, delta: &Delta, depth: u8) {
         if let Some(object) = self.eventual.objects.get(delta.key) {
             match depth {
                 0 => {
                     std::hint::black_box(object.context.len());
                 }
-                _ => object.warm(delta.dot.origin),
+                _ => object.prefetch(delta.dot.origin),
             }
         }
     }
@@ -289,7 +289,7 @@ impl State {
 
 /// Takes in one write where ordered views are kept; false when it changes nothing. If it has to wait, it does so with
 /// its delta, for which room is still to be made.
-pub(super) fn take_in(
+pub(super) fn apply_delta(
     eventual: &mut Eventual,
     ordered: &mut Ordered,
     delta: &Delta,

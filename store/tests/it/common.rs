@@ -112,7 +112,7 @@ pub enum Reply<C> {
 pub struct Step<R: Replica> {
     pub answers: Vec<(CallId, Reply<R::Context>)>,
     /// What the answers to sessions that may move say that these have seen.
-    pub seen: Vec<(CallId, R::Seen)>,
+    pub seen: Vec<(CallId, R::SessionToken)>,
     pub observations: Vec<Observation>,
     /// The packets sent are the last so many under way.
     pub sent: usize,
@@ -369,7 +369,7 @@ where
         kind: Kind,
         level: Level,
         context: &R::Context,
-        seen: Option<&R::Seen>,
+        seen: Option<&R::SessionToken>,
     ) -> (CallId, Step<R>) {
         let id = CallId(self.asked.len() as u32);
         self.say(|| format!("{id:?} at {node}: {kind:?} {key:?} at {level:?} with {context:?}"));
@@ -559,7 +559,7 @@ fn answers<R: Replica>(outbox: &Outbox<R>) -> Vec<(CallId, Reply<R::Context>)> {
 }
 
 /// What the answers say that sessions have seen.
-fn seen<R: Replica>(outbox: &Outbox<R>) -> Vec<(CallId, R::Seen)> {
+fn seen<R: Replica>(outbox: &Outbox<R>) -> Vec<(CallId, R::SessionToken)> {
     let seen = outbox.outputs.iter().filter_map(|output| match output {
         Output::Answer { call, answer: Answer::Read { seen, .. } | Answer::Wrote { seen } } => {
             seen.clone().map(|seen| (*call, seen))
@@ -575,7 +575,7 @@ fn sent<R: Replica>(outbox: &Outbox<R>) -> Vec<&R::Message> {
         Output::Send { message, .. } => Some(message),
         _ => None,
     });
-    messages.filter(|message| R::tag(message).kind < KINDS_ALIKE).collect()
+    messages.filter(|message| R::meta(message).kind < KINDS_ALIKE).collect()
 }
 
 /// What reads at `level` return, by write.

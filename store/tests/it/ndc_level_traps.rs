@@ -383,7 +383,7 @@ fn repair_bytes(views: Views, count: u32, lost: impl Fn(u32) -> bool) -> (u32, u
             let answer = net.packets.pop().expect("an answer");
             net.arrive(&answer);
             let known = net.nodes[0].known.len();
-            return (<Ndc as kvsim_store::Replica>::tag(&answer.message).bytes, known);
+            return (<Ndc as kvsim_store::Replica>::meta(&answer.message).bytes, known);
         }
     }
 }

@@ -230,7 +230,7 @@ fn search(args: &Shrink, store: &StoreEntry, plan: &Plan, target: &Target) -> Sh
         }
         tried += 1;
         if store.validate(candidate).is_err() {
-            return Answer::Gone;
+            return Answer::Passes;
         }
         let judged = judge::run_quiet(store, candidate, Keep::Judged, Checkers::Only(&target.checker));
         if judged.interrupted {
@@ -242,7 +242,7 @@ fn search(args: &Shrink, store: &StoreEntry, plan: &Plan, target: &Target) -> Sh
         }
         let (replicas, operations, faults) = smallest;
         ticker.tick(|| format!("{tried} tries: {replicas} replicas, {operations} operations, {faults} faults"));
-        if is_same { Answer::Same } else { Answer::Gone }
+        if is_same { Answer::Reproduces } else { Answer::Passes }
     })
 }
 

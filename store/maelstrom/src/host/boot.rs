@@ -80,7 +80,7 @@ impl Host {
             clients: Clients::default(),
             writes: BTreeMap::new(),
         };
-        host.carry_out(now_ns, out);
+        host.apply_outputs(now_ns, out);
         Ok(host)
     }
 }

@@ -167,11 +167,11 @@ impl Host {
         let Host { me, members, chance, outbox, .. } = self;
         let mut env = Env { me: *me, members, founding: false, now_ns, chance, outbox };
         self.replica.step(input, &mut env);
-        self.carry_out(now_ns, out);
+        self.apply_outputs(now_ns, out);
     }
 
     /// Carries out what the replica has said.
-    fn carry_out(&mut self, now_ns: u64, out: &mut Lines) {
+    fn apply_outputs(&mut self, now_ns: u64, out: &mut Lines) {
         let mut outbox = std::mem::replace(&mut self.outbox, Outbox::new(false));
         self.store_records(&mut outbox.outputs);
         let mut follow = Vec::new();
@@ -228,7 +228,7 @@ impl Host {
     fn take_answer(
         &mut self,
         call: CallId,
-        answer: kvsim_store::Answer<Context, <Ndc as Replica>::Seen>,
+        answer: kvsim_store::Answer<Context, <Ndc as Replica>::SessionToken>,
         versions: &[Version],
         out: &mut Lines,
     ) -> Option<Follow> {

@@ -195,7 +195,7 @@ impl World {
     /// A packet arrives.
     pub fn deliver(&mut self, packet: &Packet<Ndc>) {
         let Packet { to, id, .. } = *packet;
-        let tag = Ndc::tag(&packet.message);
+        let tag = Ndc::meta(&packet.message);
         let before = self.sites[to.index()].known;
         let step = self.net.arrive(packet);
         match Ndc::MESSAGE_KINDS[usize::from(tag.kind)] {
@@ -213,8 +213,9 @@ impl World {
             "pull" => {
                 self.after(to, &step, 0, None);
                 let sent = &self.net.packets[self.net.packets.len() - step.sent..];
-                let repair =
-                    |packet: &&Packet<Ndc>| Ndc::MESSAGE_KINDS[usize::from(Ndc::tag(&packet.message).kind)] == "repair";
+                let repair = |packet: &&Packet<Ndc>| {
+                    Ndc::MESSAGE_KINDS[usize::from(Ndc::meta(&packet.message).kind)] == "repair"
+                };
                 let ids: Vec<u64> = sent.iter().filter(repair).map(|packet| packet.id).collect();
                 self.repairs.extend(ids.into_iter().map(|id| (id, self.sites[to.index()].clone())));
             }

@@ -31,7 +31,7 @@ impl World {
     fn update(&self, write: usize, to: u16) -> usize {
         let value = self.net.writes[&self.facts[write].dot].value.id;
         let is_it = |packet: &Packet<Ndc>| {
-            let tag = Ndc::tag(&packet.message);
+            let tag = Ndc::meta(&packet.message);
             Ndc::MESSAGE_KINDS[usize::from(tag.kind)] == "update" && tag.id == value && packet.to == NodeId(to)
         };
         self.net.packets.iter().position(is_it).expect("the write is still under way")

@@ -7,7 +7,7 @@ use kvsim_checkers::trace::{Action, NodeId};
 use crate::plan::{FaultKind, MessageName, Plan};
 
 /// Kinds of messages whose identity is the number of the operation that they are for. That of an `update` is the
-/// value's, see [`kvsim_store::Tag`]; others have numbers that no plan decides.
+/// value's, see [`kvsim_store::MessageMeta`]; others have numbers that no plan decides.
 const NAMED_BY_OPERATION: [&str; 2] = ["request", "reply"];
 
 /// True when the message's identity follows from the plan, not from the replicas' own chance.

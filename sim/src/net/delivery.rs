@@ -6,7 +6,7 @@
 //! step and lets two runs of one seed be compared.
 
 use kvsim_checkers::trace::{LostBy, NodeId};
-use kvsim_store::{GOLDEN, Stream, Tag, scatter};
+use kvsim_store::{GOLDEN, MessageMeta, Stream, scatter};
 
 use super::{Quantiles, Ratio};
 use crate::faults::{LinkFault, concerns};
@@ -14,7 +14,7 @@ use crate::plan::{FaultKind, LinkPlan, Plan};
 
 /// What becomes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum Delivery {
     /// It does not arrive.
     Lost(LostBy),
     /// It arrives.
@@ -28,7 +28,7 @@ pub enum Fate {
 
 /// What faults of links do to a message.
 #[derive(Clone, Copy, Default)]
-struct Disturbed {
+struct LinkEffect {
     lost: Option<u16>,
     doubled: bool,
     /// By how much the two copies are late.
@@ -63,14 +63,14 @@ pub struct Network {
     /// are listed.
     places: Vec<u16>,
     /// The faults of links that last now.
-    disturbances: Vec<Disturbance>,
+    link_faults: Vec<ActiveLinkFault>,
     /// When the link has sent all that was given to it, by link; empty when no link has a limit.
     free_at_ns: Vec<u64>,
     healed: bool,
 }
 
 /// A fault of links, ready to draw from.
-struct Disturbance {
+struct ActiveLinkFault {
     fault: u16,
     /// Of what the fault delays; nothing when it delays nothing.
     delay: Option<Quantiles>,
@@ -125,62 +125,62 @@ impl Network {
             cuts: vec![0; nodes * nodes],
             named,
             places: places.collect(),
-            disturbances: Vec::new(),
+            link_faults: Vec::new(),
             free_at_ns: if limited { vec![0; nodes * nodes] } else { Vec::new() },
             healed: false,
         }
     }
 
     /// Decides about a message that `from` sends to `to` now.
-    pub fn fate(&mut self, plan: &Plan, now_ns: u64, from: NodeId, to: NodeId, tag: Tag) -> Fate {
+    pub fn delivery(&mut self, plan: &Plan, now_ns: u64, from: NodeId, to: NodeId, meta: MessageMeta) -> Delivery {
         let place = from.index() * self.nodes + to.index();
         if self.cuts[place] > 0 {
-            return Fate::Lost(LostBy::Fault(cutting_fault(plan, now_ns, from, to)));
+            return Delivery::Lost(LostBy::Fault(cutting_fault(plan, now_ns, from, to)));
         }
-        let other = tag.carries.is_some_and(|priority| (priority as u8) < self.other_below);
+        let other = meta.carries.is_some_and(|priority| (priority as u8) < self.other_below);
         let is_named = !self.named.is_empty() && !other;
-        let ruled = if is_named { self.ruled(plan, from, to, tag) } else { Ruled::default() };
-        if let Some(fault) = ruled.lost_by {
-            return Fate::Lost(LostBy::Fault(fault));
+        let overridden = if is_named { self.overridden(plan, from, to, meta) } else { Override::default() };
+        if let Some(fault) = overridden.lost_by {
+            return Delivery::Lost(LostBy::Fault(fault));
         }
         let link = &self.links[self.which.get(place).map_or(0, |which| usize::from(*which))];
-        let name = u64::from(tag.kind) << 32 | u64::from(from.0) << 16 | u64::from(to.0);
+        let name = u64::from(meta.kind) << 32 | u64::from(from.0) << 16 | u64::from(to.0);
         let keys = if other { &self.other_keys } else { &self.keys };
-        let identity = scatter(scatter(keys[0] ^ name) ^ keys[1] ^ tag.id);
+        let identity = scatter(scatter(keys[0] ^ name) ^ keys[1] ^ meta.id);
         let draw = |which: u64| scatter(identity.wrapping_add(which.wrapping_mul(GOLDEN)));
         let loss = if other { link.plan.loss.max(OTHER_LOSS) } else { link.plan.loss };
         if !self.healed && loss.billionths() > 0 && loss.picks(draw(0)) {
-            return Fate::Lost(LostBy::Chance);
+            return Delivery::Lost(LostBy::Chance);
         }
-        let disturbed = match self.disturbances.is_empty() {
-            true => Disturbed::default(),
-            false => self.disturbed(plan, from, to, draw),
+        let effect = match self.link_faults.is_empty() {
+            true => LinkEffect::default(),
+            false => self.effect(plan, from, to, draw),
         };
-        if let Some(fault) = disturbed.lost {
-            return Fate::Lost(LostBy::Fault(fault));
+        if let Some(fault) = effect.lost {
+            return Delivery::Lost(LostBy::Fault(fault));
         }
         let mut leaves_ns = now_ns;
         if let Some(bytes_per_s) = link.plan.bytes_per_s {
             let free_at_ns = &mut self.free_at_ns[place];
-            let sending_ns = u128::from(tag.bytes) * 1_000_000_000 / u128::from(bytes_per_s);
+            let sending_ns = u128::from(meta.bytes) * 1_000_000_000 / u128::from(bytes_per_s);
             leaves_ns = now_ns.max(*free_at_ns).saturating_add(u64::try_from(sending_ns).unwrap_or(u64::MAX));
             *free_at_ns = leaves_ns;
         }
-        let [later_ns, again_later_ns] = disturbed.later_ns;
+        let [later_ns, again_later_ns] = effect.later_ns;
         let after = |takes_ns: u64, later_ns| leaves_ns.saturating_add(takes_ns).saturating_add(later_ns);
-        let at_ns = after(ruled.takes_ns.unwrap_or_else(|| link.delay.draw(draw(1))), later_ns);
-        let doubled = disturbed.doubled
+        let at_ns = after(overridden.takes_ns.unwrap_or_else(|| link.delay.draw(draw(1))), later_ns);
+        let doubled = effect.doubled
             || !self.healed && link.plan.duplicate.billionths() > 0 && link.plan.duplicate.picks(draw(2));
-        let again_ns = ruled.again_takes_ns.or_else(|| doubled.then(|| link.delay.draw(draw(3))));
-        Fate::Arrives { at_ns, again_at_ns: again_ns.map(|takes_ns| after(takes_ns, again_later_ns)) }
+        let again_ns = overridden.again_takes_ns.or_else(|| doubled.then(|| link.delay.draw(draw(3))));
+        Delivery::Arrives { at_ns, again_at_ns: again_ns.map(|takes_ns| after(takes_ns, again_later_ns)) }
     }
 
     /// What the faults that last now do to a message; each draws for itself, so that one more or less changes nothing
     /// about the others.
     #[cold]
-    fn disturbed(&self, plan: &Plan, from: NodeId, to: NodeId, draw: impl Fn(u64) -> u64) -> Disturbed {
-        let mut disturbed = Disturbed::default();
-        for Disturbance { fault, delay } in &self.disturbances {
+    fn effect(&self, plan: &Plan, from: NodeId, to: NodeId, draw: impl Fn(u64) -> u64) -> LinkEffect {
+        let mut effect = LinkEffect::default();
+        for ActiveLinkFault { fault, delay } in &self.link_faults {
             let fault_index = usize::from(*fault);
             let draw = |which: u64| draw(DRAWS * (u64::from(self.places[fault_index]) + 1) + which);
             let FaultKind::Links { from: senders, to: receivers, fault: kind } = &plan.faults[fault_index].kind else {
@@ -191,12 +191,12 @@ impl Network {
             }
             match kind {
                 LinkFault::Loss { share } if share.picks(draw(0)) => {
-                    disturbed.lost.get_or_insert(*fault);
+                    effect.lost.get_or_insert(*fault);
                 }
-                LinkFault::Duplicates { share } => disturbed.doubled |= share.picks(draw(0)),
+                LinkFault::Duplicates { share } => effect.doubled |= share.picks(draw(0)),
                 // Each copy is late or not on its own.
                 LinkFault::Slow { .. } | LinkFault::Late { .. } => {
-                    for (later_ns, which) in disturbed.later_ns.iter_mut().zip(0..) {
+                    for (later_ns, which) in effect.later_ns.iter_mut().zip(0..) {
                         let is_late = match kind {
                             LinkFault::Late { share, .. } => share.picks(draw(which)),
                             _ => true,
@@ -209,7 +209,7 @@ impl Network {
                 LinkFault::Loss { .. } => {}
             }
         }
-        disturbed
+        effect
     }
 
     /// A fault of the network begins or ends.
@@ -227,9 +227,9 @@ impl Network {
             }
             FaultKind::Links { fault, .. } if begins => {
                 let delay = fault.delay().map(Quantiles::new);
-                self.disturbances.push(Disturbance { fault: number, delay });
+                self.link_faults.push(ActiveLinkFault { fault: number, delay });
             }
-            FaultKind::Links { .. } => self.disturbances.retain(|other| other.fault != number),
+            FaultKind::Links { .. } => self.link_faults.retain(|other| other.fault != number),
             FaultKind::Drop(_) | FaultKind::Delay { .. } | FaultKind::Duplicate { .. } | FaultKind::Node { .. } => {}
         }
     }
@@ -239,35 +239,35 @@ impl Network {
         self.healed = true;
         self.cuts.fill(0);
         self.named.clear();
-        self.disturbances.clear();
+        self.link_faults.clear();
     }
 
     /// What faults that name the message say about it; of several the first.
-    fn ruled(&self, plan: &Plan, from: NodeId, to: NodeId, tag: Tag) -> Ruled {
-        let mut ruled = Ruled::default();
-        let first = self.named.partition_point(|(kind, id, _)| (*kind, *id) < (tag.kind, tag.id));
-        let same = self.named[first..].iter().take_while(|(kind, id, _)| (*kind, *id) == (tag.kind, tag.id));
+    fn overridden(&self, plan: &Plan, from: NodeId, to: NodeId, meta: MessageMeta) -> Override {
+        let mut overridden = Override::default();
+        let first = self.named.partition_point(|(kind, id, _)| (*kind, *id) < (meta.kind, meta.id));
+        let same = self.named[first..].iter().take_while(|(kind, id, _)| (*kind, *id) == (meta.kind, meta.id));
         for (_, _, number) in same {
             let fault = &plan.faults[usize::from(*number)].kind;
             if !fault.message().is_some_and(|message| message.is_on(from, to)) {
                 continue;
             }
             match fault {
-                FaultKind::Drop(_) => ruled.lost_by = ruled.lost_by.or(Some(*number)),
-                FaultKind::Delay { takes_ns, .. } => ruled.takes_ns = ruled.takes_ns.or(Some(*takes_ns)),
+                FaultKind::Drop(_) => overridden.lost_by = overridden.lost_by.or(Some(*number)),
+                FaultKind::Delay { takes_ns, .. } => overridden.takes_ns = overridden.takes_ns.or(Some(*takes_ns)),
                 FaultKind::Duplicate { takes_ns, .. } => {
-                    ruled.again_takes_ns = ruled.again_takes_ns.or(Some(*takes_ns));
+                    overridden.again_takes_ns = overridden.again_takes_ns.or(Some(*takes_ns));
                 }
                 _ => {}
             }
         }
-        ruled
+        overridden
     }
 }
 
 /// What faults decide about a message; the rest is chance.
 #[derive(Default)]
-struct Ruled {
+struct Override {
     lost_by: Option<u16>,
     takes_ns: Option<u64>,
     again_takes_ns: Option<u64>,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kvsim_checkers::trace::NodeId;
 
 use super::Search;
-use super::normal::is_named_by_plan;
+use super::canonical::is_named_by_plan;
 use crate::plan::{Cut, FaultKind, FaultPlan, MessageName, OpPlan, Plan};
 
 /// Most operations have nothing to do with a finding: tries those alone that it names, or those of their keys.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use kvsim_checkers::trace::{Action, NodeId};
 
-use super::{Search, explicit, parts, times};
+use super::{Search, explicit, remove, times};
 use crate::plan::{FaultKind, FaultPlan, MessageName, Plan};
 
 /// With more operations it is not one write that matters.
@@ -104,7 +104,7 @@ fn on_few(plan: &Plan, replicas: u16, step_ns: u64, are_few: bool) -> Vec<Plan> 
     kept.truncate(usize::from(replicas));
     kept.sort_unstable();
     let Some(home) = kept.first() else { return Vec::new() };
-    let mut plain = parts::with_nodes(plan, &kept, *home);
+    let mut plain = remove::with_nodes(plan, &kept, *home);
     plain.faults.clear();
     let plain = times::evenly(&plain, step_ns);
     if are_few {

@@ -9,17 +9,17 @@ use kvsim_store::{CallId, Input, Replica};
 
 use super::backlog::Waiting;
 use super::clock::Error;
-use super::{Due, Engine};
+use super::{Engine, Scheduled};
 use crate::faults::{DiskLoss, NodeFault};
 use crate::plan::{FaultKind, FaultPlan};
 
 impl<R: Replica> Engine<'_, R> {
     /// A fault of `node` begins or ends, by the event with number `cause`.
-    pub(super) fn trouble(&mut self, node: NodeId, number: u16, fault: &NodeFault, begins: bool, cause: u64) {
+    pub(super) fn apply_fault(&mut self, node: NodeId, number: u16, fault: &NodeFault, begins: bool, cause: u64) {
         let host = &mut self.hosts[node.index()];
         match begins {
-            true => host.troubles.push(number),
-            false => host.troubles.retain(|other| *other != number),
+            true => host.active_faults.push(number),
+            false => host.active_faults.retain(|other| *other != number),
         }
         match fault {
             NodeFault::Crash { .. } | NodeFault::Absent | NodeFault::Left if begins => self.go_down(node, fault, cause),
@@ -35,8 +35,8 @@ impl<R: Replica> Engine<'_, R> {
     }
 
     /// The faults of `node` that last.
-    fn troubles(&self, node: NodeId) -> impl Iterator<Item = (u16, &FaultPlan, &NodeFault)> {
-        self.hosts[node.index()].troubles.iter().filter_map(|number| {
+    fn active_faults(&self, node: NodeId) -> impl Iterator<Item = (u16, &FaultPlan, &NodeFault)> {
+        self.hosts[node.index()].active_faults.iter().filter_map(|number| {
             let plan = &self.plan.faults[usize::from(*number)];
             match &plan.kind {
                 FaultKind::Node { fault, .. } => Some((*number, plan, fault)),
@@ -49,7 +49,7 @@ impl<R: Replica> Engine<'_, R> {
     fn downing_fault(&self, node: NodeId) -> Option<u16> {
         let is_down =
             |fault: &NodeFault| matches!(fault, NodeFault::Crash { .. } | NodeFault::Absent | NodeFault::Left);
-        self.troubles(node).find(|(_, _, fault)| is_down(fault)).map(|(number, _, _)| number)
+        self.active_faults(node).find(|(_, _, fault)| is_down(fault)).map(|(number, _, _)| number)
     }
 
     fn go_down(&mut self, node: NodeId, fault: &NodeFault, cause: u64) {
@@ -61,7 +61,7 @@ impl<R: Replica> Engine<'_, R> {
         let host = &mut self.hosts[node.index()];
         // A node that is absent has not been up before; one that leaves takes its disk along even if it is down.
         let is_news = match fault {
-            NodeFault::Absent => host.troubles.len() == 1,
+            NodeFault::Absent => host.active_faults.len() == 1,
             NodeFault::Left => host.has_disk,
             _ => host.replica.is_some(),
         };
@@ -81,7 +81,7 @@ impl<R: Replica> Engine<'_, R> {
                 self.tracer.emit(node, down, What::Forgot { write: dot, promised });
             }
             host.stop();
-            host.hindered = true;
+            host.blocked = true;
             for waiting in std::mem::take(&mut host.backlog.waiting) {
                 self.wait(node, waiting);
             }
@@ -113,8 +113,8 @@ impl<R: Replica> Engine<'_, R> {
         self.in_store = Some(node);
         host.boot(self.config, self.plan.seed, &self.members, self.tracer.now_ns, &mut self.outbox);
         self.in_store = None;
-        host.hindered = host.backlog.hinders();
-        self.carry_out(node, cause);
+        host.blocked = host.backlog.is_busy();
+        self.apply_outputs(node, cause);
     }
 
     /// All but `node`, which knows it, are told that the list of members has changed.
@@ -124,7 +124,7 @@ impl<R: Replica> Engine<'_, R> {
             if other == node || host.replica.is_none() {
                 continue;
             }
-            if host.hindered {
+            if host.blocked {
                 self.wait(other, Waiting::Members(cause));
             } else {
                 self.step(other, cause, Input::Members);
@@ -141,7 +141,7 @@ impl<R: Replica> Engine<'_, R> {
         } else if let Waiting::Delivery(slot) = what {
             let fault = self.downing_fault(node).expect("a node is down by a fault");
             let payload = self.payloads.get(slot);
-            let (kind, id, from, sent) = (payload.tag.kind, payload.tag.id, payload.from, payload.sent);
+            let (kind, id, from, sent) = (payload.meta.kind, payload.meta.id, payload.from, payload.sent);
             self.tracer.emit(from, sent, What::Lost { kind, id, to: node, by: LostBy::Fault(fault) });
             self.payloads.release(slot);
         }
@@ -150,7 +150,7 @@ impl<R: Replica> Engine<'_, R> {
     /// A slow node works on what waits.
     fn begin_work(&mut self, node: NodeId) {
         if let Some((at_ns, turn)) = self.hosts[node.index()].backlog.begin(self.tracer.now_ns) {
-            self.queue.push(at_ns, Due::Work { node, turn });
+            self.queue.push(at_ns, Scheduled::Work { node, turn });
         }
     }
 
@@ -167,17 +167,17 @@ impl<R: Replica> Engine<'_, R> {
             Waiting::Delivery(slot) => self.deliver(node, slot),
             Waiting::Timer(arming) => self.fire(node, arming),
             Waiting::Members(cause) => self.step(node, cause, Input::Members),
-            Waiting::Call { op, asked, invoked } => {
+            Waiting::Call { op, call, invoked } => {
                 let cause = self.tracer.emit(node, invoked, What::Reached { op });
-                self.step(node, cause, Input::Call { id: CallId(op), call: asked.call() });
+                self.step(node, cause, Input::Call { id: CallId(op), call: call.call() });
             }
         }
     }
 
     /// The node stands still, goes on, or becomes slower or faster.
     fn change_pace(&mut self, node: NodeId, cause: u64) {
-        let paused = self.troubles(node).any(|(_, _, fault)| *fault == NodeFault::Pause);
-        let steps = self.troubles(node).map(|(_, _, fault)| match fault {
+        let paused = self.active_faults(node).any(|(_, _, fault)| *fault == NodeFault::Pause);
+        let steps = self.active_faults(node).map(|(_, _, fault)| match fault {
             NodeFault::Slow { step_ns } => *step_ns,
             _ => 0,
         });
@@ -187,7 +187,7 @@ impl<R: Replica> Engine<'_, R> {
         host.backlog.step_ns = step_ns;
         // Work that was begun at another pace begins anew.
         host.backlog.turn = None;
-        host.hindered = host.replica.is_none() || host.backlog.hinders();
+        host.blocked = host.replica.is_none() || host.backlog.is_busy();
         if paused != was_paused {
             self.tracer.emit(node, cause, if paused { What::Paused } else { What::Resumed });
         }
@@ -205,7 +205,7 @@ impl<R: Replica> Engine<'_, R> {
 
     fn change_disk(&mut self, node: NodeId) {
         let (mut write_ns, mut full_until_ns) = (self.plan.disk.write_ns, 0);
-        for (_, plan, fault) in self.troubles(node) {
+        for (_, plan, fault) in self.active_faults(node) {
             match fault {
                 NodeFault::SlowDisk { write_ns: slow_ns } => write_ns = write_ns.max(*slow_ns),
                 NodeFault::FullDisk => full_until_ns = plan.until_ns.max(full_until_ns),
@@ -217,7 +217,7 @@ impl<R: Replica> Engine<'_, R> {
     }
 
     fn change_clock(&mut self, node: NodeId) {
-        let errors = self.troubles(node).filter_map(|(_, plan, fault)| match fault {
+        let errors = self.active_faults(node).filter_map(|(_, plan, fault)| match fault {
             NodeFault::Clock { offset_ns, drift_ppm } => {
                 Some(Error { since_ns: plan.from_ns, offset_ns: *offset_ns, drift_ppm: *drift_ppm })
             }
