@@ -8,15 +8,19 @@ use std::collections::BTreeMap;
 use kvsim_checkers::operations::seconds;
 use kvsim_checkers::trace::Recording;
 use kvsim_checkers::{NO_RERUN, check_all};
-use kvsim_sim::engine;
 use kvsim_sim::lower::lower;
 use kvsim_sim::net::{Delay, Ratio};
-use kvsim_sim::plan::{DiskPlan, LinkPlan, StoreParams};
+use kvsim_sim::plan::{DiskPlan, LinkPlan};
 use kvsim_sim::scenario::{ClientGroup, KeyChoice, Keys, Mix, Pace, Scenario, Settle, Writers};
+use kvsim_sim::stores::{StoreEntry, StoreSpec};
+use kvsim_store::settings::NoSettings;
 use kvsim_store::{
     Call, Conflict, Dot, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, NodeId, Observation, Refusal, Replica,
     Value, Version,
 };
+
+/// The store, as it would stand in the list of stores.
+const HOPEFUL: StoreEntry = StoreEntry::of::<Hopeful>("hopeful", "broadcasts and hopes");
 
 /// One replica: the newest version of each key, by the number of the write and then by its origin.
 #[derive(Default)]
@@ -32,7 +36,7 @@ struct Update {
 }
 
 impl Replica for Hopeful {
-    type Config = ();
+    type Config = NoSettings;
     type Message = Update;
     type Timer = (); // none
     type SessionToken = (); // nothing for a session that moves
@@ -44,7 +48,7 @@ impl Replica for Hopeful {
     const LEVELS: Levels = Levels::only(Level::Eventual);
     const CONFLICT: Conflict = Conflict::LastWriterWins;
 
-    fn boot(_: &(), _: &[()], _: &mut Env<'_, Hopeful>) -> Hopeful {
+    fn boot(_: &NoSettings, _: &[()], _: &mut Env<'_, Hopeful>) -> Hopeful {
         Hopeful::default()
     }
 
@@ -73,7 +77,7 @@ impl Replica for Hopeful {
         MessageMeta { kind: 0, id, bytes: 32 + bytes, carries: None }
     }
 
-    fn holds((): &(), _: NodeId, _: Key) -> bool {
+    fn holds(_: &NoSettings, _: NodeId, _: Key) -> bool {
         true
     }
 
@@ -111,7 +115,7 @@ fn scenario(loss_percent: u64) -> Scenario {
         replicas: 3,
         duration_ns: 2 * second,
         settle: Settle::For(second),
-        store: StoreParams { name: "hopeful".into(), anti_entropy_ns: None, ..StoreParams::default() },
+        store: StoreSpec::named(HOPEFUL.name),
         disk: DiskPlan::default(),
         net: LinkPlan {
             delay: Delay::Constant(second / 200),
@@ -145,8 +149,8 @@ fn main() {
         let scenario = scenario(loss_percent);
         let plan = lower(&scenario, scenario.seed, "own_store").expect("small enough");
         let mut events = Vec::new();
-        let outcome = engine::run::<Hopeful>(&plan, &(), &mut events).expect("no panic");
-        let recording = Recording { header: engine::header::<Hopeful>(&plan, &()), events };
+        let outcome = (HOPEFUL.run)(&plan, &mut events).expect("no panic");
+        let recording = Recording { header: (HOPEFUL.header)(&plan), events };
         println!("{}: {} events, trace hash {:#018x}", scenario.name, outcome.events, outcome.trace_hash);
         for report in check_all(&recording, NO_RERUN) {
             println!("  {} {} {}", report.verdict, report.checker, report.note);

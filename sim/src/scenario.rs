@@ -10,7 +10,8 @@ use kvsim_checkers::trace::{Action, Level, NodeId};
 
 use crate::faults::{LinkFault, NodeFault};
 use crate::net::Ratio;
-use crate::plan::{DiskPlan, FaultKind, LinkOverride, LinkPlan, StoreParams};
+use crate::plan::{DiskPlan, FaultKind, LinkOverride, LinkPlan};
+use crate::stores::StoreSpec;
 
 /// A run, but for its seed.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +29,7 @@ pub struct Scenario {
     /// The phase after that, without faults and new operations.
     pub settle: Settle,
     /// Which store, and how it is set.
-    pub store: StoreParams,
+    pub store: StoreSpec,
     /// Every node's disk.
     pub disk: DiskPlan,
     /// Every link that `links` does not name.

@@ -1,12 +1,137 @@
 //! The stores that can be hosted by name. Here the generic engine ends: inside a run everything is compiled
-//! for one store, outside a store is an entry of this list.
+//! for one store, outside a store is an entry of this list, and its settings are a table.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_checkers::trace::Header;
-use kvsim_store::placement::Placement;
+use kvsim_store::quantity::Wrong;
+use kvsim_store::settings::{Cluster, DefectInfo, Misfit, Profile, Reduction};
 use kvsim_store::{Key, Levels, Priority, Replica, lww, ndc};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json, json};
 
 use crate::engine::{self, Outcome, Sink, StorePanic};
-use crate::plan::{Plan, PlanError, Views};
+use crate::plan::{Plan, PlanError};
+
+/// Every store, the default first.
+pub const STORES: &[StoreEntry] = &[
+    StoreEntry::of::<ndc::Ndc>(
+        "ndc",
+        "node-wide dot-based clocks (DottedDB): siblings, deletes without tombstones, anti-entropy by clocks",
+    ),
+    StoreEntry::of::<lww::Lww>(
+        "lww",
+        "last writer wins: one version per key by time stamp, tombstones, anti-entropy by comparing all keys",
+    ),
+];
+
+/// The store called `name`.
+pub fn find(name: &str) -> Option<&'static StoreEntry> {
+    STORES.iter().find(|store| store.name == name)
+}
+
+/// Which store runs, and how it is set. What the settings mean is the store's business.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreSpec {
+    /// The store's name.
+    #[serde(default = "default_name")]
+    pub name: String,
+    /// Its settings, as a scenario's `[store]` table has them; those left out have their defaults. A plan has all.
+    #[serde(flatten)]
+    pub settings: BTreeMap<String, Json>,
+}
+
+impl StoreSpec {
+    /// The store called `name`, with its defaults.
+    pub fn named(name: &str) -> StoreSpec {
+        StoreSpec { name: name.to_owned(), settings: BTreeMap::new() }
+    }
+
+    /// With one more setting.
+    #[must_use]
+    pub fn with(mut self, setting: &str, value: impl Into<Json>) -> StoreSpec {
+        self.set(setting, value);
+        self
+    }
+
+    /// Changes a setting.
+    pub fn set(&mut self, setting: &str, value: impl Into<Json>) {
+        self.settings.insert(setting.to_owned(), value.into());
+    }
+
+    /// The store; absent when the list has none of that name.
+    pub fn entry(&self) -> Option<&'static StoreEntry> {
+        find(&self.name)
+    }
+
+    /// What the store says about itself on so many nodes.
+    pub fn profile(&self, nodes: u16) -> Profile {
+        self.entry().map_or(Profile::plain(nodes), |store| (store.profile)(self, nodes))
+    }
+
+    /// Without something, as far as settings have to do with it.
+    #[must_use]
+    pub fn without(&self, what: Reduction) -> StoreSpec {
+        self.entry().map_or(self.clone(), |store| (store.reduced)(self, what))
+    }
+
+    /// With all settings, those decided that may be left open.
+    ///
+    /// # Errors
+    /// The settings that do not fit the cluster.
+    pub fn fitted(&self, cluster: &Cluster) -> Result<StoreSpec, Vec<Misfit>> {
+        self.entry().map_or(Ok(self.clone()), |store| (store.fitted)(self, cluster))
+    }
+}
+
+impl Default for StoreSpec {
+    fn default() -> StoreSpec {
+        StoreSpec { name: default_name(), settings: BTreeMap::new() }
+    }
+}
+
+fn default_name() -> String {
+    STORES[0].name.to_owned()
+}
+
+/// The settings of all stores in one table: which of them a store understands is seen when it is known which it is.
+impl JsonSchema for StoreSpec {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Store".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut properties = Map::new();
+        let name = json!({
+            "description": "The store's name; `kvsim list stores` shows all.",
+            "type": "string",
+            "default": STORES[0].name,
+        });
+        properties.insert("name".to_owned(), name);
+        for store in STORES {
+            for (name, setting) in properties_of(&(store.schema)(generator)) {
+                properties.entry(name).or_insert(setting.clone());
+            }
+        }
+        json_schema!({
+            "description": "Which store runs, and how it is set.",
+            "type": "object",
+            "properties": properties,
+            "additionalProperties": false,
+        })
+    }
+}
+
+fn properties_of(schema: &Schema) -> impl Iterator<Item = (&String, &Json)> {
+    schema.get("properties").and_then(Json::as_object).into_iter().flatten()
+}
+
+/// What a store's configuration is when scenarios can have it as a table.
+pub trait Settings: Default + Serialize + DeserializeOwned + JsonSchema {}
+
+impl<T: Default + Serialize + DeserializeOwned + JsonSchema> Settings for T {}
 
 /// A store that scenarios can name.
 pub struct StoreEntry {
@@ -14,10 +139,8 @@ pub struct StoreEntry {
     pub name: &'static str,
     /// One line for people.
     pub summary: &'static str,
-    /// The settings of a scenario's `[store]` table that it understands, beside its name.
-    pub settings: &'static [&'static str],
     /// The defects that can be planted in it, to see whether they are found.
-    pub defects: fn() -> Vec<DefectInfo>,
+    pub defects: &'static [DefectInfo],
     /// The levels at which it can be read.
     pub levels: Levels,
     /// True when reads may ask several replicas.
@@ -26,77 +149,120 @@ pub struct StoreEntry {
     pub cleans_up: bool,
     /// The kinds of its messages.
     pub message_kinds: &'static [&'static str],
+    /// The schema of its settings.
+    pub schema: fn(&mut SchemaGenerator) -> Schema,
+    /// Reads settings, some or all of them, and says what is wrong with one. Whether they fit each other is left open.
+    pub check: fn(&StoreSpec) -> Result<(), Wrong>,
     /// The tables of a run's recording.
     pub header: fn(&Plan) -> Header,
     /// Executes a plan.
     pub run: fn(&Plan, &mut dyn Sink) -> Result<Outcome, StorePanic>,
-}
-
-/// A defect that can be planted in a store.
-pub struct DefectInfo {
-    /// Its name.
-    pub name: &'static str,
-    /// What is wrong with a store that has it, in a sentence.
-    pub meaning: &'static str,
-    /// The checkers that should notice it.
-    pub noticed_by: &'static str,
+    /// See [`StoreSpec::profile`].
+    pub profile: fn(&StoreSpec, u16) -> Profile,
+    /// See [`StoreSpec::without`].
+    pub reduced: fn(&StoreSpec, Reduction) -> StoreSpec,
+    /// See [`StoreSpec::fitted`].
+    pub fitted: fn(&StoreSpec, &Cluster) -> Result<StoreSpec, Vec<Misfit>>,
+    /// The levels that it serves as it is set.
+    pub served: fn(&Plan) -> Levels,
 }
 
 impl StoreEntry {
-    /// Checks what [`Plan::validate`] cannot: whether the store knows what the plan asks of it.
+    /// The entry of store `R`.
+    pub const fn of<R: Replica<Config: Settings>>(name: &'static str, summary: &'static str) -> StoreEntry {
+        StoreEntry {
+            name,
+            summary,
+            defects: R::DEFECTS,
+            levels: R::LEVELS,
+            quorum_reads: R::QUORUM_READS,
+            cleans_up: cleans_up::<R>(),
+            message_kinds: R::MESSAGE_KINDS,
+            schema: R::Config::json_schema,
+            check: |spec| read::<R>(spec).map(drop),
+            header: |plan| engine::header::<R>(plan, &config::<R>(plan)),
+            run: |plan, sink| engine::run::<R>(plan, &config::<R>(plan), sink),
+            profile: |spec, nodes| R::profile(&read::<R>(spec).unwrap_or_default(), nodes),
+            reduced: |spec, what| {
+                let mut config = read::<R>(spec).unwrap_or_default();
+                R::reduce(&mut config, what);
+                written::<R>(&spec.name, &config)
+            },
+            fitted: |spec, cluster| {
+                let mut config = read::<R>(spec).unwrap_or_default();
+                let misfits = R::fit(&mut config, cluster);
+                if misfits.is_empty() { Ok(written::<R>(&spec.name, &config)) } else { Err(misfits) }
+            },
+            served: |plan| R::levels(&config::<R>(plan)),
+        }
+    }
+
+    /// The names of its settings, in the order of the alphabet.
+    pub fn settings(&self) -> BTreeSet<String> {
+        properties_of(&(self.schema)(&mut SchemaGenerator::default())).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Checks what [`Plan::validate`] leaves to the store: whether it understands the settings, and whether they fit.
     ///
     /// # Errors
     /// The first problem.
     pub fn validate(&self, plan: &Plan) -> Result<(), PlanError> {
-        let known = (self.defects)();
-        match plan.store.defects.iter().find(|name| known.iter().all(|known| known.name != **name)) {
-            Some(name) => {
-                let problem = format!("store {} has no planted defect {name}", self.name);
-                Err(PlanError { place: "store.defects".into(), problem })
+        let wrong = |place: String, problem: String| Err(PlanError { place, problem });
+        let checked = (self.check)(&plan.store).map_err(|why| ("store".to_owned(), why.message, why.expected));
+        let fitted = checked.and_then(|()| {
+            plan.store.fitted(&plan.cluster()).map_err(|mut misfits| {
+                let Misfit { setting, message, expected, .. } = misfits.swap_remove(0);
+                (format!("store.{setting}"), message, expected)
+            })
+        });
+        if let Err((place, message, expected)) = fitted {
+            return wrong(place, format!("{message}; expected {expected}"));
+        }
+        let served = (self.served)(plan);
+        let levels = plan.sessions.iter().map(|session| session.level);
+        match levels.enumerate().find(|(_, level)| !served.contains(*level)) {
+            Some((session, level)) => {
+                let problem = format!("store {} does not serve level {} as it is set", self.name, level.name());
+                wrong(format!("sessions[{session}].level"), problem)
             }
             None => Ok(()),
         }
     }
 }
 
-/// Every store, the default first.
-pub const STORES: &[StoreEntry] = &[
-    StoreEntry {
-        name: "ndc",
-        summary: "node-wide dot-based clocks (DottedDB): siblings, deletes without tombstones, anti-entropy by clocks",
-        settings: &["anti_entropy", "strip", "replication", "ack", "views", "buffer", "heartbeat", "defects"],
-        defects: || {
-            let info = |one: &ndc::Defect| DefectInfo {
-                name: one.name(),
-                meaning: one.sentence(),
-                noticed_by: one.noticed_by(),
-            };
-            ndc::Defect::ALL.iter().map(info).collect()
-        },
-        levels: ndc::Ndc::LEVELS,
-        quorum_reads: true,
-        cleans_up: cleans_up::<ndc::Ndc>(),
-        message_kinds: ndc::Ndc::MESSAGE_KINDS,
-        header: |plan| engine::header::<ndc::Ndc>(plan, &ndc_config(plan)),
-        run: |plan, sink| engine::run::<ndc::Ndc>(plan, &ndc_config(plan), sink),
-    },
-    StoreEntry {
-        name: "lww",
-        summary: "last writer wins: one version per key by time stamp, tombstones, anti-entropy by comparing all keys",
-        settings: &["anti_entropy"],
-        defects: Vec::new,
-        levels: lww::Lww::LEVELS,
-        quorum_reads: false,
-        cleans_up: cleans_up::<lww::Lww>(),
-        message_kinds: lww::Lww::MESSAGE_KINDS,
-        header: |plan| engine::header::<lww::Lww>(plan, &lww_config(plan)),
-        run: |plan, sink| engine::run::<lww::Lww>(plan, &lww_config(plan), sink),
-    },
-];
+impl Plan {
+    /// What the store's settings have to fit.
+    pub fn cluster(&self) -> Cluster {
+        let own = self.sessions.iter().filter(|session| session.of_store);
+        let beats: BTreeSet<u32> = own.flat_map(|session| session.ops.iter().map(|op| op.key)).collect();
+        let key = |index: u32| Key::new(index, Priority::of_name(&self.keys[index as usize]));
+        Cluster {
+            nodes: self.replicas,
+            levels: self.sessions.iter().map(|session| session.level).collect(),
+            heartbeats: beats.into_iter().map(key).collect(),
+        }
+    }
+}
 
-/// The store called `name`.
-pub fn find(name: &str) -> Option<&'static StoreEntry> {
-    STORES.iter().find(|store| store.name == name)
+/// The configuration that the settings describe.
+fn read<R: Replica<Config: Settings>>(spec: &StoreSpec) -> Result<R::Config, Wrong> {
+    let table = Json::Object(spec.settings.clone().into_iter().collect());
+    R::Config::deserialize(table).map_err(|error| Wrong::from(error.to_string().as_str()))
+}
+
+fn written<R: Replica<Config: Settings>>(name: &str, config: &R::Config) -> StoreSpec {
+    let settings = match serde_json::to_value(config) {
+        Ok(Json::Object(settings)) => settings.into_iter().collect(),
+        _ => BTreeMap::new(),
+    };
+    StoreSpec { name: name.to_owned(), settings }
+}
+
+/// The configuration of a plan that is valid.
+fn config<R: Replica<Config: Settings>>(plan: &Plan) -> R::Config {
+    let mut config = read::<R>(&plan.store).unwrap_or_default();
+    R::fit(&mut config, &plan.cluster());
+    config
 }
 
 /// True when the store has a gauge that it promises to bring to 0.
@@ -109,31 +275,4 @@ const fn cleans_up<R: Replica>() -> bool {
         i += 1;
     }
     false
-}
-
-fn ndc_config(plan: &Plan) -> ndc::Config {
-    let is_planted = |name| plan.store.defects.iter().any(|planted| planted == name);
-    ndc::Config {
-        placement: match plan.store.replication {
-            None => Placement::all(plan.replicas),
-            Some(copies) => Placement::ring(plan.replicas, copies),
-        },
-        anti_entropy_ns: plan.store.anti_entropy_ns,
-        strip_ns: plan.store.strip_ns,
-        views: match plan.store.views {
-            Views::Eventual => ndc::Views::Eventual,
-            Views::All => ndc::Views::All,
-        },
-        buffer_bytes: plan.store.buffer_bytes,
-        ack: plan.store.ack,
-        heartbeats: plan.heartbeats().map(|(every_ns, keys)| {
-            let keys = keys.map(|key| Key::new(key, Priority::of_name(&plan.keys[key as usize])));
-            ndc::Heartbeats { every_ns, keys: keys.collect() }
-        }),
-        defects: ndc::Defect::ALL.iter().copied().filter(|defect| is_planted(defect.name())).collect(),
-    }
-}
-
-fn lww_config(plan: &Plan) -> lww::Config {
-    lww::Config { anti_entropy_ns: plan.store.anti_entropy_ns }
 }

@@ -84,8 +84,7 @@ fn of_store(plan: &Plan) -> (u64, u64) {
 /// Writes only, one writer per key, no partitions, losses or repair: what is stored does not grow.
 fn steady(store: &str) -> Scenario {
     let mut scenario = rough();
-    scenario.store.name = store.into();
-    scenario.store.anti_entropy_ns = None;
+    scenario.store = StoreSpec::named(store).with("anti_entropy", "off");
     scenario.duration_ns = 10_000 * MS;
     scenario.settle = Settle::Off;
     scenario.net.delay = Delay::Uniform { min: MS, max: 10 * MS };
@@ -175,7 +174,7 @@ fn memory_is_asked_for_to_store_something_and_for_nothing_else() {
     println!("ndc without repair: {allocations} allocations in {events} events");
     assert!(events > 20_000 && allocations * 100 < events, "ndc, {allocations} allocations in {events} events");
     let mut scenario = steady("ndc");
-    scenario.store.anti_entropy_ns = Some(100 * MS);
+    scenario.store.set("anti_entropy", "100ms");
     let (events, allocations) = of_store(&plan(&scenario, 1));
     println!("ndc with repair: {allocations} allocations in {events} events");
     // Clocks and watermarks of each round, and what was under way in it.

@@ -9,8 +9,9 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use kvsim_store::ndc::object::Context;
-use kvsim_store::ndc::{Config, Defects, Message, Ndc, Timer, Views};
+use kvsim_store::ndc::{Config, Message, Ndc, Timer, Views};
 use kvsim_store::placement::Placement;
+use kvsim_store::quantity::{Bytes, Interval, IntervalOrOff};
 use kvsim_store::{Call, CallId, Env, Input, Key, NodeId, Outbox, Output, Priority, Replica, ReplicaId, Stream, Value};
 
 static BYTES: AtomicI64 = AtomicI64::new(0);
@@ -49,14 +50,12 @@ struct Cluster {
 impl Cluster {
     fn new(views: Views) -> Cluster {
         let config = Config {
+            anti_entropy: IntervalOrOff(Some(1)),
+            strip: Interval(1),
+            views: Some(views),
+            buffer: Bytes(64 << 20),
             placement: Placement::all(NODES),
-            anti_entropy_ns: Some(1),
-            strip_ns: 1,
-            views,
-            buffer_bytes: 64 << 20,
-            ack: 1,
-            heartbeats: None,
-            defects: Defects::NONE,
+            ..Config::default()
         };
         let members: Vec<ReplicaId> = (0..NODES).map(|node| ReplicaId::first(NodeId(node))).collect();
         let (mut chance, mut outbox) = (Stream::new(1, "views", 0), Outbox::new(false));

@@ -19,6 +19,7 @@ use std::num::NonZeroU32;
 pub use kvsim_types::{Conflict, Dot, Level, Levels, NodeId, Priority, ReplicaId};
 
 use crate::random::Stream;
+use crate::settings::{Cluster, DefectInfo, Misfit, Profile, Reduction};
 
 /// A key: a small number that the host has given to a name, together with the key's priority.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -397,7 +398,8 @@ pub struct GaugeInfo {
 
 /// A store, seen as one of its replicas.
 pub trait Replica: Sized {
-    /// What is the same for all replicas and for the whole run.
+    /// How the store is set, the same for all replicas and for the whole run. A type that serde and schemars can read and
+    /// write, with a default, is a store's table of settings in scenarios: its fields with their comments.
     type Config: Clone;
     /// What replicas send to each other.
     type Message;
@@ -418,6 +420,10 @@ pub trait Replica: Sized {
     const LEVELS: Levels;
     /// What the store promises about concurrent writes.
     const CONFLICT: Conflict;
+    /// True when reads may ask several replicas.
+    const QUORUM_READS: bool = false;
+    /// The defects that can be planted in the store.
+    const DEFECTS: &'static [DefectInfo] = &[];
 
     /// The replica as it is when the node starts: `log` holds the durable records of this incarnation, oldest
     /// first. Arms its first timers, and announces what it knows and shows ([`Observation::Known`],
@@ -426,6 +432,20 @@ pub trait Replica: Sized {
 
     /// Takes one input and says through `env` what follows from it.
     fn step(&mut self, input: Input<'_, Self>, env: &mut Env<'_, Self>);
+
+    /// Decides what the settings leave open, and says what does not fit the cluster. Asked once for a run, before all else
+    /// that takes the settings; settings that are decided stay as they are when asked again.
+    fn fit(_config: &mut Self::Config, _cluster: &Cluster) -> Vec<Misfit> {
+        Vec::new()
+    }
+
+    /// What the host needs to know about a store with these settings on so many nodes.
+    fn profile(_config: &Self::Config, nodes: u16) -> Profile {
+        Profile::plain(nodes)
+    }
+
+    /// Takes something away, as far as settings have to do with it.
+    fn reduce(_config: &mut Self::Config, _by: Reduction) {}
 
     /// The outside of a message.
     fn meta(message: &Self::Message) -> MessageMeta;

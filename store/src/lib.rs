@@ -8,6 +8,7 @@
 //! - [`clock`]: dots, dot sets and node clocks;
 //! - [`ndc`]: the flagship, node-wide dot-based clocks;
 //! - [`lww`]: last writer wins, the second tenant that keeps the contract honest;
+//! - [`settings`]: what a host asks a store about its settings; [`quantity`]: durations and sizes in them;
 //! - [`placement`]: which nodes hold which keys.
 
 pub mod clock;
@@ -17,7 +18,9 @@ pub mod lww;
 pub mod ndc;
 pub mod placement;
 mod pulling;
+pub mod quantity;
 mod random;
+pub mod settings;
 
 pub use contract::{
     Answer, Call, CallId, Env, GaugeInfo, Input, Key, MessageMeta, Observation, Outbox, Output, Refusal, Replica,

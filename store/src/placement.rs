@@ -7,6 +7,7 @@ use crate::random::scatter;
 #[derive(Clone, Debug)]
 pub struct Placement {
     nodes: Vec<NodeId>,
+    copies: u16,
     ring: Option<Ring>,
 }
 
@@ -26,7 +27,7 @@ const POINTS: u64 = 64;
 impl Placement {
     /// Every node holds every key.
     pub fn all(nodes: u16) -> Placement {
-        Placement { nodes: (0..nodes).map(NodeId).collect(), ring: None }
+        Placement { nodes: (0..nodes).map(NodeId).collect(), copies: nodes, ring: None }
     }
 
     /// Each key is held by `copies` nodes.
@@ -64,12 +65,17 @@ impl Placement {
             })
             .collect();
         let ends = points.into_iter().map(|(point, _)| point).collect();
-        Placement { nodes: (0..nodes).map(NodeId).collect(), ring: Some(Ring { ends, holders, neighbours }) }
+        Placement { nodes: (0..nodes).map(NodeId).collect(), copies, ring: Some(Ring { ends, holders, neighbours }) }
     }
 
     /// True when every node holds every key.
     pub fn is_full(&self) -> bool {
         self.ring.is_none()
+    }
+
+    /// Number of nodes that hold a key.
+    pub fn copies(&self) -> u16 {
+        self.copies
     }
 
     /// The nodes that hold `key`, in the order of their numbers.

@@ -150,7 +150,7 @@ fn applicable<'a>(
     checkers: Checkers<'a>,
 ) -> impl Iterator<Item = &'static CheckerInfo> {
     // Replicas forget what all others have, and learn by anti-entropy that they have it.
-    let cleans_up = store.cleans_up && plan.store.anti_entropy_ns.is_some();
+    let cleans_up = store.cleans_up && plan.store.profile(plan.replicas).anti_entropy_ns.is_some();
     let promised =
         move |checker: &CheckerInfo| (checker.by_default)(header) && (checker.name != metadata::INFO.name || cleans_up);
     CHECKERS.iter().filter(move |checker| {

@@ -11,7 +11,7 @@ use kvsim_sim::stores::{self, STORES, StoreEntry};
 
 use crate::exit::Failure;
 use crate::folder::Stored;
-use crate::scenario::{self, Names, StoreNames};
+use crate::scenario::{self, Names};
 use crate::sweep::read::{self, SweepFile};
 use crate::text::{nearest, printable};
 
@@ -58,24 +58,12 @@ pub fn lowered(file: &Path, scenario: &Scenario, seed: u64) -> Result<Run, Failu
 pub fn store_of(stored: &Stored) -> Result<&'static StoreEntry, Failure> {
     let (name, path) = (&stored.plan.store.name, stored.path.display());
     let unknown = || Failure::Usage(format!("{path}: there is no store {name} (see kvsim list stores)"));
-    let store = stores::find(name).ok_or_else(unknown)?;
-    store.validate(&stored.plan).map_err(|error| Failure::Usage(format!("{path}: {error}")))?;
-    Ok(store)
+    stores::find(name).ok_or_else(unknown)
 }
 
 /// The names that scenarios may use.
 pub fn names() -> Names {
-    let store = |store: &StoreEntry| StoreNames {
-        name: store.name,
-        message_kinds: store.message_kinds.to_vec(),
-        levels: store.levels.iter().map(|level| level.name()).collect(),
-        settings: store.settings.to_vec(),
-        defects: (store.defects)().iter().map(|defect| defect.name).collect(),
-    };
-    Names {
-        stores: STORES.iter().map(store).collect(),
-        checkers: CHECKERS.iter().map(|checker| checker.name).collect(),
-    }
+    Names { stores: STORES, checkers: CHECKERS.iter().map(|checker| checker.name).collect() }
 }
 
 /// The number of the node called `name`.

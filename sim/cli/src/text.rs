@@ -1,18 +1,9 @@
 //! Numbers, times and names as people read them: in messages, reports, tables and charts.
 
 pub use kvsim_checkers::operations::seconds;
+pub use kvsim_store::quantity::{decimal, listed, nearest, printable, shown};
 
 const SECOND: u64 = 1_000_000_000;
-
-/// `number / unit` with all its decimal places and no more; the unit is a power of ten.
-pub fn decimal(number: u64, unit: u64) -> String {
-    let (whole, rest) = (number / unit, number % unit);
-    if rest == 0 {
-        return whole.to_string();
-    }
-    let places = unit.ilog10() as usize;
-    format!("{whole}.{rest:0places$}").trim_end_matches('0').to_string()
-}
 
 /// `number / unit` rounded half up to so many decimal places.
 pub fn rounded(number: u64, unit: u64, places: u32) -> String {
@@ -115,53 +106,6 @@ pub fn escaped(text: &str) -> String {
     out
 }
 
-/// The text without control characters, which would disturb a terminal.
-pub fn printable(text: &str) -> String {
-    text.replace(char::is_control, "?")
-}
-
-/// A text for use in a message: without control characters, cut when it is long.
-pub fn shown(text: &str) -> String {
-    const MAX: usize = 40;
-    let mut short = printable(&text.chars().take(MAX).collect::<String>());
-    if text.chars().nth(MAX).is_some() {
-        short.push_str("...");
-    }
-    short
-}
-
-/// The candidate that `name` is most likely a slip of.
-pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // A slip of a longer name is unlikely, and the distance takes quadratic time.
-    if name.len() > 100 {
-        return None;
-    }
-    let plain = |name: &str| name.to_lowercase().replace('_', "-");
-    let name = plain(name);
-    let candidates: Vec<(&str, String)> = candidates.into_iter().map(|one| (one, plain(one))).collect();
-    let distances = candidates.iter().map(|(one, plain)| {
-        // The first letter is seldom wrong.
-        (strsim::damerau_levenshtein(&name, plain), !plain.starts_with(name.get(..1).unwrap_or("")), *one)
-    });
-    let (distance, _, best) = distances.min_by_key(|(distance, first_differs, _)| (*distance, *first_differs))?;
-    let letters = best.chars().count();
-    if distance <= (letters / 3).max(1) && distance < letters {
-        return Some(best);
-    }
-    let begins = |(_, plain): &&(&str, String)| name.len() >= 3 && plain.starts_with(&name);
-    candidates.iter().find(begins).map(|(one, _)| *one)
-}
-
-/// "a, b and c", each in backquotes.
-pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>, word: &str) -> String {
-    let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
-    match quoted.split_last() {
-        None => "nothing".to_owned(),
-        Some((last, [])) => last.clone(),
-        Some((last, others)) => format!("{} {word} {last}", others.join(", ")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -189,17 +133,5 @@ mod tests {
         );
         assert_eq!(escaped("</script>\"&\u{1b}[1m"), "&lt;/script&gt;&quot;&amp;?[1m");
         assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
-    }
-
-    #[test]
-    fn nearest_names_are_near() {
-        let names = ["loss", "delay", "anti_entropy"];
-        assert_eq!(nearest("los", names), Some("loss"));
-        assert_eq!(nearest("Delay", names), Some("delay"));
-        assert_eq!(nearest("anti-entropy", names), Some("anti_entropy"));
-        assert_eq!(nearest("bandwidth", names), None);
-        assert_eq!(nearest("x", []), None);
-        assert_eq!(nearest("rat", ["at", "rate"]), Some("rate"));
-        assert_eq!(nearest("zipf", ["uniform", "zipfian"]), Some("zipfian"));
     }
 }

@@ -101,7 +101,7 @@ fn every_defect_is_found_and_made_small() {
     let mut slowest = Duration::ZERO;
     println!("| defect | noticed by | runs to the first finding | replicas, operations, faults when shrunk |");
     println!("|---|---|---|---|");
-    for defect in (store.defects)() {
+    for defect in store.defects {
         let mut runs = Vec::new();
         let mut noticed: Vec<(String, String)> = Vec::new();
         let mut sizes: Vec<[u64; 3]> = Vec::new();

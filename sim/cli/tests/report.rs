@@ -41,7 +41,7 @@ fn a_run_leaves_a_report() {
         "<svg class=\"space-time\"",
         "The messages of the diagram as a list",
         "choice = &quot;zipfian(0.99)&quot;",
-        "store.anti_entropy_ns",
+        "store.anti_entropy",
         "kvsim replay .",
         "kvsim run scenarios/tour/first-run.toml --seed 0x1",
         "0x64d4a545c0451a0a",

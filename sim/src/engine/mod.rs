@@ -85,7 +85,7 @@ pub fn header<R: Replica>(plan: &Plan, config: &R::Config) -> Header {
         nodes: plan.replicas,
         sessions: plan.sessions.iter().map(|session| session.name.clone()).collect(),
         quorums: if ask_one { Vec::new() } else { quorums },
-        ack: plan.store.ack,
+        ack: R::profile(config, plan.replicas).ack,
         movers: (0..).zip(&plan.sessions).filter(|(_, plan)| plan.moves()).map(|(session, _)| session).collect(),
         keys: plan.keys.clone(),
         priorities: if are_lowest { Vec::new() } else { priorities },

@@ -2,10 +2,11 @@
 //! when something is missing. So in each run half of what may go wrong or vary is switched off, whole kinds at a time.
 
 use kvsim_store::Stream;
+use kvsim_store::settings::Reduction;
 
 use crate::faults::{LinkFault, NodeFault};
 use crate::net::{Delay, Ratio};
-use crate::plan::{FaultKind, LinkPlan, StoreParams};
+use crate::plan::{FaultKind, LinkPlan};
 use crate::scenario::{ClientGroup, FaultSpec, KeyChoice, Scenario};
 
 /// The scenario with each of its kinds of faults and features switched off with probability 1/2, by a stream of the
@@ -45,7 +46,8 @@ pub fn swarm(scenario: &Scenario, seed: u64) -> Scenario {
         }
     }
     // Last, as it takes faults away that have their coins; and by a stream of its own, so that it moves no other coin.
-    if thin.store.anti_entropy_ns.is_some() && Stream::new(seed, "swarm", 1).below(REPAIR_ODDS) == 0 {
+    let repairs = thin.store.profile(thin.replicas).anti_entropy_ns.is_some();
+    if repairs && Stream::new(seed, "swarm", 1).below(REPAIR_ODDS) == 0 {
         lose_nothing(&mut thin);
         off.push("anti-entropy and whatever loses writes".into());
     }
@@ -67,8 +69,7 @@ const REPAIR_ODDS: u64 = 8;
 /// Anti-entropy heals what a replica does wrong with the messages of writes, often before anybody sees it. Without it
 /// replicas agree only as long as each write's messages arrive and find room.
 fn lose_nothing(scenario: &mut Scenario) {
-    scenario.store.anti_entropy_ns = None;
-    scenario.store.buffer_bytes = StoreParams::default().buffer_bytes.max(scenario.store.buffer_bytes);
+    scenario.store = scenario.store.without(Reduction::AntiEntropy);
     links(scenario, |link| link.loss = Ratio::ZERO);
     scenario.faults.retain(|fault| match &fault.kind {
         FaultSpec::Partition { .. } | FaultSpec::RandomPartitions { .. } => false,

@@ -5,7 +5,7 @@
 //! fault changes no client.
 
 mod faults;
-mod heartbeats;
+pub(crate) mod heartbeats;
 mod workload;
 
 use std::collections::BTreeMap;
@@ -41,6 +41,11 @@ pub fn lower(scenario: &Scenario, seed: u64, made_by: &str) -> Result<Plan, Stri
         expect: scenario.expect.clone(),
         other_fates_below: None,
     };
+    plan.store = plan.store.fitted(&plan.cluster()).map_err(|misfits| {
+        let told =
+            misfits.iter().map(|one| format!("store.{}: {}; expected {}", one.setting, one.message, one.expected));
+        told.collect::<Vec<_>>().join("\n")
+    })?;
     plan.settle_ns = match scenario.settle {
         Settle::Off => 0,
         Settle::For(ns) => ns,
@@ -69,8 +74,8 @@ pub fn settle_auto_ns(plan: &Plan) -> u64 {
         _ => None,
     });
     let delay_ns = links.chain(messages).chain([slowest(&plan.net)]).max().unwrap_or(0);
-    let cycle_ns = plan
-        .store
+    let store = plan.store.profile(plan.replicas);
+    let cycle_ns = store
         .anti_entropy_ns
         .map_or(0, |every_ns| every_ns.saturating_mul(u64::from(plan.replicas.saturating_sub(1)) * 2));
     let passes_ns = cycle_ns.saturating_mul(3);
@@ -88,9 +93,9 @@ pub fn settle_auto_ns(plan: &Plan) -> u64 {
         })
         .collect();
     // Where nobody repairs anything, the latest message of all has to arrive, not only nearly all.
-    let patience = if plan.store.anti_entropy_ns.is_some() { 1 } else { 3 };
+    let patience = if store.anti_entropy_ns.is_some() { 1 } else { 3 };
     let late_ns = late.into_values().fold(0, u64::saturating_add).saturating_mul(patience);
-    let margin_ns = delay_ns.saturating_mul(10).saturating_add(plan.store.strip_ns.saturating_mul(3));
+    let margin_ns = delay_ns.saturating_mul(10).saturating_add(store.clean_up_ns.saturating_mul(3));
     passes_ns.saturating_add(margin_ns).saturating_add(late_ns).saturating_add(plan.disk.write_ns.saturating_mul(10))
 }
 

@@ -72,6 +72,7 @@ pub fn sessions(scenario: &Scenario, seed: u64) -> Result<(Vec<String>, Vec<Sess
             context: session.context,
             timeout_ns: session.timeout_ns,
             pace: plan::Pace::Open,
+            of_store: false,
             ops,
         });
     }
@@ -107,7 +108,11 @@ fn check_size(scenario: &Scenario) -> Result<(), String> {
             (scenario.duration_ns / every_ns.max(1)).saturating_mul(u64::from(group.sessions))
         })
         .fold(0, u64::saturating_add);
-    let beats = scenario.store.heartbeat_ns.map_or(0, |every_ns| scenario.duration_ns / every_ns.max(1));
+    let beats = scenario
+        .store
+        .profile(scenario.replicas)
+        .heartbeat_ns
+        .map_or(0, |every_ns| scenario.duration_ns / every_ns.max(1));
     let operations = operations.saturating_add(beats.saturating_mul(u64::from(scenario.replicas)));
     if operations >= u64::from(Plan::OP_LIMIT) / 2 {
         let most = Plan::OP_LIMIT / 2;
@@ -129,6 +134,7 @@ fn generated(scenario: &Scenario, group: &ClientGroup, member: u32, ops: Vec<OpP
             Pace::Rate { .. } => plan::Pace::Open,
             Pace::Think { .. } => plan::Pace::Closed,
         },
+        of_store: false,
         ops,
     }
 }
@@ -332,6 +338,7 @@ mod tests {
                 context: true,
                 timeout_ns: 1,
                 pace,
+                of_store: false,
                 ops: (0..10_000).map(op).collect(),
             };
             travel(&mut session, &[NodeId(7), NodeId(4), NodeId(2)], 5_000_000, Stream::new(1, "moves", 0));

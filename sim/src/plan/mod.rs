@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::faults::{DiskLoss, LinkFault, NodeFault};
 use crate::net::{Delay, Ratio};
+use crate::stores::StoreSpec;
 
 pub use valid::PlanError;
 
@@ -39,7 +40,7 @@ pub struct Plan {
     /// Length of the settling phase; 0 for none.
     pub settle_ns: u64,
     /// Which store, and how it is set.
-    pub store: StoreParams,
+    pub store: StoreSpec,
     /// Every node's disk.
     pub disk: DiskPlan,
     /// Every link that `links` does not name.
@@ -62,28 +63,11 @@ pub struct Plan {
 
 impl Plan {
     /// The version of the serialised form that this program writes and reads.
-    pub const SCHEMA: u32 = 1;
+    pub const SCHEMA: u32 = 2;
 
     /// When the run ends.
     pub fn end_ns(&self) -> u64 {
         self.workload_end_ns + self.settle_ns
-    }
-
-    /// The keys of the nodes' heartbeats, in the nodes' order: the last ones, where the store is to watch for them.
-    pub fn heartbeats(&self) -> Option<(u64, std::ops::Range<u32>)> {
-        let keys = self.keys.len() as u32;
-        self.store.heartbeat_ns.map(|every_ns| (every_ns, keys - u32::from(self.replicas)..keys))
-    }
-
-    /// The name of a node's heartbeat: of its key, and of the session that writes it.
-    pub fn heartbeat_name(node: NodeId) -> String {
-        format!("heartbeat-{node}")
-    }
-
-    /// True for names that [`Plan::heartbeat_name`] gives.
-    pub fn is_heartbeat(name: &str) -> bool {
-        let number = name.strip_prefix("heartbeat-n").and_then(|number| number.parse().ok()).map(NodeId);
-        number.is_some_and(|node| name == Plan::heartbeat_name(node))
     }
 
     /// The same run, but that messages which replicate a write of a priority below `priority` meet other fates: what
@@ -133,78 +117,6 @@ mod hex {
         let digits = text.strip_prefix("0x").ok_or_else(|| D::Error::custom("a seed begins with 0x"))?;
         u64::from_str_radix(digits, 16).map_err(D::Error::custom)
     }
-}
-
-/// Which store runs, and how it is set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StoreParams {
-    /// A name from the registry of stores.
-    pub name: String,
-    /// Distance of two anti-entropy rounds of a replica; absent: no anti-entropy.
-    pub anti_entropy_ns: Option<u64>,
-    /// Distance of two clean-ups of causal contexts (NDC only).
-    pub strip_ns: u64,
-    /// Nodes per key, chosen by a consistent-hash ring; absent: all nodes hold all keys.
-    pub replication: Option<u16>,
-    /// Replicas that have a write on their disks before it is acknowledged, the asked one included (NDC only).
-    #[serde(default = "one", skip_serializing_if = "is_one")]
-    pub ack: u16,
-    /// The levels that replicas keep views for (NDC only).
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub views: Views,
-    /// Room for writes that wait for their turn, in bytes per level and replica (NDC only).
-    #[serde(default = "buffer_bytes_default", skip_serializing_if = "is_buffer_bytes_default")]
-    pub buffer_bytes: u64,
-    /// Distance of two heartbeats of a replica, see [`Plan::heartbeats`]; absent: none (NDC only).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub heartbeat_ns: Option<u64>,
-    /// Names of the planted defects that are switched on.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub defects: Vec<String>,
-}
-
-impl Default for StoreParams {
-    fn default() -> StoreParams {
-        StoreParams {
-            name: "ndc".into(),
-            anti_entropy_ns: Some(100_000_000),
-            strip_ns: 500_000_000,
-            replication: None,
-            ack: 1,
-            views: Views::Eventual,
-            buffer_bytes: buffer_bytes_default(),
-            heartbeat_ns: None,
-            defects: Vec::new(),
-        }
-    }
-}
-
-fn one() -> u16 {
-    1
-}
-
-fn is_one(number: &u16) -> bool {
-    *number == 1
-}
-
-fn buffer_bytes_default() -> u64 {
-    16 << 20
-}
-
-fn is_buffer_bytes_default(bytes: &u64) -> bool {
-    *bytes == buffer_bytes_default()
-}
-
-/// The levels that replicas keep views for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Views {
-    /// Eventual alone.
-    #[default]
-    Eventual,
-    /// All of the store's levels.
-    All,
 }
 
 /// A node's disk.
@@ -263,6 +175,9 @@ pub struct SessionPlan {
     pub timeout_ns: u64,
     /// What the `wait_ns` of its operations counts from.
     pub pace: Pace,
+    /// True when it is no client's: the host runs it for the store, as it does for heartbeats.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub of_store: bool,
     /// Its operations, in order.
     pub ops: Vec<OpPlan>,
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use kvsim_checkers::trace::{Level, NodeId};
+use kvsim_checkers::trace::NodeId;
 use kvsim_store::Key;
 
-use super::{FaultKind, LinkPlan, Pace, Plan, Views};
+use super::{FaultKind, LinkPlan, Pace, Plan};
 use crate::faults::{self, NodeFault};
 use crate::net::Delay;
 
@@ -21,7 +21,8 @@ pub struct PlanError {
 
 impl Plan {
     /// Checks what the types do not say, so that the engine need not: every number refers to something, and
-    /// no time or table is impossible. Whether the store exists is the registry's business.
+    /// no time or table is impossible, and the store's settings fit. A store that the list does not have is not
+    /// asked.
     ///
     /// # Errors
     /// The first problem.
@@ -37,28 +38,11 @@ impl Plan {
         if self.workload_end_ns.checked_add(self.settle_ns).is_none_or(|end_ns| end_ns > Plan::END_NS_MAX) {
             return wrong("settle_ns".into(), "the run ends more than 100 years after it began".into());
         }
-        if self.store.replication.is_some_and(|copies| copies == 0 || copies > self.replicas) {
-            return wrong("store.replication".into(), format!("expected 1 to {}", self.replicas));
-        }
-        if !(1..=self.store.replication.unwrap_or(self.replicas)).contains(&self.store.ack) {
-            return wrong("store.ack".into(), "expected 1 to the number of nodes that hold a key".into());
-        }
-        if self.store.views == Views::All && self.store.replication.is_some_and(|copies| copies < self.replicas) {
-            return wrong("store.views".into(), "ordered levels need every key on every node (no replication)".into());
-        }
         if self.other_fates_below.is_some_and(|priority| !(1..=3).contains(&priority)) {
             return wrong("other_fates_below".into(), "expected 1 to 3".into());
         }
         if self.keys.len() >= Key::LIMIT as usize {
             return wrong("keys".into(), format!("at most {}", Key::LIMIT));
-        }
-        if self.store.heartbeat_ns.is_some() {
-            let beats = NodeId::all(self.replicas).map(Plan::heartbeat_name);
-            let first = self.keys.len().checked_sub(usize::from(self.replicas));
-            if !first.is_some_and(|first| beats.eq(self.keys[first..].iter().cloned())) {
-                let last = Plan::heartbeat_name(NodeId(self.replicas - 1));
-                return wrong("keys".into(), format!("with heartbeats, the last ones are heartbeat-n0 to {last}"));
-            }
         }
         let node = |place: String, node: NodeId| {
             if node < NodeId(self.replicas) { Ok(()) } else { wrong(place, format!("there is no node {node}")) }
@@ -91,9 +75,6 @@ impl Plan {
         let mut numbers = BTreeSet::new();
         for (i, session) in self.sessions.iter().enumerate() {
             node(format!("sessions[{i}].node"), session.node)?;
-            if session.level != Level::Eventual && self.store.views == Views::Eventual {
-                return wrong(format!("sessions[{i}].level"), "an ordered level needs store.views = all".into());
-            }
             if session.quorum == 0 {
                 return wrong(format!("sessions[{i}].quorum"), "a read needs at least one replica".into());
             }
@@ -154,7 +135,7 @@ impl Plan {
             };
             nodes.into_iter().try_for_each(|named| node(place(), named))?;
         }
-        Ok(())
+        self.store.entry().map_or(Ok(()), |store| store.validate(self))
     }
 
     /// A run is shorter than 100 years of virtual time.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kvsim_checkers::trace::{Action, NodeId};
+use kvsim_checkers::trace::Action;
 
 use crate::plan::{FaultKind, MessageName, Plan};
 
@@ -39,23 +39,6 @@ pub(super) fn form(plan: &Plan) -> Plan {
             names.push(plan.keys[op.key as usize].clone());
             names.len() as u32 - 1
         });
-    }
-    if let Some((_, beats)) = plan.heartbeats() {
-        // Heartbeats are the last keys, in the order of their nodes, whoever writes them.
-        let mut order: Vec<u32> = keys.iter().filter(|(old, _)| !beats.contains(old)).map(|(_, new)| *new).collect();
-        order.sort_unstable();
-        let place: BTreeMap<u32, u32> = order.iter().copied().zip(0..).collect();
-        let first = order.len() as u32;
-        let beat: BTreeMap<u32, u32> = keys
-            .iter()
-            .filter(|(old, _)| beats.contains(old))
-            .map(|(old, new)| (*new, first + old - beats.start))
-            .collect();
-        for op in plan.sessions.iter_mut().flat_map(|session| &mut session.ops) {
-            op.key = place.get(&op.key).or_else(|| beat.get(&op.key)).copied().unwrap_or(op.key);
-        }
-        names = order.iter().map(|new| names[*new as usize].clone()).collect();
-        names.extend(NodeId::all(plan.replicas).map(Plan::heartbeat_name));
     }
     plan.keys = names;
     // As a scenario's are read.

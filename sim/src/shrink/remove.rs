@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use kvsim_checkers::trace::NodeId;
+use kvsim_store::settings::Reduction;
 
 use super::Search;
 use super::canonical::is_named_by_plan;
+use crate::lower::heartbeats;
 use crate::plan::{Cut, FaultKind, FaultPlan, MessageName, OpPlan, Plan};
 
 /// Most operations have nothing to do with a finding: tries those alone that it names, or those of their keys.
@@ -126,26 +128,17 @@ fn one_less(search: &mut Search<'_>, seeds: &[u64]) -> bool {
 pub(super) fn with_nodes(plan: &Plan, kept: &[NodeId], home: NodeId) -> Plan {
     let mut plan = plan.clone();
     let renamed = |node: NodeId| kept.iter().position(|one| *one == node).map(|place| NodeId(place as u16));
-    if let Some((_, beats)) = plan.heartbeats() {
-        // A node's heartbeat leaves with it; the others, the last keys, get the new names and places.
-        let gone = |name: &str| Plan::is_heartbeat(name) && kept.iter().all(|node| Plan::heartbeat_name(*node) != name);
-        plan.sessions.retain(|session| !gone(&session.name));
-        plan.keys.truncate(beats.start as usize);
-        plan.keys.extend((0..kept.len()).map(|place| Plan::heartbeat_name(NodeId(place as u16))));
-        for session in plan.sessions.iter_mut().filter(|session| Plan::is_heartbeat(&session.name)) {
-            if let Some(node) = renamed(session.node) {
-                session.name = Plan::heartbeat_name(node);
-                session.ops.iter_mut().for_each(|op| op.key = beats.start + u32::from(node.0));
-            }
+    // A node's heartbeat leaves with it; the others get the names of their nodes.
+    plan.sessions.retain(|session| !session.of_store || kept.contains(&session.node));
+    for session in plan.sessions.iter_mut().filter(|session| session.of_store) {
+        session.name = renamed(session.node).map(heartbeats::name).unwrap_or_default();
+        for op in &session.ops {
+            plan.keys[op.key as usize].clone_from(&session.name);
         }
-        // Who reads a heartbeat that is gone has nothing to read.
-        let keys = plan.keys.len() as u32;
-        plan.sessions.iter_mut().for_each(|session| session.ops.retain(|op| op.key < keys));
     }
     let new_home = renamed(home).expect("sessions move to a node that is kept");
     plan.replicas = kept.len() as u16;
-    plan.store.replication = plan.store.replication.map(|copies| copies.min(plan.replicas));
-    plan.store.ack = plan.store.ack.min(plan.replicas);
+    plan.store = plan.store.without(Reduction::Nodes(plan.replicas));
     for session in &mut plan.sessions {
         session.node = renamed(session.node).unwrap_or(new_home);
         session.quorum = session.quorum.min(plan.replicas);

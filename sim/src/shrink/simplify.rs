@@ -1,10 +1,11 @@
 //! Simpler values for what is left.
 
 use kvsim_checkers::trace::Action;
+use kvsim_store::settings::Reduction;
 
 use super::{Search, times};
 use crate::net::{Delay, Ratio};
-use crate::plan::{FaultKind, LinkPlan, Plan};
+use crate::plan::{FaultKind, LinkPlan, Plan, SessionPlan};
 
 /// What a scenario means that says nothing: simpler than any other value.
 const USUAL_TIMEOUT_NS: u64 = 1_000_000_000;
@@ -35,12 +36,10 @@ pub(super) fn features(search: &mut Search<'_>) {
     }
 }
 
-/// Nobody watches for heartbeats, and nobody sends any.
+/// The store sends no heartbeats and does not wait for any.
 fn without_heartbeats(plan: &mut Plan) {
-    let Some((_, keys)) = plan.heartbeats() else { return };
-    plan.store.heartbeat_ns = None;
-    plan.sessions.retain(|session| !Plan::is_heartbeat(&session.name));
-    plan.keys.truncate(keys.start as usize);
+    plan.store = plan.store.without(Reduction::Heartbeats);
+    plan.sessions.retain(|session| !session.of_store);
 }
 
 /// Sessions, operations and faults with usual values.
@@ -90,7 +89,8 @@ fn merge_sessions(search: &mut Search<'_>) {
     while second < search.best.sessions.len() {
         let merged = (0..second).any(|first| {
             let (one, other) = (&search.best.sessions[first], &search.best.sessions[second]);
-            let alike = (one.node, one.level, one.pace) == (other.node, other.level, other.pace);
+            let kind = |session: &SessionPlan| (session.node, session.level, session.pace, session.of_store);
+            let alike = kind(one) == kind(other);
             alike
                 && search.try_change(|plan| {
                     let other = plan.sessions.remove(second);

@@ -6,8 +6,9 @@ use kvsim_checkers::trace::{Event, Level, LostBy, NodeId, What};
 
 use super::*;
 use crate::net::{Delay, Ratio};
-use crate::plan::{DiskPlan, LinkPlan, Pace, StoreParams};
+use crate::plan::{DiskPlan, LinkPlan, Pace};
 use crate::scenario::{ClientGroup, KeyChoice, Keys, Mix, Scenario, Settle, Writers};
+use crate::stores::StoreSpec;
 use crate::{lower, scenario, stores};
 
 const MS: u64 = 1_000_000;
@@ -27,12 +28,7 @@ fn rough(seed: u64) -> Plan {
         replicas: 4,
         duration_ns: 400 * MS,
         settle: Settle::Auto,
-        store: StoreParams {
-            name: "ndc".into(),
-            anti_entropy_ns: Some(100 * MS),
-            strip_ns: 200 * MS,
-            ..StoreParams::default()
-        },
+        store: StoreSpec::named("ndc").with("strip", "200ms"),
         disk: DiskPlan::default(),
         net,
         links: Vec::new(),

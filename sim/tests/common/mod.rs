@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use kvsim_checkers::trace::{Level, Recording};
 use kvsim_sim::engine::Outcome;
 use kvsim_sim::net::{Delay, Ratio};
-use kvsim_sim::plan::{DiskPlan, LinkPlan, Plan, StoreParams};
+use kvsim_sim::plan::{DiskPlan, LinkPlan, Plan};
 use kvsim_sim::scenario::*;
+pub use kvsim_sim::stores::StoreSpec;
 use kvsim_sim::{lower, stores};
 
 pub const MS: u64 = 1_000_000;
@@ -26,7 +27,7 @@ pub fn rough() -> Scenario {
         replicas: 4,
         duration_ns: 3_000 * MS,
         settle: Settle::Auto,
-        store: StoreParams { strip_ns: 200 * MS, ..StoreParams::default() },
+        store: StoreSpec::default().with("strip", "200ms"),
         disk: DiskPlan::default(),
         net: LinkPlan {
             delay: Delay::Exponential { mean: 20 * MS },

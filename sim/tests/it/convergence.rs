@@ -42,7 +42,7 @@ fn ndc_converges_on_a_ring() {
     let mut scenario = rough();
     scenario.name = "rough ring".into();
     scenario.replicas = 6;
-    scenario.store.replication = Some(3);
+    scenario.store.set("replication", 3);
     holds_everywhere(&scenario);
 }
 
@@ -69,7 +69,7 @@ fn ndc_converges_on_slow_disks() {
 #[test]
 fn without_anti_entropy_lost_writes_stay_lost_and_are_found() {
     let mut scenario = rough();
-    scenario.store.anti_entropy_ns = None;
+    scenario.store.set("anti_entropy", "off");
     scenario.settle = Settle::For(2_000 * MS);
     for seed in 0..10 {
         let (_, verdict, finding) = verdicts(&scenario, seed).swap_remove(0);

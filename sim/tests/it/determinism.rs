@@ -3,6 +3,7 @@
 use crate::common::*;
 use kvsim_sim::engine::Nothing;
 use kvsim_sim::plan::Plan;
+use kvsim_sim::scenario::Settle;
 use kvsim_sim::stores;
 
 fn hash(plan: &Plan) -> u64 {
@@ -13,7 +14,7 @@ fn hash(plan: &Plan) -> u64 {
 fn the_hash_depends_on_the_seed_and_on_nothing_else() {
     for store in ["ndc", "lww"] {
         let mut scenario = rough();
-        scenario.store.name = store.into();
+        scenario.store = StoreSpec::named(store);
         let one = plan(&scenario, 1);
         let first = hash(&one);
         assert_eq!(hash(&one), first, "{store}: again");
@@ -32,12 +33,14 @@ fn hashes_are_the_same_in_every_build_and_every_year() {
     // Frozen. A change here means that stored seeds no longer show what they showed: say so in CHANGELOG.md.
     let mut scenario = rough();
     assert_eq!(hash(&plan(&scenario, 1)), 0x442b_b98e_6bd2_dd56, "ndc");
-    scenario.store.replication = Some(2);
+    scenario.store.set("replication", 2);
     assert_eq!(hash(&plan(&scenario, 1)), 0x0937_e5eb_e923_0d4a, "ndc on a ring");
-    scenario.store.replication = None;
+    scenario.store.set("replication", "all");
     scenario.disk.write_ns = 3 * MS;
     assert_eq!(hash(&plan(&scenario, 1)), 0x5fef_4afb_1b27_492d, "ndc with a slow disk");
-    scenario.store.name = "lww".into();
+    // As long as before.
+    scenario.settle = Settle::For(plan(&scenario, 1).settle_ns);
+    scenario.store = StoreSpec::named("lww");
     assert_eq!(hash(&plan(&scenario, 1)), 0xd8a4_53b1_d01c_1085, "lww");
 }
 

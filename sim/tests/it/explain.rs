@@ -3,7 +3,6 @@
 use crate::common::*;
 use kvsim_checkers::explain::explain;
 use kvsim_checkers::trace::{Level, What};
-use kvsim_sim::plan::Views;
 use kvsim_sim::scenario::Scenario;
 
 /// What explanations say of a store that does something wrong, or of what the explainer does not understand.
@@ -39,7 +38,7 @@ fn nothing_is_strange_where_nothing_is_wrong() {
     for (level, quorum) in [(Level::Eventual, 1), (Level::Fifo, 1), (Level::Priority, 1), (Level::Eventual, 2)] {
         let mut scenario = rough();
         scenario.keys.priorities = [1, 1, 1, 1];
-        scenario.store.views = if quorum == 1 { Views::All } else { Views::Eventual };
+        scenario.store.set("views", if quorum == 1 { "all" } else { "eventual" });
         (scenario.clients[0].level, scenario.clients[0].quorum) = (level, quorum);
         let titles = explain_some(&scenario, 1, 60);
         let strange = titles.iter().filter(|title| STRANGE.iter().any(|strange| title.contains(strange)));
@@ -56,8 +55,8 @@ fn nothing_is_strange_where_nothing_is_wrong() {
 fn a_planted_defect_is_strange() {
     let mut scenario = rough();
     scenario.keys.priorities = [1, 1, 1, 1];
-    scenario.store.views = Views::All;
-    scenario.store.defects = vec!["early-delete".to_owned()];
+    scenario.store.set("views", "all");
+    scenario.store.set("defects", vec!["early-delete"]);
     scenario.clients[0].level = Level::Fifo;
     let titles = explain_some(&scenario, 1, 120);
     assert!(titles.iter().any(|title| title.contains("before its turn at fifo")), "{titles:#?}");

@@ -73,7 +73,7 @@ fn ndc_survives_crashes_on_a_ring() {
     let mut scenario = crashing();
     scenario.name = "crashing ring".into();
     scenario.replicas = 6;
-    scenario.store.replication = Some(3);
+    scenario.store.set("replication", 3);
     hold(&scenario, 0..25);
 }
 
@@ -99,7 +99,7 @@ fn ndc_survives_everything_at_once() {
 /// Writers ask n0 and n1 alone, each key has one writer: LWW loses nothing by itself.
 fn lww() -> Scenario {
     let mut scenario = rough();
-    scenario.store.name = "lww".into();
+    scenario.store = StoreSpec::named("lww");
     scenario.keys.writers = Writers::One;
     scenario.clients[0].at = vec![NodeId(0), NodeId(1)];
     scenario.faults.clear();
@@ -323,7 +323,7 @@ fn losses(recording: &Recording) -> Vec<(u64, u8, u64, NodeId, NodeId)> {
 fn a_burst_loses_more_and_leaves_other_fates_alone() {
     // Without repair and answers that differ, the same messages are sent whatever is lost.
     let mut scenario = rough();
-    scenario.store.anti_entropy_ns = None;
+    scenario.store.set("anti_entropy", "off");
     scenario.clients[0].pace = Pace::Rate { every_ns: 20 * MS };
     scenario.clients[0].mix = Mix { read: 0, write: 1, delete: 0 };
     scenario.faults.clear();
@@ -344,7 +344,7 @@ fn what_the_log_has_and_nothing_else_outlives_a_crash() {
         let mut codes = BTreeMap::new();
         for seed in 0..30 {
             let mut scenario = crashing();
-            scenario.store.defects = defect.map(str::to_owned).into_iter().collect();
+            scenario.store.set("defects", defect.into_iter().collect::<Vec<_>>());
             scenario.keys.writers = Writers::One;
             scenario.clients[0].mix = Mix { read: 1, write: 3, delete: 0 };
             for finding in &reports(&scenario, seed).1[0].findings {

@@ -3,7 +3,7 @@
 use crate::common::*;
 use kvsim_checkers::trace::{Action, Level, NodeId, What};
 use kvsim_sim::net::{Delay, Ratio};
-use kvsim_sim::plan::{FaultKind, MessageName, Plan, Views};
+use kvsim_sim::plan::{FaultKind, MessageName, Plan};
 use kvsim_sim::scenario::*;
 
 const BEAT_NS: u64 = 100 * MS;
@@ -16,9 +16,9 @@ fn gap() -> Scenario {
     scenario.net.delay = Delay::Constant(MS);
     scenario.net.loss = Ratio::ZERO;
     scenario.net.duplicate = Ratio::ZERO;
-    scenario.store.views = Views::All;
-    scenario.store.heartbeat_ns = Some(BEAT_NS);
-    scenario.store.anti_entropy_ns = None;
+    scenario.store.set("views", "all");
+    scenario.store.set("heartbeat", "100ms");
+    scenario.store.set("anti_entropy", "off");
     scenario.settle = Settle::Off;
     scenario.faults = vec![Fault {
         name: "drop[0]".into(),
@@ -81,7 +81,7 @@ fn a_gap_that_nobody_closes_is_reported_as_long_as_it_lasts() {
 #[test]
 fn a_gap_that_is_closed_in_time_is_no_lag() {
     let mut scenario = gap();
-    scenario.store.anti_entropy_ns = Some(20 * MS);
+    scenario.store.set("anti_entropy", "20ms");
     for seed in 0..10 {
         assert_eq!(lags(&plan(&scenario, seed)), []);
     }
@@ -90,16 +90,16 @@ fn a_gap_that_is_closed_in_time_is_no_lag() {
 #[test]
 fn heartbeats_change_no_other_operation() {
     let mut scenario = rough();
-    scenario.store.views = Views::All;
+    scenario.store.set("views", "all");
     let without = plan(&scenario, 3);
-    scenario.store.heartbeat_ns = Some(BEAT_NS);
+    scenario.store.set("heartbeat", "100ms");
     let mut with = plan(&scenario, 3);
-    assert_eq!(with.heartbeats(), Some((BEAT_NS, 10..14)));
+    assert_eq!(with.cluster().heartbeats.iter().map(|key| key.index()).collect::<Vec<_>>(), [10, 11, 12, 13]);
     assert_eq!(with.keys[10..], ["heartbeat-n0", "heartbeat-n1", "heartbeat-n2", "heartbeat-n3"]);
     assert!(with.sessions[8..].iter().all(|session| session.ops.len() == 30), "one in 100 ms for 3 s");
+    assert!(with.sessions.iter().all(|session| session.of_store == session.name.starts_with("heartbeat-n")));
     with.keys.truncate(10);
-    assert!(with.validate().is_err(), "the store would look elsewhere");
-    with.sessions.truncate(8);
-    with.store.heartbeat_ns = None;
+    with.sessions.retain(|session| !session.of_store);
+    with.store.set("heartbeat", "off");
     assert_eq!(with, without);
 }

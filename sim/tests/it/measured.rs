@@ -4,7 +4,7 @@ use crate::common::*;
 use kvsim_checkers::metrics::{Measured, Metrics, Sample};
 use kvsim_checkers::trace::{Event, Recording};
 use kvsim_sim::engine::Sink;
-use kvsim_sim::stores;
+use kvsim_sim::stores::{self, StoreSpec};
 
 #[derive(Default)]
 struct Measures {
@@ -34,7 +34,7 @@ impl Sink for Measures {
 fn measuring_changes_nothing_and_shows_what_replicas_hold() {
     for store in ["ndc", "lww"] {
         let mut scenario = rough();
-        scenario.store.name = store.into();
+        scenario.store = StoreSpec::named(store);
         let plan = plan(&scenario, 1);
         let entry = stores::find(store).expect("a store");
         let mut sink = Measures::default();

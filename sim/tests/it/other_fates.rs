@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::common::*;
 use kvsim_checkers::trace::{Action, Dot, Event, Level, NodeId, Recording, What};
 use kvsim_sim::net::{Delay, Ratio};
-use kvsim_sim::plan::{FaultKind, MessageName, Plan, Views};
+use kvsim_sim::plan::{FaultKind, MessageName, Plan};
 use kvsim_sim::scenario::*;
 
 /// What became of every message: of those that replicate a write of a priority below `below`, and of all others.
@@ -68,7 +68,7 @@ fn narrow_views_of_ndc_do_not_notice() {
     let mut scenario = rough();
     scenario.keys.priorities = [1, 1, 1, 1];
     scenario.keys.count = 40;
-    scenario.store.views = Views::All;
+    scenario.store.set("views", "all");
     for seed in 0..4 {
         let base = plan(&scenario, seed);
         for (below, level) in [(1, Level::FifoP1), (2, Level::FifoP2), (3, Level::FifoP3)] {

@@ -8,18 +8,31 @@
 //! clock, or one more than what the overwritten version had, whichever is larger; ties go to the larger
 //! origin. So a write wins over everything that its replica held.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::contract::{
     Call, Conflict, Dot, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, NodeId, Observation, Refusal, Replica,
     ReplicaId, Value, Version,
 };
 use crate::key_table::KeyTable;
 use crate::pulling::Rounds;
+use crate::quantity::IntervalOrOff;
+use crate::settings::{Profile, Reduction};
 
-/// What is the same for all LWW replicas of a run.
-#[derive(Clone, Debug)]
+/// The settings of the store.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Distance of two anti-entropy rounds of a replica, in nanoseconds; absent: none at all.
-    pub anti_entropy_ns: Option<u64>,
+    /// Time between two anti-entropy rounds of a replica, in which it compares notes with another one; "off"
+    /// for none.
+    pub anti_entropy: IntervalOrOff,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config { anti_entropy: IntervalOrOff(Some(100_000_000)) }
+    }
 }
 
 /// Decides between two writes to a key.
@@ -95,6 +108,16 @@ impl Replica for Lww {
     const LEVELS: Levels = Levels::only(Level::Eventual);
     const CONFLICT: Conflict = Conflict::LastWriterWins;
 
+    fn profile(config: &Config, nodes: u16) -> Profile {
+        Profile { anti_entropy_ns: config.anti_entropy.0, ..Profile::plain(nodes) }
+    }
+
+    fn reduce(config: &mut Config, by: Reduction) {
+        if by == Reduction::AntiEntropy {
+            config.anti_entropy = IntervalOrOff(None);
+        }
+    }
+
     fn boot(config: &Config, log: &[(Key, Entry)], env: &mut Env<'_, Lww>) -> Lww {
         let mut lww = Lww {
             config: config.clone(),
@@ -108,7 +131,7 @@ impl Replica for Lww {
             }
             lww.store(*key, *entry, &mut |observation| env.observe(observation));
         }
-        if let Some(every) = config.anti_entropy_ns {
+        if let Some(every) = config.anti_entropy.0 {
             let first = env.chance.below(every.max(1));
             env.arm(AntiEntropy, first);
         }
@@ -128,7 +151,7 @@ impl Replica for Lww {
                 }
             },
             Input::Timer(AntiEntropy) => {
-                if let Some(every) = self.config.anti_entropy_ns {
+                if let Some(every) = self.config.anti_entropy.0 {
                     env.arm(AntiEntropy, every);
                 }
                 if let Some((round, peer)) = self.rounds.next(env.chance) {

@@ -6,7 +6,7 @@ use super::calls::{Gathered, InOrder, Unacknowledged};
 use super::frontier::{Basis, Frontiers, view_of};
 use super::message::{Delta, Message, Reply, Request, RequestId, as_request};
 use super::object::{Context, Object, Side};
-use super::{Ndc, Record, Views};
+use super::{Ndc, Record};
 use crate::contract::{Call, CallId, Env, Key, Level, NodeId, Observation, Refusal};
 
 impl Ndc {
@@ -63,7 +63,7 @@ impl Ndc {
         env: &mut Env<'_, Ndc>,
     ) {
         let view = match view_of(level, key) {
-            Ok(Some(view)) if self.config.views == Views::All => view,
+            Ok(Some(view)) if self.config.is_ordered() => view,
             _ => return env.refuse(id.call, Refusal::Level),
         };
         if self.config.defects.merges_views(quorum) {
@@ -184,15 +184,15 @@ impl Ndc {
         let others = self.state.placement().holders(key).iter().copied().filter(|node| *node != me);
         env.multicast(others, Message::Update(delta));
         // Wherever the session goes, it will see its own write.
-        let seen = seen.filter(|_| self.config.views == Views::All).map(|seen| {
+        let seen = seen.filter(|_| self.config.is_ordered()).map(|seen| {
             let (mut seen, reach) = (seen.clone(), self.state.frontiers().reach(self.me));
             (0..).zip(reach).for_each(|(view, counter)| seen.raise(self.me, view, counter));
             seen
         });
-        if self.config.ack > 1 {
+        if self.config.acks() > 1 {
             self.calls.await_acks(
                 counter,
-                Unacknowledged { id, since_ns: env.now_ns, missing: self.config.ack - 1, by: SmallVec::new(), seen },
+                Unacknowledged { id, since_ns: env.now_ns, missing: self.config.acks() - 1, by: SmallVec::new(), seen },
             );
         } else {
             self.answer_write(id, seen.as_ref(), env);

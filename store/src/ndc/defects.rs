@@ -6,6 +6,12 @@ mod rules;
 
 pub(super) use rules::Amnesia;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::quantity::Wrong;
+use crate::settings::DefectInfo;
+
 macro_rules! defects {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, noticed by $checkers:literal;)+) => {
         /// A mistake that can be switched on.
@@ -19,26 +25,16 @@ macro_rules! defects {
             pub const ALL: &'static [Defect] =
                 if cfg!(feature = "defects") { &[$(Defect::$variant),+] } else { &[] };
 
-            /// As scenarios write it.
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Defect::$variant => $name,)+
-                }
-            }
-
-            /// What it breaks.
-            pub fn sentence(self) -> &'static str {
-                match self {
-                    $(Defect::$variant => concat!($($doc),+).trim_ascii(),)+
-                }
-            }
-
-            /// The checkers that should notice it.
-            pub fn noticed_by(self) -> &'static str {
-                match self {
-                    $(Defect::$variant => $checkers,)+
-                }
-            }
+            /// What people are told about each defect, in the order of [`Defect::ALL`].
+            pub const INFO: &'static [DefectInfo] = if cfg!(feature = "defects") {
+                &[$(DefectInfo {
+                    name: $name,
+                    meaning: concat!($($doc),+).trim_ascii(),
+                    noticed_by: $checkers,
+                }),+]
+            } else {
+                &[]
+            };
         }
     };
 }
@@ -115,5 +111,46 @@ impl Defects {
 impl FromIterator<Defect> for Defects {
     fn from_iter<I: IntoIterator<Item = Defect>>(defects: I) -> Defects {
         Defects(defects.into_iter().fold(0, |all, defect| all | 1 << defect as u32))
+    }
+}
+
+/// Written as a list of names.
+impl Serialize for Defects {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let planted = Defect::ALL.iter().zip(Defect::INFO).filter(|(defect, _)| self.has(**defect));
+        serializer.collect_seq(planted.map(|(_, info)| info.name))
+    }
+}
+
+impl<'de> Deserialize<'de> for Defects {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Defects, D::Error> {
+        let mut all = Defects::NONE;
+        for name in Vec::<String>::deserialize(deserializer)? {
+            let known: Vec<&str> = Defect::INFO.iter().map(|info| info.name).collect();
+            let Some(place) = known.iter().position(|known| *known == name) else {
+                return Err(de::Error::custom(Wrong::name("store ndc has no planted defect", &name, &known)));
+            };
+            let with = Defects(all.0 | 1 << place);
+            if with == all {
+                let message = format!("defect `{name}` is named twice");
+                return Err(de::Error::custom(Wrong::new(message, "each defect once")));
+            }
+            all = with;
+        }
+        Ok(all)
+    }
+}
+
+impl JsonSchema for Defects {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Defects".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "array", "items": { "type": "string" } })
     }
 }

@@ -11,20 +11,14 @@ use std::ops::Range;
 use super::state::State;
 use crate::contract::{Dot, Key, Level, Observation, ReplicaId};
 
-/// Heartbeats, for all replicas of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heartbeats {
-    /// Distance of two heartbeats of a node, in nanoseconds.
-    pub every_ns: u64,
-    /// By node: the key of its heartbeats, which nobody else writes; ascending.
-    pub keys: Vec<Key>,
-}
-
 /// What a replica remembers of its peers' heartbeats. Not on its disk: after a restart it begins anew.
 #[derive(Debug)]
 pub struct Lag {
-    heartbeats: Heartbeats,
-    /// By node.
+    /// Distance of two heartbeats of a node, in nanoseconds.
+    every_ns: u64,
+    /// The keys of heartbeats, ascending.
+    keys: Vec<Key>,
+    /// By key.
     peers: Vec<Peer>,
 }
 
@@ -39,14 +33,14 @@ struct Peer {
 }
 
 impl Lag {
-    pub fn new(heartbeats: Heartbeats) -> Lag {
-        let peers = vec![Peer::default(); heartbeats.keys.len()];
-        Lag { heartbeats, peers }
+    pub fn new(every_ns: u64, keys: Vec<Key>) -> Lag {
+        let peers = vec![Peer::default(); keys.len()];
+        Lag { every_ns, keys, peers }
     }
 
-    /// Whose heartbeats go to `key`, as the node's place in the list of all; nothing for any other key.
+    /// Whose heartbeats go to `key`, as the key's place in the list; nothing for any other key.
     pub fn peer(&self, key: Key) -> Option<usize> {
-        self.heartbeats.keys.binary_search(&key).ok()
+        self.keys.binary_search(&key).ok()
     }
 
     /// All peers.
@@ -64,8 +58,8 @@ impl Lag {
         now_ns: u64,
         observe: &mut impl FnMut(Observation),
     ) {
-        let every_ns = self.heartbeats.every_ns;
-        for (key, peer) in self.heartbeats.keys[peers.clone()].iter().zip(&mut self.peers[peers]) {
+        let every_ns = self.every_ns;
+        for (key, peer) in self.keys[peers.clone()].iter().zip(&mut self.peers[peers]) {
             if let Some(newest) = state.newest(*key).filter(|dot| dot.origin != me)
                 && peer.newest.is_none_or(|known| known < newest)
             {

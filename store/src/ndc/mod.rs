@@ -17,12 +17,13 @@
 //! The folder: [`object`] is the algebra of versions and contexts; `eventual` the view of everything that has
 //! arrived; [`frontier`] how far ordered views have come, `waiting` what waits for its turn in them, `ordered` the
 //! views themselves; `state` puts the views together and does anti-entropy; `memory` is temporary memory; `message`
-//! what is sent, `names` the keys and values in it; `clients` serves them, `calls` is what waits for others; `lag`
-//! whether views fall behind; this file connects them with the contract. `defects` are planted mistakes: what is called
-//! on `defects` or `amnesia` does nothing in a sound store.
+//! what is sent, `names` the keys and values in it; `clients` serves them, `calls` is what waits for others; `lag` tells
+//! whether views fall behind; `config` has the settings; this file connects them with the contract. `defects` are planted
+//! mistakes: what is called on `defects` or `amnesia` does nothing in a sound store.
 
 mod calls;
 mod clients;
+mod config;
 mod dead;
 mod defects;
 mod eventual;
@@ -41,8 +42,8 @@ use crate::clock::{DotSet, NodeClock};
 use crate::contract::{
     Conflict, Dot, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, NodeId, Replica, ReplicaId, Version,
 };
-use crate::placement::Placement;
 use crate::pulling::Rounds;
+use crate::settings::{Cluster, DefectInfo, Misfit, Profile, Reduction};
 
 use calls::Calls;
 use dead::is_member;
@@ -53,41 +54,10 @@ use message::{Delta, KINDS, Pull, Repair};
 use object::Context;
 use state::State;
 
+pub use config::{Ack, Config, Replication, Views};
 pub use defects::{Defect, Defects};
-pub use lag::Heartbeats;
 pub use message::Message;
 pub use names::{Named, Naming};
-
-/// What is the same for all NDC replicas of a run.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Which nodes hold which keys.
-    pub placement: Placement,
-    /// Distance of two anti-entropy rounds of a replica, in nanoseconds; absent: none at all.
-    pub anti_entropy_ns: Option<u64>,
-    /// Distance of two clean-ups, in nanoseconds.
-    pub strip_ns: u64,
-    /// Which views a replica keeps.
-    pub views: Views,
-    /// Room for writes that wait for their turn, in bytes per ordered view.
-    pub buffer_bytes: u64,
-    /// Replicas that must have a write on their disks before it is answered, the asked one included.
-    pub ack: u16,
-    /// The heartbeats by which replicas notice that their ordered views fall behind; absent: none.
-    pub heartbeats: Option<Heartbeats>,
-    /// Planted mistakes.
-    pub defects: Defects,
-}
-
-/// Which views a replica keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Views {
-    /// The eventual view only.
-    Eventual,
-    /// The eventual and all ordered views. Every node must hold every key: one that misses an origin's writes to other
-    /// nodes' keys could not tell a gap from a write that is not for it.
-    All,
-}
 
 /// Timers of a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -156,33 +126,42 @@ impl Replica for Ndc {
     ];
     const LEVELS: Levels = Levels::ALL;
     const CONFLICT: Conflict = Conflict::Causal;
+    const QUORUM_READS: bool = true;
+    const DEFECTS: &'static [DefectInfo] = Defect::INFO;
+
+    fn fit(config: &mut Config, cluster: &Cluster) -> Vec<Misfit> {
+        config.fit(cluster)
+    }
+
+    fn profile(config: &Config, nodes: u16) -> Profile {
+        config.profile(nodes)
+    }
+
+    fn reduce(config: &mut Config, by: Reduction) {
+        config.reduce(by);
+    }
 
     fn levels(config: &Config) -> Levels {
-        match config.views {
-            Views::Eventual => Levels::only(Level::Eventual),
-            Views::All => Levels::ALL,
-        }
+        config.levels()
     }
 
     /// # Panics
     /// When ordered views are to be kept and not every node holds every key.
     fn boot(config: &Config, log: &[Record], env: &mut Env<'_, Ndc>) -> Ndc {
-        assert!(
-            config.views == Views::Eventual || config.placement.is_full(),
-            "ordered views need every key everywhere"
-        );
+        assert!(!config.is_ordered() || config.placement.is_full(), "ordered views need every key everywhere");
         let mut ndc = Ndc {
             me: env.me,
             config: config.clone(),
             state: State::new(
                 env.me,
                 config.placement.clone(),
-                (config.views == Views::All).then_some(config.buffer_bytes),
+                config.is_ordered().then_some(config.buffer.0),
                 config.defects,
             ),
             rounds: Rounds::new(Vec::new(), 0),
             calls: Calls::default(),
-            lag: config.heartbeats.clone().filter(|_| config.views == Views::All).map(Lag::new),
+            lag: (config.heartbeat.0.filter(|_| config.is_ordered()))
+                .map(|every_ns| Lag::new(every_ns, config.heartbeat_keys.clone())),
             amnesia: Amnesia::default(),
         };
         let mut boots = 0;
@@ -200,14 +179,14 @@ impl Replica for Ndc {
             ndc.amnesia.restart(&ndc.state);
         }
         // Replicas must not all act at the same moment for ever.
-        if let Some(every) = config.anti_entropy_ns {
+        if let Some(every) = config.anti_entropy.0 {
             let first = env.chance.below(every.max(1));
             env.arm(Timer::AntiEntropy, first);
         }
         if !ndc.state.serves() {
             env.arm(Timer::AntiEntropy, 0);
         }
-        let first = env.chance.below(config.strip_ns.max(1));
+        let first = env.chance.below(config.strip.0.max(1));
         env.arm(Timer::CleanUp, first);
         ndc
     }
@@ -225,8 +204,7 @@ impl Replica for Ndc {
             },
             Input::Timer(Timer::AntiEntropy) => {
                 // A replica that misses everything asks also where replicas do not ask otherwise.
-                let asks =
-                    self.config.anti_entropy_ns.or_else(|| (!self.state.serves()).then_some(self.config.strip_ns));
+                let asks = self.config.anti_entropy.0.or_else(|| (!self.state.serves()).then_some(self.config.strip.0));
                 if let Some(every) = asks {
                     env.arm(Timer::AntiEntropy, every);
                 }
@@ -235,7 +213,7 @@ impl Replica for Ndc {
                 }
             }
             Input::Timer(Timer::CleanUp) => {
-                env.arm(Timer::CleanUp, self.config.strip_ns);
+                env.arm(Timer::CleanUp, self.config.strip.0);
                 let dead = self.state.clean_up(env.members);
                 self.give_up(dead, env);
                 self.answer_ready(env);
@@ -307,7 +285,7 @@ impl Ndc {
                 lag.look(peer..peer + 1, self.me, &self.state, env.now_ns, &mut |lagging| env.observe(lagging));
             }
         }
-        if self.config.ack > 1 {
+        if self.config.acks() > 1 {
             // It leaves when the record is durable.
             env.send(delta.dot.origin.node, Message::Ack { dot: delta.dot, value: delta.value.id });
         }

@@ -2,34 +2,43 @@
 
 use std::collections::BTreeSet;
 
-use kvsim_sim::plan::{Plan, Views};
+use kvsim_sim::plan::Plan;
+use serde_json::Value as Json;
 
 use crate::scenario::write::{delay, share, size, time};
 
-/// A setting that runs may differ in: its name and how a plan has it.
-type Setting = (&'static str, fn(&Plan) -> String);
+/// What runs may differ in, each with its name, in the order of a legend.
+fn settings(plan: &Plan) -> Vec<(String, String)> {
+    let own = |name: &str, value: String| (name.to_owned(), value);
+    let mut settings = vec![
+        own("store", plan.store.name.clone()),
+        own("replicas", plan.replicas.to_string()),
+        own("level", levels(plan)),
+        own("sessions", plan.sessions.len().to_string()),
+        own("loss", share(plan.net.loss)),
+        own("delay", delay(&plan.net.delay)),
+        own("duplicate", share(plan.net.duplicate)),
+        own("bandwidth", plan.net.bytes_per_s.map_or("no limit".into(), |bytes| format!("{}/s", size(bytes)))),
+    ];
+    settings.extend(plan.store.settings.iter().map(|(name, value)| (name.replace('_', "-"), of_store(value))));
+    settings.extend([
+        own("faults", faults(plan)),
+        own("disk", time(plan.disk.write_ns)),
+        own("duration", time(plan.workload_end_ns)),
+        own("seed", format!("{:#x}", plan.seed)),
+    ]);
+    settings
+}
 
-const SETTINGS: &[Setting] = &[
-    ("store", |plan| plan.store.name.clone()),
-    ("replicas", |plan| plan.replicas.to_string()),
-    ("level", levels),
-    ("sessions", |plan| plan.sessions.len().to_string()),
-    ("loss", |plan| share(plan.net.loss)),
-    ("delay", |plan| delay(&plan.net.delay)),
-    ("duplicate", |plan| share(plan.net.duplicate)),
-    ("bandwidth", |plan| plan.net.bytes_per_s.map_or("no limit".into(), |bytes| format!("{}/s", size(bytes)))),
-    ("anti-entropy", |plan| plan.store.anti_entropy_ns.map_or("off".into(), time)),
-    ("strip", |plan| time(plan.store.strip_ns)),
-    ("replication", |plan| plan.store.replication.map_or("all".into(), |copies| copies.to_string())),
-    ("views", |plan| if plan.store.views == Views::All { "all".into() } else { "eventual".into() }),
-    ("buffer", |plan| size(plan.store.buffer_bytes)),
-    ("heartbeat", |plan| plan.store.heartbeat_ns.map_or("off".into(), time)),
-    ("defects", |plan| if plan.store.defects.is_empty() { "none".into() } else { plan.store.defects.join(" ") }),
-    ("faults", faults),
-    ("disk", |plan| time(plan.disk.write_ns)),
-    ("duration", |plan| time(plan.workload_end_ns)),
-    ("seed", |plan| format!("{:#x}", plan.seed)),
-];
+/// A setting of the store as people write it.
+fn of_store(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.clone(),
+        Json::Array(items) if items.is_empty() => "none".to_owned(),
+        Json::Array(items) => items.iter().map(of_store).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    }
+}
 
 /// A name for each run: its scenario's, where there are several, and the settings in which not all runs of its scenario are
 /// the same. `places` are the runs' folders, for runs that this does not tell apart.
@@ -41,8 +50,8 @@ pub fn labels(plans: &[&Plan], places: &[String]) -> Vec<String> {
             parts.push(plan.scenario.clone());
         }
         let siblings = || plans.iter().filter(|other| other.scenario == plan.scenario);
-        let differing = SETTINGS.iter().filter(|(_, value)| siblings().any(|other| value(other) != value(plan)));
-        parts.extend(differing.map(|(name, value)| format!("{name} {}", value(plan))));
+        let differs = |setting: &(String, String)| siblings().any(|other| !settings(other).contains(setting));
+        parts.extend(settings(plan).into_iter().filter(differs).map(|(name, value)| format!("{name} {value}")));
         if parts.len() > PARTS_MAX {
             parts.truncate(PARTS_MAX);
             parts.push("\u{2026}".to_string());
@@ -62,7 +71,7 @@ pub fn labels(plans: &[&Plan], places: &[String]) -> Vec<String> {
 const PARTS_MAX: usize = 4;
 
 fn levels(plan: &Plan) -> String {
-    let sessions = plan.sessions.iter().filter(|session| !Plan::is_heartbeat(&session.name));
+    let sessions = plan.sessions.iter().filter(|session| !session.of_store);
     let levels: BTreeSet<_> = sessions.map(|session| session.level).collect();
     levels.iter().map(|level| level.name()).collect::<Vec<_>>().join("+")
 }

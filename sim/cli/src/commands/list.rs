@@ -2,7 +2,8 @@
 
 use kvsim_checkers::CHECKERS;
 use kvsim_histories::models::MODELS;
-use kvsim_sim::stores::{DefectInfo, STORES, StoreEntry};
+use kvsim_sim::stores::{STORES, StoreEntry};
+use kvsim_store::settings::DefectInfo;
 use serde::Serialize;
 
 use crate::args::Output;
@@ -130,7 +131,7 @@ const FAULTS: &[(&str, &str, &str)] = &[
 
 /// The names of the defects that can be planted in a store; [`Listed::Defects`] tells more.
 fn defects(store: &StoreEntry) -> Option<String> {
-    let names: Vec<&str> = (store.defects)().iter().map(|defect| defect.name).collect();
+    let names: Vec<&str> = store.defects.iter().map(|defect| defect.name).collect();
     (!names.is_empty()).then(|| format!("defects to plant (kvsim list defects): {}", names.join(", ")))
 }
 
@@ -144,7 +145,7 @@ pub fn list(args: &List) -> Result<u8, Failure> {
                 summary: store.summary,
                 details: [
                     format!("levels: {}", store.levels.iter().map(|level| level.name()).collect::<Vec<_>>().join(", ")),
-                    format!("settings: {}", store.settings.join(", ")),
+                    format!("settings: {}", store.settings().into_iter().collect::<Vec<_>>().join(", ")),
                     format!("messages: {}", store.message_kinds.join(", ")),
                 ]
                 .into_iter()
@@ -165,8 +166,8 @@ pub fn list(args: &List) -> Result<u8, Failure> {
             })
             .collect(),
         Listed::Defects => {
-            let defects = |store: &'static StoreEntry| (store.defects)().into_iter().map(|defect| (store.name, defect));
-            let entry = |(store, defect): (&str, DefectInfo)| Entry {
+            let defects = |store: &'static StoreEntry| store.defects.iter().map(|defect| (store.name, defect));
+            let entry = |(store, defect): (&str, &DefectInfo)| Entry {
                 name: defect.name,
                 summary: defect.meaning,
                 details: vec![format!("store: {store}"), format!("should be noticed by: {}", defect.noticed_by)],

@@ -96,7 +96,7 @@ impl Validator<'_> {
     /// With heartbeats, names such as `heartbeat-n0` belong to the store.
     fn not_a_heartbeat(&mut self, name: &At<String>) {
         if self.beats && name.value.starts_with("heartbeat-n") {
-            let message = format!("`{}` belongs to the heartbeats of `store.heartbeat`", shown(&name.value));
+            let message = format!("`{}` belongs to the heartbeats of the store", shown(&name.value));
             self.wrong(name.span, message, "another name");
         }
     }

@@ -233,7 +233,7 @@ impl Validator<'_> {
             && !store.message_kinds.contains(&kind)
         {
             let lead = format!("store {} has no message", store.name);
-            self.wrong_name(kind_span, &lead, kind, &store.message_kinds);
+            self.wrong_name(kind_span, &lead, kind, store.message_kinds);
         }
         Some(MessageName { kind: kind.to_owned(), id, from: from.flatten(), to })
     }

@@ -26,7 +26,8 @@ use std::io::Read as _;
 use std::path::Path;
 
 use kvsim_sim::scenario::Scenario;
-use serde::Deserialize as _;
+use kvsim_sim::stores::StoreEntry;
+pub use serde::Deserialize as _;
 use toml::Spanned;
 use toml::de::DeTable;
 
@@ -46,27 +47,11 @@ pub const SWEEP: &str = "sweep";
 pub const FILE_BYTES_MAX: usize = 4 << 20;
 
 /// The names that a scenario may use.
-#[derive(Clone, Debug, Default)]
 pub struct Names {
     /// The stores.
-    pub stores: Vec<StoreNames>,
+    pub stores: &'static [StoreEntry],
     /// The checkers.
     pub checkers: Vec<&'static str>,
-}
-
-/// The names that go with a store.
-#[derive(Clone, Debug)]
-pub struct StoreNames {
-    /// The store's own.
-    pub name: &'static str,
-    /// Its kinds of messages.
-    pub message_kinds: Vec<&'static str>,
-    /// The levels at which it can be read, as scenarios write them.
-    pub levels: Vec<&'static str>,
-    /// The settings it understands, of those that `[store]` has beside `name`.
-    pub settings: Vec<&'static str>,
-    /// The defects that can be planted in it.
-    pub defects: Vec<&'static str>,
 }
 
 /// Reads the scenario at `path`; see [`read`].
@@ -135,13 +120,14 @@ pub fn scenario(
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
+    let places = store::Places::of(root.get_ref());
     // The structure is right, so this fails only where the schema is laxer than the types.
     let raw = raw::ScenarioFile::deserialize(toml::de::Deserializer::from(root)).map_err(|error| {
         let span = error.span().map(Into::into);
         vec![sources.diagnostic(span, error.message().lines().collect::<Vec<_>>().join("; "))]
     })?;
     let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    validate::scenario(name, &raw, sources, names)
+    validate::scenario(name, &raw, sources, &places, names)
 }
 
 /// What a swept value is as a number, for the axis of a chart: a time, a share, bytes or a count.

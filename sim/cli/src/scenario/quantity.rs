@@ -55,10 +55,6 @@ text!(
     SizeText, "size", format!(r"^{SIZE}( *\.\. *{SIZE})?$"), ["16B", "16B..1kB"]
 );
 text!(
-    /// A number of bytes with a unit (B, kB, MB, GB in powers of 1000, KiB, MiB, GiB in powers of 1024).
-    BytesText, "size", format!("^{SIZE}$"), ["64KiB", "16MiB"]
-);
-text!(
     /// Bytes per second with a unit (B, kB, MB, GB in powers of 1000, KiB, MiB, GiB in powers of 1024), or
     /// "unlimited".
     Bandwidth, "bandwidth", format!("^(unlimited|{SIZE}/s)$"), ["10MB/s", "unlimited"]
@@ -86,10 +82,6 @@ text!(
     SettleText, "settling time", format!("^(auto|off|{DURATION})$"), ["auto", "off", "5s"]
 );
 text!(
-    /// A duration or "off".
-    DurationOrOff, "duration", format!("^(off|{DURATION})$"), ["100ms", "off"]
-);
-text!(
     /// A duration or "always".
     SyncText, "duration", format!("^(always|{DURATION})$"), ["100ms", "always"]
 );
@@ -105,26 +97,6 @@ pub enum Seed {
     /// A number.
     Number(u64),
     /// Digits.
-    Text(String),
-}
-
-/// "all", or a number of nodes.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(untagged)]
-pub enum Replication {
-    /// So many nodes.
-    Number(u16),
-    /// All nodes.
-    Text(String),
-}
-
-/// "majority", "all", or a number of replicas.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(untagged)]
-pub enum Ack {
-    /// So many.
-    Number(u16),
-    /// A share of those that hold the key.
     Text(String),
 }
 
@@ -204,24 +176,6 @@ either!(Seed, {
     "maximum": u64::MAX,
     "pattern": r"^(0x[0-9A-Fa-f]{1,16}|\d{1,20})$",
     "examples": [1, "0x5b1f90c277ad0e14"],
-});
-either!(Replication, {
-    "title": "number of nodes",
-    "description": "\"all\", or a whole number from 1 to the number of replicas.",
-    "type": ["integer", "string"],
-    "minimum": 1,
-    "maximum": 1000,
-    "pattern": "^all$",
-    "examples": ["all", 3],
-});
-either!(Ack, {
-    "title": "number of replicas",
-    "description": "\"majority\" or \"all\" of those that hold a key, or a whole number of them.",
-    "type": ["integer", "string"],
-    "minimum": 1,
-    "maximum": 1000,
-    "pattern": "^(majority|all)$",
-    "examples": ["majority", 2],
 });
 either!(Nodes, {
     "title": "node or a list of nodes",

@@ -7,25 +7,27 @@ use kvsim_checkers::trace::{Level, NodeId};
 use kvsim_sim::net::{Delay, Ratio};
 use kvsim_sim::plan::{DiskPlan, LinkOverride, LinkPlan};
 use kvsim_sim::scenario::{Keys, Scenario, Settle, Writers};
-use serde::Deserialize as _;
+use kvsim_sim::stores::StoreEntry;
 
+use super::Names;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::quantity::{Nodes, Seed};
 use super::raw::{self, ExpectedVerdict, ScenarioFile, WritersText};
 use super::source::{At, Sources, Span};
+use super::store::Places;
 use super::units::{self, Wrong};
-use super::{Names, StoreNames};
-use crate::text::{listed, nearest, printable, shown};
+use crate::text::{nearest, printable, shown};
 
 /// The scenario that `file` describes, or everything that is wrong with it.
 pub fn scenario(
     name: String,
     file: &ScenarioFile,
     sources: &Sources<'_>,
+    places: &Places,
     names: &Names,
 ) -> Result<Scenario, Vec<Diagnostic>> {
     let replicas = file.replicas.value;
-    let store = names.stores.iter().find(|store| store.name == file.store.name.value);
+    let store = names.stores.iter().find(|store| store.name == file.store.name);
     // Where a value is wrong, a stand-in that causes no further complaints takes its place.
     let mut validator = Validator {
         sources,
@@ -33,7 +35,7 @@ pub fn scenario(
         store,
         replicas,
         holders: replicas,
-        ordered: None,
+        levels: Vec::new(),
         duration_ns: u64::MAX,
         beats: false,
         found: Vec::new(),
@@ -46,15 +48,16 @@ pub fn scenario(
         Seed::Text(text) => validator.check(file.seed.span, units::seed(text)).unwrap_or(1),
     };
     let settle = validator.settle(file);
-    let mut store = validator.store(&file.store);
-    validator.beats = store.heartbeat_ns.is_some();
+    let store = validator.store(&file.store, places);
+    let profile = store.profile(replicas);
+    (validator.holders, validator.beats) = (profile.copies, profile.heartbeat_ns.is_some());
     let disk = validator.disk(&file.disk);
     let net = validator.net(&file.net);
     let links = validator.links(&file.net, &net);
     let keys = validator.keys(file);
     let clients = validator.clients(file);
     let script = validator.script(file);
-    store.views = validator.views(&file.store, &store);
+    let store = validator.fitted(store, places);
     let faults = validator.faults(file);
     let expect = validator.expect(&file.expect);
     if clients.is_empty() && script.iter().all(|session| session.ops.is_empty()) && validator.found.is_empty() {
@@ -89,12 +92,12 @@ pub(super) struct Validator<'a> {
     pub sources: &'a Sources<'a>,
     pub names: &'a Names,
     /// Absent when there is no such store.
-    pub store: Option<&'a StoreNames>,
+    pub store: Option<&'static StoreEntry>,
     pub replicas: u16,
     /// On how many nodes each key is kept.
     pub holders: u16,
-    /// The first session that reads at an ordered level, and which.
-    pub ordered: Option<(Level, Option<Span>)>,
+    /// The levels at which sessions read, each with the place of the first that does.
+    pub levels: Vec<(Level, Option<Span>)>,
     pub duration_ns: u64,
     /// There are heartbeats.
     pub beats: bool,
@@ -134,12 +137,7 @@ impl Validator<'_> {
 
     /// Keeps a wrong name at `span`, with the nearest right one; `lead` is the message but for the name.
     pub fn wrong_name(&mut self, span: Option<Span>, lead: &str, name: &str, known: &[&str]) {
-        let wrong = Wrong::new(format!("{lead} `{}`", shown(name)), listed(known.iter().copied(), "or"));
-        let wrong = match nearest(name, known.iter().copied()) {
-            Some(near) => wrong.help(format!("did you mean `{near}`?")),
-            None => wrong,
-        };
-        self.check::<()>(span, Err(wrong));
+        self.check::<()>(span, Err(Wrong::name(lead, name, known)));
     }
 
     /// Reads a string that has a form.
@@ -212,21 +210,17 @@ impl Validator<'_> {
     pub fn level(&mut self, level: &At<String>, owner: Option<Span>) -> Level {
         let name = level.value.as_str();
         let span = level.span.or(owner);
-        let known = Level::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(name));
-        match (self.store, known) {
-            // The unknown store is complained about elsewhere.
-            (None, known) => known.unwrap_or(Level::Eventual),
-            (Some(store), Ok(level)) if store.levels.contains(&name) => {
-                if level != Level::Eventual {
-                    self.ordered.get_or_insert((level, span));
-                }
-                level
-            }
-            (Some(store), _) => {
-                self.wrong_name(span, &format!("store {} has no level", store.name), name, &store.levels);
-                Level::Eventual
-            }
+        // The unknown store is complained about elsewhere.
+        let Some(store) = self.store else { return Level::Eventual };
+        let Some(level) = store.levels.iter().find(|level| level.name() == name) else {
+            let levels: Vec<&str> = store.levels.iter().map(Level::name).collect();
+            self.wrong_name(span, &format!("store {} has no level", store.name), name, &levels);
+            return Level::Eventual;
+        };
+        if self.levels.iter().all(|(other, _)| *other != level) {
+            self.levels.push((level, span));
         }
+        level
     }
 
     /// A quorum that can be had.

@@ -8,9 +8,10 @@ use kvsim_checkers::trace::{Action, Level, NodeId};
 use kvsim_sim::faults::{DiskLoss, LinkFault, NodeFault};
 use kvsim_sim::lower::settle_auto_ns;
 use kvsim_sim::net::{Delay, Ratio};
-use kvsim_sim::plan::{Cut, FaultKind, FaultPlan, LinkPlan, MessageName, Pace, Plan, SessionPlan, Views};
+use kvsim_sim::plan::{Cut, FaultKind, FaultPlan, LinkPlan, MessageName, Pace, Plan, SessionPlan};
 use kvsim_sim::scenario::{ClientGroup, Scenario};
-use kvsim_sim::stores;
+pub use kvsim_store::quantity::{size, time};
+pub use serde_json::Value as Json;
 
 use super::clients::SCRIPTED_BYTES;
 use super::{Names, read};
@@ -61,7 +62,7 @@ fn write_all(out: &mut String, plan: &Plan, comments: &[String], usual: &Scenari
         true => String::new(),
         false => format!("\n[{name}]\n{}\n", fields.join("\n")),
     };
-    out.push_str(&table("store", store(plan, usual)));
+    out.push_str(&table("store", store(plan)));
     if plan.disk != usual.disk {
         let sync = plan.disk.sync_ns.map_or("always".to_owned(), time);
         out.push_str(&table(
@@ -82,33 +83,19 @@ fn write_all(out: &mut String, plan: &Plan, comments: &[String], usual: &Scenari
     Ok(())
 }
 
-/// What of the store differs from the defaults, among the settings that it understands.
-fn store(plan: &Plan, usual: &Scenario) -> Vec<String> {
-    let (store, usual) = (&plan.store, &usual.store);
-    let mut fields = vec![format!("name = {}", quoted(&store.name))];
-    let known = stores::find(&store.name).map_or(&[][..], |entry| entry.settings);
-    let mut setting = |name: &str, differs: bool, value: String| {
-        if differs && known.contains(&name) {
-            fields.push(format!("{name} = {value}"));
+/// The settings of the store that do not follow from the others.
+fn store(plan: &Plan) -> Vec<String> {
+    let mut store = plan.store.clone();
+    for name in plan.store.settings.keys() {
+        let mut less = store.clone();
+        less.settings.remove(name);
+        if less.fitted(&plan.cluster()).as_ref() == Ok(&plan.store) {
+            store = less;
         }
-    };
-    let anti_entropy = store.anti_entropy_ns.map_or("off".to_owned(), time);
-    setting("anti_entropy", store.anti_entropy_ns != usual.anti_entropy_ns, quoted(&anti_entropy));
-    setting("strip", store.strip_ns != usual.strip_ns, quoted(&time(store.strip_ns)));
-    let replication = store.replication.map_or("\"all\"".to_owned(), |copies| copies.to_string());
-    setting("replication", store.replication != usual.replication, replication);
-    setting("ack", store.ack != usual.ack, store.ack.to_string());
-    // Who reads at an ordered level, or watches for heartbeats, needs all views.
-    let is_ordered = plan.sessions.iter().any(|session| session.level != Level::Eventual);
-    let needed = if is_ordered || store.heartbeat_ns.is_some() { Views::All } else { Views::Eventual };
-    let views = if store.views == Views::All { "all" } else { "eventual" };
-    setting("views", store.views != needed, quoted(views));
-    setting("buffer", store.buffer_bytes != usual.buffer_bytes, quoted(&size(store.buffer_bytes)));
-    let heartbeat = store.heartbeat_ns.map_or("off".to_owned(), time);
-    setting("heartbeat", store.heartbeat_ns != usual.heartbeat_ns, quoted(&heartbeat));
-    let defects: Vec<String> = store.defects.iter().map(|name| quoted(name)).collect();
-    setting("defects", store.defects != usual.defects, format!("[{}]", defects.join(", ")));
-    fields
+    }
+    let fields = std::iter::once(("name", Json::from(store.name)));
+    let fields = fields.chain(store.settings.iter().map(|(name, value)| (name.as_str(), value.clone())));
+    fields.filter_map(|(name, value)| Some(format!("{name} = {}", toml::Value::try_from(value).ok()?))).collect()
 }
 
 /// What of a link differs from `usual`.
@@ -132,9 +119,8 @@ fn link(link: &LinkPlan, usual: &LinkPlan) -> Vec<String> {
 
 fn script(out: &mut String, plan: &Plan, usual: &ClientGroup) -> Result<(), String> {
     out.push_str("\n[script.sessions]\n");
-    // Heartbeats follow from the setting of the store.
-    let beats = |session: &&SessionPlan| plan.store.heartbeat_ns.is_some() && Plan::is_heartbeat(&session.name);
-    let sessions: Vec<&SessionPlan> = plan.sessions.iter().filter(|session| !beats(session)).collect();
+    // The store's own sessions follow from its settings.
+    let sessions: Vec<&SessionPlan> = plan.sessions.iter().filter(|session| !session.of_store).collect();
     for session in &sessions {
         if session.pace != Pace::Open {
             return Err(format!("session {} waits for answers, and a script has times", session.name));
@@ -303,29 +289,9 @@ fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-/// A time in the largest unit that needs no more than three decimals.
-pub fn time(ns: u64) -> String {
-    let (unit_ns, unit) = match ns {
-        ns if ns >= 1_000_000_000 && ns % 1_000_000 == 0 => (1_000_000_000, "s"),
-        ns if ns % 1_000_000 == 0 || ns >= 1_000_000 && ns % 1_000 == 0 => (1_000_000, "ms"),
-        ns if ns % 1_000 == 0 => (1_000, "us"),
-        _ => (1, "ns"),
-    };
-    decimal(ns, unit_ns) + unit
-}
-
 /// A share in percent.
 pub fn share(ratio: Ratio) -> String {
     decimal(u64::from(ratio.billionths()), 10_000_000) + "%"
-}
-
-/// Bytes in the largest unit that needs no decimals.
-pub fn size(bytes: u64) -> String {
-    match bytes {
-        bytes if bytes >= 1_000_000 && bytes % 1_000_000 == 0 => format!("{}MB", bytes / 1_000_000),
-        bytes if bytes >= 1_000 && bytes % 1_000 == 0 => format!("{}kB", bytes / 1_000),
-        bytes => format!("{bytes}B"),
-    }
 }
 
 /// A delay and how it varies.

@@ -146,7 +146,7 @@ impl Figure {
 
 /// The levels at which the sessions of a plan read.
 pub fn levels(plan: &Plan) -> Vec<Level> {
-    let sessions = || plan.sessions.iter().filter(|session| !Plan::is_heartbeat(&session.name));
+    let sessions = || plan.sessions.iter().filter(|session| !session.of_store);
     Level::ALL.into_iter().filter(|level| sessions().any(|session| session.level == *level)).collect()
 }
 

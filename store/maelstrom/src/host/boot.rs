@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_store::ndc::{self, Ndc};
 use kvsim_store::placement::Placement;
+use kvsim_store::quantity::{Bytes, Interval, IntervalOrOff};
 use kvsim_store::{Env, NodeId, Outbox, Replica, ReplicaId, Stream};
 
 use super::{Host, MS};
@@ -44,14 +45,13 @@ impl Host {
         let me = ReplicaId::first(NodeId(number));
         let members: Vec<ReplicaId> = (0..count).map(|node| ReplicaId::first(NodeId(node))).collect();
         let config = ndc::Config {
+            anti_entropy: IntervalOrOff(Some(args.anti_entropy_ms.saturating_mul(MS))),
+            strip: Interval(args.strip_ms.saturating_mul(MS)),
+            views: Some(ndc::Views::All),
+            buffer: Bytes(args.buffer_bytes),
+            ack: ndc::Ack::Replicas(args.ack),
             placement: Placement::all(count),
-            anti_entropy_ns: Some(args.anti_entropy_ms.saturating_mul(MS)),
-            strip_ns: args.strip_ms.saturating_mul(MS),
-            views: ndc::Views::All,
-            buffer_bytes: args.buffer_bytes,
-            ack: args.ack,
-            heartbeats: None,
-            defects: ndc::Defects::default(),
+            ..ndc::Config::default()
         };
         let mut names = Names::of_node(number);
         let log = match disk {

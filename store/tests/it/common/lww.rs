@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_store::lww::{AntiEntropy, Config, Lww, Message};
+use kvsim_store::quantity::IntervalOrOff;
 use kvsim_store::{Dot, Key, Level, NodeId, Refusal, ReplicaId, Stream, Value};
 
 use super::{Fate, Kind, Net, Packet, Reply, Step, Write, key, pick};
@@ -68,7 +69,7 @@ enum Event {
 
 impl World {
     pub fn new(seed: u64, style: Style, loud: bool) -> World {
-        let config = Config { anti_entropy_ns: Some(1_000_000) };
+        let config = Config { anti_entropy: IntervalOrOff(Some(1_000_000)) };
         let net = Net::new(seed, style.nodes, config, alike, loud);
         net.say(|| format!("{style:?}"));
         World {

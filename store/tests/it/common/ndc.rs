@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_store::ndc::object::Context;
-use kvsim_store::ndc::{Config, Defects, Message, Ndc, Timer, Views};
+use kvsim_store::ndc::{Config, Message, Ndc, Timer};
 use kvsim_store::placement::Placement;
+use kvsim_store::quantity::{Interval, IntervalOrOff};
 use kvsim_store::{CallId, Dot, Key, Level, NodeId, Refusal, Replica, Stream, Value};
 
 use super::{Asked, Fate, Kind, Net, Packet, Reply, Step, Write, key, pick};
@@ -119,14 +120,10 @@ impl World {
         let Style { nodes, copies, .. } = style;
         let placement = if copies == nodes { Placement::all(nodes) } else { Placement::ring(nodes, copies) };
         let config = Config {
+            anti_entropy: IntervalOrOff(Some(1_000_000)),
+            strip: Interval(1_000_000),
             placement,
-            anti_entropy_ns: Some(1_000_000),
-            strip_ns: 1_000_000,
-            views: Views::Eventual,
-            buffer_bytes: 0,
-            ack: 1,
-            heartbeats: None,
-            defects: Defects::NONE,
+            ..Config::default()
         };
         let net = Net::new(seed, nodes, config, alike, loud);
         net.say(|| format!("{style:?}"));

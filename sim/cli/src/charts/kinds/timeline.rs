@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use kvsim_checkers::operations::{Operations, Outcome};
 use kvsim_checkers::trace::{Action, Event, What};
-use kvsim_sim::plan::Plan;
 
 use super::PANEL;
 use crate::charts::axis::Axis;
@@ -27,8 +26,7 @@ const BARS: &[(usize, &str)] =
 pub fn timeline(runs: &Runs) -> Result<Figure, &'static str> {
     let (mut panels, mut used, mut notes) = (Vec::new(), BTreeSet::new(), Vec::new());
     for run in &runs.list {
-        let sessions: Vec<usize> =
-            (0..run.plan.sessions.len()).filter(|s| !Plan::is_heartbeat(&run.plan.sessions[*s].name)).collect();
+        let sessions: Vec<usize> = (0..run.plan.sessions.len()).filter(|s| !run.plan.sessions[*s].of_store).collect();
         if sessions.len() > SESSIONS_MAX {
             notes.push(format!("The first {SESSIONS_MAX} of {} sessions.", sessions.len()));
         }

@@ -10,6 +10,7 @@ mod troubles;
 
 use std::collections::BTreeMap;
 
+use kvsim_sim::stores::StoreSpec;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,10 +21,7 @@ pub use troubles::{
     SlowLink, SlowNode, TimesOf,
 };
 
-use super::quantity::{
-    Ack, Bandwidth, BytesText, Choice, DelayText, DurationOrOff, DurationText, Nodes, Percentage, Replication, Seed,
-    SettleText, SyncText,
-};
+use super::quantity::{Bandwidth, Choice, DelayText, DurationText, Nodes, Percentage, Seed, SettleText, SyncText};
 use super::source::At;
 
 /// A run of a replicated key-value store: how many replicas, over which network, who asks them for what, and
@@ -50,7 +48,7 @@ pub struct ScenarioFile {
     pub settle: At<SettleText>,
     /// Which store runs, and how it is set.
     #[serde(default)]
-    pub store: Store,
+    pub store: StoreSpec,
     /// Every node's disk.
     #[serde(default)]
     pub disk: Disk,
@@ -121,62 +119,6 @@ fn default_seed() -> At<Seed> {
 
 fn default_settle() -> At<SettleText> {
     At::by_default("auto".into())
-}
-
-/// Which store runs, and how it is set.
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Store {
-    /// The store's name; `kvsim list stores` shows all.
-    pub name: At<String>,
-    /// Time between two anti-entropy rounds of a replica, in which it compares notes with another one; "off"
-    /// for none.
-    pub anti_entropy: At<DurationOrOff>,
-    /// Time between two clean-ups of causal contexts.
-    pub strip: At<DurationText>,
-    /// On how many nodes each key is kept: "all", or a number, for which a consistent-hash ring chooses the
-    /// nodes.
-    pub replication: At<Replication>,
-    /// How many replicas must have a write on their disks before it is acknowledged, the asked one included: a number,
-    /// "majority" or "all" of those that hold the key. With 1, a lost disk may take an acknowledged write with it.
-    pub ack: At<Ack>,
-    /// For which levels replicas keep what a read at that level sees: "eventual" alone, or "all". When left out,
-    /// "all" if a session reads at an ordered level or there are heartbeats, otherwise "eventual".
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub views: Option<At<ViewsText>>,
-    /// How many bytes of writes a replica lets wait for their turn, per level. What does not fit is asked for again.
-    pub buffer: At<BytesText>,
-    /// Time between two writes by which each replica shows the others that it is alive, to a key of its own, so that
-    /// a level that falls behind is noticed; "off" for none.
-    pub heartbeat: At<DurationOrOff>,
-    /// Planted defects that are switched on; `kvsim list stores` shows which a store has.
-    pub defects: At<Vec<At<String>>>,
-}
-
-impl Default for Store {
-    fn default() -> Store {
-        Store {
-            name: At::by_default("ndc".to_owned()),
-            anti_entropy: At::by_default("100ms".into()),
-            strip: At::by_default("500ms".into()),
-            replication: At::by_default(Replication::Text("all".to_owned())),
-            ack: At::by_default(Ack::Number(1)),
-            views: None,
-            buffer: At::by_default("16MiB".into()),
-            heartbeat: At::by_default("off".into()),
-            defects: At::by_default(Vec::new()),
-        }
-    }
-}
-
-/// For which levels replicas keep what a read at that level sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ViewsText {
-    /// For the eventual level.
-    Eventual,
-    /// For all levels of the store.
-    All,
 }
 
 /// Every node's disk.

@@ -7,8 +7,9 @@ mod wrong;
 use std::path::Path;
 
 use kvsim_sim::scenario::Scenario;
+use kvsim_sim::stores::STORES;
 
-use super::{Diagnostics, Names, StoreNames, read};
+use super::{Diagnostics, Names, read};
 
 /// A scenario that uses every field.
 const FULL: &str = include_str!("full.toml");
@@ -17,21 +18,7 @@ const FULL: &str = include_str!("full.toml");
 const SMALLEST: &str = "replicas = 3\nduration = \"10s\"\n[clients.all]\n";
 
 fn names() -> Names {
-    let ndc = StoreNames {
-        name: "ndc",
-        message_kinds: vec!["update", "pull"],
-        levels: vec!["eventual", "fifo"],
-        settings: vec!["anti_entropy", "strip", "replication", "ack", "views", "buffer", "heartbeat", "defects"],
-        defects: vec!["naive-quorum-read", "forgetful"],
-    };
-    let lww = StoreNames {
-        name: "lww",
-        levels: vec!["eventual"],
-        settings: vec!["anti_entropy", "replication"],
-        defects: vec![],
-        ..ndc.clone()
-    };
-    Names { stores: vec![ndc, lww], checkers: vec!["convergence", "read-your-writes"] }
+    Names { stores: STORES, checkers: vec!["convergence", "read-your-writes"] }
 }
 
 /// Reads `text` as the file `test.toml`.

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use expect_test::expect_file;
 use kvsim_checkers::trace::{Level, NodeId};
 use kvsim_sim::net::{Delay, Ratio};
-use kvsim_sim::plan::{DiskPlan, LinkPlan, StoreParams, Views};
+use kvsim_sim::plan::{DiskPlan, LinkPlan};
 use kvsim_sim::scenario::{ClientGroup, KeyChoice, Keys, Mix, Pace, Scenario, Settle, Writers};
+use kvsim_sim::stores::StoreSpec;
 use serde_json::Value as Json;
 
 use super::{FULL, SMALLEST, read_text};
@@ -27,7 +28,15 @@ fn the_smallest_scenario_has_all_defaults() {
         replicas: 3,
         duration_ns: 10_000_000_000,
         settle: Settle::Auto,
-        store: StoreParams::default(),
+        store: StoreSpec::named("ndc")
+            .with("ack", 1)
+            .with("anti_entropy", "100ms")
+            .with("buffer", "16MiB")
+            .with("defects", Json::Array(vec![]))
+            .with("heartbeat", "off")
+            .with("replication", "all")
+            .with("strip", "500ms")
+            .with("views", "eventual"),
         disk: DiskPlan { write_ns: 0, sync_ns: None },
         net: LinkPlan {
             delay: Delay::Uniform { min: 1_000_000, max: 5_000_000 },
@@ -62,13 +71,17 @@ fn overrides_change_values() {
     let set = |arguments: &[&str]| read_text(FULL, arguments).unwrap();
     assert_eq!(set(&["net.loss=7.5%"]).net.loss, Ratio::from_billionths(75_000_000).unwrap());
     assert_eq!(set(&["replicas=7"]).replicas, 7);
-    assert_eq!(set(&["store.anti_entropy=off"]).store.anti_entropy_ns, None);
+    assert_eq!(set(&["store.anti_entropy=off"]).store.settings["anti_entropy"], "off");
     let ring = ["store.replication=3", "store.views=eventual", "store.heartbeat=off"];
-    assert_eq!(set(&ring).store.replication, Some(3));
+    assert_eq!(set(&ring).store.settings["replication"], 3);
     for (ack, replicas) in [("2", 2), ("majority", 3), ("all", 5)] {
-        assert_eq!(set(&[&format!("store.ack={ack}")]).store.ack, replicas);
+        assert_eq!(set(&[&format!("store.ack={ack}")]).store.settings["ack"], replicas);
     }
-    assert_eq!(set(&[&ring[..], &["store.ack=majority"]].concat()).store.ack, 2, "of those that hold a key");
+    assert_eq!(
+        set(&[&ring[..], &["store.ack=majority"]].concat()).store.settings["ack"],
+        2,
+        "of those that hold a key"
+    );
     assert_eq!(set(&["clients.panel.rate=20/s"]).clients[0].pace, Pace::Rate { every_ns: 50_000_000 });
     assert_eq!(set(&["clients.panel.at=n3"]).clients[0].at, [NodeId(3)]);
     assert_eq!(set(&["clients.panel.at=[\"n3\", \"n4\"]"]).clients[0].at, [NodeId(3), NodeId(4)]);
@@ -88,18 +101,13 @@ fn overrides_change_values() {
 
 #[test]
 fn replicas_keep_all_views_where_somebody_needs_them() {
-    let views = |arguments: &[&str]| read_text(SMALLEST, arguments).unwrap().store.views;
-    assert_eq!(views(&[]), Views::Eventual);
-    assert_eq!(views(&["clients.all.level=fifo"]), Views::All);
-    assert_eq!(views(&["store.heartbeat=1s"]), Views::All);
-    assert_eq!(views(&["store.views=all"]), Views::All);
-    assert_eq!(views(&["store.name=lww"]), Views::Eventual);
+    let views = |arguments: &[&str]| read_text(SMALLEST, arguments).unwrap().store.settings["views"].clone();
+    assert_eq!(views(&[]), "eventual");
+    assert_eq!(views(&["clients.all.level=fifo"]), "all");
+    assert_eq!(views(&["store.heartbeat=1s"]), "all");
+    assert_eq!(views(&["store.views=all"]), "all");
     let full = read_text(FULL, &["store.name=lww"]).unwrap().store;
-    assert_eq!(
-        (full.views, full.heartbeat_ns, full.defects),
-        (Views::Eventual, None, vec![]),
-        "lww has no such settings"
-    );
+    assert_eq!(full, StoreSpec::named("lww").with("anti_entropy", "200ms"), "lww has no other settings");
 }
 
 #[test]

@@ -34,15 +34,15 @@ fn cells_are_the_product_in_the_order_of_the_text() {
     ];
     assert_eq!(axes, expected);
     assert_eq!(sweep.seeds, 7..10);
-    let cells: Vec<(u32, &str, u64, u16)> = sweep
+    let cells: Vec<(u32, &str, &str, u16)> = sweep
         .cells
         .iter()
         .map(|cell| {
             let level = cell.clients[0].level.name();
-            (cell.net.loss.billionths(), level, cell.store.anti_entropy_ns.unwrap(), cell.replicas)
+            (cell.net.loss.billionths(), level, cell.store.settings["anti_entropy"].as_str().unwrap(), cell.replicas)
         })
         .collect();
-    let (five, second) = (50_000_000, 1_000_000_000);
+    let (five, second) = (50_000_000, "1s");
     let mut expected = Vec::new();
     for loss in [0, five] {
         for level in ["fifo", "eventual"] {

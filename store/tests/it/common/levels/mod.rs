@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 
 use kvsim_store::ndc::{Config, Defect, Defects, Ndc, Timer, Views};
 use kvsim_store::placement::Placement;
+use kvsim_store::quantity::{Bytes, Interval, IntervalOrOff};
 use kvsim_store::{Dot, Key, Level, Levels, NodeId, Priority, Replica, Stream};
 
 use super::{Net, Packet};
@@ -32,14 +33,12 @@ pub type Set = u128;
 /// NDC with every key everywhere.
 pub fn config(nodes: u16, views: Views, buffer_bytes: u64) -> Config {
     Config {
+        anti_entropy: IntervalOrOff(Some(1_000_000)),
+        strip: Interval(1_000_000),
+        views: Some(views),
+        buffer: Bytes(buffer_bytes),
         placement: Placement::all(nodes),
-        anti_entropy_ns: Some(1_000_000),
-        strip_ns: 1_000_000,
-        views,
-        buffer_bytes,
-        ack: 1,
-        heartbeats: None,
-        defects: Defects::NONE,
+        ..Config::default()
     }
 }
 
@@ -84,7 +83,7 @@ pub enum Flaw {
 impl Style {
     fn config(&self) -> Config {
         let mut config = config(self.nodes, Views::All, self.buffer_bytes);
-        config.anti_entropy_ns = self.anti_entropy.then_some(1_000_000);
+        config.anti_entropy = IntervalOrOff(self.anti_entropy.then_some(1_000_000));
         if let Some(Flaw::Planted(defect)) = self.flaw {
             config.defects = Defects::from_iter([defect]);
         }

@@ -1,0 +1,283 @@
+//! The settings of the store, and what follows from them.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use super::defects::Defects;
+use crate::contract::{Key, Level, Levels};
+use crate::placement::Placement;
+use crate::quantity::{Bytes, Interval, IntervalOrOff, Wrong, shown};
+use crate::settings::{Cause, Cluster, Misfit, Profile, Reduction};
+
+/// The settings of the store.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Time between two anti-entropy rounds of a replica, in which it compares notes with another one; "off"
+    /// for none.
+    pub anti_entropy: IntervalOrOff,
+    /// Time between two clean-ups of causal contexts.
+    pub strip: Interval,
+    /// On how many nodes each key is kept: "all", or a number, for which a consistent-hash ring chooses the
+    /// nodes.
+    pub replication: Replication,
+    /// How many replicas must have a write on their disks before it is acknowledged, the asked one included: a number,
+    /// "majority" or "all" of those that hold the key. With 1, a lost disk may take an acknowledged write with it.
+    pub ack: Ack,
+    /// For which levels replicas keep what a read at that level sees: "eventual" alone, or "all". When left out,
+    /// "all" if a session reads at an ordered level or there are heartbeats, otherwise "eventual".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub views: Option<Views>,
+    /// How many bytes of writes a replica lets wait for their turn, per level. What does not fit is asked for again.
+    pub buffer: Bytes,
+    /// Time between two writes by which each replica shows the others that it is alive, to a key of its own, so that
+    /// a level that falls behind is noticed; "off" for none.
+    pub heartbeat: IntervalOrOff,
+    /// Planted defects that are switched on; `kvsim list stores` shows which a store has.
+    pub defects: Defects,
+    /// Which nodes hold which keys. It follows from the cluster, like what is below.
+    #[serde(skip)]
+    pub placement: Placement,
+    /// The keys of the nodes' heartbeats, ascending; only the store's own sessions write them.
+    #[serde(skip)]
+    pub heartbeat_keys: Vec<Key>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            anti_entropy: IntervalOrOff(Some(100_000_000)),
+            strip: Interval(500_000_000),
+            replication: Replication::All,
+            ack: Ack::Replicas(1),
+            views: None,
+            buffer: Bytes(16 << 20),
+            heartbeat: IntervalOrOff(None),
+            defects: Defects::NONE,
+            placement: Placement::all(0),
+            heartbeat_keys: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// True when replicas keep ordered views.
+    pub fn is_ordered(&self) -> bool {
+        self.views == Some(Views::All)
+    }
+
+    /// Replicas that must have a write on their disks before it is answered, the asked one included.
+    pub(super) fn acks(&self) -> u16 {
+        match self.ack {
+            Ack::Replicas(replicas) => replicas,
+            Ack::Majority => self.placement.copies() / 2 + 1,
+            Ack::All => self.placement.copies(),
+        }
+    }
+
+    pub(super) fn levels(&self) -> Levels {
+        if self.is_ordered() { Levels::ALL } else { Levels::only(Level::Eventual) }
+    }
+
+    pub(super) fn fit(&mut self, cluster: &Cluster) -> Vec<Misfit> {
+        let mut misfits = Vec::new();
+        self.placement = match self.replication {
+            Replication::Nodes(copies) if (1..=cluster.nodes).contains(&copies) => {
+                Placement::ring(cluster.nodes, copies)
+            }
+            Replication::Nodes(copies) => {
+                let message = format!("a replication of {copies} is more than there are replicas");
+                misfits.push(Misfit::new("replication", message, format!("at most {}", cluster.nodes)));
+                Placement::all(cluster.nodes)
+            }
+            Replication::All => Placement::all(cluster.nodes),
+        };
+        let holders = self.placement.copies();
+        self.ack = Ack::Replicas(self.acks());
+        if !(1..=holders).contains(&self.acks()) {
+            let message = format!("{} are more than hold a key", self.acks());
+            misfits.push(Misfit::new("ack", message, format!("\"majority\", \"all\", or 1 to {holders}")));
+        }
+        // What needs all views.
+        let cause = match cluster.levels.iter().find(|level| *level != Level::Eventual) {
+            Some(level) => Some(Cause::Level(level)),
+            None => self.heartbeat.0.map(|_| Cause::Setting("heartbeat")),
+        };
+        let needs = match cause {
+            Some(Cause::Level(level)) => format!("level {}", level.name()),
+            _ => "the heartbeat".to_owned(),
+        };
+        let all = |setting, message: String, cause| Misfit { cause, ..Misfit::new(setting, message, "\"all\"") };
+        if self.views == Some(Views::Eventual) && cause.is_some() {
+            misfits.push(all("views", format!("{needs} needs views of all levels"), cause));
+        } else if (self.views == Some(Views::All) || cause.is_some()) && !self.placement.is_full() {
+            let message = "store ndc keeps ordered levels only where every node holds every key".to_owned();
+            let cause = if self.views.is_some() { Some(Cause::Setting("views")) } else { cause };
+            misfits.push(all("replication", message, cause));
+        }
+        self.views.get_or_insert(if cause.is_some() { Views::All } else { Views::Eventual });
+        self.heartbeat_keys.clone_from(&cluster.heartbeats);
+        misfits
+    }
+
+    pub(super) fn profile(&self, nodes: u16) -> Profile {
+        let copies = match self.replication {
+            Replication::Nodes(copies) => copies.min(nodes),
+            Replication::All => nodes,
+        };
+        Profile {
+            anti_entropy_ns: self.anti_entropy.0,
+            clean_up_ns: self.strip.0,
+            heartbeat_ns: self.heartbeat.0,
+            copies,
+            ack: self.acks(),
+        }
+    }
+
+    pub(super) fn reduce(&mut self, by: Reduction) {
+        match by {
+            Reduction::AntiEntropy => {
+                self.anti_entropy = IntervalOrOff(None);
+                // What finds no room is lost for good then.
+                self.buffer = Bytes(self.buffer.0.max(Config::default().buffer.0));
+            }
+            Reduction::Heartbeats => self.heartbeat = IntervalOrOff(None),
+            Reduction::Nodes(nodes) => {
+                if let Replication::Nodes(copies) = &mut self.replication {
+                    *copies = nodes.min(*copies);
+                }
+                if let Ack::Replicas(replicas) = &mut self.ack {
+                    *replicas = nodes.min(*replicas);
+                }
+            }
+        }
+    }
+}
+
+/// Which views a replica keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Views {
+    /// For the eventual level.
+    Eventual,
+    /// For all levels of the store. Every node must hold every key: one that misses an origin's writes to other nodes'
+    /// keys could not tell a gap from a write that is not for it.
+    All,
+}
+
+/// On how many nodes a key is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "NumberOrWord", into = "NumberOrWord")]
+pub enum Replication {
+    /// On all.
+    All,
+    /// On this many.
+    Nodes(u16),
+}
+
+/// How many replicas must have a write on their disks before it is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "NumberOrWord", into = "NumberOrWord")]
+pub enum Ack {
+    /// This many, the asked one included.
+    Replicas(u16),
+    /// More than half of those that hold the key.
+    Majority,
+    /// All that hold the key.
+    All,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum NumberOrWord {
+    Number(u16),
+    Word(String),
+}
+
+impl TryFrom<NumberOrWord> for Replication {
+    type Error = Wrong;
+
+    fn try_from(text: NumberOrWord) -> Result<Replication, Wrong> {
+        match text {
+            NumberOrWord::Word(word) if word == "all" => Ok(Replication::All),
+            NumberOrWord::Number(nodes @ 1..) => Ok(Replication::Nodes(nodes)),
+            NumberOrWord::Number(0) => Err(Wrong::new("a key is kept on no node", "\"all\", or a number from 1")),
+            NumberOrWord::Word(word) => {
+                let message = format!("`{}` is not a number of nodes", shown(&word));
+                Err(Wrong::new(message, "\"all\", or a number of nodes"))
+            }
+        }
+    }
+}
+
+impl From<Replication> for NumberOrWord {
+    fn from(replication: Replication) -> NumberOrWord {
+        match replication {
+            Replication::All => NumberOrWord::Word("all".to_owned()),
+            Replication::Nodes(nodes) => NumberOrWord::Number(nodes),
+        }
+    }
+}
+
+impl TryFrom<NumberOrWord> for Ack {
+    type Error = Wrong;
+
+    fn try_from(text: NumberOrWord) -> Result<Ack, Wrong> {
+        const EXPECTED: &str = "\"majority\", \"all\", or a number of replicas";
+        match text {
+            NumberOrWord::Word(word) if word == "majority" => Ok(Ack::Majority),
+            NumberOrWord::Word(word) if word == "all" => Ok(Ack::All),
+            NumberOrWord::Number(replicas @ 1..) => Ok(Ack::Replicas(replicas)),
+            NumberOrWord::Number(0) => Err(Wrong::new("the asked replica always counts", EXPECTED)),
+            NumberOrWord::Word(word) => {
+                Err(Wrong::new(format!("`{}` is not a number of replicas", shown(&word)), EXPECTED))
+            }
+        }
+    }
+}
+
+impl From<Ack> for NumberOrWord {
+    fn from(ack: Ack) -> NumberOrWord {
+        match ack {
+            Ack::Replicas(replicas) => NumberOrWord::Number(replicas),
+            Ack::Majority => NumberOrWord::Word("majority".to_owned()),
+            Ack::All => NumberOrWord::Word("all".to_owned()),
+        }
+    }
+}
+
+impl JsonSchema for Replication {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Replication".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "title": "number of nodes",
+            "description": "\"all\", or a whole number from 1 to the number of replicas.",
+            "type": ["integer", "string"],
+            "minimum": 1,
+            "maximum": 1000,
+            "pattern": "^all$",
+            "examples": ["all", 3],
+        })
+    }
+}
+
+impl JsonSchema for Ack {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Ack".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "title": "number of replicas",
+            "description": "\"majority\" or \"all\" of those that hold a key, or a whole number of them.",
+            "type": ["integer", "string"],
+            "minimum": 1,
+            "maximum": 1000,
+            "pattern": "^(majority|all)$",
+            "examples": ["majority", 2],
+        })
+    }
+}
