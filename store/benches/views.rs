@@ -153,7 +153,7 @@ fn main() -> ExitCode {
         cluster.repair(&mut |to, message| {
             if let Message::Repair(repair) = message {
                 let (most, keys) = sent.entry(to).or_default();
-                let items = repair.items.iter().map(|item| (item.key, 1 + item.apart.len()));
+                let items = repair.items.iter().map(|item| (item.key, 1 + item.forked.len()));
                 let all: Vec<(Key, usize)> = items.chain(repair.deltas.iter().map(|delta| (delta.key, 1))).collect();
                 *most = all.len().max(*most);
                 all.into_iter().for_each(|(key, copies)| *keys.entry(key.index()).or_default() += copies);

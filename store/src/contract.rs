@@ -217,7 +217,7 @@ pub enum Output<R: Replica> {
     },
 }
 
-/// A fact about the replica for the checkers; nobody else sees it.
+/// A fact about the replica for the checkers alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Observation {
     /// The write that `call` asked for now has a name. Once per write call that is not refused.
@@ -272,7 +272,7 @@ pub struct Outbox<R: Replica> {
     pub targets: Vec<NodeId>,
     /// Versions of the read answers.
     pub versions: Vec<Version>,
-    /// False: nobody will read the host's log and its disk takes no time, so [`Env::append`] does nothing.
+    /// False: the host's log is never read and its disk takes no time, so [`Env::append`] does nothing.
     pub has_disk: bool,
 }
 

@@ -25,7 +25,7 @@ impl Rounds {
         Rounds { peers, begun: self.begun, before: self.begun }
     }
 
-    /// The number of the next round and the peer to ask in it; nobody when there are no peers.
+    /// The number of the next round and the peer to ask in it; `None` when there are no peers.
     pub(crate) fn next(&mut self, chance: &mut Stream) -> Option<(u64, NodeId)> {
         let peers = self.peers.len() as u64;
         if peers == 0 {

@@ -32,7 +32,7 @@ pub struct Disk<R: Replica> {
     pub durable_ns: u64,
     /// Outputs that wait for records before them, in order.
     pub held: VecDeque<Held<R>>,
-    /// Nothing when no node of the run ever crashes: then nobody reads it.
+    /// `None` when no node of the run ever crashes: then it is never read.
     log: Option<Log<R::Record>>,
 }
 
@@ -64,7 +64,7 @@ impl<R: Replica> Disk<R> {
         }
     }
 
-    /// In a step that appends so many records the replica gets to know a write.
+    /// The replica gets to know a write in a step that appends this many records.
     pub fn note_known(&mut self, dot: Dot, appended: usize) {
         if let Some(log) = &mut self.log {
             log.known.push((dot, log.records.len() + appended));

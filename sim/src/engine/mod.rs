@@ -187,7 +187,7 @@ enum Scheduled {
     Settling,
 }
 
-/// Room for so many pending events and messages under way from the start, so that small runs never grow.
+/// How many pending events and messages there is room for from the start, so that small runs never grow.
 const ROOM: usize = 1024;
 
 /// Replicas are told of coming messages in groups of such sizes: in fewer no misses overlap, and what very many
@@ -214,7 +214,7 @@ struct Engine<'a, R: Replica> {
     /// The node whose replica is at work.
     in_store: Option<NodeId>,
     outcome: Outcome,
-    /// When replicas are measured next; at the end of time when nobody wants to know.
+    /// When replicas are measured next; at the end of time when they are not.
     measure_ns: u64,
     measures_every_ns: Option<u64>,
 }
@@ -285,7 +285,7 @@ impl<'a, R: Replica> Engine<'a, R> {
         self.snapshot();
     }
 
-    /// What replicas hold at the time that was due, for whoever wants to know.
+    /// Hands the sink what replicas hold at the time of measurement.
     fn measure(&mut self) {
         for host in &self.hosts {
             let Some(replica) = &host.replica else { continue };
@@ -539,7 +539,7 @@ impl<'a, R: Replica> Engine<'a, R> {
             }
             Output::Answer { call, answer } => {
                 let op = call.0;
-                // A second answer, or one to a session that has given up, has nobody to go to.
+                // A second answer, or one to a session that has given up, is dropped.
                 let Some(session) = self.sessions.finish(op) else { return };
                 if let kvsim_store::Answer::Read { first, count, .. } = &answer {
                     for version in &versions[*first as usize..][..*count as usize] {

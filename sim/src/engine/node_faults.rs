@@ -1,8 +1,8 @@
 //! Nodes that go down, come up, stand still, are slow, and whose clocks and disks are not as they should be.
 //!
 //! Any number of faults may concern a node at once. It is down while one of them has it down: a node that is down
-//! cannot crash, so that the disk of the first crash counts; but it can leave, with its disk. Otherwise the slowest step and the slowest disk count,
-//! and errors of the clock add up.
+//! cannot crash, so that the disk of the first crash counts; but it can leave, with its disk. Otherwise the slowest
+//! step and the slowest disk count, and errors of the clock add up.
 
 use kvsim_checkers::trace::{Disk, LostBy, NodeId, What};
 use kvsim_store::{CallId, Input, Replica};

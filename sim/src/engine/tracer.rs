@@ -13,7 +13,7 @@ pub trait Sink {
         true
     }
 
-    /// Distance of the times at which replicas are to be measured; none when nobody wants to know. What is measured is
+    /// Distance of the times at which replicas are to be measured; `None` for no measurements. What is measured is
     /// no event: it has no number and does not change the trace hash.
     fn measures_every_ns(&self) -> Option<u64> {
         None
@@ -22,7 +22,7 @@ pub trait Sink {
     /// What a replica held.
     fn measured(&mut self, _: Sample) {}
 
-    /// The anti-entropy message of the [`What::Sent`] event with this number brings so many writes. Only said when
+    /// The anti-entropy message of the [`What::Sent`] event with this number brings this many writes. Only said when
     /// replicas are [measured](Sink::measures_every_ns).
     fn brings(&mut self, _sent: u64, _writes: u32) {}
 }
@@ -34,7 +34,7 @@ impl Sink for Vec<Event> {
     }
 }
 
-/// Takes nothing: for runs of which only the trace hash counts.
+/// Takes nothing: for runs whose trace hash alone matters.
 pub struct Nothing;
 
 impl Sink for Nothing {

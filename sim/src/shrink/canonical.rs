@@ -15,9 +15,9 @@ pub(super) fn is_named_by_plan(message: &MessageName) -> bool {
     message.kind == "update" || NAMED_BY_OPERATION.contains(&message.kind.as_str())
 }
 
-/// The plan with nothing in it that nobody uses, and with new numbers for what is left: operations in the order of the
-/// sessions, values in the order of time, keys in the order of their first use. Faults follow their messages, and stand in
-/// the order of their kinds.
+/// The plan without unused parts, and with new numbers for what is left: operations in the order of the sessions,
+/// values in the order of time, keys in the order of their first use. Faults follow their messages, and stand in the
+/// order of their kinds.
 pub(super) fn form(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     plan.sessions.retain(|session| !session.ops.is_empty());

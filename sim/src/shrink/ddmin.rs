@@ -37,7 +37,7 @@ enum Step {
     Stop,
 }
 
-/// One of so many parts of `kept`, or `kept` without one of them.
+/// Divides `kept` into `parts`: one of them, or `kept` without one.
 fn smaller(kept: &[usize], parts: usize, test: &mut dyn FnMut(&[usize]) -> Option<bool>) -> Step {
     let bounds: Vec<(usize, usize)> =
         (0..parts).map(|part| (kept.len() * part / parts, kept.len() * (part + 1) / parts)).collect();

@@ -100,7 +100,7 @@ pub(super) fn try_explicit(search: &mut Search<'_>, constant: impl Fn(&Delay) ->
     }
     search.try_change(|plan| {
         let until_ns = plan.workload_end_ns;
-        // Those that named a message before come first, so they keep the last word.
+        // The first fault naming a message wins, so the old ones stay in front.
         plan.faults.extend(faults.into_iter().map(|kind| fault(kind, until_ns)));
         for link in std::iter::once(&mut plan.net).chain(plan.links.iter_mut().map(|named| &mut named.link)) {
             (link.loss, link.duplicate) = (Ratio::ZERO, Ratio::ZERO);
@@ -165,7 +165,7 @@ fn try_without_link_faults(search: &mut Search<'_>) -> bool {
             What::Sent { kind, id, copies, .. } => (kind, id, copies),
             _ => continue,
         };
-        // Where a panic ends the run, some are still under way to nobody knows whom.
+        // Where a panic ends the run, receivers of messages under way are not recorded.
         let known = receivers.get(&event.number).filter(|known| known.len() >= usize::from(copies));
         let all = || NodeId::all(with.replicas).filter(|node| *node != from).collect();
         for to in known.cloned().unwrap_or_else(all) {
@@ -191,7 +191,7 @@ fn try_without_link_faults(search: &mut Search<'_>) -> bool {
     }
     search.try_change(|plan| {
         let until_ns = plan.workload_end_ns;
-        // Of several that name a message the first one decides, and these know of the others.
+        // The first fault naming a message wins, so these must precede the others.
         plan.faults = faults.into_iter().map(|kind| fault(kind, until_ns)).chain(without.faults).collect();
     })
 }

@@ -1,5 +1,5 @@
-//! The usual causes, tried by themselves: one write is lost, or comes late, or the first one of each replica. What is left out one by one ends now and then
-//! with faults that lean on each other; then a fresh start is shorter than any way down from there.
+//! Guesses at the usual causes: one write, or the first one of each replica, is lost or late. Removing parts one by one
+//! may end with faults that depend on each other; then starting afresh from a guess gives a smaller plan.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ const WRITES_OF_MANY: usize = 3;
 /// One write goes wrong at one or two others.
 const REPLICAS_MAX: u16 = 3;
 
-/// When replicas ask each other follows from the seed; so many are tried beside the plan's.
+/// The seed decides when replicas ask each other; this many are tried beside the plan's.
 const OTHER_SEEDS: u64 = 20;
 
 /// Where there are many operations.
@@ -30,8 +30,9 @@ const STEP_NS: u64 = 10_000_000;
 /// The same where there are many: all of them before the first round of anti-entropy, if need be.
 const SHORT_STEP_NS: u64 = 1_000_000;
 
-/// Tries plans with one fault for one of the writes, on as few replicas as possible. Where there are many operations, also
-/// one for the first write of each replica, for which all others wait, and one of the plan's faults of links all the time.
+/// Tries plans with one fault for one of the writes, on as few replicas as possible. Where there are many operations,
+/// also one for the first write of each replica, for which all others wait, and one of the plan's faults of links all
+/// the time.
 pub(super) fn causes(search: &mut Search<'_>) {
     let best = &search.best;
     if best.operations() > OPERATIONS_MAX || best.faults.len() <= 1 && best.replicas <= 2 {
@@ -95,8 +96,8 @@ fn of_links(plan: &Plan) -> Vec<FaultPlan> {
     faults
 }
 
-/// The operations of the plan at so many replicas, those with sessions first, evenly, with nothing that goes wrong. Where
-/// there are many, also all of them at one replica: for what is late there all others wait.
+/// The operations of the plan at `replicas` replicas, those with sessions first, evenly, with nothing that goes wrong.
+/// Where there are many, also all of them at one replica: for what is late there all others wait.
 fn on_few(plan: &Plan, replicas: u16, step_ns: u64, are_few: bool) -> Vec<Plan> {
     let is_used = |node: &NodeId| plan.sessions.iter().any(|session| session.node == *node);
     let (mut kept, others): (Vec<NodeId>, Vec<NodeId>) = NodeId::all(plan.replicas).partition(is_used);
@@ -118,7 +119,7 @@ fn on_few(plan: &Plan, replicas: u16, step_ns: u64, are_few: bool) -> Vec<Plan> 
     vec![together, plain]
 }
 
-/// Who takes in which write, in the order of time.
+/// The writes in the order of time, each with the node that takes it in.
 fn writes(plan: &Plan) -> Vec<(NodeId, u64)> {
     let of_session = plan.sessions.iter().flat_map(|session| session.ops.iter().map(move |op| (session, op)));
     let mut writes: Vec<(u64, NodeId, u64)> = of_session

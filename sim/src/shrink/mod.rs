@@ -2,10 +2,10 @@
 //!
 //! Whole parts are left out first: sessions, operations, faults, replicas, by delta debugging ([`ddmin`]; Zeller and
 //! Hildebrandt, IEEE TSE 2002). Then nothing is left to chance: losses, duplicates and, where they matter, delays are
-//! written out message by message (`explicit`), and those that do not matter leave; where many messages of a link have to
-//! be lost or late, the link is cut or slow (`links`). The usual causes get a try of their own (`guess_causes`), and so do other
-//! seeds. In the end what is left gets simple values (`simplify`, `times`). This works because the fate of a message follows
-//! from its own identity: what is left out leaves the rest alone.
+//! written out message by message (`explicit`), and those that do not matter leave; where many messages of a link have
+//! to be lost or late, the link is cut or slow (`links`). The usual causes get a try of their own (`guess_causes`), and
+//! so do other seeds. In the end what is left gets simple values (`simplify`, `times`). This works because the fate of
+//! a message follows from its own identity: what is left out leaves the rest alone.
 //!
 //! What the store promises and how it is set stays as it is, and replicas keep the time to agree that the scenario
 //! gave them: otherwise any plan could be made to fail, for another reason.
@@ -53,8 +53,7 @@ pub fn shrink(plan: &Plan, concerned: &[u32], ask: &mut dyn FnMut(&Plan) -> Answ
     let settles_as_usual = plan.settle_ns > 0 && plan.settle_ns >= settle_auto_ns(plan);
     let mut search = Search { best: plan.clone(), settles_as_usual, ask, tried: 0, stopped: false };
     from_here(&mut search, concerned);
-    // Every step takes what it finds first, so the way may end in a plan that is smaller than its neighbours but not small.
-    // Another seed is another way.
+    // The search is greedy and may stop at a local minimum; restart with other seeds.
     for seed in 1..=RESTARTS {
         if search.stopped || !search.is_large() {
             break;
@@ -70,11 +69,11 @@ pub fn shrink(plan: &Plan, concerned: &[u32], ask: &mut dyn FnMut(&Plan) -> Answ
     Shrunk { plan: search.best, tried: search.tried, complete: !search.stopped }
 }
 
-/// So many other seeds the search begins again with where it has come to something large; few of them show the finding, and
-/// there is no more time for them than the caller gives.
+/// How many other seeds the search restarts with where its result is large; few of them show the finding, and the
+/// caller limits the time.
 const RESTARTS: u64 = 2_000;
 
-/// Makes the best plan smaller until nothing does.
+/// Makes the best plan smaller until no pass changes it.
 fn from_here(search: &mut Search<'_>, concerned: &[u32]) {
     explicit::operation_times(search);
     remove::guess(search, concerned);
@@ -96,7 +95,7 @@ fn from_here(search: &mut Search<'_>, concerned: &[u32]) {
     search.try_plan(canonical::form(&search.best));
 }
 
-/// The search: the smallest plan so far, and who judges others.
+/// The search: the smallest plan found, and the judge of others.
 struct Search<'a> {
     best: Plan,
     /// The settling phase has the length that `settle = "auto"` gives, at least.
@@ -143,7 +142,7 @@ impl Search<'_> {
         });
     }
 
-    /// More goes on in the best plan than a person sees at a glance.
+    /// The best plan is too large to be understood at a glance.
     fn is_large(&self) -> bool {
         self.best.replicas > 3 || self.best.faults.len() > 4
     }

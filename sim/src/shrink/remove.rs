@@ -68,9 +68,9 @@ pub(super) fn replicas(search: &mut Search<'_>) {
         Some(home) => with_nodes(plan, &nodes(kept), NodeId(*home as u16)),
         None => plan.clone(),
     });
-    // What went to the first replica may be needed at another one.
+    // Sessions of removed replicas moved to the first one; another one may be the right home.
     while one_less(search, &[search.best.seed]) {}
-    // Whom replicas ask, and when, follows from the seed; with fewer of them it may have to be another one.
+    // The seed decides which peers replicas ask, and when; with fewer replicas another seed may be needed.
     let seeds: Vec<u64> = (1..=OTHER_SEEDS).collect();
     while worth_other_seeds(&search.best) && one_less(search, &seeds) {}
 }
@@ -105,7 +105,7 @@ fn worth_other_seeds(plan: &Plan) -> bool {
     plan.operations() <= OTHER_SEEDS_OPERATIONS_MAX && plan.replicas <= OTHER_SEEDS_REPLICAS_MAX
 }
 
-/// So many other seeds are tried for the replicas' own chance, and only with so many replicas and operations.
+/// How many other seeds are tried for the replicas' own chance, and up to how many replicas and operations.
 const OTHER_SEEDS: u64 = 120;
 const OTHER_SEEDS_REPLICAS_MAX: u16 = 6;
 const OTHER_SEEDS_OPERATIONS_MAX: usize = 12;

@@ -45,7 +45,7 @@ pub(super) fn evenly(plan: &Plan, step_ns: u64) -> Plan {
     moved(plan, &points(plan).into_iter().zip((1..).map(|turn: u64| turn * step_ns)).collect())
 }
 
-/// What is late has to come between the same two events as before, which are so far from each other now.
+/// Delays after which late messages arrive between the same two events as before, now that these are `step_ns` apart.
 pub(super) fn delays(step_ns: u64) -> impl Iterator<Item = u64> {
     [step_ns * 3 / 2, step_ns * 5 / 2, step_ns * 5].into_iter()
 }

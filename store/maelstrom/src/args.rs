@@ -39,8 +39,8 @@ pub struct Args {
     #[arg(long, value_name = "MS", default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout_ms: u64,
 
-    /// Keep each node's records in a file of its own in this folder, so that a node that was killed can come back. Without
-    /// it a process that ends has lost its disk and must not be started again under its name.
+    /// Keep each node's records in a file of its own in this folder, so that a node that was killed can come back.
+    /// Without it a process that ends has lost its disk and must not be started again under its name.
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 

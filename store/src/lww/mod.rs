@@ -87,7 +87,7 @@ pub struct AntiEntropy;
 pub struct Lww {
     config: Config,
     entries: KeyTable<Entry>,
-    /// Own writes so far.
+    /// Number of own writes.
     written: u64,
     rounds: Rounds,
 }
@@ -259,7 +259,7 @@ impl Lww {
         });
         if old.is_none() {
             if held.stamp >= entry.stamp {
-                return false; // overwritten before it came: nobody will ever see it here
+                return false; // overwritten before it came, so no read here will ever return it
             }
             old = Some(shown(&std::mem::replace(held, entry)));
         }
@@ -273,7 +273,7 @@ impl Lww {
         true
     }
 
-    /// The entries that somebody with these stamps lacks.
+    /// The entries that are missing at a replica with these stamps.
     fn newer_than(&self, stamps: &[(Key, Stamp)]) -> Vec<(Key, Entry)> {
         let mut theirs = KeyTable::default();
         for (key, stamp) in stamps {

@@ -17,7 +17,7 @@ use super::object::Object;
 /// How long a call may wait for others before it is forgotten, in nanoseconds: far longer than any client waits.
 const PENDING_NS_MAX: u64 = 60_000_000_000;
 
-/// Copies of a write request are told from new ones among the last so many.
+/// How many write requests of a sender are remembered, to recognise copies.
 const REQUESTS_REMEMBERED: u64 = 4_096;
 
 /// What a replica knows about calls under way. Nothing of it outlives the process but the numbers of write
@@ -172,7 +172,7 @@ impl Calls {
         new
     }
 
-    /// Forgets calls that nobody can be waiting for any more.
+    /// Forgets calls whose clients have given up long ago.
     pub fn expire(&mut self, now_ns: u64) {
         let is_fresh = |since_ns: u64| now_ns.saturating_sub(since_ns) < PENDING_NS_MAX;
         self.pending.retain(|_, pending| is_fresh(pending.since_ns));

@@ -1,4 +1,5 @@
-//! Serving clients: reads, reads in order, reads by several replicas, writes, and calls passed on to a holder of the key.
+//! Serving clients: reads, reads in order, reads by several replicas, writes, and calls passed on to a holder of the
+//! key.
 
 use smallvec::SmallVec;
 

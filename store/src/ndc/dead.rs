@@ -1,15 +1,15 @@
 //! Replicas that are no more: a node that has come back without its disk, or has left for good.
 //!
-//! What such a replica has issued and nobody has heard of can never arrive, and would be a gap for ever. But it must not
-//! be given up too early, as long as somebody may still know it. So every member reports what it knows of each dead
-//! replica, together with the list of members that it goes by. When all members under one list have reported the same, no
-//! one can learn more: what they know only ever comes from each other, and messages of dead replicas are refused. Then
-//! the missing writes are *void*. Who learns that from another member may take it over: its own report was among those
-//! that agreed. If it has joined since then, it may do so when it has got all that they knew.
+//! Writes that such a replica has issued and that no other has received can never arrive: a gap for ever. But they must
+//! not be given up too early, as long as another replica may still know them. So every member reports what it knows of
+//! each dead replica, together with the list of members that it goes by. When all members under one list have reported
+//! the same, no one can learn more: what they know only ever comes from each other, and messages of dead replicas are
+//! refused. Then the missing writes are *void*. Who learns that from another member may take it over: its own report
+//! was among those that agreed. If it has joined since then, it may do so when it has got all that they knew.
 //!
-//! The same holds for a dead replica of which nobody knows a write, and only a causal context speaks, or a session that
-//! moves and waits for what it has seen there. Both may mention writes that are lost. Once their origin is void, they
-//! mean nothing any more.
+//! The same holds for a dead replica that is only mentioned, none of whose writes is known: by a causal context, or a
+//! session that moves and waits for what it has seen there. Both may mention writes that are lost. Once their origin is
+//! void, they mean nothing any more.
 
 use smallvec::SmallVec;
 
@@ -45,7 +45,7 @@ impl Report {
         4 * self.members.len() as u32 + known.sum::<u32>()
     }
 
-    /// True when `dot` was given up: nobody has it, though clocks have its number.
+    /// True when `dot` was given up: no replica has it, though clocks have its number.
     pub fn is_void(&self, dot: Dot) -> bool {
         self.void.iter().any(|(origin, known)| *origin == dot.origin && !known.contains(dot.counter))
     }
@@ -67,7 +67,7 @@ impl Dead {
         self.void.get(origin).is_some()
     }
 
-    /// What this replica has to report, if it `must` or knows of a dead one or somebody else does.
+    /// What this replica has to report, if it `must`, or if it or another replica knows of a dead one.
     pub fn report(&self, members: &[ReplicaId], clock: &NodeClock, must: bool) -> Option<Box<Report>> {
         let is_dead = |origin: ReplicaId| !is_member(members, origin);
         let is_silent = !clock.iter().any(|(origin, _)| is_dead(origin)) && self.mentioned.is_empty();
@@ -126,7 +126,7 @@ impl Dead {
         all.filter(|(origin, _)| !is_member(members, *origin) && !self.is_void(*origin))
     }
 
-    /// Notes dead replicas that somebody has seen writes of, be any known here or not.
+    /// Notes dead replicas whose writes were seen somewhere, known here or not.
     pub fn mention(&mut self, origins: impl Iterator<Item = ReplicaId>) {
         self.mentioned.extend(origins);
         self.mentioned.sort_unstable();

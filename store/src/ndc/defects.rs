@@ -1,5 +1,5 @@
-//! Mistakes that can be planted into the store, to see whether somebody notices. Each has happened to somebody: to
-//! Loopy, DottedDB, VerneMQ, or in a model. All are off unless a scenario names them, and one that is off costs a test of
+//! Mistakes that can be planted into the store, to see whether they are noticed. Each has happened: in Loopy, DottedDB,
+//! VerneMQ, or a model. All are off unless a scenario names them, and one that is off costs a test of
 //! a bit; without the feature `defects` nothing of them is compiled.
 
 mod rules;
@@ -40,7 +40,8 @@ macro_rules! defects {
 }
 
 defects! {
-    /// A write is replicated as the object that it was merged into, so it replaces siblings that its writer has not seen.
+    /// A write is replicated as the object that it was merged into, so it replaces siblings that its writer has not
+    /// seen.
     ReplicateMergedObject = "replicate-merged-object", noticed by "convergence";
     /// A peer's whole clock is taken over with its own writes only, so what it knows of others is claimed and not held.
     TrustPeerClock = "trust-peer-clock", noticed by "convergence";
@@ -82,10 +83,10 @@ defects! {
     HighPredecessors = "high-predecessors", noticed by "fifo-visibility, priority";
     /// What a node's earlier life was known to hold counts for the new one, so keys are forgotten that it misses.
     OldWatermarks = "old-watermarks", noticed by "convergence, fifo-visibility, priority";
-    /// What is missing of a dead replica is given up without asking, so somebody who has it is not asked.
+    /// What is missing of a dead replica is given up without asking, although another replica may still have it.
     EarlyVoid = "early-void", noticed by "convergence, fifo-visibility, priority";
-    /// Messages of dead replicas still count, so a write that was given up arrives after all, at some, and what has arrived
-    /// from behind a gap is remembered for ever.
+    /// Messages of dead replicas still count, so a write that was given up arrives after all, at some, and what has
+    /// arrived from behind a gap is remembered for ever.
     AcceptDead = "accept-dead", noticed by "convergence, fifo-visibility, priority, metadata";
     /// A replica serves clients before it has got everything again, so they read old or no values.
     ServeWhileRecovering = "serve-while-recovering", noticed by "convergence, fifo-visibility, priority, pram";

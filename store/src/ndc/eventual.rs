@@ -114,7 +114,7 @@ impl Eventual {
         object.merge(Basis::Clock(&self.clock), side, |change| observe(seen(change, levels)));
         // After the merge, and key by key: the base cannot pass a write to a key that is still to be merged.
         for dot in &item.dots {
-            // The key of one that was known is remembered, or nobody misses it any more.
+            // The key of a known write is remembered already, or no peer misses the write any more.
             if self.clock.insert(*dot).is_some() {
                 self.dot_keys.push(*dot, item.key);
             }
@@ -158,7 +158,7 @@ impl Eventual {
         }
     }
 
-    /// The origins that stored contexts mention and of which no write is known.
+    /// The origins that stored contexts mention although none of their writes is known.
     pub fn mentioned(&self) -> impl Iterator<Item = ReplicaId> {
         let objects = self.unstripped.keys.iter().filter_map(|key| self.objects.get(*key));
         let origins = objects.flat_map(|object| object.context.iter()).map(|(origin, _)| origin);

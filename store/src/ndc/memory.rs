@@ -1,4 +1,4 @@
-//! What a replica remembers about the spreading of writes, until nobody can miss them any more.
+//! What a replica remembers about the spreading of writes, until no replica can miss them any more.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -136,7 +136,7 @@ impl Watermarks {
         }
     }
 
-    /// Takes in what somebody else knows.
+    /// Takes in another replica's watermarks.
     pub fn learn(&mut self, others: &Watermarks) {
         self.0.merge(&others.0, |row, theirs| {
             if (theirs.sum, theirs.bases.len()) > (row.sum, row.bases.len()) {

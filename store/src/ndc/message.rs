@@ -91,7 +91,7 @@ pub struct Repair {
     pub items: Vec<RepairItem>,
 }
 
-/// A key of which the asker missed writes.
+/// A key to which the asker missed writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RepairItem {
@@ -106,7 +106,7 @@ pub struct RepairItem {
     /// The asker's ordered views that need it and see it so at the sender.
     pub same: [bool; VIEWS],
     /// What differs at the sender, for the other ordered views that need it.
-    pub apart: Vec<(usize, Object)>,
+    pub forked: Vec<(usize, Object)>,
 }
 
 impl RepairItem {
@@ -115,13 +115,13 @@ impl RepairItem {
         if self.same[view] {
             return Some(&self.object);
         }
-        self.apart.iter().find(|(apart, _)| *apart == view).map(|(_, object)| object)
+        self.forked.iter().find(|(forked, _)| *forked == view).map(|(_, object)| object)
     }
 
     fn wire_bytes(&self) -> u32 {
         let object = if self.eventual || self.same.contains(&true) { self.object.wire_bytes() } else { 0 };
-        let apart = self.apart.iter().map(|(_, object)| object.wire_bytes().saturating_add(1));
-        apart.fold(object, u32::saturating_add).saturating_add(4 + 12 * self.dots.len() as u32)
+        let forked = self.forked.iter().map(|(_, object)| object.wire_bytes().saturating_add(1));
+        forked.fold(object, u32::saturating_add).saturating_add(4 + 12 * self.dots.len() as u32)
     }
 }
 

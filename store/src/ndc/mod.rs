@@ -14,6 +14,12 @@
 //! **Views.** Beside the eventual view a replica keeps four that show each origin's writes in order, for all writes
 //! or for urgent ones only. They share the eventual view's objects (see `ordered`).
 //!
+//! **Terms.** *Predecessor* of a write at a view: the last write of the same origin before it that the view carries. A
+//! write has its *turn* at a view when the view reflects its predecessor there; until then it *waits*, and a *stub* is
+//! one that waits without its content. *Reach*, or *frontier*, of an origin: how far a view has come in its writes. A
+//! key is *forked* at a view as long as a write to it waits there: the view then has an object of its own. What a dead
+//! replica wrote and no other has is *void* once all members agree.
+//!
 //! The folder: [`object`] is the algebra of versions and contexts; `eventual` the view of everything that has
 //! arrived; [`frontier`] how far ordered views have come, `waiting` what waits for its turn in them, `ordered` the
 //! views themselves; `state` puts the views together and does anti-entropy; `memory` is temporary memory; `message`

@@ -8,7 +8,7 @@ use super::message::{Delta, Message, Repair, Reply, Request};
 use super::object::Object;
 use crate::contract::{Key, Value, Version};
 
-/// A name that somebody outside has given.
+/// A name that comes from outside.
 #[derive(Debug)]
 pub enum Named<'a> {
     /// A key, which may be given another number, not another priority.
@@ -65,8 +65,8 @@ fn of_repair(repair: &mut Repair, each: &mut dyn FnMut(Named<'_>)) {
     repair.deltas.iter_mut().for_each(|delta| of_delta(Arc::make_mut(delta), each));
     for item in &mut repair.items {
         each(Named::Key(&mut item.key));
-        let apart = item.apart.iter().map(|(_, object)| object);
-        for Object { versions, .. } in apart.chain([&item.object]) {
+        let forked = item.forked.iter().map(|(_, object)| object);
+        for Object { versions, .. } in forked.chain([&item.object]) {
             of_versions(versions, each);
         }
     }
@@ -93,7 +93,7 @@ mod tests {
             let version = Version { dot, value: Value { id: u64::from(index) * 10, bytes: 1 } };
             let object = Object { versions: [version].into_iter().collect(), ..Object::default() };
             let key = Key::new(index, Priority::P0);
-            RepairItem { key, dots: [dot].into(), object, eventual: true, same: [true; 4], apart: Vec::new() }
+            RepairItem { key, dots: [dot].into(), object, eventual: true, same: [true; 4], forked: Vec::new() }
         };
         let mut message = Message::Repair(Box::new(Repair {
             from: me,

@@ -264,7 +264,7 @@ impl Object {
 
     /// Merges one write that has seen only earlier writes of its origin. The same as [`Object::merge`] of the
     /// write as an object of its own, except that the write's dot does not enter the context; without looking
-    /// at the versions of other origins, of which a key that many write blindly has many.
+    /// at the versions of other origins; a key that many clients write blindly has many of them.
     pub fn merge_blind(&mut self, dot: Dot, version: Option<Version>, mut change: impl FnMut(Change)) {
         let version = version.filter(|_| !self.context.covers(dot));
         match (self.versions.place(dot.origin), version) {

@@ -1,4 +1,4 @@
-//! The ordered views: what of the known writes readers may see in order.
+//! The ordered views: the known writes that readers may see without breaking the order of any origin.
 //!
 //! The views share the objects of the eventual view. A view has an object of its own for a key only while a known
 //! write to the key has not had its turn there: then the view shows less than the eventual one. So at rest, and for
@@ -28,7 +28,7 @@ pub struct Ordered {
     /// Known writes that some view does not reflect yet: all known writes beyond the first view's frontier.
     pub waiting: Waiting,
     /// By view and key, where the view shows less than the eventual one.
-    apart: [BTreeMap<Key, Apart>; VIEWS],
+    forked: [BTreeMap<Key, Forked>; VIEWS],
     /// Room for waiting writes, in bytes per view.
     room_bytes: u64,
     /// Waiting writes whose room is to be seen to at the end of the step: new ones, and those that a view has passed.
@@ -38,7 +38,7 @@ pub struct Ordered {
 
 /// A key's object in one view.
 #[derive(Clone, Debug)]
-struct Apart {
+struct Forked {
     object: Object,
     /// Known writes to the key that the view does not reflect yet. With the last one the object has had its time.
     waits: u32,
@@ -47,27 +47,27 @@ struct Apart {
 impl Ordered {
     pub fn new(room_bytes: u64, defects: Defects) -> Ordered {
         let (frontiers, waiting) = (Frontiers::default(), Waiting::default());
-        Ordered { frontiers, waiting, apart: Default::default(), room_bytes, unsettled: Vec::new(), defects }
+        Ordered { frontiers, waiting, forked: Default::default(), room_bytes, unsettled: Vec::new(), defects }
     }
 
     /// The object of `key` in `view` where it is not that of the eventual view.
-    pub fn apart(&self, view: usize, key: Key) -> Option<&Object> {
-        self.apart[view].get(&key).map(|apart| &apart.object)
+    pub fn forked(&self, view: usize, key: Key) -> Option<&Object> {
+        self.forked[view].get(&key).map(|forked| &forked.object)
     }
 
     /// All objects of `view` that are not those of the eventual view.
-    pub fn all_apart(&self, view: usize) -> impl Iterator<Item = (Key, &Object)> {
-        self.apart[view].iter().map(|(key, apart)| (*key, &apart.object))
+    pub fn all_forked(&self, view: usize) -> impl Iterator<Item = (Key, &Object)> {
+        self.forked[view].iter().map(|(key, forked)| (*key, &forked.object))
     }
 
     /// The keys with an object of their own in some view.
-    pub fn keys_apart(&self) -> impl Iterator<Item = Key> {
-        self.apart.iter().flat_map(|apart| apart.keys().copied())
+    pub fn forked_keys(&self) -> impl Iterator<Item = Key> {
+        self.forked.iter().flat_map(|forked| forked.keys().copied())
     }
 
     /// Number of objects kept beside those of the eventual view.
     pub fn objects(&self) -> usize {
-        self.apart.iter().map(BTreeMap::len).sum()
+        self.forked.iter().map(BTreeMap::len).sum()
     }
 
     /// The first view at which it is the turn of `delta`; the number of views that carry it when there is none.
@@ -81,9 +81,9 @@ impl Ordered {
     }
 
     /// Gives `view` an object of its own for `key`, at first that of the eventual view.
-    pub fn part(&mut self, view: usize, key: Key, eventual: Option<&Object>) {
-        let common = || Apart { object: eventual.cloned().unwrap_or_default(), waits: 0 };
-        self.apart[view].entry(key).or_insert_with(common);
+    pub fn fork(&mut self, view: usize, key: Key, eventual: Option<&Object>) {
+        let common = || Forked { object: eventual.cloned().unwrap_or_default(), waits: 0 };
+        self.forked[view].entry(key).or_insert_with(common);
     }
 
     /// The views that carry `dot`, a write to `key`, and do not reflect it.
@@ -95,7 +95,7 @@ impl Ordered {
     pub fn wait(&mut self, dot: Dot, key: Key, delta: Option<Arc<Delta>>) {
         for view in 0..=key.priority() as usize {
             if self.frontiers.frontier(dot.origin, view) < dot.counter {
-                self.apart[view].get_mut(&key).expect("parted before").waits += 1;
+                self.forked[view].get_mut(&key).expect("forked before").waits += 1;
             }
         }
         if self.frontiers.frontier(dot.origin, 0) < dot.counter {
@@ -112,9 +112,9 @@ impl Ordered {
 
     /// It is the turn of a write at `view`, which has its own object for the key.
     pub fn apply(&mut self, view: usize, delta: &Delta, observe: &mut impl FnMut(Observation)) {
-        let Some(apart) = self.apart[view].get_mut(&delta.key) else { return };
+        let Some(forked) = self.forked[view].get_mut(&delta.key) else { return };
         let levels = levels_of(view, delta.key.priority() as usize);
-        merge_delta(&mut apart.object, Basis::View(&self.frontiers, view), delta, levels, observe);
+        merge_delta(&mut forked.object, Basis::View(&self.frontiers, view), delta, levels, observe);
     }
 
     /// `view` reflects all writes that it carries of `origin` up to `counter`, one of them.
@@ -128,17 +128,17 @@ impl Ordered {
             if view > 0 {
                 self.unsettled.push(Dot { origin, counter });
             }
-            let apart = self.apart[view].get_mut(&key).expect("a write waits");
-            apart.waits -= 1;
-            apart.object.strip(Basis::View(&self.frontiers, view));
-            self.unite(view, key);
+            let forked = self.forked[view].get_mut(&key).expect("a write waits");
+            forked.waits -= 1;
+            forked.object.strip(Basis::View(&self.frontiers, view));
+            self.rejoin(view, key);
         }
     }
 
     /// Drops the view's own object for `key` when no write to the key waits: it is that of the eventual view again.
-    pub fn unite(&mut self, view: usize, key: Key) {
-        if self.apart[view].get(&key).is_some_and(|apart| apart.waits == 0) {
-            self.apart[view].remove(&key);
+    pub fn rejoin(&mut self, view: usize, key: Key) {
+        if self.forked[view].get(&key).is_some_and(|forked| forked.waits == 0) {
+            self.forked[view].remove(&key);
         }
     }
 
@@ -178,7 +178,7 @@ impl Ordered {
         for (view, key) in &taken {
             let nothing = Object::default();
             let common = eventual.get(*key).unwrap_or(&nothing);
-            let own = &mut self.apart[*view].get_mut(key).expect("a write waits").object;
+            let own = &mut self.forked[*view].get_mut(key).expect("a write waits").object;
             let levels = levels_of(*view, key.priority() as usize);
             for version in own.versions.iter().filter(|version| !common.versions.contains(version)) {
                 observe(seen(Change::Hidden(version.dot), levels));
@@ -219,7 +219,7 @@ impl Ordered {
             });
             waiting.filter(|(_, waiter)| waiter.key == key).count()
         };
-        self.lacking(origin, last, view).all(|key| of_closing(key) == self.apart[view][&key].waits as usize)
+        self.lacking(origin, last, view).all(|key| of_closing(key) == self.forked[view][&key].waits as usize)
     }
 
     /// The waiting write of `origin` whose turn it is at `view`.
@@ -275,11 +275,11 @@ impl Ordered {
 
     /// Applies what waits and is reflected by `view` of a replica whose frontiers these are, as a part of following it.
     pub fn catch_up(&mut self, view: usize, theirs: &Frontiers, observe: &mut impl FnMut(Observation)) {
-        let Ordered { frontiers, waiting, apart, .. } = self;
+        let Ordered { frontiers, waiting, forked, .. } = self;
         for (origin, _) in theirs.iter() {
             let ahead = frontiers.frontier(origin, view) + 1..=theirs.frontier(origin, view);
             for delta in waiting.range(origin, view, ahead).filter_map(|(_, waiter)| waiter.delta_at(view)) {
-                let object = &mut apart[view].get_mut(&delta.key).expect("a write waits").object;
+                let object = &mut forked[view].get_mut(&delta.key).expect("a write waits").object;
                 let levels = levels_of(view, delta.key.priority() as usize);
                 merge_delta(object, Basis::View(frontiers, view), delta, levels, observe);
             }
@@ -296,7 +296,7 @@ impl Ordered {
         observe: &mut impl FnMut(Observation),
     ) {
         let levels = levels_of(view, key.priority() as usize);
-        let object = &mut self.apart[view].get_mut(&key).expect("parted before").object;
+        let object = &mut self.forked[view].get_mut(&key).expect("forked before").object;
         let basis = Basis::View(frontiers, view);
         let side = Side { versions: &theirs.versions, context: &theirs.context, dot: None, basis };
         object.merge(Basis::View(&self.frontiers, view), side, |change| observe(seen(change, levels)));
@@ -311,10 +311,10 @@ impl Ordered {
             behind.for_each(|view| *waits[view].entry(waiter.key).or_default() += 1);
         }
         for (view, waits) in waits.iter().enumerate() {
-            let counted = self.apart[view].iter().map(|(key, apart)| (key, &apart.waits));
+            let counted = self.forked[view].iter().map(|(key, forked)| (key, &forked.waits));
             assert!(counted.eq(waits), "{me}: view {view} has objects of its own for no reason, or lacks some");
-            for (key, apart) in &self.apart[view] {
-                for version in apart.object.versions.iter() {
+            for (key, forked) in &self.forked[view] {
+                for version in forked.object.versions.iter() {
                     let frontier = self.frontiers.frontier(version.dot.origin, view);
                     assert!(version.dot.counter <= frontier, "{me}: {key:?} shows {} too early", version.dot);
                 }

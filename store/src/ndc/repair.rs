@@ -37,7 +37,7 @@ impl State {
             let (me, others) = (self.me, &mut self.also_recover);
             report.members().clone_into(others.entry(pull.from));
             let mut peers = members.iter().filter(|member| **member != me);
-            // Nobody has everything, and nobody will: it was on disks that are lost. Under one list of members all say
+            // No member has everything, and none will: it was on disks that are lost. Under one list of members all say
             // so, so that none of them can have got everything from another one in the meantime.
             self.serves = peers.all(|peer| others.get(*peer).is_some_and(|theirs| theirs == members));
         }
@@ -64,8 +64,8 @@ impl State {
     /// What the sender of `pull` misses: writes that wait here, too, as they are, and the objects of all others.
     /// What the sender knows waits there or is reflected, but for the stubs that it names.
     ///
-    /// A write that nobody was known to miss, and whose key is therefore forgotten, may be missed after all: by one that
-    /// has lost its disk, or is new. Then the answer has everything.
+    /// The key of a write is forgotten when all peers are known to have it. A replica that is new, or has lost its
+    /// disk, may miss the write after all: then the answer has everything.
     pub fn answer(&mut self, pull: &Pull, members: &[ReplicaId]) -> Repair {
         let State { me, eventual: Eventual { clock, dot_keys, defects, .. }, ordered, watermarks, .. } = self;
         let mut asks_for_all = pull.recovers;
@@ -91,7 +91,8 @@ impl State {
             }
         }
         let full = asks_for_all && self.serves && self.placement.is_full();
-        // Who has yet to get everything cannot give it. Then nobody can follow it: something is missing.
+        // A replica that is still recovering cannot give everything. Its views cannot be followed then: writes are
+        // missing.
         let can_follow = full || !asks_for_all;
         missing.sort_unstable();
         let items = match full {
@@ -121,7 +122,7 @@ impl State {
         repair
     }
 
-    /// The object of a key of which the sender of `pull` misses these writes: once for all views that see it alike.
+    /// The object of a key to which the sender of `pull` misses these writes: once for all views that see it alike.
     /// Its views are told where the sender `can_follow` them.
     pub fn item(&self, missing: &[(Key, Dot)], pull: &Pull, can_follow: bool) -> RepairItem {
         let key = missing[0].0;
@@ -150,18 +151,18 @@ impl State {
         eventual: bool,
         needs: impl Fn(usize) -> bool,
     ) -> RepairItem {
-        let (mut same, mut apart) = ([false; VIEWS], Vec::new());
+        let (mut same, mut forked) = ([false; VIEWS], Vec::new());
         if let Some(ordered) = &self.ordered {
             for view in (0..=key.priority() as usize).filter(|view| needs(*view)) {
-                match ordered.apart(view, key) {
-                    Some(object) => apart.push((view, object.clone())),
+                match ordered.forked(view, key) {
+                    Some(object) => forked.push((view, object.clone())),
                     None => same[view] = true,
                 }
             }
         }
         let is_used = eventual || same.contains(&true);
         let object = self.eventual.objects.get(key).filter(|_| is_used).cloned().unwrap_or_default();
-        RepairItem { key, dots: dots.collect(), object, eventual, same, apart }
+        RepairItem { key, dots: dots.collect(), object, eventual, same, forked }
     }
 
     /// All keys for all views, with the missing writes whose keys are known.
@@ -176,10 +177,10 @@ impl State {
         keys.into_iter().map(item).collect()
     }
 
-    /// The keys of which something is stored in some view.
+    /// The keys that some view stores anything of.
     fn keys(&self) -> BTreeSet<Key> {
-        let apart = self.ordered.iter().flat_map(Ordered::keys_apart);
-        self.eventual.objects.iter().map(|(key, _)| key).chain(apart).collect()
+        let forked = self.ordered.iter().flat_map(Ordered::forked_keys);
+        self.eventual.objects.iter().map(|(key, _)| key).chain(forked).collect()
     }
 
     /// True when `repair` says something that is not known yet, watermarks and reports aside.
@@ -235,7 +236,7 @@ impl State {
             object: Object::default(),
             eventual: true,
             same: std::array::from_fn(|view| view <= key.priority() as usize),
-            apart: Vec::new(),
+            forked: Vec::new(),
         };
         self.keys().into_iter().filter(|key| !is_mentioned(key)).map(nothing).collect()
     }
@@ -274,13 +275,13 @@ fn follow(
         let are_passed = |dot: &Dot| repair.frontiers.frontier(dot.origin, 0) >= dot.counter;
         let is_common = follows[0]
             && item.eventual
-            && (0..=priority).all(|view| item.same[view] && ordered.apart(view, key).is_none())
+            && (0..=priority).all(|view| item.same[view] && ordered.forked(view, key).is_none())
             && item.dots.iter().all(are_passed);
         if is_common {
             eventual.absorb(item, &repair.clock, eventual_and(0..=priority, priority), observe);
             continue;
         }
-        (0..=priority).for_each(|view| ordered.part(view, key, eventual.objects.get(key)));
+        (0..=priority).for_each(|view| ordered.fork(view, key, eventual.objects.get(key)));
         let new = |dot: &&Dot| !eventual.clock.contains(**dot);
         item.dots.iter().filter(new).for_each(|dot| ordered.wait(*dot, key, None));
         if item.eventual {
@@ -294,7 +295,7 @@ fn follow(
     }
     move_frontiers(ordered);
     for item in repair.items.iter().chain(unmentioned) {
-        (0..VIEWS).for_each(|view| ordered.unite(view, item.key));
+        (0..VIEWS).for_each(|view| ordered.rejoin(view, item.key));
     }
     for (origin, _) in repair.clock.iter() {
         ordered.drain(origin, observe);

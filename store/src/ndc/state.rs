@@ -90,7 +90,7 @@ impl State {
         dead
     }
 
-    /// True when `view` has come as far as somebody had seen it. Writes of the dead that were given up never come.
+    /// True when `view` reflects all that a session has `seen`. Writes of the dead that were given up never come.
     pub fn covers(&self, seen: &Frontiers, view: usize) -> bool {
         let frontiers = self.frontiers();
         let is_covered = |origin, counter| frontiers.frontier(origin, view) >= counter || self.dead.is_void(origin);
@@ -132,8 +132,8 @@ impl State {
     /// context or of the watermarks 12, an entry of the dot-key map 16, a key to strip 4.
     pub fn metadata_bytes(&self) -> u64 {
         let entries = |object: &Object| (object.versions.len() + object.context.len()) as u64;
-        let apart = self.ordered.iter().flat_map(|ordered| (0..VIEWS).flat_map(|view| ordered.all_apart(view)));
-        let objects: u64 = self.objects().chain(apart).map(|(_, object)| 12 * entries(object)).sum();
+        let forked = self.ordered.iter().flat_map(|ordered| (0..VIEWS).flat_map(|view| ordered.all_forked(view)));
+        let objects: u64 = self.objects().chain(forked).map(|(_, object)| 12 * entries(object)).sum();
         let frontiers = self.ordered.as_ref().map_or(0, |ordered| ordered.frontiers.wire_bytes());
         let clocks = self.eventual.clock.wire_bytes() + self.watermarks.wire_bytes() + frontiers;
         objects + u64::from(clocks) + 16 * self.dot_keys() as u64 + 4 * self.unstripped() as u64
@@ -152,7 +152,8 @@ impl State {
         &self.ordered.as_ref().expect("ordered views are kept").frontiers
     }
 
-    /// The object of `key` with its whole context, for a client or another node; in an ordered view or the eventual one.
+    /// The object of `key` with its whole context, for a client or another node; in an ordered view or the eventual
+    /// one.
     pub fn filled(&self, key: Key, view: Option<usize>) -> Object {
         let mut object = self.object(key, view).cloned().unwrap_or_default();
         // Only holders take in writes to the key.
@@ -162,8 +163,8 @@ impl State {
     }
 
     fn object(&self, key: Key, view: Option<usize>) -> Option<&Object> {
-        let apart = view.and_then(|view| self.ordered.as_ref()?.apart(view, key));
-        apart.or_else(|| self.eventual.objects.get(key))
+        let forked = view.and_then(|view| self.ordered.as_ref()?.forked(view, key));
+        forked.or_else(|| self.eventual.objects.get(key))
     }
 
     fn basis(&self, view: Option<usize>) -> Basis<'_> {
@@ -178,12 +179,12 @@ impl State {
         let view_of = |key| super::frontier::view_of(level, key);
         for (key, object) in self.objects() {
             let Ok(view) = view_of(key) else { continue };
-            let shown = view.and_then(|view| self.ordered.as_ref()?.apart(view, key)).unwrap_or(object);
+            let shown = view.and_then(|view| self.ordered.as_ref()?.forked(view, key)).unwrap_or(object);
             shown.versions.iter().for_each(|version| each(key, *version));
         }
         // A view may still show what nothing is stored of otherwise, since it was deleted.
         for view in (0..VIEWS).filter(|_| level != Level::Eventual) {
-            for (key, object) in self.ordered.iter().flat_map(|ordered| ordered.all_apart(view)) {
+            for (key, object) in self.ordered.iter().flat_map(|ordered| ordered.all_forked(view)) {
                 if view_of(key) == Ok(Some(view)) && self.eventual.objects.get(key).is_none() {
                     object.versions.iter().for_each(|version| each(key, *version));
                 }
@@ -308,9 +309,9 @@ pub(super) fn apply_delta(
     let priority = key.priority() as usize;
     let turn = ordered.turn(delta);
     // Where it has to wait, the object stays as it is.
-    (0..turn).for_each(|view| ordered.part(view, key, eventual.objects.get(key)));
+    (0..turn).for_each(|view| ordered.fork(view, key, eventual.objects.get(key)));
     ordered.defects.before_wait(ordered, delta, turn, observe);
-    let common = (turn..=priority).filter(|view| ordered.apart(*view, key).is_none());
+    let common = (turn..=priority).filter(|view| ordered.forked(*view, key).is_none());
     eventual.receive(delta, eventual_and(common, priority), observe);
     // The narrowest view first: what a view has passed, all above it have.
     for view in (turn..=priority).rev() {

@@ -125,8 +125,8 @@ impl Waiting {
         })
     }
 
-    /// `view` has passed the write: its room is free again. Nothing waits for a write any more that the first view, which
-    /// carries all writes, has passed.
+    /// `view` has passed the write: its room is free again. Nothing waits for a write any more that the first view,
+    /// which carries all writes, has passed.
     pub fn pass(&mut self, dot: Dot, view: usize) {
         for writes in self.origins.get_mut(dot.origin).into_iter().flatten() {
             if let Some(waiter) = writes.get_mut(&{ dot.counter }) {
@@ -153,8 +153,8 @@ impl Waiting {
         }
     }
 
-    /// The step ends: `dot` takes room at those of `views`, the narrowest first, that have not taken any for it, as far as each has `limit`
-    /// bytes. The delta stays as long as one has.
+    /// The step ends: `dot` takes room at those of `views`, the narrowest first, that have not taken any for it, as far
+    /// as each has `limit` bytes. The delta stays as long as one has.
     ///
     /// Returns the views that have no room for it and had not said so before.
     pub fn make_room(&mut self, dot: Dot, views: impl Iterator<Item = usize>, limit: u64) -> Vec<usize> {

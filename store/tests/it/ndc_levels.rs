@@ -79,7 +79,8 @@ fn mixed(seed: u64, flaw: Option<Flaw>) -> Style {
     Style { moves, loss: !lossless, anti_entropy: !lossless, buffer_bytes, flaw, ..style(seed) }
 }
 
-/// Planted mistakes that need what these schedules do not have: lost disks, dead replicas, outputs that a crash takes back.
+/// Planted mistakes that need what these schedules do not have: lost disks, dead replicas, outputs that a crash takes
+/// back.
 const OF_OTHER_FAULTS: [Defect; 7] = [
     Defect::NoFullTransfer,
     Defect::AbsorbLateAnswers,

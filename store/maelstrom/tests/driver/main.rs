@@ -98,8 +98,8 @@ fn fifo_keeps_the_order_of_each_client_and_shows_so_to_lin_kv() {
 
 #[test]
 fn eventual_does_not() {
-    // What is lost stays so for a while, and keys are written too seldom for the next write to hide it, so that two seconds
-    // mostly show it on a busy machine, too; chance has a say in real time.
+    // What is lost stays so for a while, and keys are written too seldom for the next write to hide it, so that two
+    // seconds mostly show it on a busy machine, too; chance has a say in real time.
     let mut run = short(&["--level", "eventual", "--anti-entropy-ms", "1000"], Workload::FifoKv { keys: 5 });
     run.conditions.cuts.clear();
     let shows = |_| verdict_of(&judged("eventual", &run, &["pram"]).1, "pram") == Verdict::Violated;

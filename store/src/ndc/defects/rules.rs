@@ -60,7 +60,7 @@ impl Defects {
         self.has(Defect::ServeWhileRecovering)
     }
 
-    /// The message is taken in, whoever sent it and whomever it was for.
+    /// The message is accepted, whatever its sender and its receiver.
     pub fn accepts(self, message: &Message) -> bool {
         match message {
             Message::Update(_) | Message::Pull(_) => self.has(Defect::AcceptDead),
@@ -179,8 +179,8 @@ impl Defects {
             repair.items = missing.map(|missing| state.item(&missing, pull, true)).collect();
         }
         if self.has(Defect::RepairFromEventual) {
-            for item in repair.items.iter_mut().filter(|item| !item.apart.is_empty()) {
-                item.apart.drain(..).for_each(|(view, _)| item.same[view] = true);
+            for item in repair.items.iter_mut().filter(|item| !item.forked.is_empty()) {
+                item.forked.drain(..).for_each(|(view, _)| item.same[view] = true);
                 item.object = state.eventual.objects.get(item.key).cloned().unwrap_or_default();
             }
         }
