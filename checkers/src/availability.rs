@@ -10,7 +10,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::operations::{Operation, Operations, Outcome, listed, name};
+use crate::facts::operations::{Operation, Operations, Outcome};
+use crate::facts::words::{listed, name};
 use crate::trace::{Action, Event, Level, NodeId, Recording, What};
 use crate::verdict::{Finding, Report, TraceLine, Verdict};
 use crate::{CheckerInfo, CodeInfo};

@@ -1,7 +1,7 @@
 //! Findings in words: the same sentences for recordings and for histories of other systems, which differ only in how
 //! they name what they are about.
 
-use crate::explain::Tale;
+use crate::facts::Facts;
 use crate::operations::{Operation, Operations, name};
 use crate::trace::Action;
 use crate::verdict::{Finding, TraceLine};
@@ -161,15 +161,15 @@ impl Describe for Operations<'_> {
     fn why_without(&self, read: u32, write: u32) -> Vec<TraceLine> {
         let recording = self.recording();
         let (asked, Some(id)) = (operation(self, read), operation(self, write).write) else { return Vec::new() };
-        let tale = Tale::of(recording);
-        let number = tale.history.number(id, recording.events.len());
+        let facts = Facts::of(recording);
+        let number = facts.number(id, recording.events.len());
         // A recording of operations alone does not know.
-        let number = number.filter(|_| !tale.history.known.is_empty());
-        let Some(absence) = number.and_then(|number| tale.without(asked, number)) else { return Vec::new() };
+        let number = number.filter(|_| !facts.known.is_empty());
+        let Some(absence) = number.and_then(|number| facts.without(asked, number)) else { return Vec::new() };
         let until = asked.answered().unwrap_or(asked.invoked);
         let text = format!("why {} answered so: {}", asked.node, absence.why);
         // What comes later explains nothing.
-        let story = tale.in_order(absence.evidence.into_iter().filter(|line| line.place < until).collect());
+        let story = facts.in_order(absence.evidence.into_iter().filter(|(place, _)| *place < until).collect());
         [TraceLine::new(recording.events[until].at_ns, text)].into_iter().chain(story).collect()
     }
 }

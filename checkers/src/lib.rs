@@ -17,7 +17,7 @@
 //! - [`ordered`]: ordered levels show each origin's writes in order, and none waits for a lower priority;
 //! - [`guarantees`]: read your writes, monotonic reads, monotonic writes, writes follow reads;
 //! - [`explain`]: why an operation was answered as it was;
-//! - [`moment`]: what each replica knew and showed when a recording was cut off;
+//! - [`snapshot`]: what each replica knew and showed when a recording was cut off;
 //! - [`metadata`]: at rest a store leaves nothing over that it promised to clean up;
 //! - [`metrics`]: figures, not verdicts: visibility, staleness, latency, traffic, lag.
 //!
@@ -27,19 +27,20 @@ pub mod availability;
 pub mod convergence;
 pub mod describe;
 pub mod explain;
+mod facts;
 pub mod guarantees;
 pub mod history;
 pub mod metadata;
 pub mod metrics;
 pub mod minimize;
-pub mod moment;
-pub mod operations;
 pub mod ordered;
 pub mod pram;
 pub mod register;
+pub mod snapshot;
 pub mod trace;
 pub mod verdict;
 
+pub use facts::operations;
 pub use verdict::{Finding, Report, Verdict};
 
 use trace::{Header, Recording};

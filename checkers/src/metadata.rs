@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::operations::listed;
+use crate::facts::words::listed;
 use crate::trace::{Event, GaugeName, Recording, What};
 use crate::verdict::{Finding, Report, Verdict};
 use crate::{CheckerInfo, CodeInfo};

@@ -10,11 +10,11 @@ use std::collections::BTreeSet;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::history::History;
-use super::shown::{Digest, Life, Shown};
+use super::digests::{Digest, Life, ShownDigests};
 use crate::CodeInfo;
-use crate::operations::seconds;
-use crate::trace::{Level, NodeId, What};
+use crate::facts::Facts;
+use crate::facts::words::seconds;
+use crate::trace::{Level, NodeId};
 use crate::verdict::{Finding, TraceLine};
 
 pub(super) const CODE: CodeInfo =
@@ -49,12 +49,12 @@ pub(super) struct Agreement {
 }
 
 impl Agreement {
-    pub(super) fn knows(&mut self, history: &History<'_>, life: Life, write: u32) {
-        self.known.entry((life, history.write(write).key)).or_default().add(write);
+    pub(super) fn knows(&mut self, facts: &Facts<'_>, life: Life, write: u32) {
+        self.known.entry((life, facts.write(write).key)).or_default().add(write);
     }
 
     /// A step of `node` that concerned `key` has ended with the announcement at `place`.
-    pub(super) fn step(&mut self, shown: &Shown, node: NodeId, key: u32, place: usize) {
+    pub(super) fn step(&mut self, shown: &ShownDigests, node: NodeId, key: u32, place: usize) {
         let known = self.known.get(&(shown.life(node), key)).copied().unwrap_or_default();
         let now = shown.digest(Level::Eventual, node, key);
         let second = Moment { node, place };
@@ -71,15 +71,15 @@ impl Agreement {
 }
 
 impl Disagreement {
-    pub(super) fn tell(&self, history: &History<'_>) -> Finding {
+    pub(super) fn tell(&self, facts: &Facts<'_>) -> Finding {
         let Disagreement { key, first, second } = *self;
-        let ((known, then), (known_too, now)) = (sets(history, key, first), sets(history, key, second));
+        let ((known, then), (known_too, now)) = (sets(facts, key, first), sets(facts, key, second));
         assert!(known == known_too && then != now, "two sets of writes share a digest");
 
-        let name = history.key(key);
+        let name = facts.key(key);
         let count = if known.len() == 1 { "1 write".to_owned() } else { format!("{} writes", known.len()) };
-        let values = |set: &BTreeSet<u32>| history.values(set.iter().copied());
-        let at_ns = |moment: Moment| history.event(moment.place).at_ns;
+        let values = |set: &BTreeSet<u32>| facts.values(set.iter().copied());
+        let at_ns = |moment: Moment| facts.at_ns(moment.place);
         let title = if first.node == second.node {
             format!(
                 "{} knew the same {count} of {name} at {} and at {}, but showed {} and then {}",
@@ -99,8 +99,7 @@ impl Disagreement {
             )
         };
         let different: Vec<u32> = then.symmetric_difference(&now).copied().collect();
-        let mut evidence: Vec<TraceLine> =
-            different.iter().map(|write| history.operations.describe(history.operation(*write))).take(4).collect();
+        let mut evidence: Vec<TraceLine> = different.iter().map(|write| facts.describe(*write)).take(4).collect();
         for (moment, set) in [(first, &then), (second, &now)] {
             let text = format!("{} knows {count} of {name} and shows {}", moment.node, values(set));
             evidence.push(TraceLine::new(at_ns(moment), text));
@@ -112,36 +111,15 @@ impl Disagreement {
                 ""
             })
             .evidence(evidence)
-            .events([first, second].map(|moment| history.event(moment.place).number))
-            .ops(different.iter().map(|write| history.write(*write).op))
+            .events([first, second].map(|moment| facts.event(moment.place).number))
+            .ops(different.iter().map(|write| facts.write(*write).op))
     }
 }
 
 /// The writes of `key` that a replica knew at a moment, and those that it showed.
-fn sets(history: &History<'_>, key: u32, moment: Moment) -> (BTreeSet<u32>, BTreeSet<u32>) {
-    let (mut known, mut shown) = (BTreeSet::new(), BTreeSet::new());
-    for (place, event) in history.recording.events[..=moment.place].iter().enumerate() {
-        if event.node != moment.node {
-            continue;
-        }
-        if let What::Down { .. } = event.what {
-            (known, shown) = (BTreeSet::new(), BTreeSet::new());
-        }
-        let (What::Known { write: id } | What::Visible { write: id, .. } | What::Hidden { write: id, .. }) = event.what
-        else {
-            continue;
-        };
-        if let What::Visible { levels, .. } | What::Hidden { levels, .. } = event.what
-            && !levels.contains(Level::Eventual)
-        {
-            continue;
-        }
-        let Some(write) = history.number(id, place).filter(|write| history.write(*write).key == key) else { continue };
-        match event.what {
-            What::Known { .. } => known.insert(write),
-            What::Visible { .. } => shown.insert(write),
-            _ => shown.remove(&write),
-        };
-    }
-    (known, shown)
+fn sets(facts: &Facts<'_>, key: u32, Moment { node, place }: Moment) -> (BTreeSet<u32>, BTreeSet<u32>) {
+    let known = facts.known.iter().filter(|known| {
+        known.node == node && (known.place..known.until).contains(&place) && facts.write(known.write).key == key
+    });
+    (known.map(|known| known.write).collect(), facts.shown_before(place + 1, node, Level::Eventual, key))
 }

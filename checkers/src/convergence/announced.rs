@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 
 use rustc_hash::FxHashMap;
 
-use super::history::{History, at_level, at_levels};
-use super::shown::{Digest, Shown};
+use super::digests::{Digest, ShownDigests};
 use crate::CodeInfo;
-use crate::operations::Operation;
+use crate::facts::Facts;
+use crate::facts::operations::Operation;
+use crate::facts::words::at_level;
 use crate::trace::{Action, Dot, Event, Level, NodeId, What};
 use crate::verdict::{Finding, TraceLine};
 
@@ -47,7 +48,7 @@ enum Kind {
 #[derive(Default)]
 pub(super) struct Announced {
     pub(super) breaches: Vec<Mismatch>,
-    /// Shown in the step that is under way: to be known by its end.
+    /// ShownDigests in the step that is under way: to be known by its end.
     fresh: Vec<(usize, u32)>,
     /// Reads and snapshots that were compared with the announcements.
     pub(super) comparisons: u64,
@@ -66,7 +67,7 @@ impl Announced {
     }
 
     /// Takes in the event at `place` and follows it in `shown`.
-    pub(super) fn event(&mut self, history: &History<'_>, shown: &mut Shown, place: usize, event: &Event) {
+    pub(super) fn event(&mut self, facts: &Facts<'_>, shown: &mut ShownDigests, place: usize, event: &Event) {
         let (What::Wrote { write: id, .. }
         | What::Returned { write: id, .. }
         | What::Known { write: id }
@@ -79,35 +80,35 @@ impl Announced {
                     self.asked.insert(op, (shown.digest(level, event.node, key), event.number));
                 }
                 What::Reached { op } => {
-                    if let (Some(asked), Some(read)) = (self.asked.get_mut(&op), history.operations.get(op)) {
+                    if let (Some(asked), Some(read)) = (self.asked.get_mut(&op), facts.operations.get(op)) {
                         *asked = (shown.digest(read.level, read.node, read.key), event.number);
                     }
                 }
-                What::Answered { op } => self.answered(history, place, event, op),
+                What::Answered { op } => self.answered(facts, place, event, op),
                 _ => {}
             }
             return;
         };
-        let Some(write) = history.number(id, place) else { return self.breach(place, Kind::Nobody) };
+        let Some(write) = facts.number(id, place) else { return self.breach(place, Kind::Nobody) };
         let node = event.node;
         match event.what {
             What::Wrote { op, .. } => {
-                let before = self.named.get(&op).map(|before| history.write(*before).undone);
+                let before = self.named.get(&op).map(|before| facts.write(*before).undone);
                 let is_named = before.is_some_and(|undone| undone.is_none_or(|undone| undone > place));
-                if is_named || history.write(write).wrote != place {
+                if is_named || facts.write(write).wrote != place {
                     self.breach(place, Kind::NamedAgain);
                 } else {
                     self.named.insert(op, write);
                 }
             }
-            What::Known { .. } if history.known_since(node, write, place) != Some(place) => {
+            What::Known { .. } if facts.known_since(node, write, place) != Some(place) => {
                 self.breach(place, Kind::KnownAgain);
             }
             What::Visible { levels, .. } => {
                 self.fresh.push((place, write));
                 for level in levels.iter() {
-                    self.slots.push((level, node, history.write(write).key));
-                    let is_new = shown.show(history, level, node, write);
+                    self.slots.push((level, node, facts.write(write).key));
+                    let is_new = shown.show(facts, level, node, write);
                     if !is_new {
                         self.breach(place, Kind::ShownAgain(level));
                     }
@@ -115,7 +116,7 @@ impl Announced {
             }
             What::Hidden { levels, .. } => {
                 for level in levels.iter() {
-                    let was_shown = shown.hide(history, level, node, write);
+                    let was_shown = shown.hide(facts, level, node, write);
                     if !was_shown {
                         self.breach(place, Kind::NotShown(level));
                     }
@@ -130,31 +131,31 @@ impl Announced {
     }
 
     /// A read that its own replica served at once is compared with what the replica had announced then.
-    fn answered(&mut self, history: &History<'_>, place: usize, event: &Event, op: u32) {
+    fn answered(&mut self, facts: &Facts<'_>, place: usize, event: &Event, op: u32) {
         let Some((announced, seen)) = self.asked.remove(&op) else { return };
-        let Some(read) = history.operations.get(op) else { return };
+        let Some(read) = facts.operations.get(op) else { return };
         if event.cause != seen {
             return;
         }
         self.comparisons += 1;
         let mut returned = Digest::default();
-        read.returned.iter().filter_map(|id| history.number(*id, place)).for_each(|write| returned.add(write));
+        read.returned.iter().filter_map(|id| facts.number(*id, place)).for_each(|write| returned.add(write));
         if returned != announced {
             self.breach(place, Kind::Read);
         }
     }
 
     /// A step of `node` has ended with the announcement at `last`.
-    pub(super) fn step(&mut self, history: &History<'_>, node: NodeId, last: usize) {
+    pub(super) fn step(&mut self, facts: &Facts<'_>, node: NodeId, last: usize) {
         for (place, write) in self.fresh.drain(..) {
-            if history.known_since(node, write, last).is_none() {
+            if facts.known_since(node, write, last).is_none() {
                 self.breaches.push(Mismatch { place, kind: Kind::NotKnown });
             }
         }
     }
 
     /// The recording has ended.
-    pub(super) fn end(&mut self, history: &History<'_>, shown: &Shown) {
+    pub(super) fn end(&mut self, facts: &Facts<'_>, shown: &ShownDigests) {
         let mut slots = std::mem::take(&mut self.slots);
         slots.sort_unstable_by_key(|(level, node, key)| (*key, *node, *level));
         slots.dedup();
@@ -162,7 +163,7 @@ impl Announced {
             self.comparisons += 1;
             let held = self.held.get(&(level, node, key)).copied().unwrap_or_default();
             if held != shown.digest(level, node, key) {
-                self.breach(history.recording.events.len(), Kind::End((level, node, key)));
+                self.breach(facts.recording.events.len(), Kind::End((level, node, key)));
             }
         }
         self.breaches.sort_by_key(|mismatch| mismatch.place);
@@ -170,11 +171,11 @@ impl Announced {
 }
 
 impl Mismatch {
-    pub(super) fn tell(&self, history: &History<'_>) -> Finding {
+    pub(super) fn tell(&self, facts: &Facts<'_>) -> Finding {
         match self.kind {
-            Kind::End(slot) => self.tell_of_end(history, slot),
-            Kind::Read => self.tell_of_read(history),
-            _ => self.tell_of_event(history),
+            Kind::End(slot) => self.tell_of_end(facts, slot),
+            Kind::Read => self.tell_of_read(facts),
+            _ => self.tell_of_event(facts),
         }
     }
 
@@ -193,8 +194,8 @@ impl Mismatch {
         format!("{kind}{}", level.map_or_else(String::new, at_level))
     }
 
-    fn tell_of_event(&self, history: &History<'_>) -> Finding {
-        let event = history.event(self.place);
+    fn tell_of_event(&self, facts: &Facts<'_>) -> Finding {
+        let event = facts.event(self.place);
         let node = event.node;
         let (id, op) = match event.what {
             What::Wrote { op, write } | What::Returned { op, write } => (write, Some(op)),
@@ -202,8 +203,8 @@ impl Mismatch {
             What::Holds { write, .. } => (write, None),
             _ => unreachable!("only events with a write are told of here"),
         };
-        let write = history.number(id, self.place);
-        let what = write.map_or_else(|| id.to_string(), |write| history.title(write));
+        let write = facts.number(id, self.place);
+        let what = write.map_or_else(|| id.to_string(), |write| facts.title(write));
         let title = match self.kind {
             Kind::Nobody => format!("{node} names the write {id}, which nobody had asked for"),
             Kind::NamedAgain => format!("the name {id} does not belong to one write alone: {what} has it, too"),
@@ -217,53 +218,53 @@ impl Mismatch {
             }
             Kind::Read | Kind::End(_) => unreachable!("these are told otherwise"),
         };
-        let mut ops: Vec<u32> = write.map(|write| history.write(write).op).into_iter().chain(op).collect();
+        let mut ops: Vec<u32> = write.map(|write| facts.write(write).op).into_iter().chain(op).collect();
         ops.dedup();
         let mut evidence: Vec<TraceLine> =
-            ops.iter().filter_map(|op| history.operations.get(*op)).map(|op| history.operations.describe(op)).collect();
-        evidence.extend(announcements(history, node, self.place + 1, |other| other == id));
+            ops.iter().filter_map(|op| facts.operations.get(*op)).map(|op| facts.operations.describe(op)).collect();
+        evidence.extend(facts.announcements(node, self.place + 1, |other, _| other == id));
         Finding::new(&CODE, title, event.at_ns).kind(self.kind()).evidence(evidence).events([event.number]).ops(ops)
     }
 
-    fn tell_of_read(&self, history: &History<'_>) -> Finding {
-        let event = history.event(self.place);
+    fn tell_of_read(&self, facts: &Facts<'_>) -> Finding {
+        let event = facts.event(self.place);
         let read = match event.what {
-            What::Answered { op } => history.operations.get(op),
+            What::Answered { op } => facts.operations.get(op),
             _ => None,
         };
         let read: &Operation = read.expect("a read is told of by its answer");
         // Where the replica got to see it: there the answer comes from.
-        let seen = history.recording.events[..self.place].iter().rposition(|seen| seen.number == event.cause);
+        let seen = facts.recording.events[..self.place].iter().rposition(|seen| seen.number == event.cause);
         let seen = seen.unwrap_or(read.invoked);
-        let announced = announced(history, (read.level, read.node, read.key), seen);
-        let returned = history.operations.values(&read.returned);
+        let announced = shown_before(facts, (read.level, read.node, read.key), seen);
+        let returned = facts.operations.values(&read.returned);
         let title = format!(
             "{} returned {} = {returned}{}, but had announced to show {}",
             read.node,
-            history.key(read.key),
+            facts.key(read.key),
             at_level(read.level),
-            history.operations.values(&announced)
+            facts.operations.values(&announced)
         );
         let different = difference(&read.returned, &announced);
-        let mut evidence = vec![history.operations.describe(read)];
-        evidence.extend(announcements(history, read.node, seen, |id| different.contains(&id)));
+        let mut evidence = vec![facts.operations.describe(read)];
+        evidence.extend(facts.announcements(read.node, seen, |id, _| different.contains(&id)));
         Finding::new(&CODE, title, event.at_ns)
             .kind(self.kind())
             .evidence(evidence)
-            .events([history.event(read.invoked).number, event.number])
+            .events([facts.event(read.invoked).number, event.number])
             .ops([read.number])
     }
 
-    fn tell_of_end(&self, history: &History<'_>, slot: Slot) -> Finding {
+    fn tell_of_end(&self, facts: &Facts<'_>, slot: Slot) -> Finding {
         let (level, node, key) = slot;
-        let announced = announced(history, slot, self.place);
-        let snapshot = history.recording.events.iter().enumerate().filter(|(_, event)| event.node == node);
+        let announced = shown_before(facts, slot, self.place);
+        let snapshot = facts.recording.events.iter().enumerate().filter(|(_, event)| event.node == node);
         let mut events = Vec::new();
         let mut held = Vec::new();
         for (place, event) in snapshot {
             if let What::Holds { level: l, key: k, write } = event.what
                 && (l, k) == (level, key)
-                && history.number(write, place).is_some()
+                && facts.number(write, place).is_some()
             {
                 events.push(event.number);
                 held.push(write);
@@ -271,18 +272,18 @@ impl Mismatch {
         }
         let title = format!(
             "at the end {node} holds {} = {}{}, but had announced to show {}",
-            history.key(key),
-            history.operations.values(&held),
+            facts.key(key),
+            facts.operations.values(&held),
             at_level(level),
-            history.operations.values(&announced)
+            facts.operations.values(&announced)
         );
         let different = difference(&held, &announced);
-        let writes = different.iter().filter_map(|id| history.number(*id, self.place));
-        Finding::new(&CODE, title, history.header().end_ns)
+        let writes = different.iter().filter_map(|id| facts.number(*id, self.place));
+        Finding::new(&CODE, title, facts.header().end_ns)
             .kind(self.kind())
-            .evidence(announcements(history, node, self.place, |id| different.contains(&id)))
+            .evidence(facts.announcements(node, self.place, |id, _| different.contains(&id)))
             .events(events)
-            .ops(writes.map(|write| history.write(write).op))
+            .ops(writes.map(|write| facts.write(write).op))
     }
 }
 
@@ -292,42 +293,7 @@ fn difference(one: &[Dot], other: &[Dot]) -> BTreeSet<Dot> {
     &one ^ &other
 }
 
-/// What the replica had announced to show before `end`, in order.
-fn announced(history: &History<'_>, (level, node, key): Slot, end: usize) -> Vec<Dot> {
-    let mut shown = BTreeSet::new();
-    for (place, event) in history.recording.events[..end].iter().enumerate() {
-        let of_key = |id| history.number(id, place).is_some_and(|write| history.write(write).key == key);
-        match event.what {
-            What::Visible { levels, write } if levels.contains(level) && event.node == node && of_key(write) => {
-                shown.insert(write);
-            }
-            What::Hidden { levels, write } if levels.contains(level) && event.node == node => {
-                shown.remove(&write);
-            }
-            What::Down { .. } if event.node == node => shown.clear(),
-            _ => {}
-        }
-    }
-    shown.into_iter().collect()
-}
-
-/// The last few announcements of a replica before `end` about certain writes.
-fn announcements(history: &History<'_>, node: NodeId, end: usize, about: impl Fn(Dot) -> bool) -> Vec<TraceLine> {
-    let mut lines: Vec<TraceLine> = Vec::new();
-    for event in history.recording.events[..end].iter().rev().filter(|event| event.node == node) {
-        let (verb, id, at) = match event.what {
-            What::Known { write } => ("knows", write, String::new()),
-            What::Visible { write, levels } => ("shows", write, at_levels(levels)),
-            What::Hidden { write, levels } => ("no longer shows", write, at_levels(levels)),
-            _ => continue,
-        };
-        if about(id) {
-            lines.push(TraceLine::new(event.at_ns, format!("{node} says that it {verb} {id}{at}")));
-        }
-        if lines.len() == 6 {
-            break;
-        }
-    }
-    lines.reverse();
-    lines
+/// The versions that the replica had announced to show before `end`.
+fn shown_before(facts: &Facts<'_>, (level, node, key): Slot, end: usize) -> Vec<Dot> {
+    facts.shown_before(end, node, level, key).into_iter().map(|write| facts.write(write).id).collect()
 }

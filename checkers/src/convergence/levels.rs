@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use super::history::{Held, History, at_level, nodes, verb};
 use crate::CodeInfo;
-use crate::operations::listed;
+use crate::facts::words::{at_level, listed, nodes, verb};
+use crate::facts::{Facts, Held};
 use crate::trace::{Level, NodeId};
 use crate::verdict::{Finding, TraceLine};
 
@@ -23,11 +23,11 @@ pub(super) struct Behind {
 }
 
 /// In the order of keys.
-pub(super) fn breaches(history: &History<'_>) -> Vec<Behind> {
+pub(super) fn breaches(facts: &Facts<'_>) -> Vec<Behind> {
     let mut by_key: BTreeMap<u32, Vec<(Level, NodeId)>> = BTreeMap::new();
-    for (level, held) in &history.held_at {
-        let is_carried = |held: &&Held| level.carries(history.header().priority(held.key));
-        let mut eventual = history.held.iter().filter(is_carried).map(place_of).peekable();
+    for (level, held) in &facts.held_at {
+        let is_carried = |held: &&Held| level.carries(facts.header().priority(held.key));
+        let mut eventual = facts.held.iter().filter(is_carried).map(place_of).peekable();
         let mut here = held.iter().map(place_of).peekable();
         // Both are sorted: what one has and the other has not comes up as the smaller of the two next ones.
         while let Some(next) = [eventual.peek(), here.peek()].into_iter().flatten().min().copied() {
@@ -48,21 +48,21 @@ fn place_of(held: &Held) -> (u32, NodeId, u32) {
 }
 
 impl Behind {
-    pub(super) fn tell(&self, history: &History<'_>) -> Finding {
+    pub(super) fn tell(&self, facts: &Facts<'_>) -> Finding {
         let Behind { key, ref at } = *self;
-        let at_ns = history.header().end_ns;
+        let at_ns = facts.header().end_ns;
         let of = |held: &[Held], node: NodeId| -> Vec<u32> {
             held.iter().filter(|held| (held.key, held.node) == (key, node)).map(|held| held.write).collect()
         };
         let mut different: Vec<u32> = Vec::new();
         let mut views = Vec::new();
         for (level, node) in at {
-            let (_, held) = history.held_at.iter().find(|(other, _)| other == level).expect("it was compared");
-            let (here, eventual) = (of(held, *node), of(&history.held, *node));
+            let (_, held) = facts.held_at.iter().find(|(other, _)| other == level).expect("it was compared");
+            let (here, eventual) = (of(held, *node), of(&facts.held, *node));
             different.extend(here.iter().filter(|write| !eventual.contains(write)));
             different.extend(eventual.iter().filter(|write| !here.contains(write)));
-            let (here, eventual) = (history.values(here), history.values(eventual));
-            let text = format!("{node} holds {} = {here}{}, but {eventual}", history.key(key), at_level(*level));
+            let (here, eventual) = (facts.values(here), facts.values(eventual));
+            let text = format!("{node} holds {} = {here}{}, but {eventual}", facts.key(key), at_level(*level));
             views.push(TraceLine::new(at_ns, format!("{text} at {}", Level::Eventual.name())));
         }
         different.sort_unstable();
@@ -77,14 +77,12 @@ impl Behind {
             "at the end {} {} {} at {levels} otherwise than at {}",
             nodes(&where_),
             verb(&where_, "shows", "show"),
-            history.key(key),
+            facts.key(key),
             Level::Eventual.name()
         );
-        let mut evidence: Vec<TraceLine> =
-            different.iter().map(|write| history.operations.describe(history.operation(*write))).take(4).collect();
+        let mut evidence: Vec<TraceLine> = different.iter().map(|write| facts.describe(*write)).take(4).collect();
         evidence.extend(views.into_iter().take(8));
-        let lists =
-            history.held_at.iter().map(|(level, held)| (*level, held)).chain([(Level::Eventual, &history.held)]);
+        let lists = facts.held_at.iter().map(|(level, held)| (*level, held)).chain([(Level::Eventual, &facts.held)]);
         let mut events = Vec::new();
         for (level, held) in lists {
             let is_told = |held: &&Held| {
@@ -92,12 +90,12 @@ impl Behind {
                     at.iter().any(|(other, node)| *node == held.node && (level == Level::Eventual || *other == level));
                 held.key == key && is_here && different.contains(&held.write)
             };
-            events.extend(held.iter().filter(is_told).map(|held| history.event(held.place).number));
+            events.extend(held.iter().filter(is_told).map(|held| facts.event(held.place).number));
         }
         Finding::new(&CODE, title, at_ns)
             .kind(format!("after settling, {levels} shows other versions than {}", Level::Eventual.name()))
             .evidence(evidence)
             .events(events)
-            .ops(different.iter().map(|write| history.write(*write).op))
+            .ops(different.iter().map(|write| facts.write(*write).op))
     }
 }

@@ -4,8 +4,9 @@
 //! A holder that never got to know the write is a matter of CONV002. Lost is a write that a holder knows and
 //! nevertheless does not hold, or that no holder has at all.
 
-use super::history::{History, nodes, verb};
 use crate::CodeInfo;
+use crate::facts::Facts;
+use crate::facts::words::{nodes, verb};
 use crate::trace::{Level, NodeId, What};
 use crate::verdict::{Finding, TraceLine};
 
@@ -13,35 +14,35 @@ pub(super) const CODE: CodeInfo =
     CodeInfo { code: "CONV003", meaning: "an acknowledged write is gone although no other write had seen it" };
 
 /// The lost writes, in the order in which they were taken in.
-pub(super) fn breaches(history: &History<'_>, excused: &[bool], known: &[usize]) -> Vec<u32> {
-    let mut held = vec![0; history.writes.len()];
+pub(super) fn breaches(facts: &Facts<'_>, excused: &[bool], known: &[usize]) -> Vec<u32> {
+    let mut held = vec![0; facts.writes.len()];
     let mut held_and_known = held.clone();
-    for version in &history.held {
+    for version in &facts.held {
         let number = version.write as usize;
         held[number] += 1;
-        held_and_known[number] += usize::from(history.known_at(version.node, version.write).is_some());
+        held_and_known[number] += usize::from(facts.known_at(version.node, version.write).is_some());
     }
     let is_lost = |number: &usize| {
-        let write = &history.writes[*number];
-        let is_owed = write.acknowledged && !write.delete && !excused[*number] && history.holder_count(write.key) > 0;
+        let write = &facts.writes[*number];
+        let is_owed = write.acknowledged && !write.delete && !excused[*number] && facts.holder_count(write.key) > 0;
         is_owed && (held[*number] == 0 || known[*number] > held_and_known[*number])
     };
-    (0..history.writes.len()).filter(is_lost).map(|number| number as u32).collect()
+    (0..facts.writes.len()).filter(is_lost).map(|number| number as u32).collect()
 }
 
-pub(super) fn tell(history: &History<'_>, number: u32) -> Finding {
-    let write = history.write(number);
-    let holders = history.holders(write.key);
-    let lacking: Vec<NodeId> = holders.into_iter().filter(|node| !history.is_held_by(*node, number)).collect();
+pub(super) fn tell(facts: &Facts<'_>, number: u32) -> Finding {
+    let write = facts.write(number);
+    let holders = facts.holders(write.key);
+    let lacking: Vec<NodeId> = holders.into_iter().filter(|node| !facts.is_held_by(*node, number)).collect();
     let title = format!(
         "the acknowledged write {} is lost: {} {} not hold it at the end, and no other write had seen it",
-        history.title(number),
+        facts.title(number),
         nodes(&lacking),
         verb(&lacking, "does", "do")
     );
-    let mut evidence = vec![history.operations.describe(history.operation(number))];
-    let mut events = vec![history.event(write.wrote).number];
-    for event in &history.recording.events {
+    let mut evidence = vec![facts.describe(number)];
+    let mut events = vec![facts.event(write.wrote).number];
+    for event in &facts.recording.events {
         if let What::Hidden { levels, write: id } = event.what
             && id == write.id
             && levels.contains(Level::Eventual)
@@ -51,12 +52,12 @@ pub(super) fn tell(history: &History<'_>, number: u32) -> Finding {
         }
     }
     for node in &lacking {
-        if history.known_at(*node, number).is_none() {
+        if facts.known_at(*node, number).is_none() {
             let text = format!("{node} never got to know it");
-            evidence.push(TraceLine::new(history.header().end_ns, text));
+            evidence.push(TraceLine::new(facts.header().end_ns, text));
         }
     }
     evidence.truncate(8);
     events.truncate(8);
-    Finding::new(&CODE, title, history.header().end_ns).evidence(evidence).events(events).ops([write.op])
+    Finding::new(&CODE, title, facts.header().end_ns).evidence(evidence).events(events).ops([write.op])
 }

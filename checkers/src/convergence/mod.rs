@@ -15,19 +15,15 @@
 mod agreement;
 mod announced;
 mod dead;
-mod disks;
-pub(crate) mod history;
-pub(crate) mod journey;
+mod digests;
 mod levels;
 mod lost;
 mod replay;
-mod seen;
 mod settled;
-mod shown;
-
-use history::History;
 
 use crate::CheckerInfo;
+use crate::facts::words::seconds;
+use crate::facts::{Facts, disks, overwritten};
 use crate::trace::{Recording, What};
 use crate::verdict::{Findings, Report, Verdict};
 
@@ -42,29 +38,29 @@ pub const INFO: CheckerInfo = CheckerInfo {
 
 /// Judges a [valid](Recording::validate) recording.
 pub fn check(recording: &Recording) -> Report {
-    let history = History::of(recording);
-    let (agreement, announced) = replay::replay(&history);
+    let facts = Facts::of(recording);
+    let (agreement, announced) = replay::replay(&facts);
     let is_settled = recording.header.settling_from_ns.is_some();
     let (settled, lost, levels) = if is_settled {
-        let known = settled::known_counts(&history);
-        let mut excused = seen::overwritten(&history);
-        excused.iter_mut().zip(disks::gone(&history)).for_each(|(excused, gone)| *excused |= gone);
-        let settled = settled::breaches(&history, &excused, &known);
-        (settled, lost::breaches(&history, &excused, &known), levels::breaches(&history))
+        let known = settled::known_counts(&facts);
+        let mut excused = overwritten::overwritten(&facts);
+        excused.iter_mut().zip(disks::gone(&facts)).for_each(|(excused, gone)| *excused |= gone);
+        let settled = settled::breaches(&facts, &excused, &known);
+        (settled, lost::breaches(&facts, &excused, &known), levels::breaches(&facts))
     } else {
         (Vec::new(), Vec::new(), Vec::new())
     };
-    let dead = dead::breaches(&history);
+    let dead = dead::breaches(&facts);
 
     let mut list = Findings::default();
-    list.add(&agreement::CODE, &agreement.breaches, |breach| breach.tell(&history));
-    list.add(&settled::CODE, &settled, |breach| breach.tell(&history));
-    list.add(&lost::CODE, &lost, |breach| lost::tell(&history, *breach));
-    list.add(&dead::CODE, &dead, |breach| breach.tell(&history));
-    list.add(&announced::CODE, &announced.breaches, |breach| breach.tell(&history));
-    list.add(&levels::CODE, &levels, |breach| breach.tell(&history));
+    list.add(&agreement::CODE, &agreement.breaches, |breach| breach.tell(&facts));
+    list.add(&settled::CODE, &settled, |breach| breach.tell(&facts));
+    list.add(&lost::CODE, &lost, |breach| lost::tell(&facts, *breach));
+    list.add(&dead::CODE, &dead, |breach| breach.tell(&facts));
+    list.add(&announced::CODE, &announced.breaches, |breach| breach.tell(&facts));
+    list.add(&levels::CODE, &levels, |breach| breach.tell(&facts));
 
-    let acknowledged = history.writes.iter().filter(|write| write.acknowledged && write.undone.is_none()).count();
+    let acknowledged = facts.writes.iter().filter(|write| write.acknowledged && write.undone.is_none()).count();
     let comparisons =
         format!("{} states and {} reads and snapshots compared", agreement.comparisons, announced.comparisons);
     let (verdict, note) = if !list.is_empty() {
@@ -78,7 +74,7 @@ pub fn check(recording: &Recording) -> Report {
         );
         (Verdict::Unknown, note)
     } else {
-        let levels = match history.held_at.len() {
+        let levels = match facts.held_at.len() {
             0 => String::new(),
             others => format!("; {} levels agree", others + 1),
         };
@@ -97,5 +93,5 @@ fn settling_time(recording: &Recording) -> String {
     let from = recording.header.settling_from_ns.unwrap_or(recording.header.end_ns);
     let change = |what: &What| matches!(what, What::Known { .. } | What::Visible { .. } | What::Hidden { .. });
     let last = recording.events.iter().rfind(|event| change(&event.what)).map_or(from, |event| event.at_ns);
-    crate::operations::seconds(last.saturating_sub(from))
+    seconds(last.saturating_sub(from))
 }

@@ -1,48 +1,45 @@
 //! One walk through the events for the two parts that judge step by step.
-//!
-//! A step is a run of announcements (known, visible, hidden) of one node with the same cause; within a step they
-//! come in any order. Other events, such as what became of the messages, do not end a step.
 
 use super::agreement::Agreement;
 use super::announced::Announced;
-use super::history::History;
-use super::shown::Shown;
-use crate::trace::{Level, NodeId, What};
+use super::digests::ShownDigests;
+use crate::facts::Facts;
+use crate::facts::steps::Step;
+use crate::trace::{Level, What};
 
 /// Walks through the recording.
-pub(super) fn replay(history: &History<'_>) -> (Agreement, Announced) {
+pub(super) fn replay(facts: &Facts<'_>) -> (Agreement, Announced) {
     let mut walk = Walk::default();
-    for (place, event) in history.recording.events.iter().enumerate() {
+    for (place, event) in facts.recording.events.iter().enumerate() {
         if let What::Known { write } | What::Visible { write, .. } | What::Hidden { write, .. } = event.what {
-            if (walk.node, walk.cause) != (event.node, event.cause) {
-                walk.end_step(history);
-                (walk.node, walk.cause) = (event.node, event.cause);
-            }
-            walk.last = place;
-            if let Some(write) = history.number(write, place) {
-                let key = history.write(write).key;
+            let ended = walk.step.add(place, event);
+            walk.end_step(facts, ended);
+            if let Some(write) = facts.number(write, place) {
+                let key = facts.write(write).key;
                 let is_eventual = match event.what {
                     What::Visible { levels, .. } | What::Hidden { levels, .. } => levels.contains(Level::Eventual),
                     _ => true,
                 };
-                if is_eventual && history.header().holds(event.node, key) {
+                if is_eventual && facts.header().holds(event.node, key) {
                     walk.keys.push(key);
                 }
                 if matches!(event.what, What::Known { .. })
-                    && history.known_since(event.node, write, place) == Some(place)
+                    && facts.known_since(event.node, write, place) == Some(place)
                 {
-                    walk.agreement.knows(history, walk.shown.life(event.node), write);
+                    walk.agreement.knows(facts, walk.shown.life(event.node), write);
                 }
             }
         }
         if let What::Down { .. } = event.what {
-            walk.end_step(history);
+            let ended = walk.step.end();
+            walk.end_step(facts, ended);
             walk.shown.end_life(event.node);
         }
-        walk.announced.event(history, &mut walk.shown, place, event);
+        walk.announced.event(facts, &mut walk.shown, place, event);
     }
-    walk.end_step(history);
-    walk.announced.end(history, &walk.shown);
+    let ended = walk.step.end();
+    walk.end_step(facts, ended);
+    walk.announced.end(facts, &walk.shown);
     (walk.agreement, walk.announced)
 }
 
@@ -50,21 +47,20 @@ pub(super) fn replay(history: &History<'_>) -> (Agreement, Announced) {
 struct Walk {
     agreement: Agreement,
     announced: Announced,
-    shown: Shown,
-    /// The step under way: whose, from what, up to where, and the keys that it concerns.
-    node: NodeId,
-    cause: u64,
-    last: usize,
+    shown: ShownDigests,
+    step: Step,
+    /// The keys that it concerns.
     keys: Vec<u32>,
 }
 
 impl Walk {
-    fn end_step(&mut self, history: &History<'_>) {
+    fn end_step(&mut self, facts: &Facts<'_>, ended: Option<Step>) {
+        let Some(step) = ended else { return };
         self.keys.sort_unstable();
         self.keys.dedup();
         for key in self.keys.drain(..) {
-            self.agreement.step(&self.shown, self.node, key, self.last);
+            self.agreement.step(&self.shown, step.node, key, step.last());
         }
-        self.announced.step(history, self.node, self.last);
+        self.announced.step(facts, step.node, step.last());
     }
 }

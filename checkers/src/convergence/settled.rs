@@ -6,9 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use super::history::{Held, History, nodes, verb};
-use super::journey::journey;
 use crate::CodeInfo;
+use crate::facts::words::{nodes, verb};
+use crate::facts::{Facts, Held};
 use crate::trace::NodeId;
 use crate::verdict::{Finding, TraceLine};
 
@@ -24,32 +24,32 @@ pub(super) enum Difference {
 }
 
 /// By write, how many holders of its key know it at the end.
-pub(super) fn known_counts(history: &History<'_>) -> Vec<usize> {
-    let mut counts = vec![0; history.writes.len()];
-    for known in history.known.iter().filter(|known| known.until == usize::MAX) {
-        let key = history.write(known.write).key;
-        counts[known.write as usize] += usize::from(history.header().holds(known.node, key));
+pub(super) fn known_counts(facts: &Facts<'_>) -> Vec<usize> {
+    let mut counts = vec![0; facts.writes.len()];
+    for known in facts.known.iter().filter(|known| known.until == usize::MAX) {
+        let key = facts.write(known.write).key;
+        counts[known.write as usize] += usize::from(facts.header().holds(known.node, key));
     }
     counts
 }
 
-pub(super) fn breaches(history: &History<'_>, excused: &[bool], known: &[usize]) -> Vec<Difference> {
+pub(super) fn breaches(facts: &Facts<'_>, excused: &[bool], known: &[usize]) -> Vec<Difference> {
     let mut survives: Vec<bool> =
-        history.writes.iter().zip(excused).map(|(write, excused)| write.acknowledged && !excused).collect();
-    for held in &history.held {
+        facts.writes.iter().zip(excused).map(|(write, excused)| write.acknowledged && !excused).collect();
+    for held in &facts.held {
         survives[held.write as usize] = true;
     }
     let mut breaches = Vec::new();
     let mut explained = BTreeSet::new();
-    for (number, write) in history.writes.iter().enumerate() {
-        if survives[number] && known[number] < history.holder_count(write.key) {
+    for (number, write) in facts.writes.iter().enumerate() {
+        if survives[number] && known[number] < facts.holder_count(write.key) {
             breaches.push(Difference::Missing(number as u32));
             explained.insert(write.key);
         }
     }
-    for held in history.held.chunk_by(|a, b| a.key == b.key) {
+    for held in facts.held.chunk_by(|a, b| a.key == b.key) {
         let key = held[0].key;
-        if !explained.contains(&key) && !is_same(held, history.holder_count(key)) {
+        if !explained.contains(&key) && !is_same(held, facts.holder_count(key)) {
             breaches.push(Difference::Versions(key));
         }
     }
@@ -68,20 +68,20 @@ fn is_same(held: &[Held], holders: usize) -> bool {
 }
 
 impl Difference {
-    pub(super) fn tell(&self, history: &History<'_>) -> Finding {
+    pub(super) fn tell(&self, facts: &Facts<'_>) -> Finding {
         match *self {
-            Difference::Missing(write) => missing(history, write),
-            Difference::Versions(key) => versions(history, key),
+            Difference::Missing(write) => missing(facts, write),
+            Difference::Versions(key) => versions(facts, key),
         }
     }
 }
 
-fn missing(history: &History<'_>, number: u32) -> Finding {
-    let write = history.write(number);
-    let holders = history.holders(write.key);
+fn missing(facts: &Facts<'_>, number: u32) -> Finding {
+    let write = facts.write(number);
+    let holders = facts.holders(write.key);
     let (knowing, missing): (Vec<NodeId>, Vec<NodeId>) =
-        holders.iter().partition(|node| history.known_at(**node, number).is_some());
-    let holding: Vec<NodeId> = holders.into_iter().filter(|node| history.is_held_by(*node, number)).collect();
+        holders.iter().partition(|node| facts.known_at(**node, number).is_some());
+    let holding: Vec<NodeId> = holders.into_iter().filter(|node| facts.is_held_by(*node, number)).collect();
     let (why, kind) = if holding.is_empty() {
         let kind = "a holder does not know a write that was acknowledged and that no other write had seen";
         ("which was acknowledged and which no other write had seen".to_owned(), kind)
@@ -89,56 +89,53 @@ fn missing(history: &History<'_>, number: u32) -> Finding {
         let why = format!("which {} {} at the end", nodes(&holding), verb(&holding, "holds", "hold"));
         (why, "a holder does not know a write that another one holds at the end")
     };
-    let title =
-        format!("{} {} not know {}, {why}", nodes(&missing), verb(&missing, "does", "do"), history.title(number));
+    let title = format!("{} {} not know {}, {why}", nodes(&missing), verb(&missing, "does", "do"), facts.title(number));
 
-    let mut evidence = vec![history.operations.describe(history.operation(number))];
+    let mut evidence = vec![facts.describe(number)];
     for node in knowing.iter().take(3) {
-        let place = history.known_at(*node, number).expect("it was chosen for knowing the write");
-        evidence.push(TraceLine::new(history.event(place).at_ns, format!("{node} knows it")));
+        let place = facts.known_at(*node, number).expect("it was chosen for knowing the write");
+        evidence.push(TraceLine::new(facts.at_ns(place), format!("{node} knows it")));
     }
     for node in missing.iter().take(3) {
-        evidence.extend(journey(history, number, *node));
+        evidence.extend(facts.message_path(number, *node));
     }
-    let places = knowing.iter().filter_map(|node| history.known_at(*node, number));
-    Finding::new(&CODE, title, history.header().end_ns)
+    let places = knowing.iter().filter_map(|node| facts.known_at(*node, number));
+    Finding::new(&CODE, title, facts.header().end_ns)
         .kind(kind)
         .evidence(evidence)
-        .events(places.chain([write.wrote]).map(|place| history.event(place).number))
+        .events(places.chain([write.wrote]).map(|place| facts.event(place).number))
         .ops([write.op])
 }
 
-fn versions(history: &History<'_>, key: u32) -> Finding {
-    let at_ns = history.header().end_ns;
-    let holders = history.holders(key);
+fn versions(facts: &Facts<'_>, key: u32) -> Finding {
+    let at_ns = facts.header().end_ns;
+    let holders = facts.holders(key);
     let sets: Vec<BTreeSet<u32>> =
-        holders.iter().map(|node| history.held_by(*node, key).iter().map(|held| held.write).collect()).collect();
+        holders.iter().map(|node| facts.held_by(*node, key).iter().map(|held| held.write).collect()).collect();
     let all: BTreeSet<u32> = sets.iter().flatten().copied().collect();
     let different: BTreeSet<u32> =
         all.into_iter().filter(|write| sets.iter().any(|set| !set.contains(write))).collect();
-    let mut evidence: Vec<TraceLine> =
-        different.iter().map(|write| history.operations.describe(history.operation(*write))).take(4).collect();
+    let mut evidence: Vec<TraceLine> = different.iter().map(|write| facts.describe(*write)).take(4).collect();
     for (node, set) in holders.iter().zip(&sets).take(8) {
-        let text = format!("{node} holds {} = {}", history.key(key), history.values(set.iter().copied()));
+        let text = format!("{node} holds {} = {}", facts.key(key), facts.values(set.iter().copied()));
         evidence.push(TraceLine::new(at_ns, text));
     }
-    let with = |write: u32| -> (Vec<NodeId>, Vec<NodeId>) {
-        holders.iter().partition(|node| history.is_held_by(**node, write))
-    };
+    let with =
+        |write: u32| -> (Vec<NodeId>, Vec<NodeId>) { holders.iter().partition(|node| facts.is_held_by(**node, write)) };
     let (holding, lacking) = different.first().map_or_else(Default::default, |write| with(*write));
     let title = format!(
         "the holders of {} differ at the end: {} {} {}, {} {} not",
-        history.key(key),
+        facts.key(key),
         nodes(&holding),
         verb(&holding, "holds", "hold"),
-        different.first().map_or_else(String::new, |write| history.title(*write)),
+        different.first().map_or_else(String::new, |write| facts.title(*write)),
         nodes(&lacking),
         verb(&lacking, "does", "do")
     );
-    let held = history.held.iter().filter(|held| held.key == key && different.contains(&held.write));
+    let held = facts.held.iter().filter(|held| held.key == key && different.contains(&held.write));
     Finding::new(&CODE, title, at_ns)
         .kind("the holders of a key know the same surviving writes and hold different versions")
         .evidence(evidence)
-        .events(held.map(|held| history.event(held.place).number))
-        .ops(different.iter().map(|write| history.write(*write).op))
+        .events(held.map(|held| facts.event(held.place).number))
+        .ops(different.iter().map(|write| facts.write(*write).op))
 }

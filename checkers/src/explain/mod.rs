@@ -12,18 +12,16 @@
 
 mod ended;
 mod spread;
-mod tale;
 mod why;
 
 use rustc_hash::FxHashSet;
 use serde::Serialize;
 
-use crate::convergence::history::History;
-use crate::operations::{Operation, Outcome};
+use crate::facts::Facts;
+use crate::facts::messages::Line;
+use crate::facts::operations::{Operation, Outcome};
 use crate::trace::{Action, NodeId, Recording, What};
 use crate::verdict::TraceLine;
-
-pub(crate) use tale::Tale;
 
 /// An operation and why it was answered so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -44,6 +42,10 @@ pub struct Reason {
 }
 
 impl Reason {
+    fn new(facts: &Facts<'_>, title: String, lines: Vec<Line>) -> Reason {
+        Reason { title, evidence: facts.in_order(lines) }
+    }
+
     fn bare(title: String) -> Reason {
         Reason { title, evidence: Vec::new() }
     }
@@ -51,18 +53,18 @@ impl Reason {
 
 /// Explains an operation of a [valid](Recording::validate) recording; nothing when it has no such operation.
 pub fn explain(recording: &Recording, op: u32) -> Option<Explanation> {
-    let tale = Tale::of(recording);
-    let history = &tale.history;
-    let operation = history.operations.get(op)?;
+    let facts = Facts::of(recording);
+
+    let operation = facts.operations.get(op)?;
     let mut reasons = Vec::new();
     if operation.answered().is_none() {
-        reasons.push(ended::unanswered(&tale, operation));
+        reasons.push(ended::unanswered(&facts, operation));
     }
     match operation.action {
-        Action::Read => reasons.extend(read(&tale, operation)),
-        Action::Write | Action::Delete => reasons.extend(spread::spread(&tale, operation)),
+        Action::Read => reasons.extend(read(&facts, operation)),
+        Action::Write | Action::Delete => reasons.extend(spread::spread(&facts, operation)),
     }
-    let mut line = history.operations.describe(operation);
+    let mut line = facts.operations.describe(operation);
     if operation.action == Action::Read {
         line.text.push_str(&format!(", level {}", operation.level.name()));
     }
@@ -72,29 +74,29 @@ pub fn explain(recording: &Recording, op: u32) -> Option<Explanation> {
 /// More writes than these are counted: they mostly say the same.
 const REASONS_MAX: usize = 6;
 
-fn read(tale: &Tale<'_>, read: &Operation) -> Vec<Reason> {
-    let (history, Outcome::Answered(until)) = (&tale.history, read.outcome) else { return Vec::new() };
-    let returned: Vec<u32> = history.returned(read).collect();
-    let served = served(history, read, until);
-    let mut reasons: Vec<Reason> = returned.iter().map(|write| why::returned(tale, read, *write, &served)).collect();
+fn read(facts: &Facts<'_>, read: &Operation) -> Vec<Reason> {
+    let (facts, Outcome::Answered(until)) = (facts, read.outcome) else { return Vec::new() };
+    let returned: Vec<u32> = facts.returned(read).collect();
+    let served = served(facts, read, until);
+    let mut reasons: Vec<Reason> = returned.iter().map(|write| why::returned(facts, read, *write, &served)).collect();
     let mut others: Vec<why::Absence> = Vec::new();
-    for (number, write) in (0..).zip(&history.writes) {
+    for (number, write) in (0..).zip(&facts.writes) {
         let existed = write.wrote < until && write.undone.is_none_or(|undone| undone > until);
         if write.key == read.key && existed && !returned.contains(&number) {
-            let absence = |at: &(NodeId, usize)| why::not_returned(tale, read, number, *at, &served);
+            let absence = |at: &(NodeId, usize)| why::not_returned(facts, read, number, *at, &served);
             others.extend(served.iter().filter_map(absence));
         }
     }
     // What has been replaced matters least, and of that the oldest.
     others.sort_by_key(|absence| (absence.rank, std::cmp::Reverse(absence.write)));
     let more = others.len().saturating_sub(REASONS_MAX);
-    reasons.extend(others.into_iter().take(REASONS_MAX).map(|absence| absence.told(tale, read)));
+    reasons.extend(others.into_iter().take(REASONS_MAX).map(|absence| absence.told(facts, read)));
     if more > 0 {
-        let key = history.key(read.key);
+        let key = facts.key(read.key);
         reasons.push(Reason::bare(format!("and {more} more writes of {key}, most of them replaced")));
     }
     if reasons.is_empty() {
-        let key = history.key(read.key);
+        let key = facts.key(read.key);
         reasons.push(Reason::bare(format!("nobody had written {key} yet, but for deletes")));
     }
     reasons
@@ -102,15 +104,15 @@ fn read(tale: &Tale<'_>, read: &Operation) -> Vec<Reason> {
 
 /// The replicas whose versions the answer is made of, each with the place in the recording up to which it counts: the
 /// one that was asked, if it is to hold the key, and those whose replies to it follow from the read.
-fn served(history: &History<'_>, read: &Operation, until: usize) -> Vec<(NodeId, usize)> {
-    let first = history.event(read.invoked).number;
+fn served(facts: &Facts<'_>, read: &Operation, until: usize) -> Vec<(NodeId, usize)> {
+    let first = facts.event(read.invoked).number;
     let mut follows: FxHashSet<u64> = [first].into_iter().collect();
     let mut sent = Vec::new();
     let mut served = Vec::new();
-    if history.header().holds(read.node, read.key) {
+    if facts.header().holds(read.node, read.key) {
         served.push((read.node, until));
     }
-    for (place, event) in history.recording.events[..until].iter().enumerate().skip(read.invoked) {
+    for (place, event) in facts.recording.events[..until].iter().enumerate().skip(read.invoked) {
         if !follows.contains(&event.cause) {
             continue;
         }

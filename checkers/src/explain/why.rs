@@ -1,8 +1,11 @@
 //! Why a replica returned a version, or did not.
 
 use super::Reason;
-use super::tale::{Line, Shown, Tale};
-use crate::operations::{Operation, seconds};
+use crate::facts::Facts;
+use crate::facts::messages::Line;
+use crate::facts::operations::Operation;
+use crate::facts::shown::Shown;
+use crate::facts::words::{nodes, seconds};
 use crate::trace::{Conflict, Level, NodeId, What};
 
 /// Why a write was not returned.
@@ -19,11 +22,11 @@ pub(crate) struct Absence {
 
 impl Absence {
     /// With the write and the answer.
-    pub(super) fn told(self, tale: &Tale<'_>, read: &Operation) -> Reason {
+    pub(super) fn told(self, facts: &Facts<'_>, read: &Operation) -> Reason {
         let Absence { write, node, place, why, mut evidence, .. } = self;
-        evidence.push(tale.asked(write));
-        evidence.push(tale.line(place, format!("{node} answers #{}   <== here", read.number)));
-        tale.reason(format!("not returned: {}: {why}", tale.history.title(write)), evidence)
+        evidence.push(facts.asked(write));
+        evidence.push((place, format!("{node} answers #{}   <== here", read.number)));
+        Reason::new(facts, format!("not returned: {}: {why}", facts.title(write)), evidence)
     }
 }
 
@@ -37,93 +40,91 @@ pub(crate) enum Rank {
 }
 
 /// Why a read returned `write`: how it came to one of the replicas that served the read.
-pub(super) fn returned(tale: &Tale<'_>, read: &Operation, write: u32, served: &[(NodeId, usize)]) -> Reason {
-    let history = &tale.history;
-    let title = history.title(write);
-    let mut evidence = vec![tale.asked(write)];
+pub(super) fn returned(facts: &Facts<'_>, read: &Operation, write: u32, served: &[(NodeId, usize)]) -> Reason {
+    let title = facts.title(write);
+    let mut evidence = vec![facts.asked(write)];
     let knower = served.iter().find_map(|(node, place)| {
-        let known = history.known_since(*node, write, *place)?;
+        let known = facts.known_since(*node, write, *place)?;
         Some((*node, *place, known))
     });
     let Some((node, place, known)) = knower else {
-        let nodes = crate::convergence::history::nodes(&served.iter().map(|(node, _)| *node).collect::<Vec<_>>());
-        return tale.reason(format!("returned: {title}, which {nodes} did not know"), evidence);
+        let nodes = nodes(&served.iter().map(|(node, _)| *node).collect::<Vec<_>>());
+        return Reason::new(facts, format!("returned: {title}, which {nodes} did not know"), evidence);
     };
-    evidence.extend(tale.arrival(node, write, known));
+    evidence.extend(facts.arrival(node, write, known));
     let at = read.level.name();
-    let title = match tale.shown(node, read.level, write, place) {
+    let title = match facts.shown(node, read.level, write, place) {
         Shown::Since(since) => {
-            let early = out_of_turn(tale, (node, read.level), write, since);
-            evidence.push(tale.line(since, format!("{node} shows it at {at}{early}")));
-            match tale.at_ns(since) - tale.at_ns(known) {
+            let early = out_of_turn(facts, (node, read.level), write, since);
+            evidence.push((since, format!("{node} shows it at {at}{early}")));
+            match facts.at_ns(since) - facts.at_ns(known) {
                 _ if !early.is_empty() => format!("returned: {title}{early}"),
-                0 => format!("returned: {title}, which {node} had known since {}", seconds(tale.at_ns(known))),
+                0 => format!("returned: {title}, which {node} had known since {}", seconds(facts.at_ns(known))),
                 waited => {
-                    let (waits, told) = waits(tale, (node, read.level), write, known);
+                    let (waits, told) = waits(facts, (node, read.level), write, known);
                     evidence.extend(told);
                     format!("returned: {title}, which had waited at {at} for {}{waits}", seconds(waited))
                 }
             }
         }
         Shown::Until(until) => {
-            evidence.push(tale.line(until, format!("{node} no longer shows it at {at}")));
+            evidence.push((until, format!("{node} no longer shows it at {at}")));
             format!("returned: {title}, although {node} had said that it no longer shows it at {at}")
         }
         Shown::Never => format!("returned: {title}, although {node} had not said that it shows it at {at}"),
     };
-    tale.reason(title, evidence)
+    Reason::new(facts, title, evidence)
 }
 
 /// For which write another waits at a level, in a few words, and what became of that write.
-fn waits(tale: &Tale<'_>, at: (NodeId, Level), write: u32, place: usize) -> (String, Vec<Line>) {
-    let place = tale.step_end(place);
-    let Some(missing) = tale.tables.missing(&tale.history, at, write, place).filter(|missing| *missing != write) else {
+fn waits(facts: &Facts<'_>, at: (NodeId, Level), write: u32, place: usize) -> (String, Vec<Line>) {
+    let place = facts.step_end(place);
+    let Some(missing) = facts.missing(at, write, place).filter(|missing| *missing != write) else {
         return (String::new(), Vec::new());
     };
-    let (_, mut evidence) = tale.absence(at.0, missing, place);
-    evidence.push(tale.asked(missing));
-    (format!(" for the earlier {}", tale.history.title(missing)), evidence)
+    let (_, mut evidence) = facts.absence(at.0, missing, place);
+    evidence.push(facts.asked(missing));
+    (format!(" for the earlier {}", facts.title(missing)), evidence)
 }
 
 /// Why `node`, one of those that served `read`, did not contribute `write` to the answer, judged at `place`; nothing for a
 /// delete that is known.
 pub(super) fn not_returned(
-    tale: &Tale<'_>,
+    facts: &Facts<'_>,
     read: &Operation,
     write: u32,
     (node, place): (NodeId, usize),
     served: &[(NodeId, usize)],
 ) -> Option<Absence> {
-    let history = &tale.history;
     let level = read.level;
     let at = level.name();
     let mut evidence = Vec::new();
     let told = |rank, why: String, evidence| Some(Absence { write, rank, node, place, why, evidence });
-    let Some(known) = history.known_since(node, write, place) else {
-        let (why, absence) = tale.absence(node, write, place);
+    let Some(known) = facts.known_since(node, write, place) else {
+        let (why, absence) = facts.absence(node, write, place);
         evidence.extend(absence);
-        let replaced = history.returned(read).find_map(|other| Some((other, had_seen(tale, other, write)?)));
+        let replaced = facts.returned(read).find_map(|other| Some((other, had_seen(facts, other, write)?)));
         return match replaced {
             Some((other, how)) => {
-                let why = format!("{}, which {how}, had replaced it; besides, it {why}", history.title(other));
+                let why = format!("{}, which {how}, had replaced it; besides, it {why}", facts.title(other));
                 told(Rank::Replaced, why, evidence)
             }
             None => told(Rank::Missing, format!("it {why}"), evidence),
         };
     };
-    if history.write(write).delete {
+    if facts.write(write).delete {
         return None;
     }
-    match tale.shown(node, level, write, place) {
+    match facts.shown(node, level, write, place) {
         Shown::Since(since) => {
-            evidence.push(tale.line(since, format!("{node} shows it at {at}")));
+            evidence.push((since, format!("{node} shows it at {at}")));
             let others = served.iter().filter(|(other, _)| *other != node);
             let replaced = others
                 .clone()
-                .find_map(|(other, place)| Some((*other, known_overwriter(tale, (*other, level), write, *place)?)));
+                .find_map(|(other, place)| Some((*other, known_overwriter(facts, (*other, level), write, *place)?)));
             if let Some((replica, (other, how))) = replaced {
-                evidence.push(tale.asked(other));
-                let other = history.title(other);
+                evidence.push(facts.asked(other));
+                let other = facts.title(other);
                 return told(
                     Rank::Replaced,
                     format!("{replica}, which was asked, too, had {other}, which {how}"),
@@ -140,13 +141,13 @@ pub(super) fn not_returned(
             )
         }
         Shown::Until(until) => {
-            evidence.push(tale.line(until, format!("{node} no longer shows it at {at}")));
-            match replacement(tale, node, write, until) {
+            evidence.push((until, format!("{node} no longer shows it at {at}")));
+            match replacement(facts, node, write, until) {
                 Some((other, how)) => {
-                    evidence.push(tale.asked(other));
-                    let early = out_of_turn(tale, (node, level), other, until);
+                    evidence.push(facts.asked(other));
+                    let early = out_of_turn(facts, (node, level), other, until);
                     let rank = if early.is_empty() { Rank::Replaced } else { Rank::Unexplained };
-                    told(rank, format!("replaced by {}{how}{early}", history.title(other)), evidence)
+                    told(rank, format!("replaced by {}{how}{early}", facts.title(other)), evidence)
                 }
                 None => told(
                     Rank::Unexplained,
@@ -156,28 +157,28 @@ pub(super) fn not_returned(
             }
         }
         Shown::Never => {
-            evidence.extend(tale.arrival(node, write, known));
+            evidence.extend(facts.arrival(node, write, known));
             // What was there when it came says more than what came later.
-            let at_first = known_overwriter(tale, (node, level), write, tale.step_end(known));
-            let overwriter = at_first.or_else(|| known_overwriter(tale, (node, level), write, place));
-            let missing = tale.tables.missing(history, (node, level), write, place);
+            let at_first = known_overwriter(facts, (node, level), write, facts.step_end(known));
+            let overwriter = at_first.or_else(|| known_overwriter(facts, (node, level), write, place));
+            let missing = facts.missing((node, level), write, place);
             if let Some(missing) = missing {
-                let (why, absence) = tale.absence(node, missing, place);
-                evidence.push(tale.asked(missing));
+                let (why, absence) = facts.absence(node, missing, place);
+                evidence.push(facts.asked(missing));
                 evidence.extend(absence);
-                let other = history.title(missing);
+                let other = facts.title(missing);
                 return told(Rank::Waits, format!("it waits at {at} for the earlier {other}, which {why}"), evidence);
             }
             if let Some((other, how)) = overwriter {
-                evidence.push(tale.asked(other));
-                let other = history.title(other);
+                evidence.push(facts.asked(other));
+                let other = facts.title(other);
                 return told(Rank::Replaced, format!("{node} had {other}, which {how}"), evidence);
             }
-            if let Some(no_room) = no_room(tale, (node, level), write, place) {
-                evidence.push(tale.line(no_room, format!("{node} has no room to let it wait at {at}")));
+            if let Some(no_room) = no_room(facts, (node, level), write, place) {
+                evidence.push((no_room, format!("{node} has no room to let it wait at {at}")));
                 return told(Rank::Waits, format!("{node} had no room to let it wait at {at}"), evidence);
             }
-            let since = seconds(tale.at_ns(known));
+            let since = seconds(facts.at_ns(known));
             told(
                 Rank::Unexplained,
                 format!("{node} knew it since {since}, and nothing kept it from showing it at {at}"),
@@ -188,10 +189,10 @@ pub(super) fn not_returned(
 }
 
 /// What `level` of `node` should have waited for before the turn of `write`, told as an aside; empty when its turn has come.
-pub(super) fn out_of_turn(tale: &Tale<'_>, at: (NodeId, Level), write: u32, place: usize) -> String {
-    match tale.tables.missing(&tale.history, at, write, tale.step_end(place)) {
+pub(super) fn out_of_turn(facts: &Facts<'_>, at: (NodeId, Level), write: u32, place: usize) -> String {
+    match facts.missing(at, write, facts.step_end(place)) {
         Some(missing) if missing != write => {
-            let (missing, level) = (tale.history.title(missing), at.1.name());
+            let (missing, level) = (facts.title(missing), at.1.name());
             format!(", before its turn at {level}: the earlier {missing} had not arrived at {}", at.0)
         }
         _ => String::new(),
@@ -199,11 +200,10 @@ pub(super) fn out_of_turn(tale: &Tale<'_>, at: (NodeId, Level), write: u32, plac
 }
 
 /// The write by which `node` replaced `write` in the step at `place`, and why it may, if that can be told.
-pub(super) fn replacement(tale: &Tale<'_>, node: NodeId, write: u32, place: usize) -> Option<(u32, String)> {
-    let history = &tale.history;
-    let (step, key) = (history.event(place).cause, history.write(write).key);
+pub(super) fn replacement(facts: &Facts<'_>, node: NodeId, write: u32, place: usize) -> Option<(u32, String)> {
+    let (step, key) = (facts.event(place).cause, facts.write(write).key);
     let mut same: Vec<u32> = Vec::new();
-    for (place, event) in history.recording.events.iter().enumerate() {
+    for (place, event) in facts.recording.events.iter().enumerate() {
         if event.cause != step || event.node != node {
             continue;
         }
@@ -211,40 +211,38 @@ pub(super) fn replacement(tale: &Tale<'_>, node: NodeId, write: u32, place: usiz
         else {
             continue;
         };
-        let others = history.number(id, place).filter(|other| *other != write && history.write(*other).key == key);
+        let others = facts.number(id, place).filter(|other| *other != write && facts.write(*other).key == key);
         same.extend(others);
     }
     // What the step brought had replaced it, or what had waited for what it brought.
-    let with_reason = same.iter().find_map(|other| Some((*other, had_seen(tale, *other, write)?)));
-    let known = |other: &u32| history.known_since(node, *other, place).is_some() && history.write(*other).key == key;
-    let all = 0..history.writes.len() as u32;
+    let with_reason = same.iter().find_map(|other| Some((*other, had_seen(facts, *other, write)?)));
+    let known = |other: &u32| facts.known_since(node, *other, place).is_some() && facts.write(*other).key == key;
+    let all = 0..facts.writes.len() as u32;
     with_reason
-        .or_else(|| all.rev().filter(known).find_map(|other| Some((other, had_seen(tale, other, write)?))))
+        .or_else(|| all.rev().filter(known).find_map(|other| Some((other, had_seen(facts, other, write)?))))
         .map(|(other, how)| (other, format!(", which {how}")))
         .or_else(|| same.first().map(|other| (*other, String::new())))
 }
 
 /// A write that `node` knew at `place` and had its turn at `level`, and that had seen `write`.
 pub(super) fn known_overwriter(
-    tale: &Tale<'_>,
+    facts: &Facts<'_>,
     (node, level): (NodeId, Level),
     write: u32,
     place: usize,
 ) -> Option<(u32, String)> {
-    let history = &tale.history;
-    let key = history.write(write).key;
-    (0..history.writes.len() as u32).rev().find_map(|other| {
-        let is_here = history.write(other).key == key
-            && history.known_since(node, other, place).is_some()
-            && tale.tables.missing(history, (node, level), other, place).is_none();
-        if is_here { Some((other, had_seen(tale, other, write)?)) } else { None }
+    let key = facts.write(write).key;
+    (0..facts.writes.len() as u32).rev().find_map(|other| {
+        let is_here = facts.write(other).key == key
+            && facts.known_since(node, other, place).is_some()
+            && facts.missing((node, level), other, place).is_none();
+        if is_here { Some((other, had_seen(facts, other, write)?)) } else { None }
     })
 }
 
 /// How `other` had come to see `write`, so that it replaces it, if it had.
-fn had_seen(tale: &Tale<'_>, other: u32, write: u32) -> Option<String> {
-    let history = &tale.history;
-    let (later, earlier) = (history.write(other), history.write(write));
+fn had_seen(facts: &Facts<'_>, other: u32, write: u32) -> Option<String> {
+    let (later, earlier) = (facts.write(other), facts.write(write));
     if other == write || later.key != earlier.key {
         return None;
     }
@@ -252,18 +250,18 @@ fn had_seen(tale: &Tale<'_>, other: u32, write: u32) -> Option<String> {
     if later.id.origin.number() == earlier.id.origin.number() {
         return (later.id.counter > earlier.id.counter).then(|| format!("came in at {at} after it"));
     }
-    match history.header().conflict {
+    match facts.header().conflict {
         Conflict::LastWriterWins => {
-            history.known_since(at, write, later.wrote).map(|_| format!("came in at {at} where it was known"))
+            facts.known_since(at, write, later.wrote).map(|_| format!("came in at {at} where it was known"))
         }
         Conflict::Causal => {
-            let read = history.operations.get(later.context?)?;
+            let read = facts.operations.get(later.context?)?;
             let answered = read.answered()?;
-            let session = &history.header().sessions[read.session as usize];
-            if history.returned(read).any(|version| version == write) {
+            let session = &facts.header().sessions[read.session as usize];
+            if facts.returned(read).any(|version| version == write) {
                 return Some(format!("{session} wrote after it had read it (#{})", read.number));
             }
-            history
+            facts
                 .known_since(read.node, write, answered)
                 .map(|_| format!("{session} wrote after it had read the key (#{}) where it was known", read.number))
         }
@@ -271,15 +269,15 @@ fn had_seen(tale: &Tale<'_>, other: u32, write: u32) -> Option<String> {
 }
 
 /// The place before `place` where `node` said that it had no room to let `write` wait at `level`.
-fn no_room(tale: &Tale<'_>, (node, level): (NodeId, Level), write: u32, place: usize) -> Option<usize> {
-    let id = tale.history.write(write).id;
-    tale.history.recording.events[..=place].iter().rposition(|event| {
+fn no_room(facts: &Facts<'_>, (node, level): (NodeId, Level), write: u32, place: usize) -> Option<usize> {
+    let id = facts.write(write).id;
+    facts.recording.events[..=place].iter().rposition(|event| {
         let What::Overflowed { levels, write } = event.what else { return false };
         event.node == node && write == id && levels.contains(level)
     })
 }
 
-impl Tale<'_> {
+impl Facts<'_> {
     /// Why the answer to `read` is without `write`, as far as the replica that was asked is concerned: for findings.
     pub(crate) fn without(&self, read: &Operation, write: u32) -> Option<Absence> {
         not_returned(self, read, write, (read.node, read.answered()?), &[])

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::seen::Seen;
 use super::{Distributions, merge::merge_fields};
-use crate::convergence::history::History;
+use crate::facts::Facts;
+use crate::facts::had_seen::Seen;
 use crate::trace::{Conflict, NodeId, What};
 
 /// What a replica lacks at the end of each window: acknowledged writes to keys that it is to hold of which neither the
@@ -21,27 +21,27 @@ pub struct Lag {
 }
 merge_fields!(Lag: writes, age_ns);
 
-pub(super) fn of(history: &History<'_>, seen: &Seen, window_ns: u64) -> BTreeMap<NodeId, Lag> {
-    let header = history.header();
+pub(super) fn of(facts: &Facts<'_>, seen: &Seen, window_ns: u64) -> BTreeMap<NodeId, Lag> {
+    let header = facts.header();
     let mut walk = Walk {
-        history,
+        facts,
         seen,
         arrived: vec![vec![0; seen.lines.len()]; usize::from(header.nodes)],
         behind: vec![BTreeSet::new(); usize::from(header.nodes)],
-        states: vec![State::Open; history.writes.len()],
+        states: vec![State::Open; facts.writes.len()],
         known_ever: FxHashSet::default(),
         own: FxHashMap::default(),
         all: NodeId::all(header.nodes).map(|node| (node, Lag::default())).collect(),
     };
     let mut from_ns = 0;
-    for (place, event) in history.recording.events.iter().enumerate() {
+    for (place, event) in facts.recording.events.iter().enumerate() {
         while event.at_ns >= from_ns + window_ns && from_ns + window_ns < header.end_ns {
             walk.window_ends(from_ns, window_ns, from_ns + window_ns);
             from_ns += window_ns;
         }
         match event.what {
             What::Answered { op } => walk.acknowledge(op, place),
-            What::Known { write } => walk.known(event.node, history.number(write, place)),
+            What::Known { write } => walk.known(event.node, facts.number(write, place)),
             What::Up { .. } => walk.up(event.node),
             _ => {}
         }
@@ -54,7 +54,7 @@ pub(super) fn of(history: &History<'_>, seen: &Seen, window_ns: u64) -> BTreeMap
 }
 
 struct Walk<'a, 'b> {
-    history: &'b History<'a>,
+    facts: &'b Facts<'a>,
     seen: &'b Seen,
     /// By node and line: so many of its writes have arrived, or are overwritten by what has.
     arrived: Vec<Vec<u32>>,
@@ -79,9 +79,9 @@ enum State {
 
 impl Walk<'_, '_> {
     fn acknowledge(&mut self, op: u32, place: usize) {
-        let operation = self.history.operations.get(op);
-        let Some(write) = operation.and_then(|operation| self.history.number(operation.write?, place)) else { return };
-        let known = self.seen.places[write as usize].is_some() && self.history.write(write).op == op;
+        let operation = self.facts.operations.get(op);
+        let Some(write) = operation.and_then(|operation| self.facts.number(operation.write?, place)) else { return };
+        let known = self.seen.places[write as usize].is_some() && self.facts.write(write).op == op;
         if known && self.states[write as usize] == State::Open {
             self.states[write as usize] = State::Acknowledged(place);
             NodeId::all(self.behind.len() as u16).for_each(|node| self.owe(node, write));
@@ -92,7 +92,7 @@ impl Walk<'_, '_> {
     fn owe(&mut self, node: NodeId, write: u32) {
         let State::Acknowledged(place) = self.states[write as usize] else { return };
         let Some((line, position)) = self.seen.places[write as usize] else { return };
-        let holds = self.history.header().holds(node, self.history.write(write).key);
+        let holds = self.facts.header().holds(node, self.facts.write(write).key);
         if holds && self.arrived[node.index()][line as usize] < position {
             self.behind[node.index()].insert((place, write));
         }
@@ -111,14 +111,14 @@ impl Walk<'_, '_> {
             *arrived = (*arrived).max(*up_to);
         }
         // What a replica that starts knows from its disk replaces nothing.
-        if self.history.header().conflict == Conflict::LastWriterWins && self.known_ever.insert((node, write)) {
+        if self.facts.header().conflict == Conflict::LastWriterWins && self.known_ever.insert((node, write)) {
             self.replace(node, write);
         }
     }
 
     /// The node holds this write now, and no longer what it took in before.
     fn replace(&mut self, node: NodeId, write: u32) {
-        let info = self.history.write(write);
+        let info = self.facts.write(write);
         let own = self.own.entry((node, info.key)).or_default();
         let replaced = std::mem::take(own);
         if info.id.node() == node {
@@ -143,7 +143,7 @@ impl Walk<'_, '_> {
     fn window_ends(&mut self, from_ns: u64, window_ns: u64, at_ns: u64) {
         for (node, behind) in (0..).map(NodeId).zip(&self.behind) {
             let lag = self.all.get_mut(&node).expect("all nodes are there");
-            let first = behind.first().map(|(place, _)| self.history.event(*place).at_ns);
+            let first = behind.first().map(|(place, _)| self.facts.event(*place).at_ns);
             lag.writes.at(from_ns, window_ns).add(behind.len() as u64);
             lag.age_ns.at(from_ns, window_ns).add(first.map_or(0, |first| at_ns - first));
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use super::{Distribution, Distributions, Measured, Sums, merge::merge_fields};
-use crate::operations::{Operations, Outcome};
+use crate::facts::operations::{Operations, Outcome};
 use crate::trace::{Action, Level, LostBy, Recording, What};
 
 /// Operations of one kind at one level.

@@ -9,7 +9,6 @@ mod lag;
 mod load;
 mod measured;
 mod merge;
-mod seen;
 mod series;
 mod staleness;
 mod visibility;
@@ -25,9 +24,9 @@ pub use series::{Distributions, Series, Sums};
 pub use staleness::Staleness;
 pub use visibility::{Group, Visibility, Where};
 
-use crate::convergence::history::History;
+use crate::facts::Facts;
+use crate::facts::had_seen::Seen;
 use crate::trace::{Action, Level, NodeId, Recording};
-use seen::Seen;
 
 /// The figures of one run, or of several with windows of the same width.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,14 +50,14 @@ impl Metrics {
     /// The figures of a [valid](Recording::validate) recording, in windows of this width (not 0). The time that it takes
     /// grows with the number of events, and with how many writes reads miss.
     pub fn of(recording: &Recording, measured: &Measured, window_ns: u64) -> Metrics {
-        let history = History::of(recording);
-        let seen = Seen::of(&history);
+        let facts = Facts::of(recording);
+        let seen = Seen::of(&facts);
         Metrics {
-            visibility: visibility::of(&history, &seen),
-            staleness: staleness::of(&history, &seen, window_ns),
-            calls: load::calls(&history.operations, window_ns),
+            visibility: visibility::of(&facts, &seen),
+            staleness: staleness::of(&facts, &seen, window_ns),
+            calls: load::calls(&facts.operations, window_ns),
             traffic: load::traffic(recording, measured, window_ns),
-            lag: lag::of(&history, &seen, window_ns),
+            lag: lag::of(&facts, &seen, window_ns),
             gauges: measured::gauges(recording, measured, window_ns),
         }
     }

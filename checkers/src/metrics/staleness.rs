@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::seen::{Seen, UpTo, raise, reach};
 use super::{Distribution, Distributions, merge::merge_fields};
-use crate::convergence::history::History;
-use crate::operations::Operation;
+use crate::facts::Facts;
+use crate::facts::had_seen::{Seen, UpTo, raise, reach};
+use crate::facts::operations::Operation;
 use crate::trace::{Action, Level, What};
 
 /// How old the answers to reads of one level are.
@@ -50,27 +50,27 @@ struct Key {
     deleted: UpTo,
 }
 
-pub(super) fn of(history: &History<'_>, seen: &Seen, window_ns: u64) -> BTreeMap<Level, Staleness> {
+pub(super) fn of(facts: &Facts<'_>, seen: &Seen, window_ns: u64) -> BTreeMap<Level, Staleness> {
     let mut walk = Walk {
-        history,
+        facts,
         seen,
         lines: seen.lines.iter().map(|_| Line::default()).collect(),
         keys: FxHashMap::default(),
         all: BTreeMap::new(),
         window_ns,
     };
-    for (place, event) in history.recording.events.iter().enumerate() {
+    for (place, event) in facts.recording.events.iter().enumerate() {
         match event.what {
             What::Wrote { write, .. } => {
-                if let Some(write) = history.number(write, place)
-                    && history.write(write).delete
-                    && history.write(write).wrote == place
+                if let Some(write) = facts.number(write, place)
+                    && facts.write(write).delete
+                    && facts.write(write).wrote == place
                 {
-                    let deleted = &mut walk.keys.entry(history.write(write).key).or_default().deleted;
+                    let deleted = &mut walk.keys.entry(facts.write(write).key).or_default().deleted;
                     seen.up_to[write as usize].iter().for_each(|up_to| raise(deleted, *up_to));
                 }
             }
-            What::Answered { op } => match history.operations.get(op) {
+            What::Answered { op } => match facts.operations.get(op) {
                 Some(read) if read.action == Action::Read => walk.read(read, place),
                 Some(operation) => walk.completed(operation, place),
                 None => {}
@@ -82,7 +82,7 @@ pub(super) fn of(history: &History<'_>, seen: &Seen, window_ns: u64) -> BTreeMap
 }
 
 struct Walk<'a, 'b> {
-    history: &'b History<'a>,
+    facts: &'b Facts<'a>,
     seen: &'b Seen,
     lines: Vec<Line>,
     keys: FxHashMap<u32, Key>,
@@ -92,12 +92,12 @@ struct Walk<'a, 'b> {
 
 impl Walk<'_, '_> {
     fn completed(&mut self, operation: &Operation, place: usize) {
-        let Some(write) = operation.write.and_then(|write| self.history.number(write, place)) else { return };
+        let Some(write) = operation.write.and_then(|write| self.facts.number(write, place)) else { return };
         let Some((line, position)) = self.seen.places[write as usize].filter(|_| self.is_of(operation, write)) else {
             return;
         };
         let line = &mut self.lines[line as usize];
-        let list = if self.history.write(write).delete { &mut line.deletes } else { &mut line.writes };
+        let list = if self.facts.write(write).delete { &mut line.deletes } else { &mut line.writes };
         let at = list.partition_point(|(other, ..)| *other < position);
         list.insert(at, (position, write, place));
         self.keys.entry(operation.key).or_default().completed.push((place, write));
@@ -105,13 +105,13 @@ impl Walk<'_, '_> {
 
     /// The name that the operation's write got is not another's.
     fn is_of(&self, operation: &Operation, write: u32) -> bool {
-        self.history.write(write).op == operation.number
+        self.facts.write(write).op == operation.number
     }
 
     fn read(&mut self, read: &Operation, answered: usize) {
-        let (history, seen) = (self.history, self.seen);
-        let at_ns = |place: usize| history.event(place).at_ns;
-        let returned: Vec<u32> = history.returned(read).filter(|w| seen.places[*w as usize].is_some()).collect();
+        let (facts, seen) = (self.facts, self.seen);
+        let at_ns = |place: usize| facts.event(place).at_ns;
+        let returned: Vec<u32> = facts.returned(read).filter(|w| seen.places[*w as usize].is_some()).collect();
         let view = View { seen, reflected: seen.joined(&returned), returned, invoked: read.invoked };
         debug_assert!(answered > read.invoked);
         let key = self.keys.entry(read.key).or_default();

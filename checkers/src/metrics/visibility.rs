@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::seen::Seen;
 use super::{Distribution, merge::merge_fields};
-use crate::convergence::history::History;
+use crate::facts::Facts;
+use crate::facts::had_seen::Seen;
 use crate::trace::{Level, What};
 
 /// Where a write is to be seen.
@@ -49,22 +49,22 @@ impl Visibility {
     }
 }
 
-pub(super) fn of(history: &History<'_>, seen: &Seen) -> BTreeMap<Group, Visibility> {
-    let header = history.header();
+pub(super) fn of(facts: &Facts<'_>, seen: &Seen) -> BTreeMap<Group, Visibility> {
+    let header = facts.header();
     let levels: Vec<Level> = header.levels.iter().collect();
     let nodes = usize::from(header.nodes);
     let mut all: BTreeMap<Group, Visibility> = BTreeMap::new();
     // By write: when it was acknowledged; only of those that count.
-    let answered_ns: Vec<Option<u64>> = (0..history.writes.len())
+    let answered_ns: Vec<Option<u64>> = (0..facts.writes.len())
         .map(|write| {
-            let counts = !history.writes[write].delete && seen.places[write].is_some();
-            let place = history.operation(write as u32).answered().filter(|_| counts)?;
-            Some(history.event(place).at_ns)
+            let counts = !facts.writes[write].delete && seen.places[write].is_some();
+            let place = facts.operation(write as u32).answered().filter(|_| counts)?;
+            Some(facts.event(place).at_ns)
         })
         .collect();
     for (write, _) in answered_ns.iter().enumerate().filter(|(_, answered)| answered.is_some()) {
-        let (key, own) = (history.writes[write].key, history.writes[write].id.node());
-        let (others, at_own) = (others(history, write), header.holds(own, key));
+        let (key, own) = (facts.writes[write].key, facts.writes[write].id.node());
+        let (others, at_own) = (others(facts, write), header.holds(own, key));
         for level in levels.iter().filter(|level| level.carries(header.priority(key))) {
             let mut owe = |at, count| {
                 if count > 0 {
@@ -78,17 +78,17 @@ pub(super) fn of(history: &History<'_>, seen: &Seen) -> BTreeMap<Group, Visibili
     }
     // So many writes of a line are reflected, and at so many replicas a write is.
     let mut reflected = vec![0u32; nodes * levels.len() * seen.lines.len()];
-    let mut replicas = vec![0u16; levels.len() * history.writes.len()];
-    for (place, event) in history.recording.events.iter().enumerate() {
+    let mut replicas = vec![0u16; levels.len() * facts.writes.len()];
+    for (place, event) in facts.recording.events.iter().enumerate() {
         let What::Visible { levels: shown_at, write } = event.what else { continue };
-        let Some(shown) = history.number(write, place) else { continue };
+        let Some(shown) = facts.number(write, place) else { continue };
         for (number, level) in levels.iter().enumerate().filter(|(_, level)| shown_at.contains(**level)) {
             let base = (event.node.index() * levels.len() + number) * seen.lines.len();
             for (line, up_to) in &seen.up_to[shown as usize] {
                 let reached = &mut reflected[base + *line as usize];
                 for position in *reached..*up_to {
                     let write = seen.lines[*line as usize][position as usize] as usize;
-                    let info = &history.writes[write];
+                    let info = &facts.writes[write];
                     let priority = header.priority(info.key);
                     let Some(answered_ns) = answered_ns[write] else { continue };
                     if !level.carries(priority) || !header.holds(event.node, info.key) {
@@ -101,9 +101,9 @@ pub(super) fn of(history: &History<'_>, seen: &Seen) -> BTreeMap<Group, Visibili
                         group.never -= 1;
                     };
                     note(if event.node == info.id.node() { Where::Own } else { Where::Other });
-                    let count = &mut replicas[number * history.writes.len() + write];
+                    let count = &mut replicas[number * facts.writes.len() + write];
                     *count += 1;
-                    if u64::from(*count) == others(history, write) + u64::from(header.holds(info.id.node(), info.key)) {
+                    if u64::from(*count) == others(facts, write) + u64::from(header.holds(info.id.node(), info.key)) {
                         note(Where::All);
                     }
                 }
@@ -115,8 +115,8 @@ pub(super) fn of(history: &History<'_>, seen: &Seen) -> BTreeMap<Group, Visibili
 }
 
 /// How many replicas beside its own are to hold the key of a write.
-fn others(history: &History<'_>, write: usize) -> u64 {
-    let (header, info) = (history.header(), &history.writes[write]);
+fn others(facts: &Facts<'_>, write: usize) -> u64 {
+    let (header, info) = (facts.header(), &facts.writes[write]);
     let holders = header.placement.get(info.key as usize).map_or(usize::from(header.nodes), Vec::len) as u64;
     holders - u64::from(header.holds(info.id.node(), info.key))
 }

@@ -3,8 +3,8 @@
 use rustc_hash::FxHashSet;
 
 use super::state::Status;
-use super::tables::Tables;
 use super::walk::{Breach, Kind, ORDERED, Walk};
+use crate::facts::order::WriteOrder;
 use crate::trace::{Level, Levels, NodeId};
 
 /// How long a level may fail to show what it must, in nanoseconds: within a moment of virtual time steps have no
@@ -18,12 +18,12 @@ impl Walk<'_, '_> {
         dirty.sort_unstable();
         dirty.dedup();
         for write in dirty.drain(..) {
-            let priority = self.tables.priorities[write as usize];
-            for level in ORDERED.into_iter().filter(|level| self.history.header().levels.contains(*level)) {
+            let priority = self.facts.order.priorities[write as usize];
+            for level in ORDERED.into_iter().filter(|level| self.facts.header().levels.contains(*level)) {
                 let mark = self.state.marked(node, write);
                 let (is_shown, was_shown) = (mark.shown.contains(level), mark.was_shown.contains(level));
-                let status =
-                    Tables::view(level, priority).map_or(Status::Absent, |view| self.state.status(node, write, view));
+                let status = WriteOrder::view(level, priority)
+                    .map_or(Status::Absent, |view| self.state.status(node, write, view));
                 let wrong = match status {
                     Status::Absent if is_shown => Some((Kind::Early, write)),
                     Status::Present if !is_shown && was_shown => Some((Kind::Unreflected, write)),
@@ -48,7 +48,7 @@ impl Walk<'_, '_> {
 
     /// True when the level shows later writes of the origin because the write seemed to be void, and it was not.
     fn is_skipped(&self, node: NodeId, write: u32, level: Level) -> bool {
-        let Some(view) = Tables::view(level, self.tables.priorities[write as usize]) else { return false };
+        let Some(view) = WriteOrder::view(level, self.facts.order.priorities[write as usize]) else { return false };
         !self.state.marked(node, write).known
             && self.state.is_passed(node, write, view)
             && self.state.void(write).is_none()
@@ -66,7 +66,7 @@ impl Walk<'_, '_> {
             self.close(breach, level, Some(place));
         }
         if let Some((kind, late)) = wrong {
-            let view = Tables::view(level, self.tables.priorities[write as usize]);
+            let view = WriteOrder::view(level, self.facts.order.priorities[write as usize]);
             let missing = view.filter(|_| kind == Kind::Early).and_then(|view| self.state.missing(node, write, view));
             let levels = Levels::only(level);
             let breach = Breach { node, write, levels, kind, late, from: place, until: None, passed: None, missing };
@@ -91,17 +91,17 @@ impl Walk<'_, '_> {
     }
 
     fn at_ns(&self, place: usize) -> u64 {
-        self.history.event(place).at_ns
+        self.facts.at_ns(place)
     }
 
     /// The step after which the level first showed a later write of the origin of `write`, for which `write` must
     /// be reflected.
     pub(super) fn passed(&self, node: NodeId, write: u32, level: Level) -> Option<usize> {
-        let (origin, counter) = (self.tables.origins[write as usize], self.history.write(write).id.counter);
-        let highest = if level == Level::Priority { self.tables.priorities[write as usize] } else { 0 };
+        let (origin, counter) = (self.facts.order.origins[write as usize], self.facts.write(write).id.counter);
+        let highest = if level == Level::Priority { self.facts.order.priorities[write as usize] } else { 0 };
         let firsts = (0..=highest).filter_map(|priority| {
-            let life = (node, self.lives[node.index()]);
-            let list = self.reach.0.get(&(life, level, origin, priority))?;
+            let life = (node, self.state.losses.disks.lives[node.index()]);
+            let list = self.highest.0.get(&(life, level, origin, priority))?;
             list.get(list.partition_point(|(shown, _)| *shown <= counter)).map(|(_, place)| *place)
         });
         firsts.min()
@@ -109,11 +109,11 @@ impl Walk<'_, '_> {
 
     /// The recording has ended.
     pub(super) fn end(&mut self) {
-        let end = self.history.recording.events.len().saturating_sub(1);
+        let end = self.facts.recording.events.len().saturating_sub(1);
         // Whether a replica asks again for what it had no room for is seen only when it had time to.
-        let is_settled = self.history.header().settling_from_ns.is_some();
-        for node in NodeId::all(self.history.header().nodes).filter(|_| is_settled) {
-            if self.state.lives.is_down(node).is_none() {
+        let is_settled = self.facts.header().settling_from_ns.is_some();
+        for node in NodeId::all(self.facts.header().nodes).filter(|_| is_settled) {
+            if self.state.losses.disks.is_down(node).is_none() {
                 self.state.end(node);
                 self.judge(node, end);
             }

@@ -1,13 +1,12 @@
 //! Findings about ordered levels.
 
 use super::reads::{ReadBreach, Wrong};
-use super::tables::Tables;
 use super::walk::{Breach, Kind};
 use crate::CodeInfo;
-use crate::convergence::history::{History, nodes, verb};
-use crate::convergence::journey::journey;
-use crate::operations::seconds;
-use crate::trace::{Level, Levels, NodeId, What};
+use crate::facts::Facts;
+use crate::facts::order::WriteOrder;
+use crate::facts::words::{level_names, nodes, seconds, verb};
+use crate::trace::{Levels, NodeId, What};
 use crate::verdict::{Finding, TraceLine};
 
 /// The property that a finding is about.
@@ -20,22 +19,16 @@ pub(super) enum Broken {
 }
 
 /// A breach, described as one of `broken`.
-pub(super) fn breach(
-    history: &History<'_>,
-    tables: &Tables,
-    breach: &Breach,
-    broken: Broken,
-    code: &CodeInfo,
-) -> Finding {
-    let describer = Describer { history, tables, node: breach.node, levels: breach.levels };
+pub(super) fn breach(facts: &Facts<'_>, breach: &Breach, broken: Broken, code: &CodeInfo) -> Finding {
+    let describer = Describer { facts, node: breach.node, levels: breach.levels };
     let Breach { node, write, late, from, until, .. } = *breach;
-    let at_ns = |place: usize| history.event(place).at_ns;
-    let levels = names(breach.levels);
-    let (this, other) = (history.title(write), history.title(late));
+    let at_ns = |place: usize| facts.at_ns(place);
+    let levels = level_names(breach.levels);
+    let (this, other) = (facts.title(write), facts.title(late));
     let mut evidence = describer.described([write, late]);
     let mut detected = from;
     let goes_down =
-        until.filter(|end| history.event(*end).node == node && matches!(history.event(*end).what, What::Down { .. }));
+        until.filter(|end| facts.event(*end).node == node && matches!(facts.event(*end).what, What::Down { .. }));
     let (title, kind) = match (broken, breach.kind) {
         (_, Kind::Early) => {
             let (why, kind) = describer.why_not(write, breach.missing);
@@ -53,7 +46,7 @@ pub(super) fn breach(
                 let text = format!("{other}, which seemed to be lost with every disk, is there after all");
                 evidence.push(TraceLine::new(at_ns(from), text));
             }
-            let later = later.map_or_else(|| "a later write".to_owned(), |later| history.title(later));
+            let later = later.map_or_else(|| "a later write".to_owned(), |later| facts.title(later));
             evidence.push(TraceLine::new(at_ns(shown_at), format!("{node} shows {later}")));
             let title = format!("order: {node} shows {later} at {levels}, but does not reflect the earlier {other}");
             (title, "order: a write is shown, but an earlier one is not reflected".to_owned())
@@ -97,27 +90,27 @@ pub(super) fn breach(
         evidence.push(match (goes_down, until) {
             (Some(end), _) => TraceLine::new(at_ns(end), format!("{node} goes down")),
             (None, Some(end)) => TraceLine::new(at_ns(end), format!("{node} recovers")),
-            (None, None) => TraceLine::new(history.header().end_ns, "not resolved by the end".to_owned()),
+            (None, None) => TraceLine::new(facts.header().end_ns, "not resolved by the end".to_owned()),
         });
     }
-    let at_ns = if broken == Broken::Liveness { history.header().end_ns } else { at_ns(detected) };
-    let events = [Some(from), breach.passed, until].into_iter().flatten().map(|place| history.event(place).number);
+    let at_ns = if broken == Broken::Liveness { facts.header().end_ns } else { at_ns(detected) };
+    let events = [Some(from), breach.passed, until].into_iter().flatten().map(|place| facts.event(place).number);
     Finding::new(code, title, at_ns)
         .kind(format!("{kind} at {levels}"))
         .evidence(evidence)
         .events(events)
-        .ops([write, late].map(|write| history.write(write).op))
+        .ops([write, late].map(|write| facts.write(write).op))
 }
 
 /// What is wrong with a read.
-pub(super) fn read(history: &History<'_>, tables: &Tables, breach: &ReadBreach, code: &CodeInfo) -> Finding {
+pub(super) fn read(facts: &Facts<'_>, breach: &ReadBreach, code: &CodeInfo) -> Finding {
     let ReadBreach { op, at, wrong, write, missing } = *breach;
-    let read = history.operations.get(op).expect("breaches are collected from reads");
-    let describer = Describer { history, tables, node: read.node, levels: Levels::only(read.level) };
-    let (this, level, node) = (history.title(write), read.level.name(), read.node);
+    let read = facts.operations.get(op).expect("breaches are collected from reads");
+    let describer = Describer { facts, node: read.node, levels: Levels::only(read.level) };
+    let (this, level, node) = (facts.title(write), read.level.name(), read.node);
     let mut evidence = describer.described([write]);
-    evidence.push(history.operations.describe(read));
-    let returned = history.operations.values(&read.returned);
+    evidence.push(facts.operations.describe(read));
+    let returned = facts.operations.values(&read.returned);
     let answer = format!("#{op} at {node} reads {returned} at {level}");
     let (title, kind) = match wrong {
         Wrong::Early => {
@@ -127,7 +120,7 @@ pub(super) fn read(history: &History<'_>, tables: &Tables, breach: &ReadBreach, 
         }
         _ => {
             let (part, what, kind) = match wrong {
-                Wrong::Unreflected if read.returned.contains(&history.write(write).id) => (
+                Wrong::Unreflected if read.returned.contains(&facts.write(write).id) => (
                     "stability: ",
                     format!(", with {this}, which {node} had overwritten before"),
                     "returns an overwritten write",
@@ -154,18 +147,17 @@ pub(super) fn read(history: &History<'_>, tables: &Tables, breach: &ReadBreach, 
             (format!("{part}{answer}{what}"), format!("{part}a read {kind}"))
         }
     };
-    let answered = history.event(read.answered().unwrap_or(read.invoked));
+    let answered = facts.event(read.answered().unwrap_or(read.invoked));
     Finding::new(code, title, answered.at_ns)
         .kind(format!("{kind} at {level}"))
         .evidence(evidence)
         .events([answered.number])
-        .ops([history.write(write).op, op])
+        .ops([facts.write(write).op, op])
 }
 
 /// Describes what one replica did at some levels.
 struct Describer<'a, 'b> {
-    history: &'b History<'a>,
-    tables: &'b Tables,
+    facts: &'b Facts<'a>,
     node: NodeId,
     levels: Levels,
 }
@@ -174,24 +166,24 @@ impl Describer<'_, '_> {
     fn described<const N: usize>(&self, mut writes: [u32; N]) -> Vec<TraceLine> {
         writes.sort_unstable();
         let distinct = writes.chunk_by(|a, b| a == b);
-        distinct.map(|one| self.history.operations.describe(self.history.operation(one[0]))).collect()
+        distinct.map(|one| self.facts.operations.describe(self.facts.operation(one[0]))).collect()
     }
 
     fn is_known(&self, write: u32, place: usize) -> bool {
-        self.history.known_since(self.node, write, place).is_some()
+        self.facts.known_since(self.node, write, place).is_some()
     }
 
     /// Why the write must not be shown, with the names of writes and without.
     fn why_not(&self, write: u32, missing: Option<u32>) -> (String, &'static str) {
-        let priority = self.tables.priorities[write as usize];
+        let priority = self.facts.order.priorities[write as usize];
         let simple = |why: &'static str| (why.to_owned(), why);
         match missing {
             Some(other) if other == write => simple("before it has arrived"),
             Some(other) => {
-                let why = format!("before the earlier {} has arrived", self.history.title(other));
+                let why = format!("before the earlier {} has arrived", self.facts.title(other));
                 (why, "before an earlier one has arrived")
             }
-            None if self.levels.iter().all(|level| Tables::view(level, priority).is_none()) => {
+            None if self.levels.iter().all(|level| WriteOrder::view(level, priority).is_none()) => {
                 let why = format!("although keys of P{priority} are not read there");
                 (why, "although keys of its priority are not read there")
             }
@@ -201,35 +193,35 @@ impl Describer<'_, '_> {
 
     /// A write that had not arrived at `place`, and what became of the messages that carried it.
     fn absent(&self, write: u32, place: usize) -> Vec<TraceLine> {
-        let history = self.history;
+        let facts = self.facts;
         let mut evidence = self.described([write]);
-        evidence.extend(journey(history, write, self.node));
-        let others = NodeId::all(history.header().nodes).filter(|node| *node != self.node);
-        let having: Vec<NodeId> = others.filter(|node| history.known_since(*node, write, place).is_some()).collect();
-        if !having.is_empty() && having != [history.write(write).id.node()] {
+        evidence.extend(facts.message_path(write, self.node));
+        let others = NodeId::all(facts.header().nodes).filter(|node| *node != self.node);
+        let having: Vec<NodeId> = others.filter(|node| facts.known_since(*node, write, place).is_some()).collect();
+        if !having.is_empty() && having != [facts.write(write).id.node()] {
             let text = format!("{} {} it then", nodes(&having), verb(&having, "knows", "know"));
-            evidence.push(TraceLine::new(history.event(place).at_ns, text));
+            evidence.push(TraceLine::new(facts.at_ns(place), text));
         }
-        if let Some(place) = history.known_at(self.node, write) {
-            let text = format!("{} gets to know {}", self.node, history.write(write).id);
-            evidence.push(TraceLine::new(history.event(place).at_ns, text));
+        if let Some(place) = facts.known_at(self.node, write) {
+            let text = format!("{} gets to know {}", self.node, facts.write(write).id);
+            evidence.push(TraceLine::new(facts.at_ns(place), text));
         }
         evidence
     }
 
     /// The first later write of the same origin that a level showed in the step up to `place`.
     fn later(&self, write: u32, place: usize) -> Option<u32> {
-        let history = self.history;
-        let id = history.write(write).id;
-        let step = history.recording.events[..=place].iter().enumerate().rev();
+        let facts = self.facts;
+        let id = facts.write(write).id;
+        let step = facts.recording.events[..=place].iter().enumerate().rev();
         let mut shown = step.filter_map(|(place, event)| match event.what {
             What::Visible { write, levels } if event.node == self.node && levels.and(self.levels) != Levels::NONE => {
-                history.number(write, place)
+                facts.number(write, place)
             }
             _ => None,
         });
         let is_later = |other: &u32| {
-            let other = history.write(*other).id;
+            let other = facts.write(*other).id;
             other.origin.number() == id.origin.number() && other.counter > id.counter
         };
         shown.find(is_later)
@@ -237,37 +229,22 @@ impl Describer<'_, '_> {
 
     /// When the write was ready, and what it need not wait for.
     fn ready(&self, write: u32, place: usize) -> TraceLine {
-        let history = self.history;
-        let id = history.write(write).id;
+        let facts = self.facts;
+        let id = facts.write(write).id;
         let mut text = format!("{} has {id} and all that it needs", self.node);
-        let all = &self.tables.chains[self.tables.origins[write as usize] as usize][0];
-        let earlier = all.iter().copied().take_while(|other| history.write(*other).id.counter < id.counter);
+        let all = &self.facts.order.chains[self.facts.order.origins[write as usize] as usize][0];
+        let earlier = all.iter().copied().take_while(|other| facts.write(*other).id.counter < id.counter);
         if let Some(missing) = earlier.into_iter().find(|other| !self.is_known(*other, place)) {
-            let priority = self.tables.priorities[missing as usize];
-            text.push_str(&format!("; what is missing, {}, has P{priority} only", history.title(missing)));
+            let priority = self.facts.order.priorities[missing as usize];
+            text.push_str(&format!("; what is missing, {}, has P{priority} only", facts.title(missing)));
         }
-        TraceLine::new(history.event(place).at_ns, text)
+        TraceLine::new(facts.at_ns(place), text)
     }
 
-    /// What the replica said about showing the write, up to `place`.
+    /// What the replica announced about showing the write, up to `place`.
     fn announced(&self, write: u32, place: usize) -> Vec<TraceLine> {
-        let history = self.history;
-        let own = history.recording.events[..=place].iter().filter(|event| event.node == self.node);
-        let lines = own.filter_map(|event| {
-            let (id, levels, verb) = match event.what {
-                What::Visible { write, levels } => (write, levels, "shows"),
-                What::Hidden { write, levels } => (write, levels, "no longer shows"),
-                _ => return None,
-            };
-            let is_meant = id == history.write(write).id && levels.and(self.levels) != Levels::NONE;
-            is_meant.then(|| TraceLine::new(event.at_ns, format!("{} {verb} {id}", self.node)))
-        });
-        let lines: Vec<TraceLine> = lines.collect();
-        let skipped = lines.len().saturating_sub(6);
-        lines.into_iter().skip(skipped).collect()
+        let id = self.facts.write(write).id;
+        let is_here = |levels: Levels| levels.and(self.levels) != Levels::NONE;
+        self.facts.announcements(self.node, place + 1, |other, levels| other == id && levels.is_some_and(is_here))
     }
-}
-
-fn names(levels: Levels) -> String {
-    levels.iter().map(Level::name).collect::<Vec<_>>().join(", ")
 }

@@ -3,10 +3,9 @@
 
 use super::describe::{self, Broken};
 use super::reads::{ReadBreach, Wrong};
-use super::tables::Tables;
 use super::walk::{self, Breach, Kind};
 use super::{is_served, obstacle, unobserved};
-use crate::convergence::history::History;
+use crate::facts::Facts;
 use crate::trace::Recording;
 use crate::verdict::{Findings, Report, Verdict};
 use crate::{CheckerInfo, CodeInfo};
@@ -30,13 +29,12 @@ pub const INFO: CheckerInfo = CheckerInfo {
 
 /// Judges a [valid](Recording::validate) recording.
 pub fn check(recording: &Recording) -> Report {
-    let history = History::of(recording);
-    let tables = Tables::of(&history);
+    let facts = Facts::of(recording);
     let mut list = Findings::default();
-    if let Some(why) = obstacle(&history, &tables) {
+    if let Some(why) = obstacle(&facts) {
         return list.report(INFO.name, Verdict::Unknown, why);
     }
-    let found = walk::walk(&history, &tables);
+    let found = walk::walk(&facts);
     let breaches =
         |wanted: fn(&Breach) -> bool| -> Vec<Breach> { found.breaches.iter().copied().filter(wanted).collect() };
     let reads = |wanted: &[Wrong]| -> Vec<ReadBreach> {
@@ -50,8 +48,8 @@ pub fn check(recording: &Recording) -> Report {
         (&OWN, Broken::Order, Vec::new(), reads(&[Wrong::Own])),
     ];
     for (code, broken, breaches, reads) in parts {
-        list.add(code, &breaches, |breach| describe::breach(&history, &tables, breach, broken, code));
-        list.add(code, &reads, |read| describe::read(&history, &tables, read, code));
+        list.add(code, &breaches, |breach| describe::breach(&facts, breach, broken, code));
+        list.add(code, &reads, |read| describe::read(&facts, read, code));
     }
 
     if !list.is_empty() {

@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 
 use super::priority::INTERFERENCE;
-use super::tables::Tables;
 use crate::Rerun;
-use crate::convergence::history::History;
-use crate::operations::{listed, seconds};
+use crate::facts::Facts;
+use crate::facts::order::WriteOrder;
+use crate::facts::words::{listed, seconds};
 use crate::trace::{Action, Dot, Level, NodeId, Recording, What};
 use crate::verdict::{Finding, TraceLine};
 
@@ -54,25 +54,26 @@ pub(super) struct Comparison {
 }
 
 /// The differences, and what was compared, for people.
-pub(super) fn compare(history: &History<'_>, tables: &Tables, rerun: &Rerun<'_>) -> (Vec<Comparison>, String) {
+pub(super) fn compare(facts: &Facts<'_>, rerun: &Rerun<'_>) -> (Vec<Comparison>, String) {
     let mut differences = Vec::new();
     let mut notes = Vec::new();
     for below in 1..=3 {
-        if !tables.priorities.contains(&below) || !tables.priorities.iter().any(|priority| *priority < below) {
+        if !facts.order.priorities.contains(&below) || !facts.order.priorities.iter().any(|priority| *priority < below)
+        {
             continue;
         }
         let Some(second) = rerun(below) else {
             notes.push(format!("P{below}: no second run to compare with"));
             continue;
         };
-        let (mut ours, mut theirs) = (side(history.recording, below), side(&second, below));
-        let left_out = leave_mixed_out(history, &mut ours, &mut theirs);
+        let (mut ours, mut theirs) = (side(facts.recording, below), side(&second, below));
+        let left_out = leave_mixed_out(facts, &mut ours, &mut theirs);
         let place = (0..ours.shown.len().max(theirs.shown.len())).find(|i| ours.shown.get(*i) != theirs.shown.get(*i));
         if ours.asked != theirs.asked {
             // Say, a session at `fifo` went on elsewhere and waited there for lower writes, as it had asked to.
             notes.push(format!("P{below}: sessions asked for other writes in the second run"));
         } else if let Some(place) = place {
-            differences.push(difference(history, below, ours.shown.get(place), theirs.shown.get(place)));
+            differences.push(difference(facts, below, ours.shown.get(place), theirs.shown.get(place)));
         } else if ours.shown.is_empty() {
             notes.push(format!("P{below}: nothing was shown that reads at lower levels had no part in"));
         } else if ours.lower == theirs.lower {
@@ -93,7 +94,7 @@ pub(super) fn compare(history: &History<'_>, tables: &Tables, rerun: &Rerun<'_>)
 }
 
 /// Leaves the moments of keys out that depend on reads at a lower level in one of the runs; how many of ours.
-fn leave_mixed_out(history: &History<'_>, ours: &mut Side, theirs: &mut Side) -> usize {
+fn leave_mixed_out(facts: &Facts<'_>, ours: &mut Side, theirs: &mut Side) -> usize {
     let count = ours.shown.len();
     // A session that waited somewhere for lower writes may have come to read at another time, and so something else.
     for (op, (key, at_ns, read_ns)) in &ours.handed {
@@ -103,7 +104,7 @@ fn leave_mixed_out(history: &History<'_>, ours: &mut Side, theirs: &mut Side) ->
         }
     }
     let is_mixed = |moment: &Moment| {
-        let key = history.operations.get(moment.op).map(|operation| operation.key);
+        let key = facts.operations.get(moment.op).map(|operation| operation.key);
         let since = key.and_then(|key| [&ours.mixed, &theirs.mixed].into_iter().filter_map(|all| all.get(&key)).min());
         since.is_some_and(|since| *since <= moment.at_ns)
     };
@@ -136,7 +137,7 @@ fn side(recording: &Recording, below: u8) -> Side {
                     let read = last_reads.get(&(session, key)).copied().filter(|_| context);
                     // When a read was answered late, its session may have waited for lower writes that it had seen.
                     let is_mixed = |(level, at_once, _): (Level, bool, u64)| {
-                        !at_once || Tables::view(level, priority(key)).is_some_and(|view| view < usize::from(below))
+                        !at_once || WriteOrder::view(level, priority(key)).is_some_and(|view| view < usize::from(below))
                     };
                     if let Some((_, _, read_ns)) = read {
                         side.handed.insert(op, (key, event.at_ns, read_ns));
@@ -197,14 +198,14 @@ fn net(sorted: &[Moment]) -> Vec<Moment> {
     .collect()
 }
 
-fn difference(history: &History<'_>, below: u8, first: Option<&Moment>, second: Option<&Moment>) -> Comparison {
+fn difference(facts: &Facts<'_>, below: u8, first: Option<&Moment>, second: Option<&Moment>) -> Comparison {
     // The earlier of the two happened in one run only, then.
     let both = [first, second];
     let earlier = both.into_iter().flatten().min().expect("one of the two is there when they differ");
     let does = if earlier.begins { "begins to show" } else { "no longer shows" };
-    let write = history.operations.get(earlier.op).and_then(|operation| operation.write);
-    let write = write.and_then(|id| history.number(id, usize::MAX));
-    let what = write.map_or_else(|| format!("the write of #{}", earlier.op), |write| history.title(write));
+    let write = facts.operations.get(earlier.op).and_then(|operation| operation.write);
+    let write = write.and_then(|id| facts.number(id, usize::MAX));
+    let what = write.map_or_else(|| format!("the write of #{}", earlier.op), |write| facts.title(write));
     let only = if first == Some(earlier) { "here, but not" } else { "not here, but" };
     let title = format!(
         "priority inversion: {} {does} {what} at {} at {} {only} when the messages of writes below P{below} meet other \

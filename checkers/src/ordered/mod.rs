@@ -30,20 +30,18 @@ mod compare;
 mod describe;
 mod fifo;
 mod interference;
-mod lives;
 mod look;
+mod losses;
 mod priority;
 mod reads;
 mod state;
-pub(crate) mod tables;
 mod walk;
 
 pub use fifo::{INFO as FIFO, check as check_fifo};
 pub use priority::{INFO as PRIORITY, check as check_priority};
 
-use crate::convergence::history::History;
+use crate::facts::Facts;
 use crate::trace::Header;
-use tables::Tables;
 use walk::{Found, ORDERED};
 
 /// True when a store serves levels that wait.
@@ -52,15 +50,15 @@ pub fn is_served(header: &Header) -> bool {
 }
 
 /// Why ordered levels cannot be judged, told before the walk.
-fn obstacle(history: &History<'_>, tables: &Tables) -> Option<String> {
-    let header = history.header();
+fn obstacle(facts: &Facts<'_>) -> Option<String> {
+    let header = facts.header();
     if !is_served(header) {
         return Some(format!("the store {} serves no ordered level", header.store));
     }
     if !header.placement.is_empty() {
         return Some("not every replica holds every key, so that no replica gets whole sequences of writes".to_owned());
     }
-    tables.gap.clone()
+    facts.order.gap.clone()
 }
 
 /// Why nothing can be said although nothing is wrong.

@@ -3,11 +3,10 @@
 
 use super::describe::{self, Broken};
 use super::interference::{self, Comparison};
-use super::tables::Tables;
 use super::walk::{self, Breach, Found, Kind};
 use super::{is_served, obstacle, unobserved};
-use crate::convergence::history::History;
-use crate::operations::seconds;
+use crate::facts::Facts;
+use crate::facts::words::seconds;
 use crate::trace::{Recording, What};
 use crate::verdict::{Findings, Report, Verdict};
 use crate::{CheckerInfo, CodeInfo, Rerun};
@@ -38,13 +37,12 @@ pub const INFO: CheckerInfo = CheckerInfo {
 
 /// Judges a [valid](Recording::validate) recording.
 pub fn check(recording: &Recording, rerun: &Rerun<'_>) -> Report {
-    let history = History::of(recording);
-    let tables = Tables::of(&history);
+    let facts = Facts::of(recording);
     let mut list = Findings::default();
-    if let Some(why) = obstacle(&history, &tables) {
+    if let Some(why) = obstacle(&facts) {
         return list.report(INFO.name, Verdict::Unknown, why);
     }
-    let found = walk::walk(&history, &tables);
+    let found = walk::walk(&facts);
     let late = |breach: &Breach| breach.kind == Kind::Late;
     type Part = (CodeInfo, Broken, fn(&Breach) -> bool);
     let parts: [Part; 4] = [
@@ -55,13 +53,13 @@ pub fn check(recording: &Recording, rerun: &Rerun<'_>) -> Report {
     ];
     for (code, broken, wanted) in &parts {
         let breaches: Vec<Breach> = found.breaches.iter().copied().filter(wanted).collect();
-        list.add(code, &breaches, |breach| describe::breach(&history, &tables, breach, *broken, code));
+        list.add(code, &breaches, |breach| describe::breach(&facts, breach, *broken, code));
     }
     let went_down = recording.events.iter().any(|event| matches!(event.what, What::Down { .. }));
     let (comparisons, second_run) = match went_down {
         // When a store may be sure that a write went with a disk depends on what it knows of all writes.
         true => (Vec::new(), "non-interference is not judged, since nodes went down".to_owned()),
-        false => interference::compare(&history, &tables, rerun),
+        false => interference::compare(&facts, rerun),
     };
     list.add(&INTERFERENCE, &comparisons, Comparison::tell);
 
@@ -71,7 +69,7 @@ pub fn check(recording: &Recording, rerun: &Rerun<'_>) -> Report {
         .iter()
         .filter(|breach| late(breach))
         .map(|breach| {
-            let at_ns = |place: usize| history.event(place).at_ns;
+            let at_ns = |place: usize| facts.at_ns(place);
             breach.until.map_or(recording.header.end_ns, at_ns).saturating_sub(at_ns(breach.from))
         })
         .collect();

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashSet;
 
 use super::state::{State, Status};
-use super::tables::Tables;
 use super::walk::Walk;
-use crate::convergence::history::History;
-use crate::operations::Operation;
+use crate::facts::Facts;
+use crate::facts::operations::Operation;
+use crate::facts::order::WriteOrder;
 use crate::trace::{Action, Disk, Level, NodeId};
 
 /// What is wrong with what a read returned.
@@ -63,15 +63,15 @@ pub(super) struct Reads {
 
 impl Reads {
     /// An operation was answered: what it wrote or returned must be in what the session reads from now on.
-    pub(super) fn answered(&mut self, history: &History<'_>, tables: &Tables, op: u32) {
-        let Some(operation) = history.operations.get(op) else { return };
+    pub(super) fn answered(&mut self, facts: &Facts<'_>, op: u32) {
+        let Some(operation) = facts.operations.get(op) else { return };
         if operation.level == Level::Eventual {
             return;
         }
         let had = self.had.entry((operation.session, operation.key)).or_default();
         let (node, place) = (operation.node, operation.answered().unwrap_or(0));
         let mut must_have = |write: u32, own: bool| {
-            let (line, position) = tables.places[write as usize];
+            let (line, position) = facts.order.places[write as usize];
             let new = Had { line, position, own, node, place, owed: 0 };
             match had.iter_mut().find(|had| had.line == line) {
                 Some(last) if last.position < position => *last = new,
@@ -80,10 +80,10 @@ impl Reads {
             }
         };
         match operation.action {
-            Action::Read => history.returned(operation).for_each(|write| must_have(write, false)),
+            Action::Read => facts.returned(operation).for_each(|write| must_have(write, false)),
             Action::Write | Action::Delete => {
-                let own = operation.write.and_then(|id| history.number(id, place));
-                let own = own.filter(|write| history.write(*write).op == op);
+                let own = operation.write.and_then(|id| facts.number(id, place));
+                let own = own.filter(|write| facts.write(*write).op == op);
                 own.into_iter().for_each(|write| must_have(write, true));
             }
         }
@@ -91,12 +91,14 @@ impl Reads {
 
     /// The node is up without the disk that it had. It has to serve again what all other replicas reflect: from whomever it
     /// gets everything, that is among it.
-    pub(super) fn restarts_empty(&mut self, tables: &Tables, state: &State<'_, '_>, node: NodeId) {
+    pub(super) fn restarts_empty(&mut self, state: &State<'_, '_>, node: NodeId) {
+        let facts = state.facts;
         let nodes = NodeId::all(state.anywhere().0).filter(|other| *other != node);
-        let others: Vec<NodeId> = nodes.filter(|other| state.lives.is_down(*other) != Some(Disk::Lost)).collect();
+        let others: Vec<NodeId> =
+            nodes.filter(|other| state.losses.disks.is_down(*other) != Some(Disk::Lost)).collect();
         for had in self.had.values_mut().flatten().filter(|had| had.node == node && !others.is_empty()) {
-            let write = tables.at(had.line, had.position);
-            let views = 0..=usize::from(tables.priorities[write as usize]);
+            let write = facts.order.at(had.line, had.position);
+            let views = 0..=usize::from(facts.order.priorities[write as usize]);
             let owed = views.filter(|view| others.iter().all(|other| state.is_due(*other, write, *view)));
             had.owed = owed.fold(0, |owed, view| owed | 1 << view);
         }
@@ -110,16 +112,16 @@ impl Reads {
     /// Judges a read that its replica served as soon as it saw it, at this place in the recording. Of any other one it
     /// is not known who contributed, and when.
     pub(super) fn judge(&mut self, walk: &mut Walk<'_, '_>, read: &Operation, at_once: Option<usize>) {
-        let (history, tables) = (walk.history, walk.tables);
+        let facts = walk.facts;
         let Some(answered) = read.answered() else { return };
-        let Some(first) = tables.of_key.get(&read.key).map(|lines| tables.at(lines[0], 1)) else { return };
-        let priority = tables.priorities[first as usize];
-        let Some(view) = Tables::view(read.level, priority) else { return };
-        let returned: Vec<u32> = history.returned(read).collect();
+        let Some(first) = facts.order.of_key.get(&read.key).map(|lines| facts.order.at(lines[0], 1)) else { return };
+        let priority = facts.order.priorities[first as usize];
+        let Some(view) = WriteOrder::view(read.level, priority) else { return };
+        let returned: Vec<u32> = facts.returned(read).collect();
         let mut wrong: Vec<(Wrong, u32)> = Vec::new();
         let had = self.had.get(&(read.session, read.key)).map_or(&[][..], Vec::as_slice);
         let is_own = |write: u32| {
-            let (line, position) = tables.places[write as usize];
+            let (line, position) = facts.order.places[write as usize];
             had.iter().any(|had| (had.line, had.position, had.own) == (line, position, true))
         };
         let state = &walk.state;
@@ -149,14 +151,14 @@ impl Reads {
             None => (state.anywhere(), State::arrived(priority)),
         };
         for Had { line, position, own, node: had_at, place, owed } in had.iter().copied() {
-            let write = tables.at(line, position);
+            let write = facts.order.at(line, position);
             let is_returned = returned.iter().any(|other| {
-                let (other, later) = tables.places[*other as usize];
+                let (other, later) = facts.order.places[*other as usize];
                 other == line && later >= position
             });
             let is_told = wrong.iter().any(|(_, other)| *other == write);
             // It went with the only disk that the session may count on, or with all.
-            let is_lost = had_at == read.node && state.lives.has_lost(had_at, place) && owed >> view & 1 == 0
+            let is_lost = had_at == read.node && state.losses.has_broken(had_at, place) && owed >> view & 1 == 0
                 || state.is_gone(write);
             if !is_returned && !is_told && !is_lost && !state.is_excused(node, write, reflected_in) {
                 wrong.push((if own { Wrong::Own } else { Wrong::Forgotten }, write));

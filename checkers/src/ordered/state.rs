@@ -15,9 +15,9 @@
 //! sure of that it has to find out first, so they are due only once the level has shown something beyond it, and at the
 //! end.
 
-use super::lives::{Lives, Void};
-use super::tables::{Tables, VIEWS};
-use crate::convergence::history::History;
+use super::losses::{Losses, Void};
+use crate::facts::Facts;
+use crate::facts::order::{VIEWS, WriteOrder};
 use crate::trace::{Conflict, Disk, Level, Levels, NodeId};
 
 /// Writes up to a position, by line.
@@ -51,8 +51,6 @@ pub(super) struct Front {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Mark {
     pub(super) known: bool,
-    /// Known, or on the disk of a node that is down.
-    pub(super) has: bool,
     /// Shown now.
     pub(super) shown: Levels,
     /// Shown now or earlier, in this life or in one from which the disk still has the write.
@@ -87,8 +85,7 @@ enum Excuses {
 }
 
 pub(super) struct State<'a, 'b> {
-    pub(super) history: &'b History<'a>,
-    pub(super) tables: &'b Tables,
+    pub(super) facts: &'b Facts<'a>,
     /// Where the cells of a line begin: one per view that carries it, and one for all that has arrived.
     bases: Vec<u32>,
     cells_per_node: usize,
@@ -97,38 +94,37 @@ pub(super) struct State<'a, 'b> {
     marks: Vec<Mark>,
     /// By write, what its context had seen, perhaps and surely; absent until the write is first heard of.
     seen: Vec<Option<(Seen, Seen)>>,
-    pub(super) lives: Lives,
+    pub(super) losses: Losses,
     /// Writes whose status may have changed.
     pub(super) dirty: Vec<u32>,
 }
 
 impl<'a, 'b> State<'a, 'b> {
-    pub(super) fn of(history: &'b History<'a>, tables: &'b Tables) -> State<'a, 'b> {
+    pub(super) fn of(facts: &'b Facts<'a>) -> State<'a, 'b> {
         let mut cells_per_node = 0;
-        let mut bases = Vec::with_capacity(tables.lines.len());
-        for line in &tables.lines {
+        let mut bases = Vec::with_capacity(facts.order.lines.len());
+        for line in &facts.order.lines {
             bases.push(cells_per_node as u32);
-            cells_per_node += usize::from(tables.priorities[line[0] as usize]) + 2;
+            cells_per_node += usize::from(facts.order.priorities[line[0] as usize]) + 2;
         }
-        let nodes = usize::from(history.header().nodes);
+        let nodes = usize::from(facts.header().nodes);
         State {
-            history,
-            tables,
+            facts,
             bases,
             cells_per_node,
             // One replica more: whatever anybody has heard of.
             cells: vec![Cell::default(); (nodes + 1) * cells_per_node],
-            fronts: vec![[Front::default(); VIEWS]; nodes * tables.chains.len()],
-            marks: vec![Mark::default(); nodes * history.writes.len()],
-            seen: vec![None; history.writes.len()],
-            lives: Lives::of(history, tables),
+            fronts: vec![[Front::default(); VIEWS]; nodes * facts.order.chains.len()],
+            marks: vec![Mark::default(); nodes * facts.writes.len()],
+            seen: vec![None; facts.writes.len()],
+            losses: Losses::of(facts),
             dirty: Vec::new(),
         }
     }
 
     /// The replica that has whatever anybody has heard of, in the view of all that has arrived.
     pub(super) fn anywhere(&self) -> NodeId {
-        NodeId(self.history.header().nodes)
+        NodeId(self.facts.header().nodes)
     }
 
     fn cell(&mut self, node: NodeId, line: u32, view: usize) -> &mut Cell {
@@ -154,23 +150,21 @@ impl<'a, 'b> State<'a, 'b> {
     }
 
     fn front(&mut self, node: NodeId, origin: u32, view: usize) -> &mut Front {
-        &mut self.fronts[node.index() * self.tables.chains.len() + origin as usize][view]
+        &mut self.fronts[node.index() * self.facts.order.chains.len() + origin as usize][view]
     }
 
     /// The record of a write has arrived, whose context had seen this, perhaps and surely.
     pub(super) fn learn(&mut self, node: NodeId, write: u32, context: Option<&(Seen, Seen)>) {
-        let tables = self.tables;
-        let priority = tables.priorities[write as usize];
+        let facts = self.facts;
+        let priority = facts.order.priorities[write as usize];
         let everything = State::arrived(priority);
         if self.seen[write as usize].is_none() {
-            let mut held = match self.history.header().conflict {
+            let mut held = match self.facts.header().conflict {
                 Conflict::Causal => context.cloned().unwrap_or_default(),
-                Conflict::LastWriterWins => {
-                    (self.snapshot(node, self.history.write(write).key, everything), Vec::new())
-                }
+                Conflict::LastWriterWins => (self.snapshot(node, self.facts.write(write).key, everything), Vec::new()),
             };
             // Its own line it has seen up to itself, whatever a read returned.
-            let (own, _) = tables.places[write as usize];
+            let (own, _) = facts.order.places[write as usize];
             held.0.retain(|(line, _)| *line != own);
             held.1.retain(|(line, _)| *line != own);
             self.seen[write as usize] = Some(held);
@@ -181,12 +175,9 @@ impl<'a, 'b> State<'a, 'b> {
             return;
         }
         mark.known = true;
-        let had = std::mem::replace(&mut mark.has, true);
-        if !had {
-            self.lives.gain(write);
-        }
+        self.losses.disks.add(node, write);
         self.ready(node, write, everything);
-        let origin = tables.origins[write as usize];
+        let origin = facts.order.origins[write as usize];
         for view in 0..=usize::from(priority) {
             if self.is_passed(node, write, view) {
                 // It was void, or seemed to be.
@@ -201,7 +192,7 @@ impl<'a, 'b> State<'a, 'b> {
 
     /// True when no disk has the write any more.
     pub(super) fn is_gone(&self, write: u32) -> bool {
-        self.seen[write as usize].is_some() && self.lives.copies(write) == 0
+        self.seen[write as usize].is_some() && self.losses.disks.copies(write) == 0
     }
 
     /// The node goes down: its replica knows nothing and shows nothing.
@@ -209,32 +200,22 @@ impl<'a, 'b> State<'a, 'b> {
         let (cells, writes) = (self.cells_per_node, self.seen.len());
         let node_from = |per_node: usize| node.index() * per_node;
         self.cells[node_from(cells)..][..cells].fill(Cell::default());
-        let origins = self.tables.chains.len();
+        let origins = self.facts.order.chains.len();
         self.fronts[node_from(origins)..][..origins].fill([Front::default(); VIEWS]);
         for write in 0..writes as u32 {
             let mark = self.mark(node, write);
             (mark.known, mark.shown, mark.was_gone) = (false, Levels::NONE, Levels::NONE);
             if disk == Disk::Lost {
-                self.forget(node, write);
+                mark.was_shown = Levels::NONE;
             }
         }
-        self.lives.down(self.history, self.tables, node, disk, place);
-    }
-
-    /// The disk of a node that is down does not have the write.
-    pub(super) fn forget(&mut self, node: NodeId, write: u32) {
-        let mark = self.mark(node, write);
-        let had = std::mem::take(&mut mark.has);
-        mark.was_shown = Levels::NONE;
-        if had {
-            self.lives.lose(write);
-        }
+        self.losses.down(self.facts, node, disk, place);
     }
 
     /// The node is up with what its disk has.
     pub(super) fn up(&mut self, node: NodeId) {
         for write in 0..self.seen.len() as u32 {
-            if self.marked(node, write).has {
+            if self.losses.disks.has(node, write) {
                 self.learn(node, write, None);
             }
         }
@@ -242,14 +223,14 @@ impl<'a, 'b> State<'a, 'b> {
 
     /// Looks again at what the replica still waits for: some of it may have become void.
     pub(super) fn refresh(&mut self, node: NodeId) {
-        for origin in 0..self.tables.chains.len() as u32 {
+        for origin in 0..self.facts.order.chains.len() as u32 {
             (0..VIEWS).for_each(|view| self.proceed(node, origin, view));
         }
     }
 
     /// What has arrived or is void becomes ready, in order.
     fn proceed(&mut self, node: NodeId, origin: u32, view: usize) {
-        let chain = &self.tables.chains[origin as usize][view];
+        let chain = &self.facts.order.chains[origin as usize][view];
         while let Some(next) = chain.get(self.front(node, origin, view).ready as usize).copied() {
             if self.marked(node, next).known {
                 self.ready(node, next, view);
@@ -263,24 +244,24 @@ impl<'a, 'b> State<'a, 'b> {
 
     /// Why the write can never arrive at a replica that does not have it.
     pub(super) fn void(&self, write: u32) -> Option<Void> {
-        self.lives.void(self.history, self.tables, write)
+        self.losses.void(self.facts, write)
     }
 
     /// The replica had no room for the write. What has arrived from its origin is excused until this write or a later
     /// one is shown. (One that restarts says so again.)
     pub(super) fn overflow(&mut self, node: NodeId, write: u32, level: Level) {
-        let counter = self.history.write(write).id.counter;
-        if let Some(view) = Tables::view(level, self.tables.priorities[write as usize]) {
-            let front = self.front(node, self.tables.origins[write as usize], view);
+        let counter = self.facts.write(write).id.counter;
+        if let Some(view) = WriteOrder::view(level, self.facts.order.priorities[write as usize]) {
+            let front = self.front(node, self.facts.order.origins[write as usize], view);
             front.dropped_to = front.dropped_to.max(counter);
         }
     }
 
     /// The write is shown.
     pub(super) fn show(&mut self, node: NodeId, write: u32, level: Level) {
-        let counter = self.history.write(write).id.counter;
-        let origin = self.tables.origins[write as usize];
-        if let Some(view) = Tables::view(level, self.tables.priorities[write as usize]) {
+        let counter = self.facts.write(write).id.counter;
+        let origin = self.facts.order.origins[write as usize];
+        if let Some(view) = WriteOrder::view(level, self.facts.order.priorities[write as usize]) {
             let front = self.front(node, origin, view);
             front.shown_to = front.shown_to.max(counter);
             self.advance(node, origin, view, Excuses::All);
@@ -289,14 +270,14 @@ impl<'a, 'b> State<'a, 'b> {
 
     /// What is ready becomes due as far as nothing excuses it.
     fn advance(&mut self, node: NodeId, origin: u32, view: usize, excuses: Excuses) {
-        let chain = &self.tables.chains[origin as usize][view];
+        let chain = &self.facts.order.chains[origin as usize][view];
         let front = *self.front(node, origin, view);
         // When the origin's disk is lost, perhaps nobody has it any more who had room for it.
-        let is_kept_out = excuses == Excuses::All || self.lives.is_dead(origin);
+        let is_kept_out = excuses == Excuses::All || self.losses.is_dead(origin);
         let had_no_room = front.shown_to < front.dropped_to && is_kept_out;
         for place in front.due..front.ready {
             let write = chain[place as usize];
-            let is_shown = self.history.write(write).id.counter <= front.shown_to;
+            let is_shown = self.facts.write(write).id.counter <= front.shown_to;
             if self.marked(node, write).known {
                 if had_no_room && !is_shown {
                     break;
@@ -316,14 +297,14 @@ impl<'a, 'b> State<'a, 'b> {
     /// The recording has ended: what is ready is due, whatever excused it. As long as a node may come back, nobody can be
     /// sure what is void.
     pub(super) fn end(&mut self, node: NodeId) {
-        let excuses = if self.lives.any_down() { Excuses::Voids } else { Excuses::None };
-        for origin in 0..self.tables.chains.len() as u32 {
+        let excuses = if self.losses.disks.any_down() { Excuses::Voids } else { Excuses::None };
+        for origin in 0..self.facts.order.chains.len() as u32 {
             (0..VIEWS).for_each(|view| self.advance(node, origin, view, excuses));
         }
     }
 
     fn ready(&mut self, node: NodeId, write: u32, view: usize) {
-        let (line, position) = self.tables.places[write as usize];
+        let (line, position) = self.facts.order.places[write as usize];
         let cell = self.cell(node, line, view);
         let before = cell.ready;
         cell.ready = before.max(position);
@@ -340,7 +321,7 @@ impl<'a, 'b> State<'a, 'b> {
     }
 
     fn due(&mut self, node: NodeId, write: u32, view: usize) {
-        let (line, position) = self.tables.places[write as usize];
+        let (line, position) = self.facts.order.places[write as usize];
         let cell = self.cell(node, line, view);
         let before = cell.due;
         cell.due = before.max(position);
@@ -361,7 +342,7 @@ impl<'a, 'b> State<'a, 'b> {
 
     fn touch(&mut self, line: u32, position: u32) {
         if position > 0 {
-            self.dirty.push(self.tables.at(line, position));
+            self.dirty.push(self.facts.order.at(line, position));
         }
     }
 }

@@ -1,6 +1,4 @@
 //! One walk through the events: what each replica shows is compared with what it must show after each of its steps.
-//!
-//! A step is a run of announcements of one node with the same cause; within it they come in any order.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +6,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::reads::{ReadBreach, Reads};
 use super::state::{Seen, State};
-use super::tables::Tables;
-use crate::convergence::history::History;
-use crate::operations::Operation;
+use crate::facts::Facts;
+use crate::facts::operations::Operation;
+use crate::facts::order::WriteOrder;
+use crate::facts::steps::Step;
 use crate::trace::{Action, Disk, Dot, Level, Levels, NodeId, What};
 
 /// In what way a level fails to show what it must.
@@ -63,25 +62,19 @@ pub(super) struct Found {
 pub(super) const ORDERED: [Level; 5] = [Level::Fifo, Level::FifoP1, Level::FifoP2, Level::FifoP3, Level::Priority];
 
 pub(super) struct Walk<'a, 'b> {
-    pub(super) history: &'b History<'a>,
-    pub(super) tables: &'b Tables,
+    pub(super) facts: &'b Facts<'a>,
     pub(super) state: State<'a, 'b>,
-    pub(super) reach: Reach,
+    pub(super) highest: Highest,
     pub(super) found: Found,
     reads: Reads,
     /// What is wrong at the moment.
     pub(super) open: BTreeMap<(NodeId, u32, Level), Breach>,
-    /// The step under way: whose, from what, and the places of its announcements.
-    node: NodeId,
-    cause: u64,
-    step: Vec<usize>,
+    step: Step,
     /// Operations that their replica got to see later than they were asked for, and where in the recording.
     reached: FxHashMap<u32, usize>,
     /// Reads whose context a write hands back, and what those that were answered had seen, perhaps and surely.
     handed_back: FxHashSet<u32>,
     contexts: FxHashMap<u32, (Seen, Seen)>,
-    /// By node: how often it has been down.
-    pub(super) lives: Vec<u32>,
     /// The place of a loss of which it is still to be seen what follows at other replicas.
     loss: Option<usize>,
     /// By origin, writes that seemed to be void and were not.
@@ -90,16 +83,16 @@ pub(super) struct Walk<'a, 'b> {
     first_shown: FxHashMap<(NodeId, u32), (bool, u64)>,
 }
 
-/// By replica in one of its lives, level, origin and, at `priority`, the priority of what was shown: the counters that were shown, as
-/// far as each was the largest so far, with the place of the step after which it was.
+/// What replicas have shown: the counters that were the largest so far, each with the place of the step after which it
+/// was.
 #[derive(Default)]
-pub(super) struct Reach(pub(super) FxHashMap<Shower, Vec<(u64, usize)>>);
+pub(super) struct Highest(pub(super) FxHashMap<ShownAt, Vec<(u64, usize)>>);
 
-/// Replica and its life, level, origin and priority.
-pub(super) type Shower = ((NodeId, u32), Level, u32, u8);
+/// A replica in one of its lives, a level, an origin and, at `priority`, the priority of what was shown.
+pub(super) type ShownAt = ((NodeId, u32), Level, u32, u8);
 
-impl Reach {
-    fn note(&mut self, key: Shower, counter: u64, place: usize) {
+impl Highest {
+    fn note(&mut self, key: ShownAt, counter: u64, place: usize) {
         let list = self.0.entry(key).or_default();
         if list.last().is_none_or(|(last, _)| *last < counter) {
             list.push((counter, place));
@@ -108,54 +101,46 @@ impl Reach {
 }
 
 /// Walks through the recording.
-pub(super) fn walk(history: &History<'_>, tables: &Tables) -> Found {
+pub(super) fn walk(facts: &Facts<'_>) -> Found {
     let mut walk = Walk {
-        history,
-        tables,
-        state: State::of(history, tables),
-        reach: Reach::default(),
+        facts,
+        state: State::of(facts),
+        highest: Highest::default(),
         found: Found::default(),
         reads: Reads::default(),
         open: BTreeMap::new(),
-        node: NodeId(0),
-        cause: 0,
-        step: Vec::new(),
-        reached: reached(history),
-        handed_back: history.writes.iter().filter_map(|write| write.context).collect(),
+        step: Step::default(),
+        reached: reached(facts),
+        handed_back: facts.writes.iter().filter_map(|write| write.context).collect(),
         contexts: FxHashMap::default(),
-        lives: vec![0; usize::from(history.header().nodes)],
         loss: None,
         revived: BTreeMap::new(),
         first_shown: FxHashMap::default(),
     };
-    for (place, event) in history.recording.events.iter().enumerate() {
+    for (place, event) in facts.recording.events.iter().enumerate() {
         let node = event.node;
         if !matches!(event.what, What::Forgot { .. }) {
             walk.lose();
         }
         match event.what {
             What::Known { .. } | What::Visible { .. } | What::Hidden { .. } | What::Overflowed { .. } => {
-                if (walk.node, walk.cause) != (node, event.cause) {
-                    walk.end_step();
-                    (walk.node, walk.cause) = (node, event.cause);
-                }
-                walk.step.push(place);
+                let ended = walk.step.add(place, event);
+                ended.into_iter().for_each(|step| walk.judge_step(&step));
             }
             What::Down { disk } => walk.down(node, disk, place),
             What::Forgot { write, promised } => walk.forget(node, write, promised, place),
             What::Up { .. } => {
                 walk.end_step();
-                if walk.state.lives.up(node) == Some(Disk::Lost) {
-                    walk.reads.restarts_empty(tables, &walk.state, node);
+                if walk.state.losses.disks.up(node) == Some(Disk::Lost) {
+                    walk.reads.restarts_empty(&walk.state, node);
                 }
                 // With what its disk has the replica takes its first step.
-                (walk.node, walk.cause) = (node, event.number);
-                walk.step.push(place);
+                walk.step.begin(node, event.number, place);
             }
             What::Invoked { op, .. } | What::Reached { op } => walk.reads_at(op, place),
             What::Answered { op } => {
                 walk.reads_at(op, place);
-                walk.reads.answered(walk.history, walk.tables, op);
+                walk.reads.answered(walk.facts, op);
             }
             _ => {}
         }
@@ -166,8 +151,8 @@ pub(super) fn walk(history: &History<'_>, tables: &Tables) -> Found {
     walk.found
 }
 
-fn reached(history: &History<'_>) -> FxHashMap<u32, usize> {
-    let events = history.recording.events.iter().enumerate();
+fn reached(facts: &Facts<'_>) -> FxHashMap<u32, usize> {
+    let events = facts.recording.events.iter().enumerate();
     let reached = events.filter_map(|(place, event)| match event.what {
         What::Reached { op } => Some((op, place)),
         _ => None,
@@ -179,11 +164,11 @@ impl Walk<'_, '_> {
     /// A read that its replica serves at once shows the state in which the replica got to see it; any other one that
     /// in which it was answered, and of replicas that need not be known.
     fn reads_at(&mut self, op: u32, place: usize) {
-        let history = self.history;
-        let Some(read) = history.operations.get(op).filter(|read| read.action == Action::Read) else { return };
+        let facts = self.facts;
+        let Some(read) = facts.operations.get(op).filter(|read| read.action == Action::Read) else { return };
         let Some(answered) = read.answered() else { return };
         let reached = self.reached.get(&op).copied().unwrap_or(read.invoked);
-        let at_once = history.event(answered).cause == history.event(reached).number;
+        let at_once = facts.event(answered).cause == facts.event(reached).number;
         if place != if at_once { reached } else { answered } {
             return;
         }
@@ -201,17 +186,17 @@ impl Walk<'_, '_> {
     }
 
     fn seen_by(&self, read: &Operation, at_once: bool) -> (Seen, Seen) {
-        let lines = self.history.returned(read).map(|write| self.tables.places[write as usize]);
+        let lines = self.facts.returned(read).map(|write| self.facts.order.places[write as usize]);
         let surely: Seen = lines.collect();
-        let priority = self.tables.of_key.get(&read.key).map(|lines| self.tables.at(lines[0], 1));
-        let Some(priority) = priority.map(|write| self.tables.priorities[write as usize]) else {
+        let priority = self.facts.order.of_key.get(&read.key).map(|lines| self.facts.order.at(lines[0], 1));
+        let Some(priority) = priority.map(|write| self.facts.order.priorities[write as usize]) else {
             return Default::default();
         };
         let arrived = State::arrived(priority);
         let mut perhaps = match (at_once, read.level) {
             (false, _) => self.state.snapshot(self.state.anywhere(), read.key, arrived),
             (true, Level::Eventual) => self.state.snapshot(read.node, read.key, arrived),
-            (true, level) => Tables::view(level, priority)
+            (true, level) => WriteOrder::view(level, priority)
                 .map_or_else(Seen::new, |view| self.state.snapshot(read.node, read.key, view)),
         };
         perhaps.extend(&surely);
@@ -227,19 +212,13 @@ impl Walk<'_, '_> {
         }
         self.state.down(node, disk, place);
         self.reads.goes_down();
-        self.lives[node.index()] += 1;
         self.loss = Some(place);
     }
 
     fn forget(&mut self, node: NodeId, id: Dot, promised: bool, place: usize) {
         self.end_step();
-        let Some(write) = self.history.number(id, place) else { return };
-        // Whoever acknowledges a write before his own disk has it is not excused by that. A later life of the node, which
-        // has got the write from others, has acknowledged nothing.
-        let answered = self.history.operation(write).answered();
-        let is_own = id.node() == node && self.lives[node.index()] == self.history.write(write).life + 1;
-        if promised || !is_own || answered.is_none_or(|answered| answered > place) {
-            self.state.forget(node, write);
+        if let Some(write) = self.state.losses.disks.forget(self.facts, (node, id, promised), place) {
+            self.state.mark(node, write).was_shown = Levels::NONE;
             self.loss = Some(place);
         }
     }
@@ -247,8 +226,8 @@ impl Walk<'_, '_> {
     /// After a loss, other replicas may be waiting for what can never arrive.
     fn lose(&mut self) {
         let Some(place) = self.loss.take() else { return };
-        self.state.lives.now = place;
-        for node in 0..self.history.header().nodes {
+        self.state.losses.now = place;
+        for node in 0..self.facts.header().nodes {
             self.state.refresh(NodeId(node));
             self.state.dirty.extend(self.revived.values().flatten());
             self.judge(NodeId(node), place);
@@ -256,97 +235,92 @@ impl Walk<'_, '_> {
     }
 
     fn end_step(&mut self) {
-        let Some(last) = self.step.last().copied() else { return };
-        let (history, node) = (self.history, self.node);
-        self.state.lives.now = last;
-        let places = std::mem::take(&mut self.step);
-        let said = |place: usize| history.event(place).what;
-        for place in &places {
-            if let What::Overflowed { levels, write } = said(*place)
-                && let Some(write) = history.number(write, *place)
-            {
-                levels.iter().for_each(|level| self.state.overflow(node, write, level));
+        let ended = self.step.end();
+        ended.into_iter().for_each(|step| self.judge_step(&step));
+    }
+
+    fn judge_step(&mut self, step: &Step) {
+        let (facts, node, last) = (self.facts, step.node, step.last());
+        self.state.losses.now = last;
+        // What the replica announced about which write.
+        let announced = step.places.iter().filter_map(|place| match facts.event(*place).what {
+            what @ (What::Known { write }
+            | What::Visible { write, .. }
+            | What::Hidden { write, .. }
+            | What::Overflowed { write, .. }) => Some((*place, what, facts.number(write, *place)?)),
+            _ => None,
+        });
+        let announced: Vec<(usize, What, u32)> = announced.collect();
+        for (_, what, write) in &announced {
+            if let What::Overflowed { levels, .. } = what {
+                levels.iter().for_each(|level| self.state.overflow(node, *write, level));
             }
         }
-        if places.iter().any(|place| matches!(said(*place), What::Up { .. })) {
+        if step.places.iter().any(|place| matches!(facts.event(*place).what, What::Up { .. })) {
             self.state.up(node);
         }
         let mut revived = Vec::new();
-        for place in &places {
-            if let What::Known { write } = said(*place)
-                && let Some(write) = history.number(write, *place)
-            {
-                let is_news = !self.state.marked(node, write).has;
-                revived.extend((is_news && self.state.void(write).is_some()).then_some(write));
-                let context = history.write(write).context.and_then(|read| self.contexts.get(&read));
-                self.state.learn(node, write, context);
-            }
+        for (_, _, write) in announced.iter().filter(|(_, what, _)| matches!(what, What::Known { .. })) {
+            let is_news = !self.state.losses.disks.has(node, *write);
+            revived.extend((is_news && self.state.void(*write).is_some()).then_some(*write));
+            let context = facts.write(*write).context.and_then(|read| self.contexts.get(&read));
+            self.state.learn(node, *write, context);
         }
-        for place in &places {
-            match said(*place) {
-                What::Visible { levels, write } => {
-                    if let Some(write) = history.number(write, *place) {
-                        self.show(write, levels, history.event(*place).at_ns);
-                    }
-                }
-                What::Hidden { levels, write } => {
-                    if let Some(write) = history.number(write, *place) {
-                        let mark = self.state.mark(node, write);
-                        mark.shown = mark.shown.without(levels);
-                        self.state.dirty.push(write);
-                    }
+        for (place, what, write) in &announced {
+            match what {
+                What::Visible { levels, .. } => self.show(node, *write, *levels, facts.at_ns(*place)),
+                What::Hidden { levels, .. } => {
+                    let mark = self.state.mark(node, *write);
+                    mark.shown = mark.shown.without(*levels);
+                    self.state.dirty.push(*write);
                 }
                 _ => {}
             }
         }
         for write in &revived {
-            self.revived.entry(self.tables.origins[*write as usize]).or_default().push(*write);
+            self.revived.entry(facts.order.origins[*write as usize]).or_default().push(*write);
         }
-        for place in &places {
-            if let What::Visible { levels, write } = said(*place)
-                && let Some(write) = history.number(write, *place)
-            {
-                let (origin, counter) = (self.tables.origins[write as usize], history.write(write).id.counter);
+        for (_, what, write) in &announced {
+            if let What::Visible { levels, .. } = what {
+                let (origin, counter) = (facts.order.origins[*write as usize], facts.write(*write).id.counter);
                 for level in levels.iter() {
-                    let priority = self.tables.priorities[write as usize];
+                    let priority = facts.order.priorities[*write as usize];
                     let priority = if level == Level::Priority { priority } else { 0 };
-                    let life = (node, self.lives[node.index()]);
-                    self.reach.note((life, level, origin, priority), counter, last);
+                    let life = (node, self.state.losses.disks.lives[node.index()]);
+                    self.highest.note((life, level, origin, priority), counter, last);
                 }
                 self.state.dirty.extend(self.revived.get(&origin).into_iter().flatten());
             }
         }
         self.judge(node, last);
-        for other in NodeId::all(history.header().nodes).filter(|other| *other != node && !revived.is_empty()) {
+        for other in NodeId::all(facts.header().nodes).filter(|other| *other != node && !revived.is_empty()) {
             self.state.dirty.extend(&revived);
             self.judge(other, last);
         }
-        self.step = places;
-        self.step.clear();
     }
 
-    fn show(&mut self, write: u32, levels: Levels, at_ns: u64) {
-        let mark = self.state.mark(self.node, write);
+    fn show(&mut self, node: NodeId, write: u32, levels: Levels, at_ns: u64) {
+        let mark = self.state.mark(node, write);
         let new = levels.without(mark.ever_shown);
         (mark.shown, mark.was_shown) = (mark.shown.and(levels), mark.was_shown.and(levels));
         mark.ever_shown = mark.ever_shown.and(levels);
         self.state.dirty.push(write);
         let ordered = ORDERED.into_iter().filter(|level| levels.contains(*level));
         for level in ordered {
-            self.state.show(self.node, write, level);
+            self.state.show(node, write, level);
             self.found.shown += 1;
         }
         // The gain counts once the second of the two levels shows the write.
-        let priority = self.tables.priorities[write as usize];
-        if priority == 0 || self.history.write(write).id.node() == self.node {
+        let priority = self.facts.order.priorities[write as usize];
+        if priority == 0 || self.facts.write(write).id.node() == node {
             return;
         }
         let own = ORDERED
             .into_iter()
             .skip(1)
-            .any(|level| Tables::view(level, priority) == Some(usize::from(priority)) && new.contains(level));
+            .any(|level| WriteOrder::view(level, priority) == Some(usize::from(priority)) && new.contains(level));
         let fifo = new.contains(Level::Fifo);
-        let key = (self.node, write);
+        let key = (node, write);
         match (own, fifo, self.first_shown.get(&key).copied()) {
             (true, true, None) => self.found.gains_ns.push(0),
             (true, false, None) | (false, true, None) => {

@@ -5,6 +5,8 @@ use rustc_hash::FxHashMap;
 use crate::trace::{Action, Dot, Level, NodeId, Recording, What};
 use crate::verdict::TraceLine;
 
+pub use super::words::{listed, name, seconds};
+
 /// How an operation ended, with the place of that event in [`Recording::events`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -193,7 +195,7 @@ impl<'a> Operations<'a> {
     pub fn values(&self, writes: &[Dot]) -> String {
         let value = |write: &Dot| match self.of_write(*write) {
             Some(operation) => operation.value.to_string(),
-            None => format!("what nobody wrote ({write})"),
+            None => format!("unwritten value ({write})"),
         };
         match writes {
             [] => "none".to_owned(),
@@ -201,31 +203,4 @@ impl<'a> Operations<'a> {
             many => format!("{{{}}}", listed(many.iter().map(value))),
         }
     }
-}
-
-/// The name with a number, or the number itself where the table has no such name.
-pub fn name(table: &[String], number: impl Into<u64>) -> String {
-    let number = number.into();
-    table.get(number as usize).cloned().unwrap_or_else(|| format!("#{number}"))
-}
-
-/// A time for people, to the millisecond: `3.904 s`; what would look like nothing has a smaller unit: `250 us`.
-pub fn seconds(ns: u64) -> String {
-    match ns {
-        1..1_000 => return format!("{ns} ns"),
-        1_000..1_000_000 => return format!("{} us", ns / 1_000),
-        _ => {}
-    }
-    format!("{}.{:03} s", ns / 1_000_000_000, ns / 1_000_000 % 1_000)
-}
-
-/// The first few of many, with commas, and how many more there are.
-pub fn listed(items: impl ExactSizeIterator<Item = String>) -> String {
-    const SHOWN: usize = 5;
-    let count = items.len();
-    let mut text = items.take(SHOWN).collect::<Vec<_>>().join(", ");
-    if count > SHOWN {
-        text.push_str(&format!(" and {} more", count - SHOWN));
-    }
-    text
 }

@@ -6,36 +6,36 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::convergence::history::History;
+use super::Facts;
 use crate::trace::{Conflict, Level, What};
 
 /// Lines with how many of their writes have been seen, in the order of the lines.
-pub(super) type UpTo = Vec<(u32, u32)>;
+pub(crate) type UpTo = Vec<(u32, u32)>;
 
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// The writes of each line, in the order in which they were taken in.
-    pub(super) lines: Vec<Vec<u32>>,
+    pub(crate) lines: Vec<Vec<u32>>,
     /// By write: its line and its position there, from 1; none for one that was undone before anybody heard of it.
-    pub(super) places: Vec<Option<(u32, u32)>>,
+    pub(crate) places: Vec<Option<(u32, u32)>>,
     /// By write: itself and what it had seen.
-    pub(super) up_to: Vec<UpTo>,
+    pub(crate) up_to: Vec<UpTo>,
     /// By key.
-    pub(super) lines_of: FxHashMap<u32, Vec<u32>>,
+    pub(crate) lines_of: FxHashMap<u32, Vec<u32>>,
 }
 
 impl Seen {
-    pub(super) fn of(history: &History<'_>) -> Seen {
-        let count = history.writes.len();
+    pub(crate) fn of(facts: &Facts<'_>) -> Seen {
+        let count = facts.writes.len();
         let mut seen = Seen {
             lines: Vec::new(),
             places: vec![None; count],
             up_to: Vec::with_capacity(count),
             lines_of: FxHashMap::default(),
         };
-        let held = held(history);
+        let held = held(facts);
         let mut by_name: FxHashMap<(u32, u32), u32> = FxHashMap::default();
         for (write, held) in held.into_iter().enumerate() {
-            let info = &history.writes[write];
+            let info = &facts.writes[write];
             if info.undone.is_some() {
                 seen.up_to.push(Vec::new());
                 continue;
@@ -49,8 +49,8 @@ impl Seen {
             let writes = &mut seen.lines[line as usize];
             let mut parts = held;
             parts.extend(writes.last());
-            if let Some(read) = info.context.and_then(|read| history.operations.get(read)) {
-                parts.extend(history.returned(read));
+            if let Some(read) = info.context.and_then(|read| facts.operations.get(read)) {
+                parts.extend(facts.returned(read));
             }
             writes.push(write as u32);
             let place = (line, writes.len() as u32);
@@ -64,7 +64,7 @@ impl Seen {
     }
 
     /// These writes and what they had seen.
-    pub(super) fn joined(&self, writes: &[u32]) -> UpTo {
+    pub(crate) fn joined(&self, writes: &[u32]) -> UpTo {
         match writes {
             [] => Vec::new(),
             [one] => self.up_to[*one as usize].clone(),
@@ -78,11 +78,11 @@ impl Seen {
 }
 
 /// So many of the line's writes are among `seen`.
-pub(super) fn reach(seen: &UpTo, line: u32) -> u32 {
+pub(crate) fn reach(seen: &UpTo, line: u32) -> u32 {
     seen.binary_search_by_key(&line, |(line, _)| *line).map_or(0, |found| seen[found].1)
 }
 
-pub(super) fn raise(seen: &mut UpTo, (line, position): (u32, u32)) {
+pub(crate) fn raise(seen: &mut UpTo, (line, position): (u32, u32)) {
     match seen.binary_search_by_key(&line, |(line, _)| *line) {
         Ok(found) => seen[found].1 = seen[found].1.max(position),
         Err(at) => seen.insert(at, (line, position)),
@@ -90,30 +90,30 @@ pub(super) fn raise(seen: &mut UpTo, (line, position): (u32, u32)) {
 }
 
 /// By write: what its replica showed of its key when it took the write in, where that is what a write replaces.
-fn held(history: &History<'_>) -> Vec<Vec<u32>> {
-    let mut held = vec![Vec::new(); history.writes.len()];
-    if history.header().conflict == Conflict::Causal {
+fn held(facts: &Facts<'_>) -> Vec<Vec<u32>> {
+    let mut held = vec![Vec::new(); facts.writes.len()];
+    if facts.header().conflict == Conflict::Causal {
         return held;
     }
-    let mut shown: Vec<FxHashMap<u32, Vec<u32>>> = vec![FxHashMap::default(); usize::from(history.header().nodes)];
-    for (place, event) in history.recording.events.iter().enumerate() {
+    let mut shown: Vec<FxHashMap<u32, Vec<u32>>> = vec![FxHashMap::default(); usize::from(facts.header().nodes)];
+    for (place, event) in facts.recording.events.iter().enumerate() {
         let shown = &mut shown[event.node.index()];
         match event.what {
             What::Wrote { write, .. } => {
-                if let Some(number) = history.number(write, place)
-                    && history.write(number).wrote == place
+                if let Some(number) = facts.number(write, place)
+                    && facts.write(number).wrote == place
                 {
-                    held[number as usize] = shown.get(&history.write(number).key).cloned().unwrap_or_default();
+                    held[number as usize] = shown.get(&facts.write(number).key).cloned().unwrap_or_default();
                 }
             }
             What::Visible { levels, write } if levels.contains(Level::Eventual) => {
-                if let Some(number) = history.number(write, place) {
-                    shown.entry(history.write(number).key).or_default().push(number);
+                if let Some(number) = facts.number(write, place) {
+                    shown.entry(facts.write(number).key).or_default().push(number);
                 }
             }
             What::Hidden { levels, write } if levels.contains(Level::Eventual) => {
-                if let Some(number) = history.number(write, place)
-                    && let Some(versions) = shown.get_mut(&history.write(number).key)
+                if let Some(number) = facts.number(write, place)
+                    && let Some(versions) = shown.get_mut(&facts.write(number).key)
                 {
                     versions.retain(|version| *version != number);
                 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::convergence::history::History;
-use crate::ordered::tables::Tables;
+use crate::facts::Facts;
+use crate::facts::order::WriteOrder;
 use crate::trace::{Dot, Level, NodeId, Recording, What};
 
 /// A replica at a moment.
@@ -73,10 +73,9 @@ pub struct Waiting {
 }
 
 /// The state of each replica at the end of a [valid](Recording::validate) recording, in the order of the nodes.
-pub fn at_the_end(recording: &Recording) -> Vec<State> {
-    let history = History::of(recording);
-    let tables = Tables::of(&history);
-    let header = history.header();
+pub fn final_state(recording: &Recording) -> Vec<State> {
+    let facts = Facts::of(recording);
+    let header = facts.header();
     let mut states: Vec<State> = (0..header.nodes)
         .map(|node| State {
             node: NodeId(node),
@@ -93,7 +92,7 @@ pub fn at_the_end(recording: &Recording) -> Vec<State> {
     for (place, event) in recording.events.iter().enumerate() {
         let node = event.node;
         let Some(state) = states.get_mut(node.index()) else { continue };
-        let key = |write: Dot| history.number(write, place).map(|number| history.write(number).key);
+        let key = |write: Dot| facts.number(write, place).map(|number| facts.write(number).key);
         match event.what {
             What::Down { .. } => {
                 state.condition = Condition::Down;
@@ -128,10 +127,10 @@ pub fn at_the_end(recording: &Recording) -> Vec<State> {
     for state in &mut states {
         let node = state.node;
         let is_shown = |level: Level, write: u32| {
-            let write = history.write(write);
+            let write = facts.write(write);
             shown.get(&(node, write.key, level)).is_some_and(|versions| versions.contains(&write.id))
         };
-        order(&history, &tables, state, &is_shown);
+        order(&facts, state, &is_shown);
     }
     for ((node, key, level), versions) in shown {
         if !versions.is_empty() {
@@ -142,39 +141,39 @@ pub fn at_the_end(recording: &Recording) -> Vec<State> {
 }
 
 /// Fills in what follows from the writes that a replica knows.
-fn order(history: &History<'_>, tables: &Tables, state: &mut State, is_shown: &dyn Fn(Level, u32) -> bool) {
-    let levels = history.header().levels;
+fn order(facts: &Facts<'_>, state: &mut State, is_shown: &dyn Fn(Level, u32) -> bool) {
+    let levels = facts.header().levels;
     let node = state.node;
-    let is_known = |write: &u32| history.known_at(node, *write).is_some();
+    let is_known = |write: &u32| facts.known_at(node, *write).is_some();
     // Nobody waits for what can never arrive.
-    let is_missing = |write: &u32| !is_known(write) && !tables.is_void(history, *write, usize::MAX);
-    for chains in &tables.chains {
+    let is_missing = |write: &u32| !is_known(write) && !facts.is_void(*write, usize::MAX);
+    for chains in &facts.order.chains {
         let known: Vec<u32> = chains[0].iter().copied().filter(is_known).collect();
         let Some(last) = known.last() else { continue };
         let mut runs: Vec<(u64, u64)> = Vec::new();
         for write in &known {
-            let counter = history.write(*write).id.counter;
+            let counter = facts.write(*write).id.counter;
             match runs.last_mut() {
                 Some((_, end)) if *end + 1 == counter => *end = counter,
                 _ => runs.push((counter, counter)),
             }
         }
-        state.known.push(Known { last: history.write(*last).id, runs });
+        state.known.push(Known { last: facts.write(*last).id, runs });
         for level in levels.iter().filter(|level| !matches!(level, Level::Eventual | Level::Priority)) {
-            let Some(view) = Tables::view(level, 3) else { continue };
+            let Some(view) = WriteOrder::view(level, 3) else { continue };
             let front =
                 chains[view].iter().take_while(|write| !is_missing(write)).filter(|write| is_known(write)).last();
             if let Some(front) = front {
-                state.fronts.push(Front { level, write: history.write(*front).id });
+                state.fronts.push(Front { level, write: facts.write(*front).id });
             }
         }
         // By view, the first write that has not arrived.
         let gaps = chains.each_ref().map(|chain| chain.iter().copied().find(is_missing));
         for level in levels.iter() {
             for write in &known {
-                let Some(view) = Tables::view(level, tables.priorities[*write as usize]) else { continue };
-                let id = history.write(*write).id;
-                let gap = gaps[view].map(|gap| history.write(gap).id).filter(|gap| gap.counter < id.counter);
+                let Some(view) = WriteOrder::view(level, facts.order.priorities[*write as usize]) else { continue };
+                let id = facts.write(*write).id;
+                let gap = gaps[view].map(|gap| facts.write(gap).id).filter(|gap| gap.counter < id.counter);
                 let is_dropped = state.no_room.iter().any(|other| (other.level, other.write) == (level, id));
                 if gap.is_some() && !is_dropped && !is_shown(level, *write) {
                     state.waiting.push(Waiting { level, write: id, waits_for: gap });

@@ -2,7 +2,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::history::History;
+use crate::facts::Facts;
 use crate::trace::{Level, NodeId};
 
 /// A fingerprint of a set of writes: the sum of strongly mixed numbers, so that members come and go in any order
@@ -36,7 +36,7 @@ pub(super) type Life = u32;
 
 /// What each replica shows at each level.
 #[derive(Default)]
-pub(super) struct Shown {
+pub(super) struct ShownDigests {
     members: FxHashSet<(Level, Life, u32)>,
     digests: FxHashMap<(Level, Life, u32), Digest>,
     /// The present lives of nodes that have been down. First lives have the numbers of their nodes.
@@ -44,7 +44,7 @@ pub(super) struct Shown {
     ended: u32,
 }
 
-impl Shown {
+impl ShownDigests {
     /// The life that `node` lives now.
     pub(super) fn life(&self, node: NodeId) -> Life {
         self.lives.get(&node).copied().unwrap_or(Life::from(node.0))
@@ -57,21 +57,21 @@ impl Shown {
     }
 
     /// False when it was shown already.
-    pub(super) fn show(&mut self, history: &History<'_>, level: Level, node: NodeId, write: u32) -> bool {
+    pub(super) fn show(&mut self, facts: &Facts<'_>, level: Level, node: NodeId, write: u32) -> bool {
         let life = self.life(node);
         let new = self.members.insert((level, life, write));
         if new {
-            self.digests.entry((level, life, history.write(write).key)).or_default().add(write);
+            self.digests.entry((level, life, facts.write(write).key)).or_default().add(write);
         }
         new
     }
 
     /// False when it was not shown.
-    pub(super) fn hide(&mut self, history: &History<'_>, level: Level, node: NodeId, write: u32) -> bool {
+    pub(super) fn hide(&mut self, facts: &Facts<'_>, level: Level, node: NodeId, write: u32) -> bool {
         let life = self.life(node);
         let there = self.members.remove(&(level, life, write));
         if there {
-            self.digests.entry((level, life, history.write(write).key)).or_default().remove(write);
+            self.digests.entry((level, life, facts.write(write).key)).or_default().remove(write);
         }
         there
     }

@@ -1,0 +1,187 @@
+//! What a recording says, put together by operation, write and replica: the checkers, the explanations and the figures look
+//! things up here, and none of them in another one.
+//!
+//! | file | facts |
+//! |---|---|
+//! | `operations` | what sessions asked for and what came of it |
+//! | `writes` | the writes that replicas took in, and when each replica got to know them |
+//! | `order` | the writes by origin, and by origin and key; what ordered levels have to wait for |
+//! | `overwritten`, `had_seen` | which write had seen which |
+//! | `disks` | which writes disks still have |
+//! | `shown` | what replicas announced that they show |
+//! | `steps` | announcements of one step of a replica |
+//! | `messages` | how a write came to a replica, or why it did not |
+//! | `words` | names, times and lists in text |
+
+pub(crate) mod disks;
+pub(crate) mod had_seen;
+pub(crate) mod messages;
+pub mod operations;
+pub(crate) mod order;
+pub(crate) mod overwritten;
+pub(crate) mod shown;
+pub(crate) mod steps;
+pub(crate) mod words;
+mod writes;
+
+use rustc_hash::FxHashMap;
+
+use operations::{Operation, Operations};
+use order::WriteOrder;
+use words::name;
+pub(crate) use writes::{Held, Known, Write};
+
+use crate::trace::{Dot, Event, Header, Level, NodeId, Recording};
+use crate::verdict::TraceLine;
+
+/// The facts of one recording.
+pub(crate) struct Facts<'a> {
+    pub(crate) recording: &'a Recording,
+    pub(crate) operations: Operations<'a>,
+    pub(crate) writes: Vec<Write>,
+    numbers: FxHashMap<Dot, u32>,
+    /// In the order of the events. A write that nobody had asked for yet is left out.
+    pub(crate) known: Vec<Known>,
+    /// By node and write, the last of its entries in `known`.
+    last_known: FxHashMap<(NodeId, u32), u32>,
+    /// The nodes that are down at the end.
+    down: Vec<NodeId>,
+    /// What reads at the eventual level would return at the end, by holder: sorted by key and node, without
+    /// repetition. Nodes that are not to hold the key are left out.
+    pub(crate) held: Vec<Held>,
+    /// The same for each other level that every replica serves, as far as it carries the key.
+    pub(crate) held_at: Vec<(Level, Vec<Held>)>,
+    pub(crate) order: WriteOrder,
+}
+
+impl<'a> Facts<'a> {
+    /// Of a [valid](Recording::validate) recording.
+    pub(crate) fn of(recording: &'a Recording) -> Facts<'a> {
+        let mut facts = Facts {
+            recording,
+            operations: Operations::of(recording),
+            writes: Vec::new(),
+            numbers: FxHashMap::default(),
+            known: Vec::new(),
+            last_known: FxHashMap::default(),
+            down: Vec::new(),
+            held: Vec::new(),
+            held_at: Vec::new(),
+            order: WriteOrder::default(),
+        };
+        facts.collect_writes();
+        facts.collect_knowledge();
+        facts.held = facts.held(Level::Eventual);
+        let others = recording.header.levels.iter().filter(|level| *level != Level::Eventual);
+        facts.held_at = others.map(|level| (level, facts.held(level))).collect();
+        facts.order = WriteOrder::of(&facts);
+        facts
+    }
+
+    pub(crate) fn header(&self) -> &'a Header {
+        &self.recording.header
+    }
+
+    pub(crate) fn event(&self, place: usize) -> &'a Event {
+        &self.recording.events[place]
+    }
+
+    pub(crate) fn at_ns(&self, place: usize) -> u64 {
+        self.recording.events[place].at_ns
+    }
+
+    /// The number of a write that somebody had asked for before `place`.
+    pub(crate) fn number(&self, id: Dot, place: usize) -> Option<u32> {
+        let mut number = self.numbers.get(&id).copied()?;
+        while let Some(other) = self.write(number).namesake
+            && self.write(other).undone.is_some_and(|undone| place <= undone)
+        {
+            number = other;
+        }
+        Some(number).filter(|number| self.write(*number).invoked < place)
+    }
+
+    pub(crate) fn write(&self, number: u32) -> &Write {
+        &self.writes[number as usize]
+    }
+
+    pub(crate) fn operation(&self, write: u32) -> &Operation {
+        let op = self.write(write).op;
+        self.operations.get(op).expect("writes are collected from operations")
+    }
+
+    /// One line about the operation that asked for a write.
+    pub(crate) fn describe(&self, write: u32) -> TraceLine {
+        self.operations.describe(self.operation(write))
+    }
+
+    /// The place where `node`, in the life that it lives at `place`, got to know `write`, if it has by then.
+    pub(crate) fn known_since(&self, node: NodeId, write: u32, place: usize) -> Option<usize> {
+        let mut entry = self.last_known.get(&(node, write)).copied();
+        while let Some(known) = entry.map(|entry| &self.known[entry as usize]) {
+            if known.place <= place {
+                return (place < known.until).then_some(known.place);
+            }
+            entry = known.before;
+        }
+        None
+    }
+
+    /// The place where `node` got to know `write`, if it knows it at the end.
+    pub(crate) fn known_at(&self, node: NodeId, write: u32) -> Option<usize> {
+        self.known_since(node, write, usize::MAX - 1)
+    }
+
+    /// The nodes that are to hold `key` and are up at the end.
+    pub(crate) fn holders(&self, key: u32) -> Vec<NodeId> {
+        let mut holders = self.header().holders(key);
+        holders.retain(|node| !self.down.contains(node));
+        holders
+    }
+
+    /// How many nodes are to hold `key` and are up at the end.
+    pub(crate) fn holder_count(&self, key: u32) -> usize {
+        let header = self.header();
+        let all = header.placement.get(key as usize).map_or(usize::from(header.nodes), Vec::len);
+        all - self.down.iter().filter(|node| header.holds(**node, key)).count()
+    }
+
+    /// The versions that `node` holds of `key` at the end.
+    pub(crate) fn held_by(&self, node: NodeId, key: u32) -> &[Held] {
+        let from = self.held.partition_point(|held| (held.key, held.node) < (key, node));
+        let count = self.held[from..].partition_point(|held| (held.key, held.node) == (key, node));
+        &self.held[from..from + count]
+    }
+
+    pub(crate) fn is_held_by(&self, node: NodeId, write: u32) -> bool {
+        self.held_by(node, self.write(write).key).iter().any(|held| held.write == write)
+    }
+
+    /// The versions that a read returned: writes of its key that somebody had asked for before the answer.
+    pub(crate) fn returned<'b>(&'b self, read: &'b Operation) -> impl Iterator<Item = u32> + 'b {
+        let place = read.answered().unwrap_or(0);
+        let numbers = read.returned.iter().filter_map(move |id| self.number(*id, place));
+        numbers.filter(|number| self.write(*number).key == read.key)
+    }
+
+    /// A key's name.
+    pub(crate) fn key(&self, key: u32) -> String {
+        name(&self.header().keys, key)
+    }
+
+    /// A write for people: `x = 1701 (#17 of c0, n0:3)`.
+    pub(crate) fn title(&self, number: u32) -> String {
+        let write = self.write(number);
+        let operation = self.operation(number);
+        let key = self.key(write.key);
+        let what = if write.delete { format!("delete of {key}") } else { format!("{key} = {}", operation.value) };
+        let session = name(&self.header().sessions, operation.session);
+        format!("{what} (#{} of {session}, {})", write.op, write.id)
+    }
+
+    /// The values of several writes, as a read would show them.
+    pub(crate) fn values(&self, writes: impl IntoIterator<Item = u32>) -> String {
+        let ids: Vec<Dot> = writes.into_iter().map(|write| self.write(write).id).collect();
+        self.operations.values(&ids)
+    }
+}

@@ -1,0 +1,50 @@
+//! Steps of replicas.
+
+use super::Facts;
+use crate::trace::{Event, NodeId};
+
+/// The step under way: a run of announcements of one node with one cause; within it they come in any order. Other events,
+/// such as what became of messages, do not end it.
+#[derive(Default)]
+pub(crate) struct Step {
+    pub(crate) node: NodeId,
+    cause: u64,
+    /// Of the announcements.
+    pub(crate) places: Vec<usize>,
+}
+
+impl Step {
+    /// Takes in an announcement. Returns the step that it ends, if it is of another one.
+    pub(crate) fn add(&mut self, place: usize, event: &Event) -> Option<Step> {
+        self.begin(event.node, event.cause, place)
+    }
+
+    /// The same for what happens to `node` at `place` and what follows from `cause`.
+    pub(crate) fn begin(&mut self, node: NodeId, cause: u64, place: usize) -> Option<Step> {
+        let ended = if (self.node, self.cause) == (node, cause) { None } else { self.end() };
+        (self.node, self.cause) = (node, cause);
+        self.places.push(place);
+        ended
+    }
+
+    /// The step ends, if one is under way.
+    pub(crate) fn end(&mut self) -> Option<Step> {
+        let places = std::mem::take(&mut self.places);
+        (!places.is_empty()).then_some(Step { places, ..*self })
+    }
+
+    /// The place of the last announcement.
+    pub(crate) fn last(&self) -> usize {
+        *self.places.last().expect("a step has an announcement")
+    }
+}
+
+impl Facts<'_> {
+    /// The last event of the step that the event at `place` belongs to.
+    pub(crate) fn step_end(&self, place: usize) -> usize {
+        let events = &self.recording.events;
+        let (node, cause) = (events[place].node, events[place].cause);
+        let same = events[place..].iter().take_while(|event| cause > 0 && (event.node, event.cause) == (node, cause));
+        place + same.count().max(1) - 1
+    }
+}
