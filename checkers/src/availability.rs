@@ -56,7 +56,7 @@ impl Count {
     }
 
     /// `97 of 100 (97.0 %), 1 refused, 2 timed out`
-    fn told(&self) -> String {
+    fn text(&self) -> String {
         let ended = self.ended();
         let per_mille = self.answered * 1_000 / ended.max(1);
         let mut text = format!("{} of {ended} ({}.{} %)", self.answered, per_mille / 10, per_mille % 10);
@@ -97,20 +97,20 @@ pub fn check(recording: &Recording) -> Report {
 
     // One finding per node or session: that it happened again is the same evidence.
     let mut findings: Vec<Finding> =
-        unanswered.iter().map(|(node, calls)| tell_of_node(&operations, *node, calls)).collect();
+        unanswered.iter().map(|(node, calls)| describe_node(&operations, *node, calls)).collect();
     let refused = by_session.iter().filter(|(_, count)| count.refused > 0 && count.refused == count.ended());
-    findings.extend(refused.map(|(session, _)| tell_of_session(&operations, *session)));
+    findings.extend(refused.map(|(session, _)| describe_session(&operations, *session)));
     let unlisted = findings.len().saturating_sub(Report::FINDINGS_MAX);
     findings.truncate(Report::FINDINGS_MAX);
 
-    let mut note = format!("answered {}", all.told());
+    let mut note = format!("answered {}", all.text());
     if by_level.len() > 1 {
         let levels: Vec<String> =
-            by_level.iter().map(|(level, count)| format!("{} {}", level.name(), count.told())).collect();
+            by_level.iter().map(|(level, count)| format!("{} {}", level.name(), count.text())).collect();
         note.push_str(&format!("; {}", levels.join("; ")));
     }
     if in_faults.ended() > 0 {
-        note.push_str(&format!("; during faults {}", in_faults.told()));
+        note.push_str(&format!("; during faults {}", in_faults.text()));
     }
     let verdict = if !findings.is_empty() {
         if unlisted > 0 {
@@ -157,7 +157,7 @@ struct Faults {
 
 /// What may keep a node from answering.
 #[derive(Clone, Copy, Default)]
-struct State {
+struct NodeState {
     faults: usize,
     is_down: bool,
     is_paused: bool,
@@ -170,7 +170,7 @@ struct State {
 impl Faults {
     fn of(recording: &Recording, operations: &Operations<'_>) -> Faults {
         let header = &recording.header;
-        let mut states = vec![State::default(); usize::from(header.nodes)];
+        let mut states = vec![NodeState::default(); usize::from(header.nodes)];
         let mut faults = Faults { changes: vec![(0, 0)], troubles: vec![Vec::new(); states.len()] };
         let mut on: usize = 0;
         for (place, event) in recording.events.iter().enumerate() {
@@ -239,14 +239,14 @@ fn end(operation: &Operation) -> usize {
     }
 }
 
-fn tell_of_node(operations: &Operations<'_>, node: NodeId, calls: &[&Operation]) -> Finding {
+fn describe_node(operations: &Operations<'_>, node: NodeId, calls: &[&Operation]) -> Finding {
     let again = if calls.len() == 1 { String::new() } else { format!(", and {} more", calls.len() - 1) };
     let title =
         format!("{node} did not answer operation #{}{again}, though it needed no other replica", calls[0].number);
     finding(operations, &UNANSWERED, title, calls)
 }
 
-fn tell_of_session(operations: &Operations<'_>, session: u32) -> Finding {
+fn describe_session(operations: &Operations<'_>, session: u32) -> Finding {
     let calls: Vec<&Operation> = operations.list().iter().filter(|operation| operation.session == session).collect();
     let recording = operations.recording();
     let mut levels: Vec<Level> = calls.iter().map(|operation| operation.level).collect();

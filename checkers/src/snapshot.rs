@@ -11,7 +11,7 @@ use crate::trace::{Dot, Level, NodeId, Recording, What};
 
 /// A replica at a moment.
 #[derive(Clone, Debug, Serialize)]
-pub struct State {
+pub struct ReplicaState {
     /// Its node.
     pub node: NodeId,
     /// How its node is.
@@ -19,7 +19,7 @@ pub struct State {
     /// Which life of the node it is, from 1.
     pub incarnation: u16,
     /// Its clock: what it knows of the writes of each origin.
-    pub known: Vec<Known>,
+    pub known: Vec<KnownWrites>,
     /// How far each origin has come at each level in order. The level `priority` is not listed here: of each key it is
     /// as far as the level of the key's own priority.
     pub fronts: Vec<Front>,
@@ -45,7 +45,7 @@ pub enum Condition {
 
 /// The writes of one origin that a replica knows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Known {
+pub struct KnownWrites {
     /// The last of them.
     pub last: Dot,
     /// Their counters, in runs without a gap: first and last.
@@ -73,11 +73,11 @@ pub struct Waiting {
 }
 
 /// The state of each replica at the end of a [valid](Recording::validate) recording, in the order of the nodes.
-pub fn final_state(recording: &Recording) -> Vec<State> {
+pub fn final_state(recording: &Recording) -> Vec<ReplicaState> {
     let facts = Facts::of(recording);
     let header = facts.header();
-    let mut states: Vec<State> = (0..header.nodes)
-        .map(|node| State {
+    let mut states: Vec<ReplicaState> = (0..header.nodes)
+        .map(|node| ReplicaState {
             node: NodeId(node),
             condition: Condition::Up,
             incarnation: 1,
@@ -141,7 +141,7 @@ pub fn final_state(recording: &Recording) -> Vec<State> {
 }
 
 /// Fills in what follows from the writes that a replica knows.
-fn order(facts: &Facts<'_>, state: &mut State, is_shown: &dyn Fn(Level, u32) -> bool) {
+fn order(facts: &Facts<'_>, state: &mut ReplicaState, is_shown: &dyn Fn(Level, u32) -> bool) {
     let levels = facts.header().levels;
     let node = state.node;
     let is_known = |write: &u32| facts.known_at(node, *write).is_some();
@@ -158,7 +158,7 @@ fn order(facts: &Facts<'_>, state: &mut State, is_shown: &dyn Fn(Level, u32) -> 
                 _ => runs.push((counter, counter)),
             }
         }
-        state.known.push(Known { last: facts.write(*last).id, runs });
+        state.known.push(KnownWrites { last: facts.write(*last).id, runs });
         for level in levels.iter().filter(|level| !matches!(level, Level::Eventual | Level::Priority)) {
             let Some(view) = WriteOrder::view(level, 3) else { continue };
             let front =

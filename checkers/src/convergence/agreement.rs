@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::digests::{Digest, Life, ShownDigests};
+use super::digests::{Digest, LifeNumber, ShownDigests};
 use crate::CodeInfo;
 use crate::facts::Facts;
 use crate::facts::words::seconds;
@@ -22,7 +22,7 @@ pub(super) const CODE: CodeInfo =
 
 /// The end of a step of a replica.
 #[derive(Clone, Copy)]
-struct Moment {
+struct StepEnd {
     node: NodeId,
     /// Place of the step's last announcement.
     place: usize,
@@ -31,16 +31,16 @@ struct Moment {
 /// Two moments with the same knowledge of a key and different versions of it.
 pub(super) struct Disagreement {
     key: u32,
-    first: Moment,
-    second: Moment,
+    first: StepEnd,
+    second: StepEnd,
 }
 
 #[derive(Default)]
 pub(super) struct Agreement {
     /// What each replica knows of each key.
-    known: FxHashMap<(Life, u32), Digest>,
+    known: FxHashMap<(LifeNumber, u32), Digest>,
     /// What whoever was first to know a set of writes of a key showed then.
-    first: FxHashMap<(u32, Digest), (Digest, Moment)>,
+    first: FxHashMap<(u32, Digest), (Digest, StepEnd)>,
     /// Keys with a disagreement: what follows from the first one is not worth telling.
     broken: FxHashSet<u32>,
     pub(super) breaches: Vec<Disagreement>,
@@ -49,7 +49,7 @@ pub(super) struct Agreement {
 }
 
 impl Agreement {
-    pub(super) fn knows(&mut self, facts: &Facts<'_>, life: Life, write: u32) {
+    pub(super) fn knows(&mut self, facts: &Facts<'_>, life: LifeNumber, write: u32) {
         self.known.entry((life, facts.write(write).key)).or_default().add(write);
     }
 
@@ -57,7 +57,7 @@ impl Agreement {
     pub(super) fn step(&mut self, shown: &ShownDigests, node: NodeId, key: u32, place: usize) {
         let known = self.known.get(&(shown.life(node), key)).copied().unwrap_or_default();
         let now = shown.digest(Level::Eventual, node, key);
-        let second = Moment { node, place };
+        let second = StepEnd { node, place };
         let mut is_new = false;
         let (then, first) = *self.first.entry((key, known)).or_insert_with(|| {
             is_new = true;
@@ -71,7 +71,7 @@ impl Agreement {
 }
 
 impl Disagreement {
-    pub(super) fn tell(&self, facts: &Facts<'_>) -> Finding {
+    pub(super) fn describe(&self, facts: &Facts<'_>) -> Finding {
         let Disagreement { key, first, second } = *self;
         let ((known, then), (known_too, now)) = (sets(facts, key, first), sets(facts, key, second));
         assert!(known == known_too && then != now, "two sets of writes share a digest");
@@ -79,7 +79,7 @@ impl Disagreement {
         let name = facts.key(key);
         let count = if known.len() == 1 { "1 write".to_owned() } else { format!("{} writes", known.len()) };
         let values = |set: &BTreeSet<u32>| facts.values(set.iter().copied());
-        let at_ns = |moment: Moment| facts.at_ns(moment.place);
+        let at_ns = |moment: StepEnd| facts.at_ns(moment.place);
         let title = if first.node == second.node {
             format!(
                 "{} knew the same {count} of {name} at {} and at {}, but showed {} and then {}",
@@ -117,7 +117,7 @@ impl Disagreement {
 }
 
 /// The writes of `key` that a replica knew at a moment, and those that it showed.
-fn sets(facts: &Facts<'_>, key: u32, Moment { node, place }: Moment) -> (BTreeSet<u32>, BTreeSet<u32>) {
+fn sets(facts: &Facts<'_>, key: u32, StepEnd { node, place }: StepEnd) -> (BTreeSet<u32>, BTreeSet<u32>) {
     let known = facts.known.iter().filter(|known| {
         known.node == node && (known.place..known.until).contains(&place) && facts.write(known.write).key == key
     });

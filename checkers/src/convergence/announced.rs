@@ -26,11 +26,11 @@ type Slot = (Level, NodeId, u32);
 pub(super) struct Mismatch {
     /// Place of the event; one past the last for the snapshot as a whole.
     place: usize,
-    kind: Kind,
+    kind: MismatchKind,
 }
 
 #[derive(Clone, Copy)]
-enum Kind {
+enum MismatchKind {
     /// Nobody had asked for the write when the event happened.
     Nobody,
     /// A write has two names or a name two writes.
@@ -62,7 +62,7 @@ pub(super) struct Announced {
 }
 
 impl Announced {
-    fn breach(&mut self, place: usize, kind: Kind) {
+    fn breach(&mut self, place: usize, kind: MismatchKind) {
         self.breaches.push(Mismatch { place, kind });
     }
 
@@ -89,20 +89,20 @@ impl Announced {
             }
             return;
         };
-        let Some(write) = facts.number(id, place) else { return self.breach(place, Kind::Nobody) };
+        let Some(write) = facts.number(id, place) else { return self.breach(place, MismatchKind::Nobody) };
         let node = event.node;
         match event.what {
             What::Wrote { op, .. } => {
                 let before = self.named.get(&op).map(|before| facts.write(*before).undone);
                 let is_named = before.is_some_and(|undone| undone.is_none_or(|undone| undone > place));
                 if is_named || facts.write(write).wrote != place {
-                    self.breach(place, Kind::NamedAgain);
+                    self.breach(place, MismatchKind::NamedAgain);
                 } else {
                     self.named.insert(op, write);
                 }
             }
             What::Known { .. } if facts.known_since(node, write, place) != Some(place) => {
-                self.breach(place, Kind::KnownAgain);
+                self.breach(place, MismatchKind::KnownAgain);
             }
             What::Visible { levels, .. } => {
                 self.fresh.push((place, write));
@@ -110,7 +110,7 @@ impl Announced {
                     self.slots.push((level, node, facts.write(write).key));
                     let is_new = shown.show(facts, level, node, write);
                     if !is_new {
-                        self.breach(place, Kind::ShownAgain(level));
+                        self.breach(place, MismatchKind::ShownAgain(level));
                     }
                 }
             }
@@ -118,7 +118,7 @@ impl Announced {
                 for level in levels.iter() {
                     let was_shown = shown.hide(facts, level, node, write);
                     if !was_shown {
-                        self.breach(place, Kind::NotShown(level));
+                        self.breach(place, MismatchKind::NotShown(level));
                     }
                 }
             }
@@ -141,7 +141,7 @@ impl Announced {
         let mut returned = Digest::default();
         read.returned.iter().filter_map(|id| facts.number(*id, place)).for_each(|write| returned.add(write));
         if returned != announced {
-            self.breach(place, Kind::Read);
+            self.breach(place, MismatchKind::Read);
         }
     }
 
@@ -149,7 +149,7 @@ impl Announced {
     pub(super) fn step(&mut self, facts: &Facts<'_>, node: NodeId, last: usize) {
         for (place, write) in self.fresh.drain(..) {
             if facts.known_since(node, write, last).is_none() {
-                self.breaches.push(Mismatch { place, kind: Kind::NotKnown });
+                self.breaches.push(Mismatch { place, kind: MismatchKind::NotKnown });
             }
         }
     }
@@ -163,7 +163,7 @@ impl Announced {
             self.comparisons += 1;
             let held = self.held.get(&(level, node, key)).copied().unwrap_or_default();
             if held != shown.digest(level, node, key) {
-                self.breach(facts.recording.events.len(), Kind::End((level, node, key)));
+                self.breach(facts.recording.events.len(), MismatchKind::End((level, node, key)));
             }
         }
         self.breaches.sort_by_key(|mismatch| mismatch.place);
@@ -171,52 +171,54 @@ impl Announced {
 }
 
 impl Mismatch {
-    pub(super) fn tell(&self, facts: &Facts<'_>) -> Finding {
+    pub(super) fn describe(&self, facts: &Facts<'_>) -> Finding {
         match self.kind {
-            Kind::End(slot) => self.tell_of_end(facts, slot),
-            Kind::Read => self.tell_of_read(facts),
-            _ => self.tell_of_event(facts),
+            MismatchKind::End(slot) => self.describe_end(facts, slot),
+            MismatchKind::Read => self.describe_read(facts),
+            _ => self.describe_event(facts),
         }
     }
 
     /// What is wrong, whatever the write and the replica are.
     fn kind(&self) -> String {
         let (kind, level) = match self.kind {
-            Kind::Nobody => ("a write is named that no operation asked for", None),
-            Kind::NamedAgain => ("a name belongs to two writes, or a write has two names", None),
-            Kind::KnownAgain => ("a write is announced as known a second time", None),
-            Kind::NotKnown => ("a write is shown that is not known", None),
-            Kind::ShownAgain(level) => ("a write is announced as shown a second time", Some(level)),
-            Kind::NotShown(level) => ("a write is hidden that was not shown", Some(level)),
-            Kind::Read => ("a read returns other versions than were announced", None),
-            Kind::End((level, ..)) => ("the snapshot of the end holds other versions than were announced", Some(level)),
+            MismatchKind::Nobody => ("a write is named that no operation asked for", None),
+            MismatchKind::NamedAgain => ("a name belongs to two writes, or a write has two names", None),
+            MismatchKind::KnownAgain => ("a write is announced as known a second time", None),
+            MismatchKind::NotKnown => ("a write is shown that is not known", None),
+            MismatchKind::ShownAgain(level) => ("a write is announced as shown a second time", Some(level)),
+            MismatchKind::NotShown(level) => ("a write is hidden that was not shown", Some(level)),
+            MismatchKind::Read => ("a read returns other versions than were announced", None),
+            MismatchKind::End((level, ..)) => {
+                ("the snapshot of the end holds other versions than were announced", Some(level))
+            }
         };
         format!("{kind}{}", level.map_or_else(String::new, at_level))
     }
 
-    fn tell_of_event(&self, facts: &Facts<'_>) -> Finding {
+    fn describe_event(&self, facts: &Facts<'_>) -> Finding {
         let event = facts.event(self.place);
         let node = event.node;
         let (id, op) = match event.what {
             What::Wrote { op, write } | What::Returned { op, write } => (write, Some(op)),
             What::Known { write } | What::Visible { write, .. } | What::Hidden { write, .. } => (write, None),
             What::Holds { write, .. } => (write, None),
-            _ => unreachable!("only events with a write are told of here"),
+            _ => unreachable!("only events with a write are described here"),
         };
         let write = facts.number(id, self.place);
         let what = write.map_or_else(|| id.to_string(), |write| facts.title(write));
         let title = match self.kind {
-            Kind::Nobody => format!("{node} names the write {id}, which nobody had asked for"),
-            Kind::NamedAgain => format!("the name {id} does not belong to one write alone: {what} has it, too"),
-            Kind::KnownAgain => format!("{node} says a second time that it got to know {what}"),
-            Kind::NotKnown => format!("{node} shows {what} without knowing it"),
-            Kind::ShownAgain(level) => {
+            MismatchKind::Nobody => format!("{node} names the write {id}, which nobody had asked for"),
+            MismatchKind::NamedAgain => format!("the name {id} does not belong to one write alone: {what} has it, too"),
+            MismatchKind::KnownAgain => format!("{node} says a second time that it got to know {what}"),
+            MismatchKind::NotKnown => format!("{node} shows {what} without knowing it"),
+            MismatchKind::ShownAgain(level) => {
                 format!("{node} says that it shows {what}{}, but it did already", at_level(level))
             }
-            Kind::NotShown(level) => {
+            MismatchKind::NotShown(level) => {
                 format!("{node} says that it no longer shows {what}{}, but it did not show it", at_level(level))
             }
-            Kind::Read | Kind::End(_) => unreachable!("these are told otherwise"),
+            MismatchKind::Read | MismatchKind::End(_) => unreachable!("these have a function of their own"),
         };
         let mut ops: Vec<u32> = write.map(|write| facts.write(write).op).into_iter().chain(op).collect();
         ops.dedup();
@@ -226,13 +228,13 @@ impl Mismatch {
         Finding::new(&CODE, title, event.at_ns).kind(self.kind()).evidence(evidence).events([event.number]).ops(ops)
     }
 
-    fn tell_of_read(&self, facts: &Facts<'_>) -> Finding {
+    fn describe_read(&self, facts: &Facts<'_>) -> Finding {
         let event = facts.event(self.place);
         let read = match event.what {
             What::Answered { op } => facts.operations.get(op),
             _ => None,
         };
-        let read: &Operation = read.expect("a read is told of by its answer");
+        let read: &Operation = read.expect("a read has an answer");
         // Where the replica got to see it: there the answer comes from.
         let seen = facts.recording.events[..self.place].iter().rposition(|seen| seen.number == event.cause);
         let seen = seen.unwrap_or(read.invoked);
@@ -255,7 +257,7 @@ impl Mismatch {
             .ops([read.number])
     }
 
-    fn tell_of_end(&self, facts: &Facts<'_>, slot: Slot) -> Finding {
+    fn describe_end(&self, facts: &Facts<'_>, slot: Slot) -> Finding {
         let (level, node, key) = slot;
         let announced = shown_before(facts, slot, self.place);
         let snapshot = facts.recording.events.iter().enumerate().filter(|(_, event)| event.node == node);

@@ -28,7 +28,7 @@ pub(super) fn breaches(facts: &Facts<'_>) -> Vec<Undead> {
 }
 
 impl Undead {
-    pub(super) fn tell(&self, facts: &Facts<'_>) -> Finding {
+    pub(super) fn describe(&self, facts: &Facts<'_>) -> Finding {
         let Undead { node, write, by, place } = *self;
         let at_ns = facts.header().end_ns;
         let title = format!(

@@ -32,28 +32,28 @@ fn mixed(write: u32) -> u128 {
 }
 
 /// A node in one of its lives. What a replica knew and showed ends with its life: the next one begins with nothing.
-pub(super) type Life = u32;
+pub(super) type LifeNumber = u32;
 
 /// What each replica shows at each level.
 #[derive(Default)]
 pub(super) struct ShownDigests {
-    members: FxHashSet<(Level, Life, u32)>,
-    digests: FxHashMap<(Level, Life, u32), Digest>,
+    members: FxHashSet<(Level, LifeNumber, u32)>,
+    digests: FxHashMap<(Level, LifeNumber, u32), Digest>,
     /// The present lives of nodes that have been down. First lives have the numbers of their nodes.
-    lives: FxHashMap<NodeId, Life>,
+    lives: FxHashMap<NodeId, LifeNumber>,
     ended: u32,
 }
 
 impl ShownDigests {
     /// The life that `node` lives now.
-    pub(super) fn life(&self, node: NodeId) -> Life {
-        self.lives.get(&node).copied().unwrap_or(Life::from(node.0))
+    pub(super) fn life(&self, node: NodeId) -> LifeNumber {
+        self.lives.get(&node).copied().unwrap_or(LifeNumber::from(node.0))
     }
 
     /// The life of `node` ends.
     pub(super) fn end_life(&mut self, node: NodeId) {
         self.ended += 1;
-        self.lives.insert(node, Life::from(u16::MAX) + self.ended);
+        self.lives.insert(node, LifeNumber::from(u16::MAX) + self.ended);
     }
 
     /// False when it was shown already.

@@ -48,7 +48,7 @@ fn place_of(held: &Held) -> (u32, NodeId, u32) {
 }
 
 impl Behind {
-    pub(super) fn tell(&self, facts: &Facts<'_>) -> Finding {
+    pub(super) fn describe(&self, facts: &Facts<'_>) -> Finding {
         let Behind { key, ref at } = *self;
         let at_ns = facts.header().end_ns;
         let of = |held: &[Held], node: NodeId| -> Vec<u32> {
@@ -85,12 +85,12 @@ impl Behind {
         let lists = facts.held_at.iter().map(|(level, held)| (*level, held)).chain([(Level::Eventual, &facts.held)]);
         let mut events = Vec::new();
         for (level, held) in lists {
-            let is_told = |held: &&Held| {
+            let is_shown = |held: &&Held| {
                 let is_here =
                     at.iter().any(|(other, node)| *node == held.node && (level == Level::Eventual || *other == level));
                 held.key == key && is_here && different.contains(&held.write)
             };
-            events.extend(held.iter().filter(is_told).map(|held| facts.event(held.place).number));
+            events.extend(held.iter().filter(is_shown).map(|held| facts.event(held.place).number));
         }
         Finding::new(&CODE, title, at_ns)
             .kind(format!("after settling, {levels} shows other versions than {}", Level::Eventual.name()))

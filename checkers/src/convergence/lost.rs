@@ -30,7 +30,7 @@ pub(super) fn breaches(facts: &Facts<'_>, excused: &[bool], known: &[usize]) -> 
     (0..facts.writes.len()).filter(is_lost).map(|number| number as u32).collect()
 }
 
-pub(super) fn tell(facts: &Facts<'_>, number: u32) -> Finding {
+pub(super) fn describe(facts: &Facts<'_>, number: u32) -> Finding {
     let write = facts.write(number);
     let holders = facts.holders(write.key);
     let lacking: Vec<NodeId> = holders.into_iter().filter(|node| !facts.is_held_by(*node, number)).collect();

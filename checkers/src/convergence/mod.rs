@@ -53,12 +53,12 @@ pub fn check(recording: &Recording) -> Report {
     let dead = dead::breaches(&facts);
 
     let mut list = Findings::default();
-    list.add(&agreement::CODE, &agreement.breaches, |breach| breach.tell(&facts));
-    list.add(&settled::CODE, &settled, |breach| breach.tell(&facts));
-    list.add(&lost::CODE, &lost, |breach| lost::tell(&facts, *breach));
-    list.add(&dead::CODE, &dead, |breach| breach.tell(&facts));
-    list.add(&announced::CODE, &announced.breaches, |breach| breach.tell(&facts));
-    list.add(&levels::CODE, &levels, |breach| breach.tell(&facts));
+    list.add(&agreement::CODE, &agreement.breaches, |breach| breach.describe(&facts));
+    list.add(&settled::CODE, &settled, |breach| breach.describe(&facts));
+    list.add(&lost::CODE, &lost, |breach| lost::describe(&facts, *breach));
+    list.add(&dead::CODE, &dead, |breach| breach.describe(&facts));
+    list.add(&announced::CODE, &announced.breaches, |breach| breach.describe(&facts));
+    list.add(&levels::CODE, &levels, |breach| breach.describe(&facts));
 
     let acknowledged = facts.writes.iter().filter(|write| write.acknowledged && write.undone.is_none()).count();
     let comparisons =
@@ -69,7 +69,7 @@ pub fn check(recording: &Recording) -> Report {
         (Verdict::Unknown, "no write was acknowledged".to_owned())
     } else if !is_settled {
         let note = format!(
-            "the run has no settling phase, so CONV002, CONV003 and CONV006 cannot be told; \
+            "the run has no settling phase, so CONV002, CONV003 and CONV006 cannot be decided; \
              CONV001, CONV004 and CONV005 held: {comparisons}"
         );
         (Verdict::Unknown, note)

@@ -9,7 +9,7 @@ use crate::trace::{Level, What};
 
 /// Walks through the recording.
 pub(super) fn replay(facts: &Facts<'_>) -> (Agreement, Announced) {
-    let mut walk = Walk::default();
+    let mut walk = Replay::default();
     for (place, event) in facts.recording.events.iter().enumerate() {
         if let What::Known { write } | What::Visible { write, .. } | What::Hidden { write, .. } = event.what {
             let ended = walk.step.add(place, event);
@@ -44,7 +44,7 @@ pub(super) fn replay(facts: &Facts<'_>) -> (Agreement, Announced) {
 }
 
 #[derive(Default)]
-struct Walk {
+struct Replay {
     agreement: Agreement,
     announced: Announced,
     shown: ShownDigests,
@@ -53,7 +53,7 @@ struct Walk {
     keys: Vec<u32>,
 }
 
-impl Walk {
+impl Replay {
     fn end_step(&mut self, facts: &Facts<'_>, ended: Option<Step>) {
         let Some(step) = ended else { return };
         self.keys.sort_unstable();

@@ -68,7 +68,7 @@ fn is_same(held: &[Held], holders: usize) -> bool {
 }
 
 impl Difference {
-    pub(super) fn tell(&self, facts: &Facts<'_>) -> Finding {
+    pub(super) fn describe(&self, facts: &Facts<'_>) -> Finding {
         match *self {
             Difference::Missing(write) => missing(facts, write),
             Difference::Versions(key) => versions(facts, key),

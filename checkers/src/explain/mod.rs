@@ -90,7 +90,7 @@ fn read(facts: &Facts<'_>, read: &Operation) -> Vec<Reason> {
     // What has been replaced matters least, and of that the oldest.
     others.sort_by_key(|absence| (absence.rank, std::cmp::Reverse(absence.write)));
     let more = others.len().saturating_sub(REASONS_MAX);
-    reasons.extend(others.into_iter().take(REASONS_MAX).map(|absence| absence.told(facts, read)));
+    reasons.extend(others.into_iter().take(REASONS_MAX).map(|absence| absence.describe(facts, read)));
     if more > 0 {
         let key = facts.key(read.key);
         reasons.push(Reason::bare(format!("and {more} more writes of {key}, most of them replaced")));

@@ -22,7 +22,7 @@ pub(crate) struct Absence {
 
 impl Absence {
     /// With the write and the answer.
-    pub(super) fn told(self, facts: &Facts<'_>, read: &Operation) -> Reason {
+    pub(super) fn describe(self, facts: &Facts<'_>, read: &Operation) -> Reason {
         let Absence { write, node, place, why, mut evidence, .. } = self;
         evidence.push(facts.asked(write));
         evidence.push((place, format!("{node} answers #{}   <== here", read.number)));
@@ -61,8 +61,8 @@ pub(super) fn returned(facts: &Facts<'_>, read: &Operation, write: u32, served: 
                 _ if !early.is_empty() => format!("returned: {title}{early}"),
                 0 => format!("returned: {title}, which {node} had known since {}", seconds(facts.at_ns(known))),
                 waited => {
-                    let (waits, told) = waits(facts, (node, read.level), write, known);
-                    evidence.extend(told);
+                    let (waits, lines) = waits(facts, (node, read.level), write, known);
+                    evidence.extend(lines);
                     format!("returned: {title}, which had waited at {at} for {}{waits}", seconds(waited))
                 }
             }
@@ -99,17 +99,17 @@ pub(super) fn not_returned(
     let level = read.level;
     let at = level.name();
     let mut evidence = Vec::new();
-    let told = |rank, why: String, evidence| Some(Absence { write, rank, node, place, why, evidence });
+    let absence = |rank, why: String, evidence| Some(Absence { write, rank, node, place, why, evidence });
     let Some(known) = facts.known_since(node, write, place) else {
-        let (why, absence) = facts.absence(node, write, place);
-        evidence.extend(absence);
+        let (why, lines) = facts.absence(node, write, place);
+        evidence.extend(lines);
         let replaced = facts.returned(read).find_map(|other| Some((other, had_seen(facts, other, write)?)));
         return match replaced {
             Some((other, how)) => {
                 let why = format!("{}, which {how}, had replaced it; besides, it {why}", facts.title(other));
-                told(Rank::Replaced, why, evidence)
+                absence(Rank::Replaced, why, evidence)
             }
-            None => told(Rank::Missing, format!("it {why}"), evidence),
+            None => absence(Rank::Missing, format!("it {why}"), evidence),
         };
     };
     if facts.write(write).delete {
@@ -125,16 +125,16 @@ pub(super) fn not_returned(
             if let Some((replica, (other, how))) = replaced {
                 evidence.push(facts.asked(other));
                 let other = facts.title(other);
-                return told(
+                return absence(
                     Rank::Replaced,
                     format!("{replica}, which was asked, too, had {other}, which {how}"),
                     evidence,
                 );
             }
             if since > read.invoked && others.count() > 0 {
-                return told(Rank::Missing, format!("it came to {node} while the read waited for others"), evidence);
+                return absence(Rank::Missing, format!("it came to {node} while the read waited for others"), evidence);
             }
-            told(
+            absence(
                 Rank::Unexplained,
                 format!("{node} had said that it shows it at {at}, and did not return it"),
                 evidence,
@@ -147,9 +147,9 @@ pub(super) fn not_returned(
                     evidence.push(facts.asked(other));
                     let early = out_of_turn(facts, (node, level), other, until);
                     let rank = if early.is_empty() { Rank::Replaced } else { Rank::Unexplained };
-                    told(rank, format!("replaced by {}{how}{early}", facts.title(other)), evidence)
+                    absence(rank, format!("replaced by {}{how}{early}", facts.title(other)), evidence)
                 }
-                None => told(
+                None => absence(
                     Rank::Unexplained,
                     format!("{node} has ceased to show it at {at}, and no write that had replaced it had come"),
                     evidence,
@@ -163,23 +163,27 @@ pub(super) fn not_returned(
             let overwriter = at_first.or_else(|| known_overwriter(facts, (node, level), write, place));
             let missing = facts.missing((node, level), write, place);
             if let Some(missing) = missing {
-                let (why, absence) = facts.absence(node, missing, place);
+                let (why, lines) = facts.absence(node, missing, place);
                 evidence.push(facts.asked(missing));
-                evidence.extend(absence);
+                evidence.extend(lines);
                 let other = facts.title(missing);
-                return told(Rank::Waits, format!("it waits at {at} for the earlier {other}, which {why}"), evidence);
+                return absence(
+                    Rank::Waits,
+                    format!("it waits at {at} for the earlier {other}, which {why}"),
+                    evidence,
+                );
             }
             if let Some((other, how)) = overwriter {
                 evidence.push(facts.asked(other));
                 let other = facts.title(other);
-                return told(Rank::Replaced, format!("{node} had {other}, which {how}"), evidence);
+                return absence(Rank::Replaced, format!("{node} had {other}, which {how}"), evidence);
             }
             if let Some(no_room) = no_room(facts, (node, level), write, place) {
                 evidence.push((no_room, format!("{node} has no room to let it wait at {at}")));
-                return told(Rank::Waits, format!("{node} had no room to let it wait at {at}"), evidence);
+                return absence(Rank::Waits, format!("{node} had no room to let it wait at {at}"), evidence);
             }
             let since = seconds(facts.at_ns(known));
-            told(
+            absence(
                 Rank::Unexplained,
                 format!("{node} knew it since {since}, and nothing kept it from showing it at {at}"),
                 evidence,
@@ -188,7 +192,7 @@ pub(super) fn not_returned(
     }
 }
 
-/// What `level` of `node` should have waited for before the turn of `write`, told as an aside; empty when its turn has come.
+/// What `level` of `node` should have waited for before the turn of `write`, as an aside; empty when its turn has come.
 pub(super) fn out_of_turn(facts: &Facts<'_>, at: (NodeId, Level), write: u32, place: usize) -> String {
     match facts.missing(at, write, facts.step_end(place)) {
         Some(missing) if missing != write => {
@@ -199,7 +203,7 @@ pub(super) fn out_of_turn(facts: &Facts<'_>, at: (NodeId, Level), write: u32, pl
     }
 }
 
-/// The write by which `node` replaced `write` in the step at `place`, and why it may, if that can be told.
+/// The write by which `node` replaced `write` in the step at `place`, and why it may, if that is known.
 pub(super) fn replacement(facts: &Facts<'_>, node: NodeId, write: u32, place: usize) -> Option<(u32, String)> {
     let (step, key) = (facts.event(place).cause, facts.write(write).key);
     let mut same: Vec<u32> = Vec::new();

@@ -29,7 +29,7 @@ use rustc_hash::FxHashMap;
 use operations::{Operation, Operations};
 use order::WriteOrder;
 use words::name;
-pub(crate) use writes::{Held, Known, Write};
+pub(crate) use writes::{Held, Knowledge, RecordedWrite};
 
 use crate::trace::{Dot, Event, Header, Level, NodeId, Recording};
 use crate::verdict::TraceLine;
@@ -38,10 +38,10 @@ use crate::verdict::TraceLine;
 pub(crate) struct Facts<'a> {
     pub(crate) recording: &'a Recording,
     pub(crate) operations: Operations<'a>,
-    pub(crate) writes: Vec<Write>,
+    pub(crate) writes: Vec<RecordedWrite>,
     numbers: FxHashMap<Dot, u32>,
     /// In the order of the events. A write that nobody had asked for yet is left out.
-    pub(crate) known: Vec<Known>,
+    pub(crate) known: Vec<Knowledge>,
     /// By node and write, the last of its entries in `known`.
     last_known: FxHashMap<(NodeId, u32), u32>,
     /// The nodes that are down at the end.
@@ -101,7 +101,7 @@ impl<'a> Facts<'a> {
         Some(number).filter(|number| self.write(*number).invoked < place)
     }
 
-    pub(crate) fn write(&self, number: u32) -> &Write {
+    pub(crate) fn write(&self, number: u32) -> &RecordedWrite {
         &self.writes[number as usize]
     }
 

@@ -2,7 +2,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Facts, Known, Write};
+use super::{Facts, Knowledge, RecordedWrite};
 use crate::trace::{Disk, Dot, Level, NodeId, What};
 
 /// Number of priorities, and of the views that wait: view `v` carries the writes of priority `v` or above.
@@ -57,7 +57,7 @@ impl WriteOrder {
             let mut lines: FxHashMap<u32, u32> = FxHashMap::default();
             let mut counter = 1;
             for write in writes {
-                let Write { key, id, undone, .. } = *facts.write(*write);
+                let RecordedWrite { key, id, undone, .. } = *facts.write(*write);
                 if id.counter != counter && undone.is_none() && all.gap.is_none() {
                     let missing = Dot { counter, ..id };
                     all.gap = Some(format!("{missing} was never named, so that the order of its origin is not known"));
@@ -120,11 +120,11 @@ impl Facts<'_> {
     /// True when at `place` a write can never arrive any more where it is not known: it was undone, or no disk has it and
     /// that of its origin was lost.
     pub(crate) fn is_void(&self, write: u32, place: usize) -> bool {
-        let Write { id, wrote, undone, .. } = *self.write(write);
+        let RecordedWrite { id, wrote, undone, .. } = *self.write(write);
         let is_lost = |node: NodeId, since: usize| {
             self.order.lost_disks.iter().any(|(other, lost)| *other == node && (since..=place).contains(lost))
         };
-        let has = |known: &Known| known.write == write && known.place <= place && !is_lost(known.node, known.place);
+        let has = |known: &Knowledge| known.write == write && known.place <= place && !is_lost(known.node, known.place);
         undone.is_some_and(|undone| undone <= place) || is_lost(id.node(), wrote) && !self.known.iter().any(has)
     }
 }

@@ -12,7 +12,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Facts, Known};
+use super::{Facts, Knowledge};
 use crate::trace::{Action, Conflict, NodeId};
 
 /// For each write, whether another write had seen it, generously judged.
@@ -97,7 +97,7 @@ fn held_since(facts: &Facts<'_>, node: NodeId, write: u32, place: usize) -> usiz
 }
 
 /// What replicas know at the end. Of an undone write nothing does.
-fn known_at_end<'b>(facts: &'b Facts<'_>) -> impl Iterator<Item = &'b Known> {
+fn known_at_end<'b>(facts: &'b Facts<'_>) -> impl Iterator<Item = &'b Knowledge> {
     facts.known.iter().filter(|known| known.until == usize::MAX && facts.write(known.write).undone.is_none())
 }
 

@@ -9,7 +9,7 @@ use super::operations::Operation;
 use crate::trace::{Action, Dot, Level, NodeId, What};
 
 /// A write that some replica took in. Writes have dense numbers in the order in which they were taken in.
-pub(crate) struct Write {
+pub(crate) struct RecordedWrite {
     pub(crate) id: Dot,
     /// Number of the operation that asked for it.
     pub(crate) op: u32,
@@ -32,7 +32,7 @@ pub(crate) struct Write {
 }
 
 /// A replica gets to know a write: the first such event of the two in a life of the replica.
-pub(crate) struct Known {
+pub(crate) struct Knowledge {
     pub(crate) node: NodeId,
     pub(crate) write: u32,
     pub(crate) place: usize,
@@ -76,7 +76,7 @@ impl Facts<'_> {
                         continue;
                     }
                     self.numbers.insert(id, number);
-                    self.writes.push(Write {
+                    self.writes.push(RecordedWrite {
                         id,
                         op,
                         key: operation.key,
@@ -123,7 +123,7 @@ impl Facts<'_> {
                     let entry = self.known.len() as u32;
                     self.last_known.insert((node, write), entry);
                     present[node.index()].push(entry);
-                    self.known.push(Known { node, write, place, until: usize::MAX, before });
+                    self.known.push(Knowledge { node, write, place, until: usize::MAX, before });
                 }
                 What::Down { .. } => {
                     down.insert(node);

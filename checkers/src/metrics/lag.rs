@@ -23,12 +23,12 @@ merge_fields!(Lag: writes, age_ns);
 
 pub(super) fn of(facts: &Facts<'_>, seen: &Seen, window_ns: u64) -> BTreeMap<NodeId, Lag> {
     let header = facts.header();
-    let mut walk = Walk {
+    let mut walk = LagWalk {
         facts,
         seen,
         arrived: vec![vec![0; seen.lines.len()]; usize::from(header.nodes)],
         behind: vec![BTreeSet::new(); usize::from(header.nodes)],
-        states: vec![State::Open; facts.writes.len()],
+        states: vec![Acknowledgement::Open; facts.writes.len()],
         known_ever: FxHashSet::default(),
         own: FxHashMap::default(),
         all: NodeId::all(header.nodes).map(|node| (node, Lag::default())).collect(),
@@ -53,7 +53,7 @@ pub(super) fn of(facts: &Facts<'_>, seen: &Seen, window_ns: u64) -> BTreeMap<Nod
     walk.all
 }
 
-struct Walk<'a, 'b> {
+struct LagWalk<'a, 'b> {
     facts: &'b Facts<'a>,
     seen: &'b Seen,
     /// By node and line: so many of its writes have arrived, or are overwritten by what has.
@@ -61,7 +61,7 @@ struct Walk<'a, 'b> {
     /// By node, what it lacks: the place of the answer, and the write.
     behind: Vec<BTreeSet<(usize, u32)>>,
     /// By write.
-    states: Vec<State>,
+    states: Vec<Acknowledgement>,
     /// Writes that were known somewhere, where a write replaces what is held.
     known_ever: FxHashSet<(NodeId, u32)>,
     /// By node and key: what the node took in and holds, where a write replaces what is held.
@@ -70,27 +70,27 @@ struct Walk<'a, 'b> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum Acknowledgement {
     Open,
     /// With the place of the answer.
     Acknowledged(usize),
     Replaced,
 }
 
-impl Walk<'_, '_> {
+impl LagWalk<'_, '_> {
     fn acknowledge(&mut self, op: u32, place: usize) {
         let operation = self.facts.operations.get(op);
         let Some(write) = operation.and_then(|operation| self.facts.number(operation.write?, place)) else { return };
         let known = self.seen.places[write as usize].is_some() && self.facts.write(write).op == op;
-        if known && self.states[write as usize] == State::Open {
-            self.states[write as usize] = State::Acknowledged(place);
+        if known && self.states[write as usize] == Acknowledgement::Open {
+            self.states[write as usize] = Acknowledgement::Acknowledged(place);
             NodeId::all(self.behind.len() as u16).for_each(|node| self.owe(node, write));
         }
     }
 
     /// The replica lacks the write, if it does.
     fn owe(&mut self, node: NodeId, write: u32) {
-        let State::Acknowledged(place) = self.states[write as usize] else { return };
+        let Acknowledgement::Acknowledged(place) = self.states[write as usize] else { return };
         let Some((line, position)) = self.seen.places[write as usize] else { return };
         let holds = self.facts.header().holds(node, self.facts.write(write).key);
         if holds && self.arrived[node.index()][line as usize] < position {
@@ -104,7 +104,7 @@ impl Walk<'_, '_> {
             let arrived = &mut self.arrived[node.index()][*line as usize];
             for position in *arrived..*up_to {
                 let write = self.seen.lines[*line as usize][position as usize];
-                if let State::Acknowledged(place) = self.states[write as usize] {
+                if let Acknowledgement::Acknowledged(place) = self.states[write as usize] {
                     self.behind[node.index()].remove(&(place, write));
                 }
             }
@@ -125,8 +125,8 @@ impl Walk<'_, '_> {
             own.push(write);
         }
         for write in replaced {
-            let state = std::mem::replace(&mut self.states[write as usize], State::Replaced);
-            if let State::Acknowledged(place) = state {
+            let state = std::mem::replace(&mut self.states[write as usize], Acknowledgement::Replaced);
+            if let Acknowledgement::Acknowledged(place) = state {
                 for behind in &mut self.behind {
                     behind.remove(&(place, write));
                 }

@@ -37,7 +37,7 @@ type Completed = (u32, u32, usize);
 
 /// The completed writes of a line, in its order.
 #[derive(Default)]
-struct Line {
+struct CompletedOfLine {
     writes: Vec<Completed>,
     deletes: Vec<Completed>,
 }
@@ -51,10 +51,10 @@ struct Key {
 }
 
 pub(super) fn of(facts: &Facts<'_>, seen: &Seen, window_ns: u64) -> BTreeMap<Level, Staleness> {
-    let mut walk = Walk {
+    let mut walk = StalenessWalk {
         facts,
         seen,
-        lines: seen.lines.iter().map(|_| Line::default()).collect(),
+        lines: seen.lines.iter().map(|_| CompletedOfLine::default()).collect(),
         keys: FxHashMap::default(),
         all: BTreeMap::new(),
         window_ns,
@@ -81,16 +81,16 @@ pub(super) fn of(facts: &Facts<'_>, seen: &Seen, window_ns: u64) -> BTreeMap<Lev
     walk.all
 }
 
-struct Walk<'a, 'b> {
+struct StalenessWalk<'a, 'b> {
     facts: &'b Facts<'a>,
     seen: &'b Seen,
-    lines: Vec<Line>,
+    lines: Vec<CompletedOfLine>,
     keys: FxHashMap<u32, Key>,
     all: BTreeMap<Level, Staleness>,
     window_ns: u64,
 }
 
-impl Walk<'_, '_> {
+impl StalenessWalk<'_, '_> {
     fn completed(&mut self, operation: &Operation, place: usize) {
         let Some(write) = operation.write.and_then(|write| self.facts.number(write, place)) else { return };
         let Some((line, position)) = self.seen.places[write as usize].filter(|_| self.is_of(operation, write)) else {
@@ -112,7 +112,7 @@ impl Walk<'_, '_> {
         let (facts, seen) = (self.facts, self.seen);
         let at_ns = |place: usize| facts.event(place).at_ns;
         let returned: Vec<u32> = facts.returned(read).filter(|w| seen.places[*w as usize].is_some()).collect();
-        let view = View { seen, reflected: seen.joined(&returned), returned, invoked: read.invoked };
+        let view = Answer { seen, reflected: seen.joined(&returned), returned, invoked: read.invoked };
         debug_assert!(answered > read.invoked);
         let key = self.keys.entry(read.key).or_default();
         let (mut versions, mut first) = (0, usize::MAX);
@@ -140,16 +140,21 @@ impl Walk<'_, '_> {
 }
 
 /// What a read returned.
-struct View<'b> {
+struct Answer<'b> {
     seen: &'b Seen,
     returned: Vec<u32>,
     reflected: UpTo,
     invoked: usize,
 }
 
-impl View<'_> {
+impl Answer<'_> {
     /// The completed writes of a line that the read misses.
-    fn missed<'c>(&'c self, number: u32, line: &'c Line, deleted: &UpTo) -> impl Iterator<Item = Completed> + 'c {
+    fn missed<'c>(
+        &'c self,
+        number: u32,
+        line: &'c CompletedOfLine,
+        deleted: &UpTo,
+    ) -> impl Iterator<Item = Completed> + 'c {
         let reflected = reach(&self.reflected, number);
         let gone = reflected.max(reach(deleted, number));
         let after = |list: &'c [Completed], from: u32| &list[list.partition_point(|(at, ..)| *at <= from)..];

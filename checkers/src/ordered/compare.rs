@@ -3,7 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use super::state::Status;
-use super::walk::{Breach, Kind, ORDERED, Walk};
+use super::walk::{Breach, Failure, ORDERED, Walk};
 use crate::facts::order::WriteOrder;
 use crate::trace::{Level, Levels, NodeId};
 
@@ -25,13 +25,13 @@ impl Walk<'_, '_> {
                 let status = WriteOrder::view(level, priority)
                     .map_or(Status::Absent, |view| self.state.status(node, write, view));
                 let wrong = match status {
-                    Status::Absent if is_shown => Some((Kind::Early, write)),
-                    Status::Present if !is_shown && was_shown => Some((Kind::Unreflected, write)),
-                    Status::Present if !is_shown => Some((Kind::Late, write)),
+                    Status::Absent if is_shown => Some((Failure::Early, write)),
+                    Status::Present if !is_shown && was_shown => Some((Failure::Unreflected, write)),
+                    Status::Present if !is_shown => Some((Failure::Late, write)),
                     Status::Overwritten(by) if is_shown && mark.was_gone.contains(level) => {
-                        Some((Kind::Unreflected, by))
+                        Some((Failure::Unreflected, by))
                     }
-                    Status::Overwritten(by) if is_shown => Some((Kind::Late, by)),
+                    Status::Overwritten(by) if is_shown => Some((Failure::Late, by)),
                     Status::Overwritten(_) => {
                         let mark = self.state.mark(node, write);
                         mark.was_gone = mark.was_gone.with(level);
@@ -39,7 +39,7 @@ impl Walk<'_, '_> {
                     }
                     _ => None,
                 };
-                let wrong = wrong.or_else(|| self.is_skipped(node, write, level).then_some((Kind::Skipped, write)));
+                let wrong = wrong.or_else(|| self.is_skipped(node, write, level).then_some((Failure::Skipped, write)));
                 self.now(node, write, level, wrong, place);
             }
         }
@@ -56,7 +56,7 @@ impl Walk<'_, '_> {
     }
 
     /// What is wrong about a write from `place` on.
-    pub(super) fn now(&mut self, node: NodeId, write: u32, level: Level, wrong: Option<(Kind, u32)>, place: usize) {
+    pub(super) fn now(&mut self, node: NodeId, write: u32, level: Level, wrong: Option<(Failure, u32)>, place: usize) {
         let key = (node, write, level);
         if !self.open.is_empty()
             && let Some(breach) = self.open.get(&key).copied()
@@ -67,7 +67,8 @@ impl Walk<'_, '_> {
         }
         if let Some((kind, late)) = wrong {
             let view = WriteOrder::view(level, self.facts.order.priorities[write as usize]);
-            let missing = view.filter(|_| kind == Kind::Early).and_then(|view| self.state.missing(node, write, view));
+            let missing =
+                view.filter(|_| kind == Failure::Early).and_then(|view| self.state.missing(node, write, view));
             let levels = Levels::only(level);
             let breach = Breach { node, write, levels, kind, late, from: place, until: None, passed: None, missing };
             self.open.entry(key).or_insert(breach);
@@ -83,9 +84,9 @@ impl Walk<'_, '_> {
         breach.until = until;
         let passed = || self.passed(breach.node, breach.late, level);
         breach.passed = match breach.kind {
-            Kind::Late => passed().filter(|passed| lasts_after(*passed)),
-            Kind::Skipped => passed(),
-            Kind::Early | Kind::Unreflected => None,
+            Failure::Late => passed().filter(|passed| lasts_after(*passed)),
+            Failure::Skipped => passed(),
+            Failure::Early | Failure::Unreflected => None,
         };
         self.found.breaches.push(breach);
     }

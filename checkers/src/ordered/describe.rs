@@ -1,7 +1,7 @@
 //! Findings about ordered levels.
 
 use super::reads::{ReadBreach, Wrong};
-use super::walk::{Breach, Kind};
+use super::walk::{Breach, Failure};
 use crate::CodeInfo;
 use crate::facts::Facts;
 use crate::facts::order::WriteOrder;
@@ -30,18 +30,18 @@ pub(super) fn breach(facts: &Facts<'_>, breach: &Breach, broken: Broken, code: &
     let goes_down =
         until.filter(|end| facts.event(*end).node == node && matches!(facts.event(*end).what, What::Down { .. }));
     let (title, kind) = match (broken, breach.kind) {
-        (_, Kind::Early) => {
+        (_, Failure::Early) => {
             let (why, kind) = describer.why_not(write, breach.missing);
             evidence.extend(breach.missing.into_iter().flat_map(|missing| describer.absent(missing, from)));
             evidence.push(TraceLine::new(at_ns(from), format!("{node} shows {this}")));
             (format!("order: {node} shows {this} at {levels} {why}"), format!("order: a write is shown {kind}"))
         }
-        (Broken::Order, _) | (_, Kind::Skipped) => {
+        (Broken::Order, _) | (_, Failure::Skipped) => {
             let passed = breach.passed.map(|place| (place.max(from), describer.later(late, place)));
             let (place, later) = passed.unwrap_or((from, None));
             detected = place;
             let mut shown_at = place;
-            if breach.kind == Kind::Skipped {
+            if breach.kind == Failure::Skipped {
                 shown_at = breach.passed.unwrap_or(place);
                 let text = format!("{other}, which seemed to be lost with every disk, is there after all");
                 evidence.push(TraceLine::new(at_ns(from), text));
@@ -51,7 +51,7 @@ pub(super) fn breach(facts: &Facts<'_>, breach: &Breach, broken: Broken, code: &
             let title = format!("order: {node} shows {later} at {levels}, but does not reflect the earlier {other}");
             (title, "order: a write is shown, but an earlier one is not reflected".to_owned())
         }
-        (_, Kind::Unreflected) => {
+        (_, Failure::Unreflected) => {
             evidence.extend(describer.announced(write, from));
             let (title, kind) = if write == late {
                 let title = format!("{node} no longer shows {this} at {levels}, though nothing had overwritten it");
@@ -62,7 +62,7 @@ pub(super) fn breach(facts: &Facts<'_>, breach: &Breach, broken: Broken, code: &
             };
             (format!("stability: {title}"), format!("stability: {kind}"))
         }
-        (_, Kind::Late) => {
+        (_, Failure::Late) => {
             evidence.push(describer.ready(late, from));
             let (still, instead) = match write == late {
                 true => (String::new(), ""),
@@ -86,7 +86,7 @@ pub(super) fn breach(facts: &Facts<'_>, breach: &Breach, broken: Broken, code: &
             (format!("priority inversion {title}{still}"), format!("priority inversion {kind}{instead}"))
         }
     };
-    if breach.kind != Kind::Early {
+    if breach.kind != Failure::Early {
         evidence.push(match (goes_down, until) {
             (Some(end), _) => TraceLine::new(at_ns(end), format!("{node} goes down")),
             (None, Some(end)) => TraceLine::new(at_ns(end), format!("{node} recovers")),

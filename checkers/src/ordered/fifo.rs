@@ -3,7 +3,7 @@
 
 use super::describe::{self, Broken};
 use super::reads::{ReadBreach, Wrong};
-use super::walk::{self, Breach, Kind};
+use super::walk::{self, Breach, Failure};
 use super::{is_served, obstacle, unobserved};
 use crate::facts::Facts;
 use crate::trace::Recording;
@@ -40,8 +40,8 @@ pub fn check(recording: &Recording) -> Report {
     let reads = |wanted: &[Wrong]| -> Vec<ReadBreach> {
         found.reads.iter().copied().filter(|read| wanted.contains(&read.wrong)).collect()
     };
-    let out_of_order = breaches(|breach| breach.kind == Kind::Early || breach.passed.is_some());
-    let unreflected = breaches(|breach| breach.kind == Kind::Unreflected);
+    let out_of_order = breaches(|breach| breach.kind == Failure::Early || breach.passed.is_some());
+    let unreflected = breaches(|breach| breach.kind == Failure::Unreflected);
     let parts = [
         (&ORDER, Broken::Order, out_of_order, reads(&[Wrong::Early, Wrong::Passed])),
         (&STABILITY, Broken::Stability, unreflected, reads(&[Wrong::Unreflected, Wrong::Forgotten])),

@@ -19,7 +19,7 @@ use crate::verdict::{Finding, TraceLine};
 
 /// A level of a replica begins or ceases to show the write of an operation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Moment {
+struct VisibilityChange {
     at_ns: u64,
     node: NodeId,
     level: Level,
@@ -29,9 +29,9 @@ struct Moment {
 
 /// One run, as far as a priority is concerned.
 #[derive(Default)]
-struct Side {
+struct RunView {
     /// Higher writes begin and cease to be shown, in the order of time.
-    shown: Vec<Moment>,
+    shown: Vec<VisibilityChange>,
     /// Higher writes are asked for: when, where, of which key.
     asked: Vec<(u64, NodeId, u32, u32)>,
     /// By key, since when its versions depend on reads at a lower level.
@@ -45,8 +45,8 @@ struct Side {
 /// Two runs that differ in what they must not differ in.
 pub(super) struct Comparison {
     below: u8,
-    first: Option<Moment>,
-    second: Option<Moment>,
+    first: Option<VisibilityChange>,
+    second: Option<VisibilityChange>,
     title: String,
     kind: String,
     what: String,
@@ -94,7 +94,7 @@ pub(super) fn compare(facts: &Facts<'_>, rerun: &Rerun<'_>) -> (Vec<Comparison>,
 }
 
 /// Leaves the moments of keys out that depend on reads at a lower level in one of the runs; how many of ours.
-fn leave_mixed_out(facts: &Facts<'_>, ours: &mut Side, theirs: &mut Side) -> usize {
+fn leave_mixed_out(facts: &Facts<'_>, ours: &mut RunView, theirs: &mut RunView) -> usize {
     let count = ours.shown.len();
     // A session that waited somewhere for lower writes may have come to read at another time, and so something else.
     for (op, (key, at_ns, read_ns)) in &ours.handed {
@@ -103,20 +103,20 @@ fn leave_mixed_out(facts: &Facts<'_>, ours: &mut Side, theirs: &mut Side) -> usi
             *since = (*since).min(*at_ns);
         }
     }
-    let is_mixed = |moment: &Moment| {
+    let is_mixed = |moment: &VisibilityChange| {
         let key = facts.operations.get(moment.op).map(|operation| operation.key);
         let since = key.and_then(|key| [&ours.mixed, &theirs.mixed].into_iter().filter_map(|all| all.get(&key)).min());
         since.is_some_and(|since| *since <= moment.at_ns)
     };
     let [mine, others] = [&ours.shown, &theirs.shown]
-        .map(|shown| shown.iter().copied().filter(|moment| !is_mixed(moment)).collect::<Vec<Moment>>());
+        .map(|shown| shown.iter().copied().filter(|moment| !is_mixed(moment)).collect::<Vec<VisibilityChange>>());
     (ours.shown, theirs.shown) = (mine, others);
     count - ours.shown.len()
 }
 
-fn side(recording: &Recording, below: u8) -> Side {
+fn side(recording: &Recording, below: u8) -> RunView {
     let priority = |key: u32| recording.header.priorities.get(key as usize).copied().unwrap_or(0);
-    let mut side = Side::default();
+    let mut side = RunView::default();
     let mut keys: FxHashMap<u32, u32> = FxHashMap::default();
     let mut writes: FxHashMap<Dot, (u32, u8)> = FxHashMap::default();
     let mut reads: FxHashMap<u32, (u64, u32, u32, Level)> = FxHashMap::default();
@@ -173,7 +173,7 @@ fn side(recording: &Recording, below: u8) -> Side {
         };
         for level in levels.iter() {
             if level == own_level && priority >= below || level == Level::Priority && priority == below {
-                side.shown.push(Moment { at_ns: event.at_ns, node: event.node, level, op, begins });
+                side.shown.push(VisibilityChange { at_ns: event.at_ns, node: event.node, level, op, begins });
             }
         }
     }
@@ -184,8 +184,8 @@ fn side(recording: &Recording, below: u8) -> Side {
 }
 
 /// What begins and ceases at one moment was never shown to anybody: on the way to its new state a step may pass others.
-fn net(sorted: &[Moment]) -> Vec<Moment> {
-    let of_one = sorted.chunk_by(|a, b| Moment { begins: a.begins, ..*b } == *a);
+fn net(sorted: &[VisibilityChange]) -> Vec<VisibilityChange> {
+    let of_one = sorted.chunk_by(|a, b| VisibilityChange { begins: a.begins, ..*b } == *a);
     let net = of_one.filter(|group| {
         let begun = group.iter().filter(|moment| moment.begins).count();
         begun * 2 != group.len()
@@ -193,12 +193,17 @@ fn net(sorted: &[Moment]) -> Vec<Moment> {
     // A level shows a write or does not, so that the rest is one change.
     net.filter_map(|group| {
         let begins = group.iter().filter(|moment| moment.begins).count() * 2 > group.len();
-        group.first().map(|moment| Moment { begins, ..*moment })
+        group.first().map(|moment| VisibilityChange { begins, ..*moment })
     })
     .collect()
 }
 
-fn difference(facts: &Facts<'_>, below: u8, first: Option<&Moment>, second: Option<&Moment>) -> Comparison {
+fn difference(
+    facts: &Facts<'_>,
+    below: u8,
+    first: Option<&VisibilityChange>,
+    second: Option<&VisibilityChange>,
+) -> Comparison {
     // The earlier of the two happened in one run only, then.
     let both = [first, second];
     let earlier = both.into_iter().flatten().min().expect("one of the two is there when they differ");
@@ -219,9 +224,9 @@ fn difference(facts: &Facts<'_>, below: u8, first: Option<&Moment>, second: Opti
 }
 
 impl Comparison {
-    pub(super) fn tell(&self) -> Finding {
-        let line = |moment: &Option<Moment>, run: &str| {
-            moment.map(|Moment { at_ns, node, level, op, begins }| {
+    pub(super) fn describe(&self) -> Finding {
+        let line = |moment: &Option<VisibilityChange>, run: &str| {
+            moment.map(|VisibilityChange { at_ns, node, level, op, begins }| {
                 let verb = if begins { "begins to show" } else { "no longer shows" };
                 let what = if op == self.op { self.what.clone() } else { format!("the write of #{op}") };
                 TraceLine::new(at_ns, format!("{run}: {node} {verb} {what} at {}", level.name()))

@@ -1,10 +1,10 @@
 //! What the state of a replica says about a write.
 
-use super::state::{Seen, State, Status};
+use super::state::{LevelStates, SeenUpTo, Status};
 use crate::facts::order::rank;
 use crate::trace::NodeId;
 
-impl State<'_, '_> {
+impl LevelStates<'_, '_> {
     /// The place of a write among those that the view carries of its origin.
     pub(super) fn place(&self, write: u32, view: usize) -> u32 {
         let chain = &self.facts.order.chains[self.facts.order.origins[write as usize] as usize][view];
@@ -70,7 +70,7 @@ impl State<'_, '_> {
     }
 
     /// What a read of `key` in a view of a replica reflects, and what that had seen.
-    pub(super) fn snapshot(&self, node: NodeId, key: u32, view: usize) -> Seen {
+    pub(super) fn snapshot(&self, node: NodeId, key: u32, view: usize) -> SeenUpTo {
         let lines = self.facts.order.of_key.get(&key).into_iter().flatten();
         let reflected = lines.map(|line| {
             let cell = self.look(node, *line, view);

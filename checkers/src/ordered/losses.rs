@@ -1,7 +1,7 @@
 //! Which writes can never arrive any more, by what disks lost: known from the host, not from the store.
 
 use crate::facts::disks::Disks;
-use crate::facts::{Facts, Write};
+use crate::facts::{Facts, RecordedWrite};
 use crate::trace::{Disk, NodeId};
 
 /// Why a write can never arrive at a replica that does not have it.
@@ -39,7 +39,7 @@ impl Losses {
             self.broken[node.index()] = Some(place);
         }
         for (dead, chains) in self.dead.iter_mut().zip(&facts.order.chains).filter(|_| disk == Disk::Lost) {
-            let Write { id, wrote, .. } = *facts.write(chains[0][0]);
+            let RecordedWrite { id, wrote, .. } = *facts.write(chains[0][0]);
             *dead |= id.node() == node && wrote < place;
         }
     }

@@ -49,7 +49,7 @@ pub fn is_served(header: &Header) -> bool {
     ORDERED.iter().any(|level| header.levels.contains(*level))
 }
 
-/// Why ordered levels cannot be judged, told before the walk.
+/// Why ordered levels cannot be judged, found before the walk.
 fn obstacle(facts: &Facts<'_>) -> Option<String> {
     let header = facts.header();
     if !is_served(header) {

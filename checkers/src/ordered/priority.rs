@@ -3,7 +3,7 @@
 
 use super::describe::{self, Broken};
 use super::interference::{self, Comparison};
-use super::walk::{self, Breach, Found, Kind};
+use super::walk::{self, Breach, Failure, Found};
 use super::{is_served, obstacle, unobserved};
 use crate::facts::Facts;
 use crate::facts::words::seconds;
@@ -43,13 +43,13 @@ pub fn check(recording: &Recording, rerun: &Rerun<'_>) -> Report {
         return list.report(INFO.name, Verdict::Unknown, why);
     }
     let found = walk::walk(&facts);
-    let late = |breach: &Breach| breach.kind == Kind::Late;
+    let late = |breach: &Breach| breach.kind == Failure::Late;
     type Part = (CodeInfo, Broken, fn(&Breach) -> bool);
     let parts: [Part; 4] = [
-        (ORDER, Broken::Order, |breach| breach.kind == Kind::Early || breach.passed.is_some()),
-        (STABILITY, Broken::Stability, |breach| breach.kind == Kind::Unreflected),
-        (PROMPTNESS, Broken::Promptness, |breach| breach.kind == Kind::Late && breach.until.is_some()),
-        (LIVENESS, Broken::Liveness, |breach| breach.kind == Kind::Late && breach.until.is_none()),
+        (ORDER, Broken::Order, |breach| breach.kind == Failure::Early || breach.passed.is_some()),
+        (STABILITY, Broken::Stability, |breach| breach.kind == Failure::Unreflected),
+        (PROMPTNESS, Broken::Promptness, |breach| breach.kind == Failure::Late && breach.until.is_some()),
+        (LIVENESS, Broken::Liveness, |breach| breach.kind == Failure::Late && breach.until.is_none()),
     ];
     for (code, broken, wanted) in &parts {
         let breaches: Vec<Breach> = found.breaches.iter().copied().filter(wanted).collect();
@@ -61,7 +61,7 @@ pub fn check(recording: &Recording, rerun: &Rerun<'_>) -> Report {
         true => (Vec::new(), "non-interference is not judged, since nodes went down".to_owned()),
         false => interference::compare(&facts, rerun),
     };
-    list.add(&INTERFERENCE, &comparisons, Comparison::tell);
+    list.add(&INTERFERENCE, &comparisons, Comparison::describe);
 
     let mut notes = vec![];
     let inversions: Vec<u64> = found

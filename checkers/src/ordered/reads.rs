@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashSet;
 
-use super::state::{State, Status};
+use super::state::{LevelStates, Status};
 use super::walk::Walk;
 use crate::facts::Facts;
 use crate::facts::operations::Operation;
@@ -40,7 +40,7 @@ pub(super) struct ReadBreach {
 
 /// What a session has read or written.
 #[derive(Clone, Copy)]
-struct Had {
+struct Obligation {
     line: u32,
     position: u32,
     /// It wrote that itself.
@@ -56,9 +56,9 @@ struct Had {
 #[derive(Default)]
 pub(super) struct Reads {
     /// By session and key: the last write of each line that the session has read or written.
-    had: BTreeMap<(u32, u32), Vec<Had>>,
+    had: BTreeMap<(u32, u32), Vec<Obligation>>,
     /// One finding of a kind is enough about a write, for each session.
-    told: FxHashSet<(u32, Wrong, u32)>,
+    reported: FxHashSet<(u32, Wrong, u32)>,
 }
 
 impl Reads {
@@ -72,7 +72,7 @@ impl Reads {
         let (node, place) = (operation.node, operation.answered().unwrap_or(0));
         let mut must_have = |write: u32, own: bool| {
             let (line, position) = facts.order.places[write as usize];
-            let new = Had { line, position, own, node, place, owed: 0 };
+            let new = Obligation { line, position, own, node, place, owed: 0 };
             match had.iter_mut().find(|had| had.line == line) {
                 Some(last) if last.position < position => *last = new,
                 Some(_) => {}
@@ -91,7 +91,7 @@ impl Reads {
 
     /// The node is up without the disk that it had. It has to serve again what all other replicas reflect: from whomever it
     /// gets everything, that is among it.
-    pub(super) fn restarts_empty(&mut self, state: &State<'_, '_>, node: NodeId) {
+    pub(super) fn restarts_empty(&mut self, state: &LevelStates<'_, '_>, node: NodeId) {
         let facts = state.facts;
         let nodes = NodeId::all(state.anywhere().0).filter(|other| *other != node);
         let others: Vec<NodeId> =
@@ -148,25 +148,25 @@ impl Reads {
         }
         let (node, reflected_in) = match at_once {
             Some(_) => (read.node, view),
-            None => (state.anywhere(), State::arrived(priority)),
+            None => (state.anywhere(), LevelStates::arrived(priority)),
         };
-        for Had { line, position, own, node: had_at, place, owed } in had.iter().copied() {
+        for Obligation { line, position, own, node: had_at, place, owed } in had.iter().copied() {
             let write = facts.order.at(line, position);
             let is_returned = returned.iter().any(|other| {
                 let (other, later) = facts.order.places[*other as usize];
                 other == line && later >= position
             });
-            let is_told = wrong.iter().any(|(_, other)| *other == write);
+            let is_reported = wrong.iter().any(|(_, other)| *other == write);
             // It went with the only disk that the session may count on, or with all.
             let is_lost = had_at == read.node && state.losses.has_broken(had_at, place) && owed >> view & 1 == 0
                 || state.is_gone(write);
-            if !is_returned && !is_told && !is_lost && !state.is_excused(node, write, reflected_in) {
+            if !is_returned && !is_reported && !is_lost && !state.is_excused(node, write, reflected_in) {
                 wrong.push((if own { Wrong::Own } else { Wrong::Forgotten }, write));
             }
         }
         wrong.sort_unstable();
         for (wrong, write) in wrong {
-            if self.told.insert((read.session, wrong, write)) {
+            if self.reported.insert((read.session, wrong, write)) {
                 let early = at_once.filter(|_| wrong == Wrong::Early);
                 let missing = early.and_then(|_| walk.state.missing(read.node, write, view));
                 let at = at_once.unwrap_or(answered);

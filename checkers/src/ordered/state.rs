@@ -21,11 +21,11 @@ use crate::facts::order::{VIEWS, WriteOrder};
 use crate::trace::{Conflict, Disk, Level, Levels, NodeId};
 
 /// Writes up to a position, by line.
-pub(super) type Seen = Vec<(u32, u32)>;
+pub(super) type SeenUpTo = Vec<(u32, u32)>;
 
 /// A line at one replica, as one view has it. Positions; 0 for none.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Cell {
+pub(super) struct LineState {
     pub(super) ready: u32,
     pub(super) due: u32,
     /// What ready writes of other lines had perhaps seen.
@@ -38,7 +38,7 @@ pub(super) struct Cell {
 
 /// An origin at one replica, as one view has it.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Front {
+pub(super) struct ChainState {
     /// So many writes of the chain are ready or void, and due or passed.
     pub(super) ready: u32,
     pub(super) due: u32,
@@ -70,7 +70,7 @@ pub(super) enum Status {
     Present,
     /// Overwritten by this due write: not to be shown.
     Overwritten(u32),
-    /// It cannot be told.
+    /// It cannot be decided.
     Either,
 }
 
@@ -84,23 +84,23 @@ enum Excuses {
     None,
 }
 
-pub(super) struct State<'a, 'b> {
+pub(super) struct LevelStates<'a, 'b> {
     pub(super) facts: &'b Facts<'a>,
     /// Where the cells of a line begin: one per view that carries it, and one for all that has arrived.
     bases: Vec<u32>,
     cells_per_node: usize,
-    cells: Vec<Cell>,
-    pub(super) fronts: Vec<[Front; VIEWS]>,
+    cells: Vec<LineState>,
+    pub(super) fronts: Vec<[ChainState; VIEWS]>,
     marks: Vec<Mark>,
     /// By write, what its context had seen, perhaps and surely; absent until the write is first heard of.
-    seen: Vec<Option<(Seen, Seen)>>,
+    seen: Vec<Option<(SeenUpTo, SeenUpTo)>>,
     pub(super) losses: Losses,
     /// Writes whose status may have changed.
     pub(super) dirty: Vec<u32>,
 }
 
-impl<'a, 'b> State<'a, 'b> {
-    pub(super) fn of(facts: &'b Facts<'a>) -> State<'a, 'b> {
+impl<'a, 'b> LevelStates<'a, 'b> {
+    pub(super) fn of(facts: &'b Facts<'a>) -> LevelStates<'a, 'b> {
         let mut cells_per_node = 0;
         let mut bases = Vec::with_capacity(facts.order.lines.len());
         for line in &facts.order.lines {
@@ -108,13 +108,13 @@ impl<'a, 'b> State<'a, 'b> {
             cells_per_node += usize::from(facts.order.priorities[line[0] as usize]) + 2;
         }
         let nodes = usize::from(facts.header().nodes);
-        State {
+        LevelStates {
             facts,
             bases,
             cells_per_node,
             // One replica more: whatever anybody has heard of.
-            cells: vec![Cell::default(); (nodes + 1) * cells_per_node],
-            fronts: vec![[Front::default(); VIEWS]; nodes * facts.order.chains.len()],
+            cells: vec![LineState::default(); (nodes + 1) * cells_per_node],
+            fronts: vec![[ChainState::default(); VIEWS]; nodes * facts.order.chains.len()],
             marks: vec![Mark::default(); nodes * facts.writes.len()],
             seen: vec![None; facts.writes.len()],
             losses: Losses::of(facts),
@@ -127,12 +127,12 @@ impl<'a, 'b> State<'a, 'b> {
         NodeId(self.facts.header().nodes)
     }
 
-    fn cell(&mut self, node: NodeId, line: u32, view: usize) -> &mut Cell {
+    fn cell(&mut self, node: NodeId, line: u32, view: usize) -> &mut LineState {
         let base = self.bases[line as usize] as usize;
         &mut self.cells[node.index() * self.cells_per_node + base + view]
     }
 
-    pub(super) fn look(&self, node: NodeId, line: u32, view: usize) -> Cell {
+    pub(super) fn look(&self, node: NodeId, line: u32, view: usize) -> LineState {
         self.cells[node.index() * self.cells_per_node + self.bases[line as usize] as usize + view]
     }
 
@@ -149,15 +149,15 @@ impl<'a, 'b> State<'a, 'b> {
         self.marks[node.index() * self.seen.len() + write as usize]
     }
 
-    fn front(&mut self, node: NodeId, origin: u32, view: usize) -> &mut Front {
+    fn front(&mut self, node: NodeId, origin: u32, view: usize) -> &mut ChainState {
         &mut self.fronts[node.index() * self.facts.order.chains.len() + origin as usize][view]
     }
 
     /// The record of a write has arrived, whose context had seen this, perhaps and surely.
-    pub(super) fn learn(&mut self, node: NodeId, write: u32, context: Option<&(Seen, Seen)>) {
+    pub(super) fn learn(&mut self, node: NodeId, write: u32, context: Option<&(SeenUpTo, SeenUpTo)>) {
         let facts = self.facts;
         let priority = facts.order.priorities[write as usize];
-        let everything = State::arrived(priority);
+        let everything = LevelStates::arrived(priority);
         if self.seen[write as usize].is_none() {
             let mut held = match self.facts.header().conflict {
                 Conflict::Causal => context.cloned().unwrap_or_default(),
@@ -199,9 +199,9 @@ impl<'a, 'b> State<'a, 'b> {
     pub(super) fn down(&mut self, node: NodeId, disk: Disk, place: usize) {
         let (cells, writes) = (self.cells_per_node, self.seen.len());
         let node_from = |per_node: usize| node.index() * per_node;
-        self.cells[node_from(cells)..][..cells].fill(Cell::default());
+        self.cells[node_from(cells)..][..cells].fill(LineState::default());
         let origins = self.facts.order.chains.len();
-        self.fronts[node_from(origins)..][..origins].fill([Front::default(); VIEWS]);
+        self.fronts[node_from(origins)..][..origins].fill([ChainState::default(); VIEWS]);
         for write in 0..writes as u32 {
             let mark = self.mark(node, write);
             (mark.known, mark.shown, mark.was_gone) = (false, Levels::NONE, Levels::NONE);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::reads::{ReadBreach, Reads};
-use super::state::{Seen, State};
+use super::state::{LevelStates, SeenUpTo};
 use crate::facts::Facts;
 use crate::facts::operations::Operation;
 use crate::facts::order::WriteOrder;
@@ -14,7 +14,7 @@ use crate::trace::{Action, Disk, Dot, Level, Levels, NodeId, What};
 
 /// In what way a level fails to show what it must.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Kind {
+pub(super) enum Failure {
     /// It shows a write before its turn.
     Early,
     /// It does not reflect a write that is due.
@@ -35,7 +35,7 @@ pub(super) struct Breach {
     pub(super) write: u32,
     /// The write that is not reflected: the same, or one that has overwritten it.
     pub(super) late: u32,
-    pub(super) kind: Kind,
+    pub(super) kind: Failure,
     /// The last announcement of the step that ended it, or where the node went down; none when nothing ended it.
     pub(super) until: Option<usize>,
     /// Place of the step after which the level first showed a later write of the late one's origin.
@@ -63,7 +63,7 @@ pub(super) const ORDERED: [Level; 5] = [Level::Fifo, Level::FifoP1, Level::FifoP
 
 pub(super) struct Walk<'a, 'b> {
     pub(super) facts: &'b Facts<'a>,
-    pub(super) state: State<'a, 'b>,
+    pub(super) state: LevelStates<'a, 'b>,
     pub(super) highest: Highest,
     pub(super) found: Found,
     reads: Reads,
@@ -74,7 +74,7 @@ pub(super) struct Walk<'a, 'b> {
     reached: FxHashMap<u32, usize>,
     /// Reads whose context a write hands back, and what those that were answered had seen, perhaps and surely.
     handed_back: FxHashSet<u32>,
-    contexts: FxHashMap<u32, (Seen, Seen)>,
+    contexts: FxHashMap<u32, (SeenUpTo, SeenUpTo)>,
     /// The place of a loss of which it is still to be seen what follows at other replicas.
     loss: Option<usize>,
     /// By origin, writes that seemed to be void and were not.
@@ -104,7 +104,7 @@ impl Highest {
 pub(super) fn walk(facts: &Facts<'_>) -> Found {
     let mut walk = Walk {
         facts,
-        state: State::of(facts),
+        state: LevelStates::of(facts),
         highest: Highest::default(),
         found: Found::default(),
         reads: Reads::default(),
@@ -185,19 +185,19 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn seen_by(&self, read: &Operation, at_once: bool) -> (Seen, Seen) {
+    fn seen_by(&self, read: &Operation, at_once: bool) -> (SeenUpTo, SeenUpTo) {
         let lines = self.facts.returned(read).map(|write| self.facts.order.places[write as usize]);
-        let surely: Seen = lines.collect();
+        let surely: SeenUpTo = lines.collect();
         let priority = self.facts.order.of_key.get(&read.key).map(|lines| self.facts.order.at(lines[0], 1));
         let Some(priority) = priority.map(|write| self.facts.order.priorities[write as usize]) else {
             return Default::default();
         };
-        let arrived = State::arrived(priority);
+        let arrived = LevelStates::arrived(priority);
         let mut perhaps = match (at_once, read.level) {
             (false, _) => self.state.snapshot(self.state.anywhere(), read.key, arrived),
             (true, Level::Eventual) => self.state.snapshot(read.node, read.key, arrived),
             (true, level) => WriteOrder::view(level, priority)
-                .map_or_else(Seen::new, |view| self.state.snapshot(read.node, read.key, view)),
+                .map_or_else(SeenUpTo::new, |view| self.state.snapshot(read.node, read.key, view)),
         };
         perhaps.extend(&surely);
         (perhaps, surely)

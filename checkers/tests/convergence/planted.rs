@@ -218,8 +218,8 @@ fn a_read_does_not_return_what_was_announced() {
     script.holds(NodeId(0), w(NodeId(0), 1));
     let expected = "\
 CONV005: n0 returned x = none, but had announced to show 101
-   3 ms  n0 says that it knows n0:1
-   4 ms  n0 says that it shows n0:1
+   3 ms  n0 knows n0:1
+   4 ms  n0 shows n0:1
    6 ms  c0 read   #2  x -> none  at n0   ok 0.007 s
 ";
     assert_eq!(told(&script.finding()), expected);
@@ -271,8 +271,8 @@ fn what_is_announced_and_read_at_other_levels_is_compared_too() {
     script.push(NodeId(0), 0, What::Holds { level: Level::Fifo, key: 0, write: w(NodeId(0), 1) });
     let expected = "\
 CONV005: n0 returned x = none at fifo, but had announced to show 101
-   3 ms  n0 says that it knows n0:1
-   4 ms  n0 says that it shows n0:1 at eventual, fifo
+   3 ms  n0 knows n0:1
+   4 ms  n0 shows n0:1 at eventual, fifo
    6 ms  c0 read   #2  x -> none  at n0   ok 0.007 s
 ";
     assert_eq!(told(&script.finding()), expected);

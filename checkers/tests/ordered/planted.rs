@@ -154,8 +154,8 @@ fn a_version_disappears() {
     let expected = "\
 FIFO002: stability: n1 no longer shows P3alarm = 102 (#2 of c0, n0:2) at fifo, fifo-p1, fifo-p2, fifo-p3, priority, though nothing had overwritten it
    6 ms  c0 write  #2  P3alarm = 102  at n0   ok 0.010 s
-  15 ms  n1 shows n0:2
-  17 ms  n1 no longer shows n0:2
+  15 ms  n1 shows n0:2 at eventual, fifo, fifo-p1, fifo-p2, fifo-p3, priority
+  17 ms  n1 no longer shows n0:2 at eventual, fifo, fifo-p1, fifo-p2, fifo-p3, priority
  100 ms  not resolved by the end
 ";
     assert_eq!(told(&script.fifo()), expected);
@@ -174,9 +174,9 @@ fn an_overwritten_version_is_back() {
 FIFO002: stability: n1 shows P3alarm = 101 (#1 of c0, n0:1) at fifo, fifo-p1, fifo-p2, fifo-p3, priority again, though P3alarm = 102 (#2 of c0, n0:2) had overwritten it
    1 ms  c0 write  #1  P3alarm = 101  at n0   ok 0.005 s
    6 ms  c0 write  #2  P3alarm = 102  at n0   ok 0.011 s
-  14 ms  n1 shows n0:1
-  18 ms  n1 no longer shows n0:1
-  20 ms  n1 shows n0:1
+  14 ms  n1 shows n0:1 at eventual, fifo, fifo-p1, fifo-p2, fifo-p3, priority
+  18 ms  n1 no longer shows n0:1 at eventual, fifo, fifo-p1, fifo-p2, fifo-p3, priority
+  20 ms  n1 shows n0:1 at eventual, fifo, fifo-p1, fifo-p2, fifo-p3, priority
  100 ms  not resolved by the end
 ");
 }

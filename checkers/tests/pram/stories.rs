@@ -184,8 +184,8 @@ fn values_that_nobody_wrote() {
     script.write(0, 1, 0, w(NodeId(0), 1));
     script.read(2, 2, 0, &[w(NodeId(1), 7)]);
     let expected = "\
-PRAM002: session c2 read what nobody wrote (n1:7) from x, which was never written there
-   4 ms  c2 read   #2  x -> what nobody wrote (n1:7)  at n2   ok 0.006 s   <== here
+PRAM002: session c2 read unwritten value (n1:7) from x, which was never written there
+   4 ms  c2 read   #2  x -> unwritten value (n1:7)  at n2   ok 0.006 s   <== here
 ";
     assert_eq!(told(&script.finding(pram)), expected);
     assert_eq!(script.finding(pram_by_priority).code, "PPRAM002");

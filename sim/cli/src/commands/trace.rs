@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kvsim_checkers::moment;
+use kvsim_checkers::snapshot;
 use kvsim_checkers::trace::jsonl;
 use serde::Serialize;
 
@@ -87,14 +87,14 @@ struct Moment {
     at_ns: u64,
     /// Names of the keys that states number.
     keys: Vec<String>,
-    states: Vec<moment::State>,
+    states: Vec<snapshot::ReplicaState>,
 }
 
 fn state(args: &Trace, at_ns: u64, judged: &Judged) -> Result<(), Failure> {
     let header = &judged.recording.header;
     let node = args.filter.node.as_deref().map(|name| load::node(header, name)).transpose()?;
     let key = args.filter.key.as_deref().map(|name| load::number(&header.keys, "key", name)).transpose()?;
-    let mut states = moment::at_the_end(&judged.recording);
+    let mut states = snapshot::final_state(&judged.recording);
     states.retain(|state| node.is_none_or(|node| state.node == node));
     let words = Words::of(&judged.recording);
     if !args.output.is_text() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kvsim_checkers::moment::{Condition, State, Waiting};
+use kvsim_checkers::snapshot::{Condition, ReplicaState, Waiting};
 use kvsim_checkers::trace::{Dot, Header, Level};
 
 use super::words::Words;
@@ -20,7 +20,7 @@ pub struct Wanted {
 const SHOWN: usize = 8;
 
 /// The states of replicas at `wanted.at_ns`.
-pub fn describe(header: &Header, words: &Words<'_>, states: &[State], wanted: &Wanted) -> String {
+pub fn describe(header: &Header, words: &Words<'_>, states: &[ReplicaState], wanted: &Wanted) -> String {
     let mut out = format!("{} at {}\n", header.scenario, seconds(wanted.at_ns));
     for state in states {
         let condition = match state.condition {
@@ -40,7 +40,12 @@ pub fn describe(header: &Header, words: &Words<'_>, states: &[State], wanted: &W
     out
 }
 
-fn sections(header: &Header, words: &Words<'_>, state: &State, wanted: &Wanted) -> [(&'static str, Vec<String>); 5] {
+fn sections(
+    header: &Header,
+    words: &Words<'_>,
+    state: &ReplicaState,
+    wanted: &Wanted,
+) -> [(&'static str, Vec<String>); 5] {
     let is_wanted = |write: Dot| {
         let operation = words.operations().of_write(write);
         wanted.key.is_none_or(|key| operation.is_some_and(|operation| operation.key == key))
@@ -86,7 +91,7 @@ fn sections(header: &Header, words: &Words<'_>, state: &State, wanted: &Wanted) 
 }
 
 /// What a replica knows: `n0 1..12; n1 1..3, 5`.
-fn clock(state: &State) -> String {
+fn clock(state: &ReplicaState) -> String {
     let run = |(first, last): &(u64, u64)| if first == last { first.to_string() } else { format!("{first}..{last}") };
     let origins = state.known.iter().map(|known| {
         let runs: Vec<String> = limited(known.runs.iter().map(run));
@@ -97,7 +102,7 @@ fn clock(state: &State) -> String {
 
 /// How far ordered levels have come: levels that have come equally far share a line, and those that carry no key of the
 /// run are left out.
-fn fronts(header: &Header, state: &State) -> Vec<String> {
+fn fronts(header: &Header, state: &ReplicaState) -> Vec<String> {
     let mut lines: Vec<(String, Vec<Level>)> = Vec::new();
     let ordered = header.levels.iter().filter(|level| !matches!(level, Level::Eventual | Level::Priority));
     for level in ordered.filter(|level| (0..header.keys.len() as u32).any(|key| level.carries(header.priority(key)))) {
