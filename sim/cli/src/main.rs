@@ -7,6 +7,7 @@ mod args;
 mod charts;
 mod commands;
 mod diagram;
+mod draw;
 mod exit;
 mod filter;
 mod folder;

@@ -191,4 +191,10 @@ impl Sink for Recorder {
     fn measured(&mut self, sample: Sample) {
         self.measured.samples.push(sample);
     }
+
+    fn brings(&mut self, sent: u64, writes: u32) {
+        if self.measures_ns.is_some() {
+            self.measured.carried.push((sent, writes));
+        }
+    }
 }

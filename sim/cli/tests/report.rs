@@ -38,7 +38,7 @@ fn a_run_leaves_a_report() {
         "messages are lost from n0, n1 \u{2192} n2, n3, n4",
         "scenarios/tour/first-run.toml:",
         "A part of the run: 2.9",
-        "<svg class=\"space-time\"",
+        "<svg class=\"drawing\"",
         "The messages of the diagram as a list",
         "choice = &quot;zipfian(0.99)&quot;",
         "store.anti_entropy",

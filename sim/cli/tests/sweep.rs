@@ -177,18 +177,18 @@ fn the_number_of_jobs_does_not_matter_and_charts_are_the_same_bytes() {
     sweep(&both, two.path(), &["--jobs", "2"]).expect(0);
     assert_eq!(results(one.path()), results(two.path()));
     expect![[r#"
-        charts/answered.svg 8688 a70dfc5efaaf37cd
-        charts/bytes-write.svg 8766 adae4afba5561a73
-        charts/reads-s.svg 8396 336bffb73c2745d0
-        charts/stale-reads.svg 8756 4e6d4761f2f35824
-        charts/unseen.svg 8734 d77226e5996f5a2f
-        charts/visibility.svg 12745 b74aab5dda23a64a
-        charts/visible-1-0-none.svg 17983 53d306ba3c8a4923
-        charts/visible-2-0-partition.svg 20970 137a3056542931a3
-        charts/visible-3-10-none.svg 20088 e216bfb8cb33d34d
-        charts/visible-4-10-partition.svg 21632 2d5e4b51489d6b04
-        charts/visible-5-30-none.svg 20651 ad86c7ed445b17de
-        charts/visible-6-30-partition.svg 20082 467cd9b3f5ce1844
+        charts/answered.svg 4045 cce65e60decb8196
+        charts/bytes-write.svg 4203 eecae6808bd29dd6
+        charts/reads-s.svg 3956 77023961259bbc66
+        charts/stale-reads.svg 4223 35c86047c169f614
+        charts/unseen.svg 4091 8d6e56edc2e60d30
+        charts/visibility.svg 6443 7ad97104769e2ec7
+        charts/visible-1-0-none.svg 8179 4232735b26567e8c
+        charts/visible-2-0-partition.svg 9306 3e3d605c39fcd067
+        charts/visible-3-10-none.svg 9034 3cf9ba5c689944cd
+        charts/visible-4-10-partition.svg 9574 c45adb3b04038124
+        charts/visible-5-30-none.svg 9353 af7c4a7ea0386993
+        charts/visible-6-30-partition.svg 9082 ee9d1e0bd14cdadd
     "#]]
     .assert_eq(&prints(one.path()));
     // A point for each cell where no axis has numbers.
@@ -197,22 +197,22 @@ fn the_number_of_jobs_does_not_matter_and_charts_are_the_same_bytes() {
     sweep(&both, named.path(), &set).expect(0);
     sweep(&both, named.path(), &[&set[..], &pixels, &["--resume"]].concat()).expect(0);
     expect![[r#"
-        charts/answered-dark.png 42385 1c645c1136473ba8
-        charts/answered.svg 4712 4860335882328ba4
-        charts/bytes-write-dark.png 45185 a71e6713f5bc5e7d
-        charts/bytes-write.svg 4460 dd59b7ec71828587
-        charts/reads-s-dark.png 40170 1c5ae672e1f8913a
-        charts/reads-s.svg 4412 2c44c9221cc106b7
-        charts/stale-reads-dark.png 44390 d1ca6ff9231ff054
-        charts/stale-reads.svg 4737 731043c2dceecce8
-        charts/unseen-dark.png 44599 6d3d2d762349cd78
-        charts/unseen.svg 4746 c291b19f5d673048
-        charts/visibility-dark.png 48707 f8bf12e889f0124b
-        charts/visibility.svg 8297 e36c269632b8f7aa
-        charts/visible-1-none-10-dark.png 85265 dfea376442d89353
-        charts/visible-1-none-10.svg 20088 635c9327dd575135
-        charts/visible-2-partition-10-dark.png 83958 4457af46735507f3
-        charts/visible-2-partition-10.svg 21632 7cc84c72ef8b6d60
+        charts/answered-dark.png 39149 014ac6c2038b8ec4
+        charts/answered.svg 2712 4aa44d4bae1142a3
+        charts/bytes-write-dark.png 41840 3b8eaa4f11d519d1
+        charts/bytes-write.svg 2690 4cb5ca2c57179d3d
+        charts/reads-s-dark.png 37379 77d62b605bd3da28
+        charts/reads-s.svg 2638 a09336117adea303
+        charts/stale-reads-dark.png 40887 95ec925519e5080f
+        charts/stale-reads.svg 2767 206bf4b6aedb12ee
+        charts/unseen-dark.png 41128 cc88086335cac7da
+        charts/unseen.svg 2750 1771b8e117184e13
+        charts/visibility-dark.png 45185 b26b630fcb6c3c5d
+        charts/visibility.svg 4084 5cdbbafff6b20f8a
+        charts/visible-1-none-10-dark.png 79652 e2a6ad2e034f9744
+        charts/visible-1-none-10.svg 9034 f647877a6c0c88fd
+        charts/visible-2-partition-10-dark.png 78525 420f77b15dfd3577
+        charts/visible-2-partition-10.svg 9574 9a8425def8b7b7b0
     "#]]
     .assert_eq(&prints(named.path()));
 }

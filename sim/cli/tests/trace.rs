@@ -101,11 +101,11 @@ fn a_space_time_diagram() {
 #[test]
 fn troubles_are_drawn() {
     let svg = drawn(TROUBLES, &[]);
-    for class in ["down", "still", "cut", "again", "gone", "wait"] {
+    for class in ["down", "paused", "partition", "duplicate", "gone", "wait"] {
         assert!(svg.contains(&format!("class=\"{class}\"")), "no {class}");
     }
     assert!(svg.contains("a&amp;b = 1") && !svg.contains("a&b"), "names are escaped");
-    // Whoever points at a message is told what became of it.
+    // Pointing at a message shows what became of it.
     for part in ["<title>update 1 from n0 to n", "arrived 0.0", "new: c = ", "lost (partition[0])</title>"] {
         assert!(svg.contains(part), "no {part:?} in\n{svg}");
     }

@@ -3,19 +3,20 @@
 use std::ops::Range;
 
 use kvsim_checkers::Report;
-use kvsim_checkers::metrics::{Measured, Metrics, Sample};
-use kvsim_checkers::trace::{Event, Recording};
-use kvsim_sim::engine::{Outcome, Sink, StorePanic};
+use kvsim_checkers::metrics::{Measured, Metrics};
+use kvsim_checkers::trace::Recording;
+use kvsim_sim::engine::{Outcome, StorePanic};
 use kvsim_sim::plan::{FaultPlan, Plan};
 use kvsim_sim::stores::StoreEntry;
 
-use super::axis::{Axis, round_step};
 use super::differ;
-use super::figure::{Dash, Span};
-use crate::interrupt;
+use crate::draw::Dash;
+use crate::draw::axis::{Axis, round_step};
+use crate::draw::chart::Shaded;
 use crate::progress::Progress;
+use crate::recorder::{Keep, Recorder};
 
-/// So many runs fit into one chart: their lines differ in dashes.
+/// The most runs that fit into one chart: their lines differ in dashes.
 pub const MAX: usize = Dash::ALL.len();
 
 /// A run and its figures.
@@ -26,7 +27,7 @@ pub struct Run {
     pub recording: Recording,
     /// What it comes to.
     pub metrics: Metrics,
-    /// What the checkers say, where somebody has asked them.
+    /// What the checkers say, where they were asked.
     pub reports: Vec<Report>,
     /// What it is called among the others.
     pub label: String,
@@ -40,7 +41,7 @@ pub struct Runs {
     pub window_ns: u64,
     /// The times that are shown.
     pub shown: Range<u64>,
-    /// Somebody has chosen them.
+    /// They were chosen on the command line.
     pub is_chosen: bool,
 }
 
@@ -55,7 +56,7 @@ impl Runs {
     pub fn of(recorded: Vec<(Plan, Recording, Measured)>, places: &[String], shown: Option<Range<u64>>) -> Runs {
         let plans: Vec<&Plan> = recorded.iter().map(|(plan, ..)| plan).collect();
         let (window_ns, labels) = (window_ns(&plans), differ::labels(&plans, places));
-        // Of settling the beginning tells most.
+        // The beginning of settling tells most.
         let end_ns = |plan: &&Plan| plan.end_ns().min(plan.workload_end_ns + plan.workload_end_ns / 5);
         let usual = 0..plans.iter().map(end_ns).max().unwrap_or(1);
         let is_chosen = shown.is_some();
@@ -93,14 +94,14 @@ impl Runs {
 
     /// The faults of all runs, each once, and the time of settling. Where runs differ in a fault, its name says whose it
     /// is. What happens to one message is no time.
-    pub fn faults(&self) -> Vec<Span> {
-        let of_runs: Vec<(&Run, Vec<Span>)> = self.list.iter().map(|run| (run, spans(&run.plan))).collect();
-        let in_all = |span: &Span| of_runs.iter().all(|(_, spans)| spans.contains(span));
+    pub fn shaded(&self) -> Vec<Shaded> {
+        let of_runs: Vec<(&Run, Vec<Shaded>)> = self.list.iter().map(|run| (run, spans(&run.plan))).collect();
+        let in_all = |span: &Shaded| of_runs.iter().all(|(_, spans)| spans.contains(span));
         let mut all = Vec::new();
         for (run, spans) in &of_runs {
             all.extend(spans.iter().map(|span| match in_all(span) {
                 true => span.clone(),
-                false => Span { name: format!("{} ({})", span.name, run.label), ..span.clone() },
+                false => Shaded { name: format!("{} ({})", span.name, run.label), ..span.clone() },
             }));
         }
         all.sort();
@@ -109,18 +110,18 @@ impl Runs {
     }
 }
 
-fn spans(plan: &Plan) -> Vec<Span> {
+fn spans(plan: &Plan) -> Vec<Shaded> {
     let lasting = plan.faults.iter().filter(|fault| fault.kind.message().is_none());
-    let span = |fault: &FaultPlan| Span {
+    let span = |fault: &FaultPlan| Shaded {
         from_ns: fault.from_ns,
         until_ns: fault.until_ns,
         name: fault.name.clone(),
         is_fault: true,
     };
-    let mut spans: Vec<Span> = lasting.map(span).collect();
+    let mut spans: Vec<Shaded> = lasting.map(span).collect();
     if plan.settle_ns > 0 {
         let (from_ns, until_ns) = (plan.workload_end_ns, plan.end_ns());
-        spans.push(Span { from_ns, until_ns, name: "settling".to_string(), is_fault: false });
+        spans.push(Shaded { from_ns, until_ns, name: "settling".to_string(), is_fault: false });
     }
     spans
 }
@@ -128,39 +129,7 @@ fn spans(plan: &Plan) -> Vec<Span> {
 /// Runs a plan with everything recorded and measured.
 pub fn record(store: &StoreEntry, plan: &Plan, window_ns: u64) -> Result<(Outcome, Recording, Measured), StorePanic> {
     let progress = Progress::new(&plan.scenario, plan.end_ns());
-    let mut sink = Everything { events: Vec::new(), measured: Measured::default(), window_ns, now_ns: 0, progress };
-    let outcome = (store.run)(plan, &mut sink)?;
-    Ok((outcome, Recording { header: (store.header)(plan), events: sink.events }, sink.measured))
-}
-
-struct Everything {
-    events: Vec<Event>,
-    measured: Measured,
-    window_ns: u64,
-    now_ns: u64,
-    progress: Progress,
-}
-
-impl Sink for Everything {
-    fn event(&mut self, event: &Event) {
-        self.now_ns = event.at_ns;
-        self.events.push(*event);
-    }
-
-    fn keep_going(&self) -> bool {
-        self.progress.reached(self.now_ns);
-        !interrupt::is_requested()
-    }
-
-    fn measures_every_ns(&self) -> Option<u64> {
-        Some(self.window_ns)
-    }
-
-    fn measured(&mut self, sample: Sample) {
-        self.measured.samples.push(sample);
-    }
-
-    fn brings(&mut self, sent: u64, writes: u32) {
-        self.measured.carried.push((sent, writes));
-    }
+    let mut recorder = Recorder::new(Keep::Everything, u64::MAX, progress).without_checkpoints().measuring(window_ns);
+    let outcome = (store.run)(plan, &mut recorder)?;
+    Ok((outcome, Recording { header: (store.header)(plan), events: recorder.events }, recorder.measured))
 }

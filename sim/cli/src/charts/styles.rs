@@ -1,7 +1,42 @@
 //! How lines look that mean different things of different runs.
 
-use super::figure::{Dash, Entry, Style};
-use super::runs::Runs;
+use std::collections::BTreeSet;
+
+use kvsim_checkers::trace::Level;
+
+use super::runs::{Run, Runs};
+use crate::draw::chart::{LegendEntry, LineStyle};
+use crate::draw::{COLOURS, Dash};
+
+/// The colour of a level is the same in all charts.
+pub fn colour_of(level: Level) -> usize {
+    match level {
+        Level::Eventual => 0,
+        Level::Fifo => 1,
+        Level::Priority => 2,
+        Level::FifoP1 => 3,
+        Level::FifoP2 => 4,
+        Level::FifoP3 => 5,
+    }
+}
+
+/// How a level looks in charts that compare levels: those that matter most are the plainest.
+pub fn level_style(level: Level) -> LineStyle {
+    let dash = match level {
+        Level::Priority => Dash::Solid,
+        Level::Fifo => Dash::Dashed,
+        Level::Eventual => Dash::Dotted,
+        Level::FifoP1 | Level::FifoP2 | Level::FifoP3 => Dash::Mixed,
+    };
+    LineStyle { colour: colour_of(level), dash }
+}
+
+/// The styles of levels, where each run shows some.
+pub fn level_styles(runs: &Runs, levels: impl Fn(&Run) -> BTreeSet<Level>) -> Styles<'_> {
+    let named = |level: Level| (colour_of(level), level.name().to_string());
+    let of_runs = runs.list.iter().map(|run| levels(run).into_iter().map(named).collect());
+    Styles::new(runs, &of_runs.collect::<Vec<_>>())
+}
 
 /// What the lines of a chart are about, for instance the levels: by number, which gives the colour, and name.
 pub struct Styles<'r> {
@@ -21,25 +56,25 @@ impl<'r> Styles<'r> {
     }
 
     /// The style of a thing of the run with this number. Dashes tell runs apart; where there is one, they help the colours.
-    pub fn of(&self, run: usize, thing: usize) -> Style {
+    pub fn of(&self, run: usize, thing: usize) -> LineStyle {
         let dash = if self.runs.are_many() { run } else { thing };
-        Style { colour: if self.by_run { run } else { thing }, dash: Dash::ALL[dash % Dash::ALL.len()] }
+        LineStyle { colour: if self.by_run { run } else { thing }, dash: Dash::ALL[dash % Dash::ALL.len()] }
     }
 
     /// What colours and dashes mean.
-    pub fn legend(&self) -> Vec<Entry> {
-        const GREY: usize = 6;
+    pub fn legend(&self) -> Vec<LegendEntry> {
+        const GREY: usize = COLOURS - 1;
         let mut entries = Vec::new();
         if !self.by_run {
             // Where runs have several things to show, all of the first run's lines are solid.
             entries.extend(
-                self.things.iter().map(|(thing, name)| Entry { style: self.of(0, *thing), label: name.clone() }),
+                self.things.iter().map(|(thing, name)| LegendEntry { style: self.of(0, *thing), label: name.clone() }),
             );
         }
         if self.runs.are_many() {
-            let style = |run| if self.by_run { self.of(run, 0) } else { Style { colour: GREY, ..self.of(run, 0) } };
+            let style = |run| if self.by_run { self.of(run, 0) } else { LineStyle { colour: GREY, ..self.of(run, 0) } };
             let runs = self.runs.list.iter().enumerate();
-            entries.extend(runs.map(|(number, run)| Entry { style: style(number), label: run.label.clone() }));
+            entries.extend(runs.map(|(number, run)| LegendEntry { style: style(number), label: run.label.clone() }));
         }
         entries
     }

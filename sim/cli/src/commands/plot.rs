@@ -4,13 +4,14 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum as _;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use kvsim_checkers::metrics::Measured;
 use kvsim_checkers::trace::Recording;
 use kvsim_sim::plan::Plan;
 
 use crate::args::virtual_time;
-use crate::charts::{self, Kind, Picture, Runs, Theme};
+use crate::charts::{self, CHARTS, ChartInfo, Runs};
+use crate::draw::{self, ImageFormat, Theme};
 use crate::exit::{self, Failure};
 use crate::folder::{self, Stored};
 use crate::interrupt;
@@ -27,11 +28,11 @@ pub struct Plot {
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// Which charts [default: all that have something to show]
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND")]
-    kind: Vec<Kind>,
+    #[arg(long, value_delimiter = ',', value_name = "KIND", value_parser = PossibleValuesParser::new(chart_names()))]
+    kind: Vec<String>,
     /// The form of the files
-    #[arg(long, value_enum, default_value_t = Picture::Svg)]
-    format: Picture,
+    #[arg(long, value_enum, default_value_t = ImageFormat::Svg)]
+    format: ImageFormat,
     /// The page that the charts are made for
     #[arg(long, value_enum, default_value_t = Theme::Light)]
     theme: Theme,
@@ -44,6 +45,10 @@ pub struct Plot {
     /// Show the time up to here
     #[arg(long, value_name = "TIME", value_parser = virtual_time)]
     to: Option<u64>,
+}
+
+fn chart_names() -> Vec<PossibleValue> {
+    CHARTS.iter().map(|chart| PossibleValue::new(chart.name).help(chart.summary)).collect()
 }
 
 /// Draws the charts; returns the exit code.
@@ -75,24 +80,26 @@ pub fn plot(args: &Plot) -> Result<u8, Failure> {
     });
     fs::create_dir_all(&out)
         .map_err(|error| Failure::Usage(format!("cannot make the folder {}: {error}", out.display())))?;
-    let kinds = if args.kind.is_empty() { Kind::value_variants() } else { &args.kind };
-    if let ([stored], [run], true) = (stored.as_slice(), runs.list.as_mut_slice(), kinds.contains(&Kind::Messages)) {
+    let wanted: Vec<&ChartInfo> =
+        CHARTS.iter().filter(|chart| args.kind.is_empty() || args.kind.iter().any(|name| name == chart.name)).collect();
+    let is_diagram = wanted.iter().any(|chart| chart.name == charts::MESSAGES.name);
+    if let ([stored], [run], true) = (stored.as_slice(), runs.list.as_mut_slice(), is_diagram) {
         // A diagram shows what was found.
         run.reports = judge::reports(load::store_of(stored)?, &run.plan, &run.recording);
     }
     let mut said = String::new();
-    for kind in kinds {
-        match kind.draw(&runs) {
+    for chart in wanted {
+        let name = chart.name;
+        match (chart.draw)(&runs) {
             Ok(drawing) => {
-                let path = out.join(charts::file_name(*kind, args.format, args.theme));
+                let path = out.join(draw::file_name(name, args.format, args.theme));
                 folder::write_whole(&path, &drawing.file(args.format, args.theme))?;
-                said.push_str(&format!("  {:<10}  {}\n", kind.name(), path.display()));
+                said.push_str(&format!("  {name:<10}  {}\n", path.display()));
             }
             Err(why) if args.kind.is_empty() => {
-                said.push_str(&format!("  {:<10}  {YELLOW}nothing to show{PLAIN}: {why}\n", kind.name()));
+                said.push_str(&format!("  {name:<10}  {YELLOW}nothing to show{PLAIN}: {why}\n"));
             }
             Err(why) => {
-                let name = kind.name();
                 return Err(Failure::Usage(format!(
                     "there is nothing to show of {name}: {why}; leave {name} out of --kind"
                 )));
@@ -121,7 +128,7 @@ fn shown(args: &Plot, stored: &[Stored]) -> Result<Option<Range<u64>>, Failure> 
     Ok(Some(from..to))
 }
 
-/// The stored run once more, or the exit code when somebody interrupted it or it is another one.
+/// Runs the stored plan again; the exit code when that was interrupted or is not the stored run.
 fn record(stored: &Stored, window_ns: u64) -> Result<Result<(Recording, Measured), u8>, Failure> {
     let (store, path) = (load::store_of(stored)?, stored.path.display());
     let (outcome, recording, measured) = charts::record(store, &stored.plan, window_ns).map_err(|panic| {

@@ -10,7 +10,7 @@ use clap::ValueEnum as _;
 use kvsim_checkers::Verdict;
 
 use crate::args::{Batch, Overrides};
-use crate::charts::{self, Picture, Theme};
+use crate::draw::{self, ImageFormat, Theme};
 use crate::exit::{self, Failure};
 use crate::folder;
 use crate::interrupt;
@@ -39,8 +39,8 @@ pub struct Sweep {
     #[arg(long, value_enum, default_value_t = Form::Text)]
     format: Form,
     /// The form of the charts
-    #[arg(long, value_enum, default_value_t = Picture::Svg)]
-    chart_format: Picture,
+    #[arg(long, value_enum, default_value_t = ImageFormat::Svg)]
+    chart_format: ImageFormat,
     /// The page that the charts are made for
     #[arg(long, value_enum, default_value_t = Theme::Light)]
     theme: Theme,
@@ -182,15 +182,13 @@ fn draw(
     let folder = folder.join(folder::CHARTS);
     std::fs::create_dir_all(&folder)
         .map_err(|error| Failure::Usage(format!("cannot make the folder {}: {error}", folder.display())))?;
-    let mut figures = lines::figures(table);
-    figures.extend(visibility::figures(runs, done));
-    let page = if args.theme == Theme::Dark { "-dark" } else { "" };
-    let ending = args.chart_format.ending();
-    for (name, figure) in figures {
-        let path = folder.join(format!("{name}{page}.{ending}"));
-        folder::write_whole(&path, &charts::picture(&figure, args.chart_format, args.theme))?;
+    let mut charts = lines::charts(table);
+    charts.extend(visibility::charts(runs, done));
+    for (name, chart) in charts {
+        let path = folder.join(draw::file_name(&name, args.chart_format, args.theme));
+        folder::write_whole(&path, &chart.draw().file(args.chart_format, args.theme))?;
     }
-    Ok(format!("*{page}.{ending}"))
+    Ok(draw::file_name("*", args.chart_format, args.theme))
 }
 
 #[cfg(test)]

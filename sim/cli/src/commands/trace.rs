@@ -105,9 +105,9 @@ fn state(args: &Trace, at_ns: u64, judged: &Judged) -> Result<(), Failure> {
 
 fn draw(args: &Trace, file: &Path, plan: &kvsim_sim::plan::Plan, judged: &Judged) -> Result<(), Failure> {
     let span = args.filter.from.unwrap_or(0)..args.filter.to.unwrap_or(u64::MAX);
-    let paper = diagram::draw(plan, &judged.recording, &judged.reports, span)
+    let drawing = diagram::draw(plan, &judged.recording, &judged.reports, span)
         .map_err(|why| Failure::Usage(format!("{}: {why}", args.run.display())))?;
-    std::fs::write(file, paper.svg(None))
+    std::fs::write(file, drawing.svg(None))
         .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", file.display())))?;
     let place = file.display().to_string();
     match args.output.format {

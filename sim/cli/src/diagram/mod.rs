@@ -1,19 +1,14 @@
 //! A run as a space-time diagram (Lamport, CACM 1978), for papers and screens: a picture whose bytes follow from the run.
 //!
 //! Replicas are vertical lines, time runs downwards. Each moment at which something happens has a row of its own, as high
-//! as its text needs, so that labels cannot overlap; distances grow with the logarithm of the time between. `director`
-//! decides what is drawn of a recording, `scene` is that, `layout` says where on the paper, `sheet` puts it there; `look`
-//! says how, and `svg` and `pixels` write it.
+//! as its text needs, so that labels cannot overlap; distances grow with the logarithm of the time between. `builder`
+//! decides what is drawn of a recording, `scene` is that, `layout` says where, and `drawing` makes shapes of it.
 
-mod director;
+mod builder;
+mod drawing;
 mod layout;
-mod look;
-mod paper;
 mod part;
-mod pixels;
 mod scene;
-mod sheet;
-mod svg;
 
 use std::ops::Range;
 
@@ -21,37 +16,24 @@ use kvsim_checkers::Report;
 use kvsim_checkers::trace::Recording;
 use kvsim_sim::plan::Plan;
 
-use crate::charts::Theme;
+use crate::draw::Drawing;
 
-pub use paper::Paper;
 pub use part::part;
 
-/// More rows than these nobody reads.
+/// More rows than these are too many to read.
 const ROWS_MAX: usize = 250;
 
 /// Draws what happens within `span_ns`.
 ///
 /// # Errors
 /// When there is too much, or nothing, to draw: what to do.
-pub fn draw(plan: &Plan, recording: &Recording, reports: &[Report], span_ns: Range<u64>) -> Result<Paper, String> {
-    let scene = director::scene(plan, recording, reports, span_ns);
+pub fn draw(plan: &Plan, recording: &Recording, reports: &[Report], span_ns: Range<u64>) -> Result<Drawing, String> {
+    let scene = builder::scene(plan, recording, reports, span_ns);
     match scene.rows.len() {
         0 => Err("there is nothing to draw at that time".to_owned()),
         rows if rows > ROWS_MAX => Err(format!(
             "too much for a diagram: things happen at {rows} moments, and {ROWS_MAX} can be drawn\n  choose a part with --from and --to, let kvsim plot --kind messages choose one, or make the run small (kvsim shrink)"
         )),
-        _ => Ok(sheet::lay(&scene)),
-    }
-}
-
-impl Paper {
-    /// As SVG, for a page, or without one as the surroundings are.
-    pub fn svg(&self, theme: Option<Theme>) -> String {
-        svg::write(self, theme)
-    }
-
-    /// As PNG.
-    pub fn png(&self, theme: Theme) -> Vec<u8> {
-        pixels::png(self, theme)
+        _ => Ok(drawing::draw(&scene)),
     }
 }

@@ -6,17 +6,17 @@ use kvsim_checkers::Report;
 use kvsim_checkers::trace::{Recording, What};
 use kvsim_sim::plan::Plan;
 
-use super::paper::Paper;
-use super::{director, sheet};
+use super::{builder, drawing};
+use crate::draw::Drawing;
 use crate::report::first_finding;
 use crate::text::seconds;
 
-/// So many rows are read with ease.
+/// As many rows as are read with ease.
 const ROWS: usize = 80;
 
-/// Draws a part of what happens within `within_ns` that people can read, and says which it is: from shortly before what
-/// the first finding tells of, or the first fault, or else from the beginning. Nothing where nothing happens.
-pub fn part(plan: &Plan, recording: &Recording, reports: &[Report], within_ns: Range<u64>) -> Option<Paper> {
+/// Draws a part of what happens within `within_ns` that people can read, and says which it is: from shortly before the
+/// story of the first finding, or the first fault, or else from the beginning. Nothing where nothing happens.
+pub fn part(plan: &Plan, recording: &Recording, reports: &[Report], within_ns: Range<u64>) -> Option<Drawing> {
     let moments = moments(recording, &within_ns);
     let (around_ns, why) = around(plan, reports, &within_ns);
     let around = moments.partition_point(|moment| *moment < around_ns).min(moments.len().checked_sub(1)?);
@@ -27,7 +27,7 @@ pub fn part(plan: &Plan, recording: &Recording, reports: &[Report], within_ns: R
         let last = (first + rows).min(moments.len()) - 1;
         let is_all = first == 0 && last == moments.len() - 1;
         let span_ns = if is_all { within_ns.clone() } else { moments[first]..moments[last] };
-        let mut scene = director::scene(plan, recording, reports, span_ns);
+        let mut scene = builder::scene(plan, recording, reports, span_ns);
         // Repair takes rows of its own.
         if scene.rows.len() > ROWS + ROWS / 2 && rows > 8 {
             rows = rows * 2 / 3;
@@ -40,7 +40,7 @@ pub fn part(plan: &Plan, recording: &Recording, reports: &[Report], within_ns: R
             ));
             scene.ends.iter_mut().for_each(Vec::clear);
         }
-        return (!scene.rows.is_empty()).then(|| sheet::lay(&scene));
+        return (!scene.rows.is_empty()).then(|| drawing::draw(&scene));
     }
 }
 
@@ -58,7 +58,7 @@ fn around(plan: &Plan, reports: &[Report], within_ns: &Range<u64>) -> (u64, Stri
     finding.or_else(fault).unwrap_or((within_ns.start, "the first messages".to_owned()))
 }
 
-/// When something happens that has a row, as far as that can be told of single events.
+/// When something happens that has a row, as far as single events show it.
 fn moments(recording: &Recording, within_ns: &Range<u64>) -> Vec<u64> {
     let matters = |what: &What| {
         use What::{

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use kvsim_checkers::trace::NodeId;
 
+use crate::draw::Kind;
+
 /// What is drawn, by time.
+#[derive(Default)]
 pub struct Scene {
     /// What the run is.
     pub title: String,
@@ -18,10 +21,10 @@ pub struct Scene {
     pub arrows: Vec<Arrow>,
     /// Operations that take time: node, from, to.
     pub waits: Vec<(NodeId, u64, u64)>,
-    /// Times at which a node is down or stands still.
-    pub spells: Vec<Spell>,
+    /// When nodes are down or paused.
+    pub downtimes: Vec<Downtime>,
     /// Faults of the network.
-    pub bands: Vec<Band>,
+    pub faults: Vec<FaultSpan>,
     /// Messages that changed nothing and are not drawn.
     pub left_out: usize,
     /// By node: what reads return at the end.
@@ -31,11 +34,11 @@ pub struct Scene {
 /// One moment.
 #[derive(Default)]
 pub struct Row {
-    /// By node, from the top. Where a session asks something they stand above the moment, since messages leave downwards;
+    /// By node, from the top. Where an operation is invoked they stand above the moment, since messages leave downwards;
     /// elsewhere below it, since messages come from above.
     pub labels: BTreeMap<NodeId, Vec<Label>>,
-    /// Where sessions ask something.
-    pub points: Vec<(NodeId, Point)>,
+    /// Where operations are invoked.
+    pub points: Vec<(NodeId, Kind)>,
     /// A message is lost on its way, which takes room.
     pub loses: bool,
 }
@@ -43,31 +46,7 @@ pub struct Row {
 /// Text beside a replica's line.
 pub struct Label {
     pub text: String,
-    pub style: Style,
-}
-
-/// What a text is about.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Style {
-    Operation,
-    /// An operation that a finding names.
-    Found,
-    /// A version appears or disappears.
-    Shown,
-    Message,
-    Lost,
-    /// A trouble of the node.
-    Trouble,
-}
-
-/// An operation's place on a line.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Point {
-    Usual,
-    /// A finding names it.
-    Named,
-    /// It explains a finding best.
-    Found,
+    pub kind: Kind,
 }
 
 /// A message.
@@ -77,39 +56,25 @@ pub struct Arrow {
     pub sent_ns: u64,
     /// When it arrives, or is lost.
     pub until_ns: u64,
-    pub kind: ArrowKind,
+    pub kind: Kind,
     /// What it was and what became of it.
-    pub said: String,
+    pub text: String,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum ArrowKind {
-    /// It carries a write from the replica that took it in, or a client's call.
-    Direct,
-    /// It is a part of repair.
-    Repair,
-    /// It arrived before.
-    Again,
-    /// It changed nothing.
-    Idle,
-    Lost,
-}
-
-/// A node does not work.
-pub struct Spell {
+/// A node is down or paused.
+pub struct Downtime {
+    pub kind: Kind,
     pub node: NodeId,
     pub from_ns: u64,
     pub until_ns: u64,
-    /// Otherwise it stands still.
-    pub is_down: bool,
 }
 
-/// A fault of the network.
-pub struct Band {
+/// A fault of the network: a partition, or one of links.
+pub struct FaultSpan {
+    pub kind: Kind,
     pub text: String,
     pub from_ns: u64,
     pub until_ns: u64,
-    pub is_partition: bool,
 }
 
 impl Row {
@@ -119,9 +84,9 @@ impl Row {
     }
 
     /// The most lines of labels that stand above, or below.
-    pub fn lines(&self, above: bool) -> u32 {
+    pub fn lines(&self, above: bool) -> i32 {
         let labels = self.labels.iter().filter(|(node, _)| self.is_above(**node) == above);
-        labels.map(|(_, labels)| labels.len()).max().unwrap_or(0) as u32
+        labels.map(|(_, labels)| labels.len()).max().unwrap_or(0) as i32
     }
 }
 
@@ -132,7 +97,7 @@ impl Scene {
     }
 
     /// One more text beside a replica's line.
-    pub fn label(&mut self, at_ns: u64, node: NodeId, style: Style, text: String) {
-        self.row(at_ns).labels.entry(node).or_default().push(Label { text, style });
+    pub fn label(&mut self, at_ns: u64, node: NodeId, kind: Kind, text: String) {
+        self.row(at_ns).labels.entry(node).or_default().push(Label { text, kind });
     }
 }

@@ -1,14 +1,10 @@
-//! Faults as people want to see them: in words, and as a chart of when they last.
+//! Faults in words.
 
 use kvsim_checkers::trace::NodeId;
 use kvsim_sim::faults::{DiskLoss, LinkFault, NodeFault};
-use kvsim_sim::plan::{FaultKind, FaultPlan, MessageName};
+use kvsim_sim::plan::{FaultKind, MessageName};
 
-use crate::charts::{Axis, Dash, Figure, Mark, Panel, Runs, Style};
 use crate::text::duration;
-
-/// More rows than these nobody reads.
-const ROWS_MAX: usize = 100;
 
 /// What a fault does.
 pub fn words(kind: &FaultKind) -> String {
@@ -75,32 +71,4 @@ fn of_links(fault: &LinkFault) -> &'static str {
         LinkFault::Duplicates { .. } => "arrive twice more often",
         LinkFault::Late { .. } => "arrive very late at times",
     }
-}
-
-/// A row per fault, as long as it lasts; nothing when none lasts.
-pub fn figure(runs: &Runs) -> Option<Figure> {
-    let [run] = runs.list.as_slice() else { return None };
-    let lasting: Vec<&FaultPlan> = run.plan.faults.iter().filter(|fault| fault.kind.message().is_none()).collect();
-    let mut notes = Vec::new();
-    if lasting.len() > ROWS_MAX {
-        notes.push(format!("The first {ROWS_MAX} of {} faults.", lasting.len()));
-    }
-    let shown: Vec<&FaultPlan> = lasting.into_iter().take(ROWS_MAX).collect();
-    if shown.is_empty() {
-        return None;
-    }
-    let style = Style { colour: 1, dash: Dash::Solid };
-    let marks = (0..).zip(&shown).map(|(row, fault)| Mark::Bar(style, row, (fault.from_ns, fault.until_ns)));
-    let panel = Panel {
-        title: "Faults".to_owned(),
-        x: Axis::time(0..run.plan.end_ns().min(run.plan.workload_end_ns + run.plan.workload_end_ns / 5).max(1)),
-        y: Axis::names("", shown.iter().map(|fault| fault.name.clone()).collect()),
-        over_time: true,
-        marks: marks.collect(),
-    };
-    let mut faults = runs.faults();
-    faults.retain(|span| !span.is_fault);
-    let panel_height = 60 + 18 * shown.len() as u32;
-    let title = runs.title("When faults last");
-    Some(Figure { title, notes, legend: Vec::new(), columns: 1, panel_height, panels: vec![panel], faults })
 }

@@ -37,7 +37,7 @@ use diagnostic::Diagnostic;
 pub use structure::schema;
 pub use write::text as write;
 
-use crate::charts::Unit;
+use crate::draw::Unit;
 use source::Sources;
 
 /// The name of the table that `kvsim sweep` reads.

@@ -10,14 +10,14 @@ use kvsim_checkers::trace::Level;
 use super::measures::Measure;
 use super::median::{Spread, Value};
 use super::table::{Row, Table};
-use crate::charts::axis::Axis;
-use crate::charts::figure::{Dash, Entry, Figure, Mark, Panel, Slot, Style};
-use crate::charts::{PANEL, Unit, colour_of};
+use crate::charts::level_style;
+use crate::draw::chart::{Chart, LegendEntry, LineStyle, Mark, PANEL, Panel, Slot};
+use crate::draw::{Axis, COLOURS, Dash, Unit};
 use crate::scenario;
 use crate::text::{capital, wrapped};
 
 /// A chart for each measure that is a column, by the name of its file without the ending.
-pub fn figures(table: &Table) -> BTreeMap<String, Figure> {
+pub fn charts(table: &Table) -> BTreeMap<String, Chart> {
     let layout = Layout::of(table);
     let mut measures: Vec<&'static Measure> = Vec::new();
     for (_, figure) in table.figures() {
@@ -33,12 +33,12 @@ pub fn figures(table: &Table) -> BTreeMap<String, Figure> {
             .collect();
         let panels: Vec<Panel> = columns.iter().flat_map(|column| layout.panels(table, measure, *column)).collect();
         let is_anything = panels.iter().any(|panel| !panel.marks.is_empty());
-        is_anything.then(|| (file_name(measure.name), figure(table, &layout, measure, panels)))
+        is_anything.then(|| (file_name(measure.name), chart(table, &layout, measure, panels)))
     });
     drawn.collect()
 }
 
-fn figure(table: &Table, layout: &Layout, measure: &Measure, panels: Vec<Panel>) -> Figure {
+fn chart(table: &Table, layout: &Layout, measure: &Measure, panels: Vec<Panel>) -> Chart {
     let mut how = format!("{}.", capital(measure.meaning));
     if table.seeds.len() > 1 {
         let (median, interval) = if layout.x.is_some() { ("Lines", "bands") } else { ("Points", "lines") };
@@ -53,14 +53,12 @@ fn figure(table: &Table, layout: &Layout, measure: &Measure, panels: Vec<Panel>)
         how.push_str(&format!(" Rows: {}.", names.join(", ")));
     }
     let is_wide = panels.iter().any(|panel| panel.y.names_of_rows().iter().any(|name| name.chars().count() > 20));
-    Figure {
-        title: format!("{} \u{2013} {}", capital(measure.name), table.name),
+    Chart {
         notes: wrapped(&how, NOTE_LETTERS),
         legend: layout.legend(),
         columns: if panels.len() > 1 && !is_wide { 2 } else { 1 },
         panel_height: layout.height(),
-        panels,
-        faults: Vec::new(),
+        ..Chart::new(format!("{} \u{2013} {}", capital(measure.name), table.name), panels)
     }
 }
 
@@ -70,7 +68,7 @@ pub fn file_name(name: &str) -> String {
     name.replace('%', "").replace(|letter| !is_plain(letter), "-")
 }
 
-/// The notes of a chart have room for so many letters in a line.
+/// How many letters fit into a line of notes.
 pub const NOTE_LETTERS: usize = 145;
 
 /// What goes where.
@@ -87,7 +85,7 @@ struct Layout {
     axes: Vec<String>,
 }
 
-/// More than so many dashes nobody tells apart.
+/// More dashes than these cannot be told apart.
 const DASHES: usize = Dash::ALL.len();
 
 impl Layout {
@@ -131,7 +129,7 @@ impl Layout {
 
     fn colour_of(&self, value: &str) -> usize {
         match level(value).filter(|_| self.has_levels()) {
-            Some(level) => colour_of(level),
+            Some(level) => level_style(level).colour,
             None => self.colours.iter().position(|other| other == value).unwrap_or(0),
         }
     }
@@ -151,7 +149,7 @@ impl Layout {
         pairs.map(|(axis, value)| format!("{} {value}", self.axes[*axis])).collect::<Vec<_>>().join(", ")
     }
 
-    fn legend(&self) -> Vec<Entry> {
+    fn legend(&self) -> Vec<LegendEntry> {
         let mut entries = Vec::new();
         if let Some(axis) = self.colour {
             let name = |value: &String| match level(value) {
@@ -161,13 +159,13 @@ impl Layout {
             entries.extend(
                 self.colours
                     .iter()
-                    .map(|value| Entry { style: self.style(self.colour_of(value), 0), label: name(value) }),
+                    .map(|value| LegendEntry { style: self.style(self.colour_of(value), 0), label: name(value) }),
             );
         }
         if self.x.is_some() && self.others.len() > 1 && !self.has_facets() {
-            const GREY: usize = 6;
-            let entry = |number| Entry {
-                style: Style { colour: GREY, ..self.style(0, number) },
+            const GREY: usize = COLOURS - 1;
+            let entry = |number| LegendEntry {
+                style: LineStyle { colour: GREY, ..self.style(0, number) },
                 label: self.other_name(number),
             };
             entries.extend((0..self.others.len()).map(entry));
@@ -176,29 +174,30 @@ impl Layout {
     }
 
     /// Where only colours differ, dashes help them.
-    fn style(&self, colour: usize, other: usize) -> Style {
+    fn style(&self, colour: usize, other: usize) -> LineStyle {
         let is_alone = self.others.len() <= 1 || self.has_facets();
         let dash = match self.x {
             None => Dash::Solid,
             Some(_) if !is_alone => Dash::ALL[other % DASHES],
             Some(_) => {
-                let level = Level::ALL.into_iter().find(|level| self.has_levels() && colour_of(*level) == colour);
+                let level =
+                    Level::ALL.into_iter().find(|level| self.has_levels() && level_style(*level).colour == colour);
                 level.map_or(Dash::ALL[colour % DASHES], |level| level_style(level).dash)
             }
         };
-        Style { colour, dash }
+        LineStyle { colour, dash }
     }
 
     fn has_levels(&self) -> bool {
         self.colours.iter().all(|value| level(value).is_some()) && !self.colours.is_empty()
     }
 
-    fn height(&self) -> u32 {
+    fn height(&self) -> i32 {
         match &self.x {
             Some(_) => PANEL,
             None => {
-                let slots = self.colours.len().max(1) as u32 + 1;
-                (self.others.len() as u32 * (slots * 9).max(22) + 50).max(110)
+                let slots = self.colours.len().max(1) as i32 + 1;
+                (self.others.len() as i32 * (slots * 9).max(22) + 50).max(110)
             }
         }
     }
@@ -241,7 +240,7 @@ impl Layout {
             points.sort_by_key(|(x, _)| *x);
             let style = self.style(colour, other);
             for part in parts(&points, y.end()) {
-                bands.push(Mark::Band(style, part.iter().map(|(x, low, _, high)| (*x, *low, *high)).collect()));
+                bands.push(Mark::Band(colour, part.iter().map(|(x, low, _, high)| (*x, *low, *high)).collect()));
                 let line: Vec<(u64, u64)> = part.iter().map(|(x, _, middle, _)| (*x, *middle)).collect();
                 marks.push(Mark::Line(style, line.clone()));
                 marks.push(Mark::Points(style, line));
@@ -252,7 +251,7 @@ impl Layout {
             Some(other) => format!("{}: {}", capital(name), self.other_name(other)),
             None => capital(name),
         };
-        Panel { title, x: Axis::values(&table.axes[axis], named), y, over_time: false, marks: bands }
+        Panel { title, x: Axis::values(&table.axes[axis], named), y, marks: bands }
     }
 
     /// Points in rows.
@@ -269,11 +268,10 @@ impl Layout {
                 of: self.colours.len().max(1) as u32,
             };
             let end = |value| if let Value::Is(number) = value { number } else { x.end() };
-            let style = Style { colour: self.colour(row), dash: Dash::Solid };
-            marks.push(Mark::Interval(style, slot, (end(spread.low), median, end(spread.high))));
+            marks.push(Mark::Interval(self.colour(row), slot, (end(spread.low), median, end(spread.high))));
         }
         let names = self.others.iter().map(|other| other.join(", ")).collect();
-        Panel { title: capital(name), x, y: Axis::names("", names), over_time: false, marks }
+        Panel { title: capital(name), x, y: Axis::names("", names), marks }
     }
 }
 
@@ -315,17 +313,6 @@ fn parts(points: &[(u64, Option<Spread>)], end: u64) -> Vec<Part> {
 fn numbers(values: &[String]) -> Option<Vec<u64>> {
     let all: Vec<(Unit, u64)> = values.iter().map(|value| scenario::number(value)).collect::<Option<_>>()?;
     all.iter().all(|(unit, _)| *unit == all[0].0).then(|| all.into_iter().map(|(_, number)| number).collect())
-}
-
-/// How a level looks in charts that compare levels: those that a sweep is mostly about are the plainest.
-pub fn level_style(level: Level) -> Style {
-    let dash = match level {
-        Level::Priority => Dash::Solid,
-        Level::Fifo => Dash::Dashed,
-        Level::Eventual => Dash::Dotted,
-        Level::FifoP1 | Level::FifoP2 | Level::FifoP3 => Dash::Mixed,
-    };
-    Style { colour: colour_of(level), dash }
 }
 
 fn level(value: &str) -> Option<Level> {

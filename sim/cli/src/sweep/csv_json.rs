@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 use super::Column;
 use super::median::{Spread, Value, certainty};
 use super::table::{Entry, Row, Table};
-use crate::charts::Unit;
+use crate::draw::Unit;
 
 /// The unit of a measure's exact numbers, and how many of the measure's units one is.
 fn exact_unit(unit: Unit) -> (&'static str, u64) {

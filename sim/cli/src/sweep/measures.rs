@@ -6,7 +6,7 @@ use kvsim_sim::plan::Plan;
 
 use super::column::Figure;
 use super::median::Value;
-use crate::charts::Unit;
+use crate::draw::Unit;
 use crate::judge::Judged;
 
 /// Something that is measured.

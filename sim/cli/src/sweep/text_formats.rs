@@ -8,7 +8,7 @@ use super::Column;
 use super::csv_json::{as_json, csv};
 use super::median::{Value, certainty};
 use super::table::{Entry, Row, Table, Tally};
-use crate::charts::Unit;
+use crate::draw::Unit;
 use crate::text::rounded;
 
 /// The form of a table.

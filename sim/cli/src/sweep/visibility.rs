@@ -6,20 +6,19 @@ use std::collections::BTreeMap;
 use kvsim_checkers::metrics::{Distribution, Merge as _, Visibility};
 use kvsim_checkers::trace::Level;
 
-use super::charts::{NOTE_LETTERS, file_name, level_style};
+use super::charts::{NOTE_LETTERS, file_name};
 use super::journal::DoneRun;
 use super::run::SweepRuns;
 use super::table::values;
-use crate::charts::axis::Axis;
-use crate::charts::figure::{Entry, Figure, Mark, Panel};
-use crate::charts::{PANEL, shares};
+use crate::charts::{level_style, visibility_panels};
+use crate::draw::chart::{Chart, LegendEntry};
 use crate::text::{duration, wrapped};
 
 /// By level and priority.
 type Groups = BTreeMap<(Level, u8), Visibility>;
 
 /// The charts, by the names of their files without the ending.
-pub fn figures(runs: &SweepRuns, done: &BTreeMap<u64, DoneRun>) -> BTreeMap<String, Figure> {
+pub fn charts(runs: &SweepRuns, done: &BTreeMap<u64, DoneRun>) -> BTreeMap<String, Chart> {
     let is_level = |value: &String| Level::ALL.iter().any(|level| level.name() == value);
     let levels = runs.sweep.axes.iter().position(|axis| axis.values.iter().all(is_level));
     // Cells that differ in the level alone share a chart.
@@ -39,38 +38,20 @@ pub fn figures(runs: &SweepRuns, done: &BTreeMap<u64, DoneRun>) -> BTreeMap<Stri
     }
     let drawn = charts.iter().enumerate().filter_map(|(number, (others, groups))| {
         let name: String = others.iter().map(|(_, value)| format!("-{}", file_name(value))).collect();
-        let figure = figure(runs, others, groups)?;
-        Some((if charts.len() > 1 { format!("visible-{}{name}", number + 1) } else { "visible".to_string() }, figure))
+        let chart = chart(runs, others, groups)?;
+        Some((if charts.len() > 1 { format!("visible-{}{name}", number + 1) } else { "visible".to_string() }, chart))
     });
     drawn.collect()
 }
 
 /// Nothing when there is nothing to compare: one level at one priority is one line.
-fn figure(runs: &SweepRuns, others: &[(String, String)], groups: &Groups) -> Option<Figure> {
-    let mut priorities: Vec<u8> = groups.keys().map(|(_, priority)| *priority).collect();
-    priorities.sort();
-    priorities.dedup();
-    let urgent = *priorities.last()?;
+fn chart(runs: &SweepRuns, others: &[(String, String)], groups: &Groups) -> Option<Chart> {
+    let urgent = groups.keys().map(|(_, priority)| *priority).max()?;
     if groups.len() == 1 {
         return None;
     }
-    let latencies = groups.values().flat_map(|group| group.latency.classes().map(|(ns, _)| ns));
-    let x = Axis::log_from("time from acknowledgement until visible", bound(groups), latencies);
-    let panel = |priority: &u8| {
-        let of_priority = || groups.iter().filter(|((_, of), _)| of == priority);
-        let pairs = of_priority().map(|(_, group)| group.count()).max().unwrap_or(0);
-        let line = |((level, _), group): (&(Level, u8), &Visibility)| {
-            Mark::Steps(level_style(*level), shares(&group.latency, group.count(), x.end()))
-        };
-        Panel {
-            title: format!("P{priority}: {pairs} pairs of a write and another replica"),
-            x: x.clone(),
-            y: Axis::share("share visible"),
-            over_time: false,
-            marks: of_priority().map(line).collect(),
-        }
-    };
-    let panels: Vec<Panel> = priorities.iter().rev().map(panel).collect();
+    let line = |((level, priority), group): (&(Level, u8), _)| (*priority, level_style(*level), group);
+    let panels = visibility_panels(&groups.iter().map(line).collect::<Vec<_>>(), bound(groups), true);
     let mut levels: Vec<Level> = groups.keys().map(|(level, _)| *level).collect();
     levels.dedup();
     let named: Vec<String> = others.iter().map(|(axis, value)| format!("{axis} {value}")).collect();
@@ -78,19 +59,14 @@ fn figure(runs: &SweepRuns, others: &[(String, String)], groups: &Groups) -> Opt
     let seeds = runs.sweep.seeds.end - runs.sweep.seeds.start;
     let seeds = if seeds == 1 { "one seed".to_string() } else { format!("{seeds} seeds together") };
     let mut notes =
-        vec![format!("By priority of the key; {seeds}. What a line leaves below 100 % at its end was never shown.")];
+        vec![format!("By priority of the key; {seeds}. What a line lacks to 100 % at its end was never shown.")];
     notes.extend(gain(urgent, groups).iter().flat_map(|gain| wrapped(gain, NOTE_LETTERS)));
-    Some(Figure {
-        title: format!("Visibility of writes at other replicas \u{2013} {}{of}", runs.name),
+    let entry = |level: &Level| LegendEntry { style: level_style(*level), label: level.name().to_string() };
+    Some(Chart {
         notes,
-        legend: levels
-            .iter()
-            .map(|level| Entry { style: level_style(*level), label: level.name().to_string() })
-            .collect(),
+        legend: levels.iter().map(entry).collect(),
         columns: if panels.len() > 1 { 2 } else { 1 },
-        panel_height: PANEL,
-        panels,
-        faults: Vec::new(),
+        ..Chart::new(format!("Visibility of writes at other replicas \u{2013} {}{of}", runs.name), panels)
     })
 }
 

@@ -5,17 +5,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use kvsim_checkers::metrics::{Calls, Distribution, Merge as _, Series, Sums};
 use kvsim_checkers::trace::{Action, Level};
 
-use super::{PANEL, colour_of, level_styles, most, over_time, shares, windows};
-use crate::charts::axis::{Axis, Unit};
-use crate::charts::figure::{Dash, Figure, Mark, Panel, Style};
+use crate::charts::ChartInfo;
+use crate::charts::lines::{MICROSECOND, over_time, panel, shares, windows};
 use crate::charts::runs::Runs;
-use crate::charts::styles::Styles;
+use crate::charts::styles::{Styles, colour_of, level_styles};
+use crate::draw::chart::{Chart, LineStyle, Mark, Panel};
+use crate::draw::{Axis, Dash, Drawing, Unit};
+
+pub const CHART: ChartInfo = ChartInfo {
+    name: "latency",
+    summary: "Time to an answer, over time and as a distribution, and the share of answered operations",
+    about: "Time to the answer, the share of answered operations, and how many per second.",
+    draw,
+};
 
 /// For each kind of operation the median and the 99th percentile over time, beside the distribution; below, the share of
 /// answered operations.
-pub fn latency(runs: &Runs) -> Result<Figure, &'static str> {
+fn draw(runs: &Runs) -> Result<Drawing, &'static str> {
     let styles = level_styles(runs, |run| run.metrics.calls.keys().map(|(_, level)| *level).collect());
-    let mut groups: Vec<(Style, Action, &Calls)> = Vec::new();
+    let mut groups: Vec<(LineStyle, Action, &Calls)> = Vec::new();
     for (number, run) in runs.list.iter().enumerate() {
         let of_run = run.metrics.calls.iter();
         groups.extend(of_run.map(|((action, level), calls)| (styles.of(number, colour_of(*level)), *action, calls)));
@@ -42,7 +50,7 @@ pub fn latency(runs: &Runs) -> Result<Figure, &'static str> {
         // A dash is a quantile of one run, or one of several runs.
         let quantile = |of_10_000, dash| {
             let lines = of_action().flat_map(move |(style, _, calls)| {
-                let style = if runs.are_many() { *style } else { Style { dash, ..*style } };
+                let style = if runs.are_many() { *style } else { LineStyle { dash, ..*style } };
                 over_time(&calls.over_time, runs.window_ns, style, |ns: &Distribution| ns.quantile(of_10_000))
             });
             lines.collect::<Vec<Mark>>()
@@ -52,15 +60,9 @@ pub fn latency(runs: &Runs) -> Result<Figure, &'static str> {
             marks.extend(quantile(5_000, Dash::Solid));
         }
         let quantiles = if runs.are_many() { "99th percentile" } else { "median (solid) and 99th percentile (dashed)" };
-        panels.push(Panel {
-            title: format!("{name}: {quantiles}"),
-            x: runs.time(),
-            y: Axis::up_to("latency", Unit::Time, most(&marks)),
-            over_time: true,
-            marks,
-        });
+        panels.push(panel(runs, &format!("{name}: {quantiles}"), "latency", Unit::Time, marks));
         let numbers = of_action().flat_map(|(_, _, calls)| calls.latency_ns.classes().map(|(ns, _)| ns));
-        let x = Axis::log("latency", numbers);
+        let x = Axis::log("latency", MICROSECOND, numbers);
         let lines = of_action()
             .map(|(style, _, calls)| Mark::Steps(*style, shares(&calls.latency_ns, calls.latency_ns.count(), x.end())));
         let marks = lines.collect();
@@ -68,20 +70,18 @@ pub fn latency(runs: &Runs) -> Result<Figure, &'static str> {
             title: format!("{name}: distribution"),
             y: Axis::share("share answered by then"),
             x,
-            over_time: false,
             marks,
         });
     }
     panels.extend(answered(runs, &styles));
-    Ok(Figure {
-        title: runs.title("Latency of operations"),
+    let chart = Chart {
         notes,
         legend: styles.legend(),
         columns: 2,
-        panel_height: PANEL,
-        panels,
-        faults: runs.faults(),
-    })
+        shaded: runs.shaded(),
+        ..Chart::new(runs.title("Latency of operations"), panels)
+    };
+    Ok(chart.draw())
 }
 
 /// The share of operations that were answered, and how many those were per second, by window of invocation.
@@ -104,10 +104,9 @@ fn answered(runs: &Runs, styles: &Styles<'_>) -> [Panel; 2] {
             rates.extend(over_time(&pairs, runs.window_ns, style, |pair| Some(rate(pair) as u64)));
         }
     }
-    let panel = |title: &str, y, marks| Panel { title: title.to_string(), x: runs.time(), y, over_time: true, marks };
-    let rate = Axis::up_to("operations per second", Unit::Count, most(&rates));
+    let title = "Availability: share of operations that were answered".to_owned();
     [
-        panel("Availability: share of operations that were answered", Axis::share("share answered"), shares),
-        panel("Answered operations", rate, rates),
+        Panel { title, x: runs.time(), y: Axis::share("share answered"), marks: shares },
+        panel(runs, "Answered operations", "operations per second", Unit::Count, rates),
     ]
 }

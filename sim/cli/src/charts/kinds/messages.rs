@@ -1,10 +1,19 @@
 //! Who sent what to whom.
 
+use crate::charts::ChartInfo;
 use crate::charts::runs::Runs;
-use crate::diagram::{self, Paper};
+use crate::diagram;
+use crate::draw::Drawing;
+
+pub const CHART: ChartInfo = ChartInfo {
+    name: "messages",
+    summary: "Who sent what to whom: a space-time diagram of a part of one run",
+    about: "Who sent what to whom, in a part of the run.",
+    draw,
+};
 
 /// The space-time diagram of a part of a run that people can read: around what was found, or else the first fault.
-pub fn messages(runs: &Runs) -> Result<Paper, &'static str> {
+fn draw(runs: &Runs) -> Result<Drawing, &'static str> {
     let [run] = runs.list.as_slice() else {
         return Err("it shows one run; plot each by itself");
     };

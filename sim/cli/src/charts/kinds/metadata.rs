@@ -2,10 +2,18 @@
 
 use kvsim_checkers::metrics::{Distribution, METADATA_BYTES, Series};
 
-use super::{PANEL, most, over_time, windows};
-use crate::charts::axis::{Axis, Unit};
-use crate::charts::figure::{Dash, Entry, Figure, Mark, Panel, Style};
+use crate::charts::ChartInfo;
+use crate::charts::lines::{most, over_time, panel, windows};
 use crate::charts::runs::{Run, Runs};
+use crate::draw::chart::{Chart, LegendEntry, LineStyle, Mark, PANEL, Panel};
+use crate::draw::{Dash, Drawing, Unit};
+
+pub const CHART: ChartInfo = ChartInfo {
+    name: "metadata",
+    summary: "What replicas keep beside the values",
+    about: "What replicas keep beside the values.",
+    draw,
+};
 
 /// A gauge as a panel: its name, the panel's title, the axis.
 const GAUGES: &[(&str, &str, &str, Unit)] = &[
@@ -16,22 +24,22 @@ const GAUGES: &[(&str, &str, &str, Unit)] = &[
 ];
 
 /// Sizes over time, the median of the replicas and the largest; and the entries of contexts per object.
-pub fn metadata(runs: &Runs) -> Result<Figure, &'static str> {
+fn draw(runs: &Runs) -> Result<Drawing, &'static str> {
     let mut panels = Vec::new();
     for (gauge, title, what, unit) in GAUGES {
         let mut marks = Vec::new();
         for (number, run) in runs.list.iter().enumerate() {
             let Some(series) = run.metrics.gauges.get(*gauge) else { continue };
             for (dash, of_10_000) in [(Dash::Solid, 5_000), (Dash::Dashed, 10_000)] {
-                let style = Style { colour: number, dash };
+                let style = LineStyle { colour: number, dash };
                 marks.extend(over_time(series, runs.window_ns, style, |of| of.quantile(of_10_000)));
             }
         }
-        panels.extend(panel(runs, title, what, *unit, marks));
+        panels.extend(panel_unless_zero(runs, title, what, *unit, marks));
         if *gauge == METADATA_BYTES {
             let marks = runs.list.iter().enumerate().flat_map(|(number, run)| entries_per_object(runs, number, run));
             let title = "Clock entries per object (mean over all replicas)";
-            panels.extend(panel(runs, title, "entries", Unit::Thousandths, marks.collect()));
+            panels.extend(panel_unless_zero(runs, title, "entries", Unit::Thousandths, marks.collect()));
         }
     }
     if panels.is_empty() {
@@ -41,30 +49,22 @@ pub fn metadata(runs: &Runs) -> Result<Figure, &'static str> {
     for (number, run) in runs.list.iter().enumerate() {
         let who = if runs.are_many() { format!("{}: ", run.label) } else { String::new() };
         for (dash, what) in [(Dash::Solid, "median replica"), (Dash::Dashed, "largest")] {
-            legend.push(Entry { style: Style { colour: number, dash }, label: format!("{who}{what}") });
+            legend.push(LegendEntry { style: LineStyle { colour: number, dash }, label: format!("{who}{what}") });
         }
     }
-    Ok(Figure {
-        title: runs.title("Metadata"),
+    let chart = Chart {
         notes: vec![windows(runs, None)],
         legend,
-        columns: 1,
         panel_height: PANEL * 4 / 5,
-        panels,
-        faults: runs.faults(),
-    })
+        shaded: runs.shaded(),
+        ..Chart::new(runs.title("Metadata"), panels)
+    };
+    Ok(chart.draw())
 }
 
 /// Nothing where no run reports the number, or all report 0 all the time.
-fn panel(runs: &Runs, title: &str, what: &str, unit: Unit, marks: Vec<Mark>) -> Option<Panel> {
-    let most = most(&marks);
-    (most > 0).then(|| Panel {
-        title: title.to_string(),
-        x: runs.time(),
-        y: Axis::up_to(what, unit, most),
-        over_time: true,
-        marks,
-    })
+fn panel_unless_zero(runs: &Runs, title: &str, what: &str, unit: Unit, marks: Vec<Mark>) -> Option<Panel> {
+    (most(&marks) > 0).then(|| panel(runs, title, what, unit, marks))
 }
 
 /// In thousandths.
@@ -73,7 +73,7 @@ fn entries_per_object(runs: &Runs, number: usize, run: &Run) -> Vec<Mark> {
     let (Some(entries), Some(objects)) = (gauge("context-entries"), gauge("objects")) else { return Vec::new() };
     let pairs = entries.0.iter().zip(&objects.0).collect::<Vec<(&Distribution, &Distribution)>>();
     let ratios = Series(pairs);
-    let style = Style { colour: number, dash: Dash::Solid };
+    let style = LineStyle::solid(number);
     over_time(&ratios, runs.window_ns, style, |(entries, objects)| {
         (entries.sum() * 1_000).checked_div(objects.sum()).map(|ratio| ratio as u64)
     })

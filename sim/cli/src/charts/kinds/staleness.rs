@@ -4,16 +4,26 @@ use std::iter::Peekable;
 
 use kvsim_checkers::metrics::{Distribution, Staleness};
 
-use super::{PANEL, colour_of, level_styles, most, over_time, windows};
-use crate::charts::axis::{Axis, Unit};
-use crate::charts::figure::{Figure, Mark, Panel, Style};
+use crate::charts::ChartInfo;
+use crate::charts::lines::{MICROSECOND, over_time, panel, windows};
 use crate::charts::runs::Runs;
+use crate::charts::styles::{colour_of, level_styles};
+use crate::draw::chart::{Chart, LineStyle, Mark, Panel};
+use crate::draw::{Axis, Drawing, Unit};
+
+pub const CHART: ChartInfo = ChartInfo {
+    name: "staleness",
+    summary: "How old the answers to reads are, over time, and how soon a write is read",
+    about: "Reads that miss a completed write, and for how long the first write they miss had been completed; below, the \
+            share of reads that reflect the last write to their key, by the time since that write.",
+    draw,
+};
 
 /// The share of reads that miss a completed write, and for how long it had been completed; and how likely a read returns
 /// a write by the time between them.
-pub fn staleness(runs: &Runs) -> Result<Figure, &'static str> {
+fn draw(runs: &Runs) -> Result<Drawing, &'static str> {
     let styles = level_styles(runs, |run| run.metrics.staleness.keys().copied().collect());
-    let mut groups: Vec<(Style, &Staleness)> = Vec::new();
+    let mut groups: Vec<(LineStyle, &Staleness)> = Vec::new();
     for (number, run) in runs.list.iter().enumerate() {
         let of_run = run.metrics.staleness.iter();
         groups.extend(of_run.map(|(level, group)| (styles.of(number, colour_of(*level)), group)));
@@ -28,41 +38,22 @@ pub fn staleness(runs: &Runs) -> Result<Figure, &'static str> {
     let ages = lines(|ages| ages.quantile(9_900));
     let curves: Vec<_> = groups.iter().map(|(style, group)| (*style, t_visibility(group))).collect();
     let since = curves.iter().flat_map(|(_, points)| points.iter().map(|(ns, _)| *ns));
-    let since = Axis::log("time t from the end of a write until a read begins", since);
+    let since = Axis::log("time t from the end of a write until a read begins", MICROSECOND, since);
     let seen = curves.into_iter().map(|(style, points)| Mark::Line(style, points)).collect();
-    let title = |text: &str| text.to_string();
+    let age = "Age: how long the first missed write had been completed, 99th percentile (0: none missed)";
+    let title = "t-visibility: reads that reflect the last write to their key, by the time since that write".to_owned();
     let panels = vec![
-        Panel {
-            title: title("Stale reads: those that miss a completed write"),
-            x: runs.time(),
-            y: Axis::up_to("share of reads", Unit::Share, most(&stale)),
-            over_time: true,
-            marks: stale,
-        },
-        Panel {
-            title: title("Age: how long the first missed write had been completed, 99th percentile (0: none missed)"),
-            x: runs.time(),
-            y: Axis::up_to("age", Unit::Time, most(&ages)),
-            over_time: true,
-            marks: ages,
-        },
-        Panel {
-            title: title("t-visibility: reads that reflect the last write to their key, by the time since that write"),
-            x: since,
-            y: Axis::share("share of reads"),
-            over_time: false,
-            marks: seen,
-        },
+        panel(runs, "Stale reads: those that miss a completed write", "share of reads", Unit::Share, stale),
+        panel(runs, age, "age", Unit::Time, ages),
+        Panel { title, x: since, y: Axis::share("share of reads"), marks: seen },
     ];
-    Ok(Figure {
-        title: runs.title("Staleness of reads"),
+    let chart = Chart {
         notes: vec![windows(runs, Some(&styles))],
         legend: styles.legend(),
-        columns: 1,
-        panel_height: PANEL,
-        panels,
-        faults: runs.faults(),
-    })
+        shaded: runs.shaded(),
+        ..Chart::new(runs.title("Staleness of reads"), panels)
+    };
+    Ok(chart.draw())
 }
 
 /// In parts of 10,000.

@@ -6,13 +6,19 @@ use std::ops::Range;
 use kvsim_checkers::operations::{Operations, Outcome};
 use kvsim_checkers::trace::{Action, Event, What};
 
-use super::PANEL;
-use crate::charts::axis::Axis;
-use crate::charts::draw::WIDTH;
-use crate::charts::figure::{Dash, Entry, Figure, Mark, Panel, Style};
+use crate::charts::ChartInfo;
 use crate::charts::runs::{Run, Runs};
+use crate::draw::chart::{Chart, LegendEntry, LineStyle, Mark, PANEL, Panel};
+use crate::draw::{Axis, Drawing, WIDTH};
 
-/// More sessions than these nobody tells apart.
+pub const CHART: ChartInfo = ChartInfo {
+    name: "timeline",
+    summary: "The operations of sessions",
+    about: "The operations of each session. Operations less than a pixel apart are drawn as one bar.",
+    draw,
+};
+
+/// More sessions than these cannot be told apart.
 const SESSIONS_MAX: usize = 32;
 
 /// More bars in a row than these lie upon each other: there are about 700 pixels.
@@ -23,7 +29,7 @@ const BARS: &[(usize, &str)] =
     &[(0, "read"), (1, "write"), (2, "delete"), (4, "refused"), (3, "timed out or never answered")];
 
 /// A row per session, a bar per operation, from its invocation to its end.
-pub fn timeline(runs: &Runs) -> Result<Figure, &'static str> {
+fn draw(runs: &Runs) -> Result<Drawing, &'static str> {
     let (mut panels, mut used, mut notes) = (Vec::new(), BTreeSet::new(), Vec::new());
     for run in &runs.list {
         let sessions: Vec<usize> = (0..run.plan.sessions.len()).filter(|s| !run.plan.sessions[*s].of_store).collect();
@@ -38,7 +44,8 @@ pub fn timeline(runs: &Runs) -> Result<Figure, &'static str> {
         }
         if marks.len() > CROWD * rows.len() && notes.is_empty() {
             notes.push(
-                "So many operations that their bars cover each other; --from and --to show a part of the time.".into(),
+                "There are too many operations to tell their bars apart; --from and --to show a part of the time."
+                    .into(),
             );
         }
         let name = |session: &u32| {
@@ -53,30 +60,26 @@ pub fn timeline(runs: &Runs) -> Result<Figure, &'static str> {
             },
             x: Axis::time(shown),
             y: Axis::names("", rows.keys().map(name).collect()),
-            over_time: true,
             marks,
         });
     }
     if panels.is_empty() {
         return Err("there was no operation in the time shown");
     }
-    let entry = |(colour, label): &(usize, &str)| Entry {
-        style: Style { colour: *colour, dash: Dash::Solid },
-        label: label.to_string(),
-    };
-    let rows = runs.list.iter().map(|run| run.plan.sessions.len().min(SESSIONS_MAX) as u32).max().unwrap_or(1);
-    Ok(Figure {
-        title: runs.title("Operations of sessions"),
+    let entry =
+        |(colour, label): &(usize, &str)| LegendEntry { style: LineStyle::solid(*colour), label: label.to_string() };
+    let rows = runs.list.iter().map(|run| run.plan.sessions.len().min(SESSIONS_MAX) as i32).max().unwrap_or(1);
+    let chart = Chart {
         notes,
         legend: BARS.iter().filter(|(colour, _)| used.contains(colour)).map(entry).collect(),
-        columns: 1,
         panel_height: PANEL.max(60 + 18 * rows),
-        panels,
-        faults: runs.faults(),
-    })
+        shaded: runs.shaded(),
+        ..Chart::new(runs.title("Operations of sessions"), panels)
+    };
+    Ok(chart.draw())
 }
 
-/// Up to the last operation, when nobody has chosen other times.
+/// Up to the last operation, unless other times are chosen.
 fn shown(runs: &Runs, run: &Run) -> Range<u64> {
     let is_call = |event: &&Event| {
         use What::{Answered, Invoked, Refused, TimedOut};
@@ -92,7 +95,7 @@ fn shown(runs: &Runs, run: &Run) -> Range<u64> {
 fn bars(shown: &Range<u64>, run: &Run, rows: &BTreeMap<u32, u64>, used: &mut BTreeSet<usize>) -> Vec<Mark> {
     let operations = Operations::of(&run.recording);
     let at_ns = |place: usize| run.recording.events[place].at_ns;
-    let step_ns = ((shown.end - shown.start) / u64::from(WIDTH)).max(1);
+    let step_ns = ((shown.end - shown.start) / WIDTH as u64).max(1);
     let mut bars: BTreeMap<(u64, usize), Vec<(u64, u64)>> = BTreeMap::new();
     for operation in operations.list() {
         let Some(row) = rows.get(&operation.session) else { continue };
@@ -114,8 +117,7 @@ fn bars(shown: &Range<u64>, run: &Run, rows: &BTreeMap<u32, u64>, used: &mut BTr
         }
     }
     let mark = |((row, colour), list): ((u64, usize), Vec<(u64, u64)>)| {
-        let style = Style { colour, dash: Dash::Solid };
-        list.into_iter().map(move |span| Mark::Bar(style, row, span))
+        list.into_iter().map(move |span| Mark::Bar(colour, row, span))
     };
     bars.into_iter().flat_map(mark).collect()
 }

@@ -4,14 +4,18 @@ use std::collections::BTreeSet;
 
 use kvsim_checkers::metrics::{Sums, Traffic};
 
-use super::{PANEL, most, over_time, windows};
-use crate::charts::axis::{Axis, Unit};
-use crate::charts::figure::{Figure, Panel};
+use crate::charts::ChartInfo;
+use crate::charts::lines::{over_time, panel, windows};
 use crate::charts::runs::Runs;
 use crate::charts::styles::Styles;
+use crate::draw::chart::Chart;
+use crate::draw::{Drawing, Unit};
+
+pub const CHART: ChartInfo =
+    ChartInfo { name: "traffic", summary: "Messages and bytes by kind", about: "Messages and bytes by kind.", draw };
 
 /// Messages and bytes per second, by kind of message.
-pub fn traffic(runs: &Runs) -> Result<Figure, &'static str> {
+fn draw(runs: &Runs) -> Result<Drawing, &'static str> {
     let names: BTreeSet<&String> = runs.list.iter().flat_map(|run| run.metrics.traffic.keys()).collect();
     if names.is_empty() {
         return Err("no message was sent");
@@ -19,7 +23,7 @@ pub fn traffic(runs: &Runs) -> Result<Figure, &'static str> {
     let colours: Vec<(usize, String)> = names.into_iter().cloned().enumerate().collect();
     let styles = Styles::new(runs, &vec![colours.clone(); runs.list.len()]);
     let per_second = |sum: u64| (u128::from(sum) * 1_000_000_000 / u128::from(runs.window_ns)) as u64;
-    let panel = |title: &str, what: &str, unit, of: fn(&Traffic) -> &Sums| {
+    let marks = |of: fn(&Traffic) -> &Sums| {
         let mut marks = Vec::new();
         for (number, run) in runs.list.iter().enumerate() {
             for (colour, name) in &colours {
@@ -31,13 +35,7 @@ pub fn traffic(runs: &Runs) -> Result<Figure, &'static str> {
                 marks.extend(over_time(&sums, runs.window_ns, style, |sum| Some(per_second(*sum))));
             }
         }
-        Panel {
-            title: title.to_string(),
-            x: runs.time(),
-            y: Axis::up_to(what, unit, most(&marks)),
-            over_time: true,
-            marks,
-        }
+        marks
     };
     let mut notes = vec![format!("{} Sent copies count, lost ones too.", windows(runs, None))];
     notes.extend(runs.list.iter().filter_map(|run| {
@@ -54,16 +52,10 @@ pub fn traffic(runs: &Runs) -> Result<Figure, &'static str> {
             share % 10
         ))
     }));
-    Ok(Figure {
-        title: runs.title("Traffic"),
-        notes,
-        legend: styles.legend(),
-        columns: 1,
-        panel_height: PANEL,
-        panels: vec![
-            panel("Messages", "messages per second", Unit::Count, |traffic| &traffic.copies),
-            panel("Bytes", "per second", Unit::Bytes, |traffic| &traffic.bytes),
-        ],
-        faults: runs.faults(),
-    })
+    let panels = vec![
+        panel(runs, "Messages", "messages per second", Unit::Count, marks(|traffic| &traffic.copies)),
+        panel(runs, "Bytes", "per second", Unit::Bytes, marks(|traffic| &traffic.bytes)),
+    ];
+    let (legend, shaded) = (styles.legend(), runs.shaded());
+    Ok(Chart { notes, legend, shaded, ..Chart::new(runs.title("Traffic"), panels) }.draw())
 }

@@ -47,12 +47,11 @@ impl<'a> Page<'a> {
 
     /// The bytes of the page: the same for the same run.
     pub fn html(&self) -> String {
-        let style = format!("{}{}", include_str!("style.css"), drawn::dark_charts());
         fill(
             include_str!("page.html"),
             &[
                 ("name", &escaped(&self.plan.scenario)),
-                ("style", &style),
+                ("style", include_str!("style.css")),
                 ("about", &self.about()),
                 ("verdicts", &self.verdicts()),
                 ("findings", &self.findings()),

@@ -45,7 +45,7 @@
     message.dataset.said = title.textContent;
     title.remove();
     // A line that is easy to hit.
-    const over = message.querySelector("line").cloneNode();
+    const over = message.querySelector("path").cloneNode();
     over.setAttribute("class", "over");
     over.removeAttribute("marker-end");
     message.append(over);

@@ -1,4 +1,4 @@
-//! Makes a scene of a recording: what is drawn of it, and how it is called.
+//! Makes a scene of a recording: what is drawn of it, and what it is called.
 
 mod messages;
 
@@ -10,29 +10,23 @@ use kvsim_checkers::operations::{Operation, Operations, Outcome};
 use kvsim_checkers::trace::{Action, Dot, Event, Header, Level, Levels, NodeId, Recording, What};
 use kvsim_sim::plan::{FaultKind, Plan};
 
-use super::scene::{Band, Label, Point, Scene, Spell, Style};
+use super::scene::{Downtime, FaultSpan, Label, Scene};
+use crate::draw::Kind;
 use crate::report::to_explain;
 
 /// What is to be seen of a run within `span_ns`; without an end, up to the last change that matters.
 pub fn scene(plan: &Plan, recording: &Recording, reports: &[Report], span_ns: Range<u64>) -> Scene {
     let Header { scenario, store, seed, nodes, .. } = &recording.header;
-    let mut director = Director {
+    let mut builder = SceneBuilder {
         header: &recording.header,
         operations: Operations::of(recording),
         named: reports.iter().flat_map(|report| &report.findings).flat_map(|finding| finding.ops.clone()).collect(),
         found: BTreeMap::new(),
         scene: Scene {
             title: format!("{scenario}: store {store}, seed {seed:#x}"),
-            part: None,
-            findings: Vec::new(),
             nodes: *nodes,
-            rows: BTreeMap::new(),
-            arrows: Vec::new(),
-            waits: Vec::new(),
-            spells: Vec::new(),
-            bands: Vec::new(),
-            left_out: 0,
             ends: vec![Vec::new(); usize::from(*nodes)],
+            ..Scene::default()
         },
     };
     let mut codes = BTreeSet::new();
@@ -40,9 +34,9 @@ pub fn scene(plan: &Plan, recording: &Recording, reports: &[Report], span_ns: Ra
         if !codes.insert(&finding.code) {
             continue;
         }
-        director.scene.findings.push(format!("{}: {}", finding.code, finding.title));
+        builder.scene.findings.push(format!("{}: {}", finding.code, finding.title));
         if let Some(op) = to_explain(plan, finding) {
-            director.found.entry(op).or_default().push(finding.code.clone());
+            builder.found.entry(op).or_default().push(finding.code.clone());
         }
     }
     let changes = changes(recording);
@@ -51,12 +45,12 @@ pub fn scene(plan: &Plan, recording: &Recording, reports: &[Report], span_ns: Ra
         end => end,
     };
     let span_ns = span_ns.start..until_ns.saturating_add(1);
-    director.events(recording, &span_ns);
-    director.messages(recording, &span_ns, &changes);
-    director.troubles(recording, &span_ns);
-    director.bands(plan, recording, &span_ns);
-    director.ends(recording);
-    director.scene
+    builder.events(recording, &span_ns);
+    builder.messages(recording, &span_ns, &changes);
+    builder.downtimes(recording, &span_ns);
+    builder.faults(plan, recording, &span_ns);
+    builder.ends(recording);
+    builder.scene
 }
 
 /// The numbers of deliveries after which something is known, shown or answered, and of those that lead to one.
@@ -99,7 +93,7 @@ fn last_change(recording: &Recording, changes: &BTreeSet<u64>) -> u64 {
     recording.events.iter().rfind(matters).map_or(0, |event| event.at_ns)
 }
 
-struct Director<'a> {
+struct SceneBuilder<'a> {
     header: &'a Header,
     operations: Operations<'a>,
     /// Operations that findings name.
@@ -109,34 +103,27 @@ struct Director<'a> {
     scene: Scene,
 }
 
-impl Director<'_> {
+impl SceneBuilder<'_> {
     fn events(&mut self, recording: &Recording, span_ns: &Range<u64>) {
-        // Announcements of one step about one write, put together.
-        let mut open: Option<(u64, NodeId, u64, Dot, bool, Levels)> = None;
-        for event in recording.events.iter().filter(|event| span_ns.contains(&event.at_ns)) {
-            let shows = match event.what {
-                What::Visible { write, levels } => Some((write, true, levels)),
-                What::Hidden { write, levels } => Some((write, false, levels)),
-                What::Known { .. } => continue,
-                _ => None,
+        let is_in = |event: &&Event| span_ns.contains(&event.at_ns) && !matches!(event.what, What::Known { .. });
+        let events: Vec<&Event> = recording.events.iter().filter(is_in).collect();
+        let change = |event: &Event| match event.what {
+            What::Visible { write, .. } => Some((event.node, event.cause, write, true)),
+            What::Hidden { write, .. } => Some((event.node, event.cause, write, false)),
+            _ => None,
+        };
+        // Announcements of one step about one write are put together.
+        for group in events.chunk_by(|one, next| change(one).is_some() && change(one) == change(next)) {
+            let Some((node, _, write, shown)) = change(group[0]) else {
+                self.event(group[0], recording, span_ns);
+                continue;
             };
-            match (&mut open, shows) {
-                (Some((_, node, cause, write, shown, all)), Some((other, is_shown, levels)))
-                    if (*node, *cause, *write, *shown) == (event.node, event.cause, other, is_shown) =>
-                {
-                    *all = all.and(levels);
-                    continue;
-                }
-                _ => {}
-            }
-            if let Some((at_ns, node, _, write, shown, levels)) = open.take() {
-                self.shown(at_ns, node, write, shown, levels);
-            }
-            open = shows.map(|(write, shown, levels)| (event.at_ns, event.node, event.cause, write, shown, levels));
-            self.event(event, recording, span_ns);
-        }
-        if let Some((at_ns, node, _, write, shown, levels)) = open {
-            self.shown(at_ns, node, write, shown, levels);
+            let levels = group.iter().filter_map(|event| match event.what {
+                What::Visible { levels, .. } | What::Hidden { levels, .. } => Some(levels),
+                _ => None,
+            });
+            let levels = levels.reduce(Levels::and).unwrap_or_default();
+            self.shown(group[0].at_ns, node, write, shown, levels);
         }
     }
 
@@ -151,7 +138,7 @@ impl Director<'_> {
             format!(" at {}", levels.iter().map(Level::name).collect::<Vec<_>>().join(", "))
         };
         let sign = if shown { '+' } else { '\u{2212}' };
-        self.scene.label(at_ns, node, Style::Shown, format!("{sign} {key} = {value}{at}"));
+        self.scene.label(at_ns, node, Kind::Visible, format!("{sign} {key} = {value}{at}"));
     }
 
     fn key(&self, key: u32) -> String {
@@ -170,18 +157,18 @@ impl Director<'_> {
                 if recording.events[operation.invoked].at_ns == at_ns {
                     return;
                 }
-                let (end, style) = (self.end(operation), self.style(op));
-                self.scene.label(at_ns, node, style, format!("#{op}{end}"));
+                let (end, kind) = (self.end(operation), self.kind(op));
+                self.scene.label(at_ns, node, kind, format!("#{op}{end}"));
             }
             What::Overflowed { write, .. } => {
-                self.scene.label(at_ns, node, Style::Trouble, format!("no room for {write}"));
+                self.scene.label(at_ns, node, Kind::NodeFault, format!("no room for {write}"));
             }
             _ => {}
         }
     }
 
-    fn style(&self, op: u32) -> Style {
-        if self.named.contains(&op) { Style::Found } else { Style::Operation }
+    fn kind(&self, op: u32) -> Kind {
+        if self.named.contains(&op) { Kind::Found } else { Kind::Operation }
     }
 
     /// How an operation ended.
@@ -229,52 +216,52 @@ impl Director<'_> {
         }
         let codes = self.found.get(&op);
         let point = match (codes, self.named.contains(&op)) {
-            (Some(_), _) => Point::Found,
-            (None, true) => Point::Named,
-            (None, false) => Point::Usual,
+            (Some(_), _) => Kind::Explains,
+            (None, true) => Kind::Named,
+            (None, false) => Kind::Point,
         };
         if let Some(codes) = codes {
-            self.scene.label(at_ns, node, Style::Found, codes.join(", "));
+            self.scene.label(at_ns, node, Kind::Found, codes.join(", "));
         }
-        let style = self.style(op);
-        self.scene.label(at_ns, node, style, text);
+        let kind = self.kind(op);
+        self.scene.label(at_ns, node, kind, text);
         self.scene.row(at_ns).points.push((node, point));
     }
 
-    /// Nodes that are down or stand still.
-    fn troubles(&mut self, recording: &Recording, span_ns: &Range<u64>) {
-        let mut since: BTreeMap<(NodeId, bool), u64> = BTreeMap::new();
+    /// Nodes that are down or paused.
+    fn downtimes(&mut self, recording: &Recording, span_ns: &Range<u64>) {
+        let mut since: BTreeMap<(NodeId, Kind), u64> = BTreeMap::new();
         for event in recording.events.iter().filter(|event| event.at_ns < span_ns.end) {
-            let (is_down, begins, text) = match event.what {
-                What::Down { .. } => (true, true, "goes down".to_owned()),
-                What::Up { incarnation: 1 } => (true, false, "is up again".to_owned()),
-                What::Up { incarnation } => (true, false, format!("is up, life {incarnation}")),
-                What::Paused => (false, true, "stands still".to_owned()),
-                What::Resumed => (false, false, "goes on".to_owned()),
+            let (kind, begins, text) = match event.what {
+                What::Down { .. } => (Kind::Down, true, "goes down".to_owned()),
+                What::Up { incarnation: 1 } => (Kind::Down, false, "is up again".to_owned()),
+                What::Up { incarnation } => (Kind::Down, false, format!("is up, life {incarnation}")),
+                What::Paused => (Kind::Paused, true, "pauses".to_owned()),
+                What::Resumed => (Kind::Paused, false, "resumes".to_owned()),
                 _ => continue,
             };
-            let at_ns = event.at_ns.max(span_ns.start);
+            let (node, at_ns) = (event.node, event.at_ns.max(span_ns.start));
             if begins {
-                since.insert((event.node, is_down), at_ns);
-            } else if let Some(from_ns) = since.remove(&(event.node, is_down)) {
-                self.scene.spells.push(Spell { node: event.node, from_ns, until_ns: at_ns, is_down });
+                since.insert((node, kind), at_ns);
+            } else if let Some(from_ns) = since.remove(&(node, kind)) {
+                self.scene.downtimes.push(Downtime { kind, node, from_ns, until_ns: at_ns });
             }
-            let labels = self.scene.row(at_ns).labels.entry(event.node).or_default();
-            labels.insert(0, Label { text, style: Style::Trouble });
+            let labels = self.scene.row(at_ns).labels.entry(node).or_default();
+            labels.insert(0, Label { text, kind: Kind::NodeFault });
         }
-        for ((node, is_down), from_ns) in since {
+        for ((node, kind), from_ns) in since {
             self.scene.row(span_ns.end - 1);
-            self.scene.spells.push(Spell { node, from_ns, until_ns: span_ns.end - 1, is_down });
+            self.scene.downtimes.push(Downtime { kind, node, from_ns, until_ns: span_ns.end - 1 });
         }
     }
 
     /// Faults of the network that last for a while.
-    fn bands(&mut self, plan: &Plan, recording: &Recording, span_ns: &Range<u64>) {
+    fn faults(&mut self, plan: &Plan, recording: &Recording, span_ns: &Range<u64>) {
         let mut since: BTreeMap<u16, u64> = BTreeMap::new();
-        let band = |fault: u16, from_ns: u64, until_ns: u64| {
+        let span = |fault: u16, from_ns: u64, until_ns: u64| {
             let fault = plan.faults.get(usize::from(fault))?;
             let cut = |side: &[NodeId]| side.iter().map(|node| node.to_string()).collect::<Vec<_>>().join(", ");
-            let (text, is_partition) = match &fault.kind {
+            let (text, kind) = match &fault.kind {
                 FaultKind::Partition { cuts } => {
                     let text = match cuts.as_slice() {
                         [one, other] if (&one.from, &one.to) == (&other.to, &other.from) => {
@@ -285,31 +272,31 @@ impl Director<'_> {
                             cuts.collect::<Vec<_>>().join("; ")
                         }
                     };
-                    (format!("{}: cut {text}", fault.name), true)
+                    (format!("{}: cut {text}", fault.name), Kind::Partition)
                 }
-                FaultKind::Links { .. } => (fault.name.clone(), false),
+                FaultKind::Links { .. } => (fault.name.clone(), Kind::LinkFault),
                 _ => return None,
             };
-            Some(Band { text, from_ns, until_ns, is_partition })
+            Some(FaultSpan { kind, text, from_ns, until_ns })
         };
-        let mut bands = Vec::new();
+        let mut faults = Vec::new();
         for event in recording.events.iter().filter(|event| event.at_ns < span_ns.end) {
             match event.what {
                 What::FaultOn { fault } => drop(since.insert(fault, event.at_ns.max(span_ns.start))),
                 What::FaultOff { fault } => {
                     let from_ns = since.remove(&fault);
-                    bands.extend(from_ns.and_then(|from_ns| band(fault, from_ns, event.at_ns)));
+                    faults.extend(from_ns.and_then(|from_ns| span(fault, from_ns, event.at_ns)));
                 }
                 _ => {}
             }
         }
-        bands.extend(since.into_iter().filter_map(|(fault, from_ns)| band(fault, from_ns, span_ns.end - 1)));
-        bands.retain(|band| band.until_ns >= span_ns.start);
-        for band in &bands {
-            self.scene.row(band.from_ns);
-            self.scene.row(band.until_ns);
+        faults.extend(since.into_iter().filter_map(|(fault, from_ns)| span(fault, from_ns, span_ns.end - 1)));
+        faults.retain(|fault: &FaultSpan| fault.until_ns >= span_ns.start);
+        for fault in &faults {
+            self.scene.row(fault.from_ns);
+            self.scene.row(fault.until_ns);
         }
-        self.scene.bands = bands;
+        self.scene.faults = faults;
     }
 
     /// What each replica returns at the end for the keys that were written.

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use crate::text::{decimal, duration};
-use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
 /// What the numbers of an axis are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +13,7 @@ pub enum Unit {
     Count,
     /// Thousandths of something.
     Thousandths,
-    /// Parts of 10,000, told in percent.
+    /// Parts of 10,000, shown as percent.
     Share,
     /// Bytes.
     Bytes,
@@ -23,6 +22,8 @@ pub enum Unit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Scale {
     Linear,
+    /// Linear: the virtual time of runs.
+    VirtualTime,
     Log,
     /// Places with names.
     Names(Vec<String>),
@@ -47,7 +48,8 @@ const SECOND: u64 = 1_000_000_000;
 impl Axis {
     /// Virtual time.
     pub fn time(range: Range<u64>) -> Axis {
-        Axis { from: range.start, ..Axis::linear("virtual time", Unit::Time, range.end) }
+        let axis = Axis::linear("virtual time", Unit::Time, range.end);
+        Axis { from: range.start, scale: Scale::VirtualTime, ..axis }
     }
 
     /// From 0 to a round number at or above `most`.
@@ -71,14 +73,9 @@ impl Axis {
         Axis { what: what.to_string(), unit, scale: Scale::Linear, from: 0, to, clamps: false, named: Vec::new() }
     }
 
-    /// Powers of ten around these times. Smaller ones than a thousandth of a millisecond are drawn at the beginning, so
-    /// that what took no time does not need room without end.
-    pub fn log(what: &str, numbers: impl Iterator<Item = u64>) -> Axis {
-        Axis::log_from(what, 1_000, numbers)
-    }
-
-    /// The same with another time below which all are drawn at the beginning, a power of ten.
-    pub fn log_from(what: &str, bound: u64, numbers: impl Iterator<Item = u64>) -> Axis {
+    /// Powers of ten around these times. Those below `bound`, a power of ten, are drawn at the beginning, so that what took
+    /// no time does not need endless room.
+    pub fn log(what: &str, bound: u64, numbers: impl Iterator<Item = u64>) -> Axis {
         let (mut least, mut most, mut clamps) = (u64::MAX, bound, false);
         for number in numbers {
             clamps |= number < bound;
@@ -122,9 +119,19 @@ impl Axis {
         if unit.is_empty() { self.what.clone() } else { format!("{} ({unit})", self.what) }
     }
 
+    /// The first number.
+    pub fn start(&self) -> u64 {
+        self.from
+    }
+
     /// The last number.
     pub fn end(&self) -> u64 {
         self.to
+    }
+
+    /// True when it is one of [`Axis::time`].
+    pub fn is_virtual_time(&self) -> bool {
+        self.scale == Scale::VirtualTime
     }
 
     /// The numbers with a name, at most about so many.
@@ -132,8 +139,8 @@ impl Axis {
         match &self.scale {
             _ if !self.named.is_empty() => {
                 // Names that would lie on each other are left out.
-                const APART: i64 = 14;
-                let mut last = i64::MIN / 2;
+                const APART: i32 = 14;
+                let mut last = i32::MIN / 2;
                 let places = self.named.iter().map(|(number, _)| (*number, self.place(*number, 100)));
                 let far = places.filter(|(_, place)| {
                     let is_far = place - last >= 100 / APART;
@@ -147,7 +154,7 @@ impl Axis {
                 let all = std::iter::successors(Some(self.from), |tick| tick.checked_mul(10));
                 all.take_while(|tick| *tick <= self.to).collect()
             }
-            Scale::Linear => {
+            Scale::Linear | Scale::VirtualTime => {
                 let step = round_step(self.to - self.from, count as u64);
                 let first = self.from.div_ceil(step) * step;
                 (0..).map(|number| first + number * step).take_while(|tick| *tick <= self.to).collect()
@@ -155,7 +162,8 @@ impl Axis {
         }
     }
 
-    fn name(&self, number: u64) -> String {
+    /// What a number is called.
+    pub fn name(&self, number: u64) -> String {
         if let Some((_, name)) = self.named.iter().find(|(named, _)| *named == number) {
             return name.clone();
         }
@@ -189,11 +197,11 @@ impl Axis {
     }
 
     /// Where a number is, of `length` steps.
-    fn place(&self, number: u64, length: i64) -> i64 {
+    pub fn place(&self, number: u64, length: i32) -> i32 {
         let number = number.clamp(self.from, self.to);
-        let share = |part: u64, whole: u64| (i128::from(part) * i128::from(length) / i128::from(whole.max(1))) as i64;
+        let share = |part: u64, whole: u64| (i128::from(part) * i128::from(length) / i128::from(whole.max(1))) as i32;
         match &self.scale {
-            Scale::Linear => share(number - self.from, self.to - self.from),
+            Scale::Linear | Scale::VirtualTime => share(number - self.from, self.to - self.from),
             Scale::Log => share(log2(number) - log2(self.from), log2(self.to) - log2(self.from)),
             // In the middle of its row, and rows from above; half rows have odd numbers.
             Scale::Names(names) => length - share(2 * number + 1, 2 * names.len() as u64),
@@ -240,31 +248,6 @@ fn log2(number: u64) -> u64 {
     log
 }
 
-impl Ranged for Axis {
-    type FormatOption = NoDefaultFormatting;
-    type ValueType = u64;
-
-    fn map(&self, number: &u64, limit: (i32, i32)) -> i32 {
-        let length = i64::from(limit.1) - i64::from(limit.0);
-        let place = self.place(*number, length.abs());
-        (i64::from(limit.0) + place * length.signum()) as i32
-    }
-
-    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<u64> {
-        self.ticks(hint.bold_points())
-    }
-
-    fn range(&self) -> Range<u64> {
-        self.from..self.to
-    }
-}
-
-impl ValueFormatter<u64> for Axis {
-    fn format_ext(&self, number: &u64) -> String {
-        self.name(*number)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,21 +260,20 @@ mod tests {
             axis.ticks(8).iter().map(|tick| axis.name(*tick)).collect::<Vec<_>>(),
             ["0", "2", "4", "6", "8", "10", "12", "14"]
         );
-        assert_eq!(axis.map(&7_000_000_000, (100, 300)), 200);
-        assert_eq!(axis.map(&7_000_000_000, (300, 100)), 200);
-        assert_eq!(Axis::up_to("writes", Unit::Count, 37).range(), 0..40);
+        assert_eq!(axis.place(7_000_000_000, 200), 100);
+        assert_eq!(Axis::up_to("writes", Unit::Count, 37).end(), 40);
         assert_eq!(Axis::up_to("age", Unit::Time, 1_234_000_000).title(), "age (s)");
     }
 
     #[test]
     fn logarithms_are_even_and_hold_what_took_no_time() {
-        let axis = Axis::log("latency", [0, 3_000_000, 90_000_000].into_iter());
-        assert_eq!(axis.range(), 1_000..100_000_000);
+        let axis = Axis::log("latency", 1_000, [0, 3_000_000, 90_000_000].into_iter());
+        assert_eq!((axis.start(), axis.end()), (1_000, 100_000_000));
         let ticks = axis.ticks(0);
         assert_eq!(axis.name(ticks[0]), "\u{2264}\u{2009}1\u{2009}\u{b5}s");
-        let places: Vec<i32> = ticks.iter().map(|tick| axis.map(tick, (0, 500))).collect();
+        let places: Vec<i32> = ticks.iter().map(|tick| axis.place(*tick, 500)).collect();
         assert_eq!(places, [0, 100, 200, 300, 400, 500]);
-        assert_eq!(axis.map(&0, (0, 500)), 0);
+        assert_eq!(axis.place(0, 500), 0);
     }
 
     #[test]
@@ -309,7 +291,7 @@ mod tests {
         let named = |numbers: &[u64]| numbers.iter().map(|number| (*number, format!("<{number}>"))).collect();
         let even = Axis::values("loss", named(&[0, 1, 10, 20, 40]));
         let places = |axis: &Axis, numbers: &[u64]| -> Vec<i32> {
-            numbers.iter().map(|number| axis.map(number, (0, 400))).collect()
+            numbers.iter().map(|number| axis.place(*number, 400)).collect()
         };
         assert_eq!(places(&even, &[0, 10, 20, 40]), [0, 100, 200, 400]);
         let names: Vec<String> = even.ticks(8).iter().map(|tick| even.name(*tick)).collect();
@@ -322,7 +304,7 @@ mod tests {
     #[test]
     fn rows_go_down() {
         let axis = Axis::names("session", vec!["a".into(), "b".into()]);
-        assert_eq!((axis.map(&0, (400, 0)), axis.map(&1, (400, 0))), (100, 300));
+        assert_eq!((axis.place(0, 400), axis.place(1, 400)), (300, 100));
         assert_eq!(axis.name(1), "b");
     }
 }

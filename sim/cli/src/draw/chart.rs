@@ -1,29 +1,30 @@
-//! What a chart shows, before anybody draws it.
+//! A chart: panels with axes, lines and bars, before it is laid out.
 
 use super::axis::Axis;
+use super::style::Dash;
 
 /// A chart: panels in rows, with what is common to them.
 #[derive(Clone, Debug)]
-pub struct Figure {
+pub struct Chart {
     /// What it shows, in a line.
     pub title: String,
     /// What a reader needs to know beside it, a line each.
     pub notes: Vec<String>,
     /// What the styles of lines and bars mean.
-    pub legend: Vec<Entry>,
+    pub legend: Vec<LegendEntry>,
     /// Panels per row.
     pub columns: usize,
     /// Height of a panel in pixels.
-    pub panel_height: u32,
+    pub panel_height: i32,
     /// From above, row by row.
     pub panels: Vec<Panel>,
-    /// Shaded behind panels over time.
-    pub faults: Vec<Span>,
+    /// Shaded behind panels over virtual time.
+    pub shaded: Vec<Shaded>,
 }
 
 /// A time in which something goes on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Span {
+pub struct Shaded {
     /// When it begins, in nanoseconds.
     pub from_ns: u64,
     /// When it ends.
@@ -43,8 +44,6 @@ pub struct Panel {
     pub x: Axis,
     /// Up.
     pub y: Axis,
-    /// The x-axis is virtual time.
-    pub over_time: bool,
     /// In the order of drawing.
     pub marks: Vec<Mark>,
 }
@@ -53,17 +52,17 @@ pub struct Panel {
 #[derive(Clone, Debug)]
 pub enum Mark {
     /// A line through points.
-    Line(Style, Vec<(u64, u64)>),
+    Line(LineStyle, Vec<(u64, u64)>),
     /// A line that keeps its height until the next point.
-    Steps(Style, Vec<(u64, u64)>),
+    Steps(LineStyle, Vec<(u64, u64)>),
     /// A bar in a row of [`Axis::names`], from one x to another.
-    Bar(Style, u64, (u64, u64)),
+    Bar(usize, u64, (u64, u64)),
     /// Points, mostly those of a line.
-    Points(Style, Vec<(u64, u64)>),
+    Points(LineStyle, Vec<(u64, u64)>),
     /// What lies between two lines: by x the lower and the upper end.
-    Band(Style, Vec<(u64, u64, u64)>),
+    Band(usize, Vec<(u64, u64, u64)>),
     /// In a row of [`Axis::names`] a point and the interval around it.
-    Interval(Style, Slot, (u64, u64, u64)),
+    Interval(usize, Slot, (u64, u64, u64)),
 }
 
 /// A place in a row that several things share.
@@ -77,48 +76,38 @@ pub struct Slot {
     pub of: u32,
 }
 
-/// How something looks.
+/// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Style {
-    /// Which colour of the theme.
+pub struct LineStyle {
+    /// Which of [`super::COLOURS`].
     pub colour: usize,
-    /// How lines are broken.
+    /// How it is broken.
     pub dash: Dash,
 }
 
-/// How a line is broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dash {
-    /// Not at all.
-    Solid,
-    /// Long dashes.
-    Dashed,
-    /// Points.
-    Dotted,
-    /// Long and short ones.
-    Mixed,
-}
-
-impl Dash {
-    /// All.
-    pub const ALL: [Dash; 4] = [Dash::Solid, Dash::Dashed, Dash::Dotted, Dash::Mixed];
-
-    /// Lengths of dashes and gaps in turn, in pixels.
-    pub fn pattern(self) -> &'static [u32] {
-        match self {
-            Dash::Solid => &[],
-            Dash::Dashed => &[7, 4],
-            Dash::Dotted => &[2, 3],
-            Dash::Mixed => &[9, 3, 2, 3],
-        }
+impl LineStyle {
+    /// An unbroken line.
+    pub fn solid(colour: usize) -> LineStyle {
+        LineStyle { colour, dash: Dash::Solid }
     }
 }
 
 /// A style and what it means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct LegendEntry {
     /// How it looks.
-    pub style: Style,
+    pub style: LineStyle,
     /// What it means.
     pub label: String,
+}
+
+/// The height of a panel in pixels, where nothing else matters.
+pub const PANEL: i32 = 190;
+
+impl Chart {
+    /// Panels below each other, with nothing else.
+    pub fn new(title: String, panels: Vec<Panel>) -> Chart {
+        let (notes, legend, shaded) = (Vec::new(), Vec::new(), Vec::new());
+        Chart { title, notes, legend, columns: 1, panel_height: PANEL, panels, shaded }
+    }
 }

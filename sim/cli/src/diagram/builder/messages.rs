@@ -1,15 +1,16 @@
-//! The messages of a scene: which are drawn, and what is said of them.
+//! The messages of a scene: which are drawn, and what they are called.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use kvsim_checkers::trace::{Action, Dot, LostBy, NodeId, Recording, What};
 
-use super::Director;
-use crate::diagram::scene::{Arrow, ArrowKind, Label, Style};
+use super::SceneBuilder;
+use crate::diagram::scene::{Arrow, Label};
+use crate::draw::Kind;
 use crate::text::micros;
 
-/// So many messages are drawn whether they change anything or not.
+/// At most as many messages are all drawn, whether they change anything or not.
 const FEW: usize = 40;
 
 struct Sent {
@@ -21,7 +22,7 @@ struct Sent {
     op: Option<u32>,
 }
 
-impl Director<'_> {
+impl SceneBuilder<'_> {
     /// Puts the messages that are sent and end within `span_ns` into the scene.
     pub fn messages(&mut self, recording: &Recording, span_ns: &Range<u64>, changes: &BTreeSet<u64>) {
         let mut sent: BTreeMap<u64, Sent> = BTreeMap::new();
@@ -51,10 +52,10 @@ impl Director<'_> {
                         continue;
                     }
                     let kind = match (again, is_direct) {
-                        (true, _) => ArrowKind::Again,
-                        (false, true) => ArrowKind::Direct,
-                        (false, false) if matters => ArrowKind::Repair,
-                        (false, false) => ArrowKind::Idle,
+                        (true, _) => Kind::Duplicate,
+                        (false, true) => Kind::Direct,
+                        (false, false) if matters => Kind::Repair,
+                        (false, false) => Kind::Idle,
                     };
                     let (from, to, sent_ns, until_ns) = (*from, event.node, *at_ns, event.at_ns);
                     let name = format!("{name}{}", if again { ", again" } else { "" });
@@ -63,13 +64,13 @@ impl Director<'_> {
                     if matters {
                         let first = self.scene.row(until_ns).labels.entry(to).or_default();
                         // What arrives comes before what follows from it.
-                        let before = first.iter().take_while(|label| label.style == Style::Message).count();
-                        first.insert(before, Label { text: name, style: Style::Message });
+                        let before = first.iter().take_while(|label| label.kind == Kind::Message).count();
+                        first.insert(before, Label { text: name, kind: Kind::Message });
                     }
                     let writes = brought.get(&event.number).map_or(&[][..], Vec::as_slice);
                     let end = format!("arrived {}{}", micros(until_ns), self.brings(writes));
-                    let said = self.tell(message, to, &end);
-                    self.scene.arrows.push(Arrow { from, to, sent_ns, until_ns, kind, said });
+                    let text = self.describe(message, to, &end);
+                    self.scene.arrows.push(Arrow { from, to, sent_ns, until_ns, kind, text });
                 }
                 What::Lost { to, by, .. } => {
                     let Some(message) = sent.get(&event.cause) else { continue };
@@ -82,13 +83,13 @@ impl Director<'_> {
                         LostBy::Chance => "by chance",
                         LostBy::Fault(fault) => self.header.faults.get(usize::from(fault)).map_or("", |f| &f.name),
                     };
-                    let text = format!("{name} to {to} lost ({by})");
+                    let label = format!("{name} to {to} lost ({by})");
                     let (from, sent_ns, until_ns) = (*from, *at_ns, event.at_ns);
                     self.scene.row(sent_ns).loses |= sent_ns == until_ns;
-                    self.scene.label(sent_ns, from, Style::Lost, text);
+                    self.scene.label(sent_ns, from, Kind::Lost, label);
                     self.scene.row(until_ns);
-                    let said = self.tell(message, to, &format!("lost ({by})"));
-                    self.scene.arrows.push(Arrow { from, to, sent_ns, until_ns, kind: ArrowKind::Lost, said });
+                    let text = self.describe(message, to, &format!("lost ({by})"));
+                    self.scene.arrows.push(Arrow { from, to, sent_ns, until_ns, kind: Kind::Gone, text });
                 }
                 _ => {}
             }
@@ -96,7 +97,7 @@ impl Director<'_> {
     }
 
     /// A message in words: what it was for, from whom to whom, when, and what became of it.
-    fn tell(&self, message: &Sent, to: NodeId, end: &str) -> String {
+    fn describe(&self, message: &Sent, to: NodeId, end: &str) -> String {
         let Sent { at_ns, node, name, op, .. } = message;
         let operation = op.and_then(|op| self.operations.get(op));
         let purpose = operation.map(|operation| {
@@ -121,11 +122,11 @@ impl Director<'_> {
             Some(operation) => format!("{} = {}", self.key(operation.key), operation.value),
             None => write.to_string(),
         };
-        let mut said = format!(", new: {}", writes.iter().take(SHOWN).map(write).collect::<Vec<_>>().join(", "));
+        let mut text = format!(", new: {}", writes.iter().take(SHOWN).map(write).collect::<Vec<_>>().join(", "));
         if writes.len() > SHOWN {
-            said.push_str(&format!(" and {} more", writes.len() - SHOWN));
+            text.push_str(&format!(" and {} more", writes.len() - SHOWN));
         }
-        said
+        text
     }
 }
 
