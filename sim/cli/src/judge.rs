@@ -171,7 +171,7 @@ fn panicked(panic: &StorePanic) -> Report {
     let finding = Finding {
         code: PANIC.to_string(),
         kind: format!("the store panicked: {}", without_numbers(&panic.message)),
-        title: format!("the store panicked at n{}: {}", panic.node, panic.message),
+        title: format!("the store panicked at {}: {}", panic.node, panic.message),
         at_ns: panic.at_ns,
         evidence: panics::last_panic().lines().map(|line| TraceLine::new(panic.at_ns, line.to_string())).collect(),
         events: vec![panic.until.events],
