@@ -1,4 +1,4 @@
-//! A bare history: what sessions asked for and what came of it, whoever recorded it.
+//! A bare history: what sessions asked for and what came of it.
 //!
 //! Black-box checkers judge this and nothing else, so that recordings of this simulator and histories from
 //! elsewhere are judged alike. An operation is 24 bytes: keys, sessions and values are dense numbers.
@@ -169,7 +169,7 @@ impl History {
     /// Like [`History::of`], when the operations are there already.
     pub fn of_operations(recording: &Recording, operations: &Operations<'_>) -> History {
         // Recordings name writes, so that values are distinct by construction: a value is the number of the
-        // operation that wrote it. What nobody wrote gets a number of its own, beyond all of them.
+        // operation that wrote it. An unwritten value gets a number of its own, beyond all of them.
         let mut unwritten = u64::from(u32::MAX);
         let entries: Vec<Entry> = operations
             .list()

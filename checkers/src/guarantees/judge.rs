@@ -3,8 +3,8 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Guarantee;
-use super::log::{Eyes, Log, Read};
-use crate::{Expired, NEVER};
+use super::log::{Log, Observer, Read};
+use crate::Expired;
 
 /// What there is to say about a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,13 +52,8 @@ struct ShownWrite {
     read: u32,
 }
 
-/// Judges a log by one guarantee.
-pub fn judge(log: &Log, guarantee: Guarantee) -> MissingWrites {
-    judge_within(log, guarantee, NEVER).expect("it takes its time")
-}
-
 /// Judges a log by one guarantee; nothing if the time is over before.
-pub(super) fn judge_within(log: &Log, guarantee: Guarantee, expired: Expired<'_>) -> Option<MissingWrites> {
+pub fn judge(log: &Log, guarantee: Guarantee, expired: Expired<'_>) -> Option<MissingWrites> {
     let sources = sources(log, guarantee, expired)?;
     let mut judgement = if guarantee.is_about_others() {
         others(log, &sources, guarantee, expired)?
@@ -126,7 +121,7 @@ fn own(log: &Log, sources: &Sources, expired: Expired<'_>) -> Option<MissingWrit
         }
         let expected = before(sources, read.session, read.key, read.asked);
         judgement.judged += usize::from(!expected.is_empty());
-        let missing = expected.iter().find(|write| log.is_without(read, **write, Eyes::Session(read.session)));
+        let missing = expected.iter().find(|write| log.is_without(read, **write, Observer::Session(read.session)));
         judgement.breaches.extend(missing.map(|write| {
             let missing = log.write(*write).op;
             MissingWrite { read: read.op, missing, by: read.session, seen: None, shown: None }
@@ -146,7 +141,7 @@ fn others(log: &Log, sources: &Sources, guarantee: Guarantee, expired: Expired<'
         }
         let Some(view) = read.view else { continue };
         views.show(view, read);
-        let eyes = if guarantee.is_about_reads() { Eyes::All } else { Eyes::Session(read.session) };
+        let observer = if guarantee.is_about_reads() { Observer::All } else { Observer::Session(read.session) };
         let mut is_judged = false;
         let mut breach = None;
         for by in &sources.sessions[read.key as usize] {
@@ -154,13 +149,13 @@ fn others(log: &Log, sources: &Sources, guarantee: Guarantee, expired: Expired<'
             let expected = before(sources, *by, read.key, log.write(seen.write).asked);
             is_judged |= !expected.is_empty();
             let missing =
-                expected.iter().find(|write| log.is_without(read, **write, eyes)).map(|write| (*write, *seen));
+                expected.iter().find(|write| log.is_without(read, **write, observer)).map(|write| (*write, *seen));
             // Or else what it had replaced stands there again.
             let replaced = || {
                 let of_key = views.of_key.get(&(view, *by, read.key))?;
                 let is_replaced = |shown: &&ShownWrite| {
                     let expected = before(sources, *by, read.key, log.write(shown.write).asked);
-                    expected.iter().any(|version| log.is_unreplaced(read, *version, shown.write, Eyes::All))
+                    expected.iter().any(|version| log.is_unreplaced(read, *version, shown.write, Observer::All))
                 };
                 of_key.iter().find(is_replaced).map(|shown| (shown.write, *shown))
             };

@@ -80,24 +80,24 @@ pub(super) struct Read {
 pub struct Log {
     /// A read returns one version at most, whichever the replica puts last: keys are registers.
     pub(super) is_register: bool,
-    /// What a session had read before a write counts in the eyes of others, too.
+    /// What a session had read before a write counts for other observers, too.
     pub(super) has_contexts: bool,
     pub(super) writes: Vec<Write>,
     /// In each view in the order in which they show it.
     pub(super) reads: Vec<Read>,
     /// By key: its deletes.
     pub(super) deletes: Vec<Vec<u32>>,
-    /// Answered reads that tell nothing, by their operations: they returned what nobody had written, or several of
+    /// Answered reads that tell nothing, by their operations: they returned what was never written, or several of
     /// which one has to be chosen.
     pub(super) mute: Vec<u32>,
 }
 
-/// In whose eyes a write has seen something.
+/// Who judges what a write has seen.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Eyes {
-    /// In those of a session, which knows what it has read itself.
+pub(super) enum Observer {
+    /// A session, which knows what it has read itself.
     Session(u32),
-    /// In those of somebody who grants that writes follow reads.
+    /// One who grants that writes follow reads.
     All,
 }
 
@@ -106,11 +106,11 @@ impl Log {
         &self.writes[write as usize]
     }
 
-    fn had_seen(&self, write: u32, earlier: u32, eyes: Eyes) -> bool {
+    fn had_seen(&self, write: u32, earlier: u32, observer: Observer) -> bool {
         let (later, first) = (self.write(write), self.write(earlier));
-        let knows_reads = match eyes {
-            Eyes::All => true,
-            Eyes::Session(session) => self.has_contexts || session == later.session,
+        let knows_reads = match observer {
+            Observer::All => true,
+            Observer::Session(session) => self.has_contexts || session == later.session,
         };
         // Without its reads: the acknowledged writes of its session.
         let counts = knows_reads || first.session == later.session && first.done.is_some();
@@ -118,9 +118,9 @@ impl Log {
     }
 
     /// Whether it is possible that `write` has replaced `earlier`.
-    fn can_replace(&self, write: u32, earlier: u32, eyes: Eyes) -> bool {
+    fn can_replace(&self, write: u32, earlier: u32, observer: Observer) -> bool {
         if self.is_register {
-            !self.had_seen(earlier, write, eyes)
+            !self.had_seen(earlier, write, observer)
         } else {
             let (later, first) = (self.write(write), self.write(earlier));
             let is_in_order = later.origin == first.origin && later.id.1 > first.id.1;
@@ -130,27 +130,27 @@ impl Log {
 
     /// True when the read returned `version` although `write`, which it did not return, had seen it; unless something
     /// else that it returned had seen the write in turn, and nothing makes sense.
-    pub(super) fn is_unreplaced(&self, read: &Read, version: u32, write: u32, eyes: Eyes) -> bool {
-        let is_over = |other: &u32| *other != version && self.had_seen(*other, write, eyes);
+    pub(super) fn is_unreplaced(&self, read: &Read, version: u32, write: u32, observer: Observer) -> bool {
+        let is_over = |other: &u32| *other != version && self.had_seen(*other, write, observer);
         let is_shown = |write| read.returned.contains(&write);
         is_shown(version)
             && !is_shown(write)
-            && self.had_seen(write, version, eyes)
+            && self.had_seen(write, version, observer)
             && !read.returned.iter().any(is_over)
     }
 
     /// True when the read certainly shows a state without `write`, which is one of its key.
-    pub(super) fn is_without(&self, read: &Read, write: u32, eyes: Eyes) -> bool {
+    pub(super) fn is_without(&self, read: &Read, write: u32, observer: Observer) -> bool {
         if read.returned.contains(&write) {
             return false;
         }
-        if read.returned.iter().any(|version| self.is_unreplaced(read, *version, write, eyes)) {
+        if read.returned.iter().any(|version| self.is_unreplaced(read, *version, write, observer)) {
             return true;
         }
         if self.write(write).is_delete || self.is_register && !read.returned.is_empty() {
             return false;
         }
-        let is_replacing = |other: &u32| self.can_replace(*other, write, eyes);
+        let is_replacing = |other: &u32| self.can_replace(*other, write, observer);
         let is_there = |delete: &&u32| **delete != write && self.write(**delete).asked < read.until;
         let deletes = &self.deletes[read.key as usize];
         // The latest first: they are the likely ones.

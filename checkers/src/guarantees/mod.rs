@@ -19,7 +19,7 @@
 //! Nothing is said against a store that might be right. A read that did not return w is without w
 //!
 //! - if it returned a version that w had seen, and so had replaced; or
-//! - if versions stand side by side until somebody who has seen them replaces them (a store with siblings; any store
+//! - if versions stand side by side until a write that has seen them replaces them (a store with siblings; any store
 //!   when nothing was returned), and neither a version that was returned nor any delete can have seen w.
 //!
 //! What a write *had seen* is what its store promises to replace ([`Conflict`](crate::trace::Conflict)): what its
@@ -34,9 +34,9 @@
 //!
 //! # What cannot be noticed
 //!
-//! A write that was not acknowledged is not asked for. A missing write that somebody else's later write or delete
+//! A write that was not acknowledged is not asked for. A missing write that another session's later write or delete
 //! *might* have replaced is not noticed, nor is a register that shows one of two concurrent writes, whichever. A
-//! view that nobody reads shows nothing, and the announcements of a store are not asked: visibility itself is judged
+//! view that is never read shows nothing, and the announcements of a store are not asked: visibility itself is judged
 //! elsewhere. Sessions that move have no view of their own: what they see of others counts for the replicas.
 
 mod bare;
@@ -52,7 +52,7 @@ pub use report::report;
 use crate::operations::Operations;
 use crate::trace::Recording;
 use crate::verdict::Report;
-use crate::{CheckerInfo, CodeInfo, NEVER};
+use crate::{CheckerInfo, CodeInfo, NEVER, Rerun};
 
 /// One of the four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,28 +67,19 @@ pub enum Guarantee {
     WritesFollowReads,
 }
 
-/// The entry of a guarantee among the checkers.
-macro_rules! checker {
-    ($guarantee:expr) => {
-        CheckerInfo {
-            name: $guarantee.name(),
-            summary: $guarantee.summary(),
-            codes: $guarantee.codes(),
-            by_default: |_| false,
-            check: |recording, _| check(recording, $guarantee),
-        }
-    };
-}
-
 /// The checkers of all four.
 pub const CHECKERS: [CheckerInfo; 4] = [
-    checker!(Guarantee::ReadYourWrites),
-    checker!(Guarantee::MonotonicReads),
-    checker!(Guarantee::MonotonicWrites),
-    checker!(Guarantee::WritesFollowReads),
+    Guarantee::ReadYourWrites.checker(|recording, _| check(recording, Guarantee::ReadYourWrites)),
+    Guarantee::MonotonicReads.checker(|recording, _| check(recording, Guarantee::MonotonicReads)),
+    Guarantee::MonotonicWrites.checker(|recording, _| check(recording, Guarantee::MonotonicWrites)),
+    Guarantee::WritesFollowReads.checker(|recording, _| check(recording, Guarantee::WritesFollowReads)),
 ];
 
 impl Guarantee {
+    const fn checker(self, check: fn(&Recording, &Rerun<'_>) -> Report) -> CheckerInfo {
+        CheckerInfo { name: self.name(), summary: self.summary(), codes: self.codes(), by_default: |_| false, check }
+    }
+
     /// All four.
     pub const ALL: [Guarantee; 4] = [
         Guarantee::ReadYourWrites,
@@ -97,43 +88,51 @@ impl Guarantee {
         Guarantee::WritesFollowReads,
     ];
 
+    /// Name, summary, and the code of its findings.
+    const fn entry(self) -> (&'static str, &'static str, &'static [CodeInfo]) {
+        match self {
+            Guarantee::ReadYourWrites => (
+                "read-your-writes",
+                "sessions see what they have written",
+                &[CodeInfo { code: "RYW001", meaning: "a read is without an earlier write of its session" }],
+            ),
+            Guarantee::MonotonicReads => (
+                "monotonic-reads",
+                "sessions go on seeing what they have seen",
+                &[CodeInfo {
+                    code: "MR001",
+                    meaning: "a read is without what an earlier read of its session returned",
+                }],
+            ),
+            Guarantee::MonotonicWrites => (
+                "monotonic-writes",
+                "who sees a write of a session sees its earlier ones",
+                &[CodeInfo { code: "MW001", meaning: "a write of a session was seen, but not an earlier one" }],
+            ),
+            Guarantee::WritesFollowReads => (
+                "writes-follow-reads",
+                "who sees a write of a session sees what the session had read before",
+                &[CodeInfo {
+                    code: "WFR001",
+                    meaning: "a write of a session was seen, but not what that had read before",
+                }],
+            ),
+        }
+    }
+
     /// Name of the checker.
     pub const fn name(self) -> &'static str {
-        match self {
-            Guarantee::ReadYourWrites => "read-your-writes",
-            Guarantee::MonotonicReads => "monotonic-reads",
-            Guarantee::MonotonicWrites => "monotonic-writes",
-            Guarantee::WritesFollowReads => "writes-follow-reads",
-        }
+        self.entry().0
     }
 
     /// What it promises, in one line.
     pub const fn summary(self) -> &'static str {
-        match self {
-            Guarantee::ReadYourWrites => "sessions see what they have written",
-            Guarantee::MonotonicReads => "sessions go on seeing what they have seen",
-            Guarantee::MonotonicWrites => "who sees a write of a session sees its earlier ones",
-            Guarantee::WritesFollowReads => "who sees a write of a session sees what that had read before",
-        }
+        self.entry().1
     }
 
     /// The code of its findings.
     pub const fn codes(self) -> &'static [CodeInfo] {
-        const fn code(code: &'static str, meaning: &'static str) -> [CodeInfo; 1] {
-            [CodeInfo { code, meaning }]
-        }
-        match self {
-            Guarantee::ReadYourWrites => const { &code("RYW001", "a read is without an earlier write of its session") },
-            Guarantee::MonotonicReads => {
-                const { &code("MR001", "a read is without what an earlier read of its session had returned") }
-            }
-            Guarantee::MonotonicWrites => {
-                const { &code("MW001", "a write of a session was shown, but not an earlier one") }
-            }
-            Guarantee::WritesFollowReads => {
-                const { &code("WFR001", "a write of a session was shown, but not what that had read before") }
-            }
-        }
+        self.entry().2
     }
 
     /// The fixed name of its findings.

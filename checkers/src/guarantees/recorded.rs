@@ -6,7 +6,7 @@ use super::log::{Clock, Log, Read, Write};
 use crate::operations::{Operation, Operations};
 use crate::trace::{Action, Conflict, Dot, Level, NodeId, What};
 
-/// What somebody has certainly seen of a key, and the time up to which they can have seen more.
+/// What a session or replica has certainly seen of a key, and until when it can have seen more.
 #[derive(Clone, Debug, Default)]
 struct Known {
     seen: Clock,
@@ -153,7 +153,7 @@ impl Building<'_> {
         known
     }
 
-    /// The write never happened, unless somebody knows it, and its name may be given again.
+    /// The write never happened unless another replica knows it, and its name may be given again.
     fn forgot(&mut self, id: Dot, place: u32) {
         // Not in a later life, which has got the write from others.
         let ended = self.lives[id.node().index()].checked_sub(1);
@@ -182,7 +182,7 @@ impl Building<'_> {
         let events = &self.operations.recording().events;
         let invoked = (read.invoked as u32, events[read.invoked].number);
         let (seen_at, seen_by) = self.reached.get(&op).copied().unwrap_or(invoked);
-        // Answered at once, so that nobody else had a say.
+        // Answered at once, without asking other replicas.
         let is_local = cause == seen_by;
         match self.overwrites {
             Conflict::Causal => drop(self.contexts.insert((read.session, read.key), known)),

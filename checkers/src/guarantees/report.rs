@@ -1,7 +1,7 @@
 //! The report about a log, with findings for people.
 
 use super::Guarantee;
-use super::judge::{MissingWrite, MissingWrites, judge_within};
+use super::judge::{MissingWrite, MissingWrites, judge};
 use super::log::Log;
 use crate::Expired;
 use crate::describe::{self, Describe};
@@ -9,7 +9,7 @@ use crate::verdict::{Finding, Report, Verdict};
 
 /// Judges a log by one guarantee; nothing if the time is over before.
 pub fn report(log: &Log, guarantee: Guarantee, describe: &dyn Describe, expired: Expired<'_>) -> Option<Report> {
-    let MissingWrites { breaches, judged, mute } = judge_within(log, guarantee, expired)?;
+    let MissingWrites { breaches, judged, mute } = judge(log, guarantee, expired)?;
     let listed = breaches.iter().take(Report::FINDINGS_MAX);
     let findings: Vec<Finding> = listed.map(|breach| finding(log, guarantee, breach, describe)).collect();
     let [session, _] = describe.nouns();

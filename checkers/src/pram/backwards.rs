@@ -24,7 +24,7 @@ pub(super) struct Backwards<'a> {
     readers: Vec<u32>,
     /// By key: the unplaced reads of ABSENT.
     absent: Vec<u32>,
-    /// By write: see [`Writes::waits`], of which those placed are taken off.
+    /// By write: see [`Writes::waits`], less those that are placed.
     waits: Vec<u32>,
     /// By key: the first chain whose tail waits for the key to close; by chain: the next one.
     waiting: Vec<u32>,
@@ -36,7 +36,7 @@ pub(super) struct Backwards<'a> {
     /// Chains whose tail is a delete that could be placed, were it not that reads of nothing are left which may
     /// have read it.
     optional: Vec<u32>,
-    /// The operations placed so far, last first, if anybody wants to know.
+    /// The operations placed so far, last first; only for a witness.
     placed: Option<Vec<u32>>,
     unplaced: usize,
 }
@@ -157,8 +157,8 @@ impl<'a> Backwards<'a> {
         self.ops[op as usize].place
     }
 
-    /// What the session's last operation waits for, by way of other chains: a chain, and the key of which any delete
-    /// would do.
+    /// What the session's last operation waits for, by way of other chains: a chain, and a key any delete of
+    /// which would do.
     fn wanted(&self) -> (u32, u32) {
         let Some(own) = self.tail.checked_sub(1).map(|tail| self.own[tail]) else { return (NONE, NONE) };
         let (mut key, mut chain) = (own.key, NONE);

@@ -4,10 +4,10 @@ use super::Order;
 use super::order::{Doubt, Writes};
 use super::search::{Certain, Search, has_order, is_doubtful, search};
 use super::smallest::smallest;
+use crate::Expired;
 use crate::history::History;
 use crate::register::{Judgement, Unclear};
 use crate::verdict::Report;
-use crate::{Expired, NEVER};
 
 /// A session without an order. Operations are places in [`History::ops`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,14 +40,9 @@ pub fn witness(history: &History, order: Order, session: u32) -> Result<Vec<u32>
     Err(Some(Unclear::DoubtfulDeletes(session)).filter(|_| !Certain::of(history, order).is_breach(session)))
 }
 
-/// Judges a history.
-pub fn judge(history: &History, order: Order) -> Judgement<OutOfOrder> {
-    judge_within(history, order, NEVER).expect("it takes its time")
-}
-
 /// Judges a history; nothing if the time is over before it is known whether it holds. Findings that are not small by
 /// then stay as they are.
-pub(super) fn judge_within(history: &History, order: Order, expired: Expired<'_>) -> Option<Judgement<OutOfOrder>> {
+pub fn judge(history: &History, order: Order, expired: Expired<'_>) -> Option<Judgement<OutOfOrder>> {
     Judgement::of(history, |_| {
         let (broken, unclear) = sessions(history, order, expired)?;
         let listed = broken.iter().take(Report::FINDINGS_MAX);

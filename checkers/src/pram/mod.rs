@@ -43,13 +43,13 @@
 //! delete of the key. In the argument above a delete is then free only when no unplaced read of nothing of
 //! its key is left. While some are, there may be a choice what comes last: the session's read or such a delete, of
 //! which there may be several. Choices are tried in turn (`search`), up to a limit; beyond it the answer comes from
-//! what can be told without these reads, and is *unknown* if that is nothing. Whether a delete of unknown outcome
+//! what is known without these reads, and is *unknown* if that is nothing. Whether a delete of unknown outcome
 //! happened cannot be seen either; what is certain in spite of it, `search` says.
 //!
-//! So nothing wrong is said, but not everything is told: a long history in which sessions often read nothing from
+//! So no finding is wrong, but some breaches stay unknown: a long history in which sessions often read nothing from
 //! keys that are written and deleted many times may well be *unknown*.
 //!
-//! # When it cannot be told
+//! # When the answer is unknown
 //!
 //! A read that returned several values shows a store whose keys are no registers; then the definition says
 //! nothing, and the answer is *unknown*. So it is when a value was read that two writes of its key may have written.
@@ -71,25 +71,13 @@ use crate::operations::Operations;
 use crate::register::UNWRITTEN;
 use crate::trace::Recording;
 use crate::verdict::Report;
-use crate::{CheckerInfo, CodeInfo, NEVER};
+use crate::{CheckerInfo, CodeInfo, NEVER, Rerun};
 
-/// The checker of PRAM order.
-pub const PRAM: CheckerInfo = CheckerInfo {
-    name: Order::Pram.name(),
-    summary: Order::Pram.summary(),
-    codes: Order::Pram.codes(),
-    by_default: |_| false,
-    check: |recording, _| check(recording, Order::Pram),
-};
-
-/// The checker of PRAM order as far as priorities ask for it.
-pub const PRIORITY_PRAM: CheckerInfo = CheckerInfo {
-    name: Order::Priority.name(),
-    summary: Order::Priority.summary(),
-    codes: Order::Priority.codes(),
-    by_default: |_| false,
-    check: |recording, _| check(recording, Order::Priority),
-};
+/// The checkers of PRAM order, and of as much of it as priorities ask for.
+pub const CHECKERS: [CheckerInfo; 2] = [
+    Order::Pram.checker(|recording, _| check(recording, Order::Pram)),
+    Order::Priority.checker(|recording, _| check(recording, Order::Priority)),
+];
 
 const NO_ORDER: &str =
     "no order of a session's operations and all writes keeps every program order and explains its reads";
@@ -108,6 +96,10 @@ pub enum Order {
 }
 
 impl Order {
+    const fn checker(self, check: fn(&Recording, &Rerun<'_>) -> Report) -> CheckerInfo {
+        CheckerInfo { name: self.name(), summary: self.summary(), codes: self.codes(), by_default: |_| false, check }
+    }
+
     /// Name of the checker.
     pub const fn name(self) -> &'static str {
         match self {

@@ -132,8 +132,8 @@ impl Writes {
     }
 }
 
-/// By operation: it is a write that took place. One of unknown outcome did if somebody read it; if nobody did, an
-/// order with it is an order without it, too.
+/// By operation: it is a write that took place. One of unknown outcome did if it was read; otherwise
+/// an order with it is also an order without it.
 fn happened(history: &History, doubt: Doubt, writers: &Writers) -> Vec<bool> {
     let mut happened: Vec<bool> = history
         .ops()
@@ -171,7 +171,7 @@ struct Building<'a> {
 impl Building<'_> {
     /// Takes in writes that were issued one after the other.
     fn line(&mut self, writes: impl Iterator<Item = u32>, is_late: impl Fn(&Op) -> bool) {
-        // The chain of each priority, of which there are few; its last write is the last of that priority so far.
+        // The chain of each priority (there are few); its last write is the last of that priority so far.
         let mut by_priority: Vec<(u8, usize)> = Vec::new();
         for op in writes {
             let write = &self.history.ops()[op as usize];

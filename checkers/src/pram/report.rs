@@ -1,7 +1,7 @@
 //! The report about a history, with findings for people.
 
 use super::Order;
-use super::judge::{OutOfOrder, has_read, judge_within};
+use super::judge::{OutOfOrder, has_read, judge};
 use crate::Expired;
 use crate::describe::{self, Describe};
 use crate::history::{History, Kind, NOTHING, Op};
@@ -10,7 +10,7 @@ use crate::verdict::{Finding, Report, TraceLine};
 
 /// Judges a history; nothing if the time is over before it is known whether it holds.
 pub fn report(history: &History, order: Order, describe: &dyn Describe, expired: Expired<'_>) -> Option<Report> {
-    let judgement = judge_within(history, order, expired)?;
+    let judgement = judge(history, order, expired)?;
     let [session, sessions] = describe.nouns();
     let writes = history.ops().iter().filter(|op| op.is_possible_write()).count();
     let readers = (0..history.sessions()).filter(|session| has_read(history, *session)).count();

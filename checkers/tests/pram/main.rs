@@ -9,6 +9,7 @@ mod stories;
 mod twin;
 
 use chance::Chance;
+use kvsim_checkers::NEVER;
 use kvsim_checkers::history::{Ending, Entry, History, Kind, Value};
 use kvsim_checkers::pram::{OutOfOrder, judge, witness};
 use kvsim_checkers::register::Unclear;
@@ -33,7 +34,7 @@ struct Counts {
 /// Judges a case, compares with the twin, replays witnesses, and looks at what findings consist of.
 fn compare(case: &Case, counts: &mut Counts, context: &str) {
     let history = history(case);
-    let judgement = judge(&history, case.order);
+    let judgement = judge(&history, case.order, NEVER).expect("it takes its time");
     let is_legal = case.is_legal();
     let context = format!("{context}, legal: {is_legal}, {judgement:?}\n{case:#?}");
     let is_violated = judgement.is_violated();
@@ -158,7 +159,7 @@ fn long_legal_histories_hold() {
         let deletes = seed % 2 == 1;
         let case = random::legal(&mut chance, Shape { ops_max: 300, keys_max: 6, deletes, ..PLAIN });
         let history = history(&case);
-        let judgement = judge(&history, case.order);
+        let judgement = judge(&history, case.order, NEVER).expect("it takes its time");
         assert!(!judgement.is_violated(), "seed {seed}: {judgement:?}");
         if judgement.unclear.is_some() {
             assert!(deletes, "seed {seed}: {judgement:?}");

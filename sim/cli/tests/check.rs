@@ -95,7 +95,7 @@ fn what_is_no_history() {
     assert!(check(&[&empty]).expect(3).stdout.contains("the history has no operation of a client"));
     let append = file(folder.path(), "append.edn", "{:type :invoke, :process 0, :f :append, :value [1 2]}");
     let told = check(&[&append, "--model", "pram"]).expect(3).stdout;
-    assert!(told.contains("no read, write or cas: 1 of :append (the first: #0 in line 1)"), "{told}");
+    assert!(told.contains("neither read, write nor cas: 1 of :append (the first: #0 in line 1)"), "{told}");
 }
 
 #[test]

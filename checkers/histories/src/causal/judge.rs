@@ -20,17 +20,8 @@ pub struct PatternFound {
     pub ops: Vec<u32>,
 }
 
-/// Judges a history.
-pub fn judge(history: &History, causality: Causality) -> Judgement<PatternFound> {
-    judge_within(history, causality, NEVER).expect("it takes its time")
-}
-
 /// Judges a history; nothing if the time is over before it is known whether it holds.
-pub(super) fn judge_within(
-    history: &History,
-    causality: Causality,
-    expired: Expired<'_>,
-) -> Option<Judgement<PatternFound>> {
+pub fn judge(history: &History, causality: Causality, expired: Expired<'_>) -> Option<Judgement<PatternFound>> {
     Judgement::of(history, |writers| {
         let (mut found, count) = match matches(history, writers, causality, Report::FINDINGS_MAX, expired) {
             Ok(found) => found,

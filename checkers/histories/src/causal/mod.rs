@@ -19,7 +19,7 @@
 //! that a history is wrong exactly if it has one of a few patterns in it. Those of CC are:
 //!
 //! - *CyclicCO*: an operation causally precedes itself;
-//! - *ThinAirRead*: a read returned what nobody wrote;
+//! - *ThinAirRead*: a read returned an unwritten value;
 //! - *WriteCOInitRead*: a read returned nothing, and a write to its key causally precedes it;
 //! - *WriteCORead*: between a write and a read of it there is, in causal order, another write to the key.
 //!
@@ -30,7 +30,7 @@
 //! session to its key needs to be looked at: if any earlier one makes a pattern, so does the last. Time is
 //! (operations) x (sessions), with a logarithm for finding that write.
 //!
-//! # When it cannot be told
+//! # When the answer is unknown
 //!
 //! As for PRAM: a read that returned several values, or a value that was written twice. A read of nothing from a key
 //! that is deleted somewhere does not name its write; nothing is concluded from it, and where nothing else is wrong the answer

@@ -7,7 +7,7 @@ use kvsim_checkers::verdict::{Finding, Report};
 use kvsim_checkers::{CodeInfo, Expired};
 
 use super::Causality;
-use super::judge::{PatternFound, judge_within};
+use super::judge::{PatternFound, judge};
 use super::patterns::Pattern;
 use crate::models::{Model, Subject};
 
@@ -45,7 +45,7 @@ const CYCLIC: &str = "an operation causally precedes itself";
 
 fn report(subject: &Subject, causality: Causality, expired: Expired<'_>) -> Option<Report> {
     let Subject { history, calls } = subject;
-    let judgement = judge_within(history, causality, expired)?;
+    let judgement = judge(history, causality, expired)?;
     let codes = match causality {
         Causality::Consistent => CONSISTENT.codes,
         Causality::Convergent => CONVERGENT.codes,
@@ -65,7 +65,7 @@ fn finding(found: &PatternFound, codes: &[CodeInfo], history: &[Op], calls: &dyn
         }
         Pattern::CyclicConflict => (3, "no single order of concurrent writes explains all reads".to_owned()),
         Pattern::InitialRead | Pattern::OverwrittenRead => {
-            // The read that is wrong is the last of a key of which another value was written.
+            // The read that is wrong is the last one whose key was also written with another value.
             let replacing = |read: &Op| {
                 let mut writes = ops().filter(|op| op.kind == Kind::Write);
                 writes.find(|write| write.key == read.key && write.value != read.value)

@@ -9,7 +9,7 @@ use super::text::{Mistake, Place, hexadecimal, is_continuing, not_utf8, place_in
 const TOKEN_BYTES_MAX: usize = 64 << 20;
 
 /// The smallest parts that mean something. What follows a `#` is left for later where it may be a value, and whether
-/// words are UTF-8 until somebody wants to know them.
+/// words are UTF-8 until they are used.
 #[derive(Debug)]
 pub(super) enum Token<'a> {
     Open(u8),
@@ -71,7 +71,7 @@ const ENDS: [bool; 256] = {
 };
 
 impl<R: Read> Lexer<R> {
-    /// Reads so many bytes at a time.
+    /// Reads `piece_bytes` at a time.
     pub(super) fn new(input: R, piece_bytes: usize) -> Lexer<R> {
         Lexer {
             input,
@@ -132,7 +132,7 @@ impl<R: Read> Lexer<R> {
         Ok(bytes > 0)
     }
 
-    /// The byte so far behind the current one.
+    /// The byte `ahead` of the current one.
     fn peek(&mut self, ahead: usize) -> Result<Option<u8>, Mistake> {
         while self.at + ahead >= self.filled {
             if !self.refill()? {

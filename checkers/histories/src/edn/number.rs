@@ -80,7 +80,7 @@ fn ratio(negative: bool, above: &str, below: &str) -> Option<Edn> {
     }
     let sign = if negative { "-" } else { "" };
     let (Ok(a), Ok(b)) = (above.parse::<i128>(), below.parse::<i128>()) else {
-        // Too long to be brought into lowest terms; whoever writes it has done so.
+        // Too long to be brought into lowest terms; its writer has done so.
         return Some(Edn::Number(format!("{sign}{above}/{below}").into()));
     };
     let (mut divisor, mut rest) = (a, b);

@@ -204,11 +204,11 @@ impl<R: Read> Reader<R> {
             Lead::Leaf(leaf) => Ok(Some(leaf)),
             Lead::Close(close) if bracket.is_closed_by(close) => Ok(None),
             Lead::Close(close) => {
-                let problem = format!("{} does not close what was opened in {}", close.close(), told(place));
+                let problem = format!("{} does not close what was opened in {}", close.close(), position(place));
                 Err(self.mistake(problem, bracket.close()))
             }
             Lead::End => {
-                let problem = format!("the text ends within what was opened in {}", told(place));
+                let problem = format!("the text ends within what was opened in {}", position(place));
                 Err(self.mistake(problem, bracket.close()))
             }
             lead => self.rest(lead, depth + 1).map(Some),
@@ -313,7 +313,7 @@ fn unusual(token: Token<'_>, place: Place) -> Result<Lead, Mistake> {
     lead.ok_or_else(|| Mistake::new(place, problem, expected))
 }
 
-fn told(place: Place) -> String {
+fn position(place: Place) -> String {
     format!("line {}, column {}", place.line, place.column)
 }
 

@@ -47,7 +47,7 @@ pub(super) fn place_in(place: Place, before: &[u8]) -> Place {
     Place { line: place.line + lines, column: from + columns }
 }
 
-/// The value of so many hexadecimal digits.
+/// The value of hexadecimal digits.
 pub(super) fn hexadecimal(digits: &[u8]) -> Option<u32> {
     let is_digits = digits.iter().all(u8::is_ascii_hexdigit);
     std::str::from_utf8(digits).ok().filter(|_| is_digits).and_then(|text| u32::from_str_radix(text, 16).ok())

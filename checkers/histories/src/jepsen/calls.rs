@@ -10,9 +10,9 @@ use kvsim_checkers::history::{Ending, Entry, History, Kind, Value, WriterOrder};
 /// Something that a client asked for, and what came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// When, in nanoseconds since the beginning; 0 if nobody says so.
+    /// When, in nanoseconds since the beginning; 0 if unknown.
     pub invoked_ns: u64,
-    /// When it ended; 0 if nobody says so.
+    /// When it ended; 0 if unknown.
     pub completed_ns: u64,
     /// What was read or written. Equal numbers are equal values; see [`Calls::value`].
     pub value: u64,

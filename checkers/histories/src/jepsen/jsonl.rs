@@ -243,7 +243,7 @@ fn is_object(parts: &[(Edn, Edn)]) -> bool {
     parts.iter().all(|(key, _)| matches!(key, Edn::String(_))) && !(parts.len() == 1 && is_quoted(&parts[0]))
 }
 
-/// Whoever reads the number in JSON gets the same one.
+/// Readers of JSON get the same number.
 fn survives(value: Float) -> bool {
     let text = serde_json::to_string(&value.get()).unwrap_or_default();
     let read = serde_json::from_str::<serde_json::Number>(&text).ok().filter(serde_json::Number::is_f64);

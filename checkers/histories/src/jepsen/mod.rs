@@ -1,4 +1,4 @@
-//! Histories in the form in which Jepsen (github.com/jepsen-io/jepsen) stores them: a list of [`Step`]s, of which two
+//! Histories in the form in which Jepsen (github.com/jepsen-io/jepsen) stores them: a list of [`Step`]s. Two of these
 //! make an operation, its invocation and its completion. They are read and written as EDN, which is Jepsen's own form,
 //! and as JSON Lines; [`Calls`] puts steps together to what the checkers judge.
 
@@ -19,7 +19,7 @@ use crate::edn::{Edn, Mistake, Place};
 /// What a step says about an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
-    /// Somebody asks.
+    /// It is asked for.
     Invoke,
     /// It was done.
     Ok,
@@ -52,7 +52,7 @@ pub enum Process {
     /// A client; it does one thing at a time. One whose operation ended as [`Type::Info`] does nothing more: another,
     /// of another number, takes its place.
     Client(i64),
-    /// Somebody else: `:nemesis`.
+    /// Another process: `:nemesis`.
     Other(Box<str>),
 }
 

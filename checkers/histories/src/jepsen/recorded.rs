@@ -64,7 +64,7 @@ fn value(operations: &Operations<'_>, operation: &Operation, kind: Type) -> Edn 
     match operation.action {
         Asked::Write => number(operation.value),
         Asked::Read if kind == Type::Ok => {
-            // What nobody wrote is a version all the same.
+            // An unwritten version counts as one, too.
             let version = |write: &kvsim_checkers::trace::Dot| match operations.of_write(*write) {
                 Some(write) => number(write.value),
                 None => Edn::String(write.to_string().into()),

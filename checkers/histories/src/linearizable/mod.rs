@@ -7,8 +7,8 @@
 //!
 //! # How
 //!
-//! Operations that nobody could tell from none are left out: failed ones, reads without an answer, and writes of unknown
-//! outcome whose value nobody read or expected.
+//! Operations without any visible effect are left out: failed ones, reads without an answer, and writes of unknown
+//! outcome whose value was neither read nor expected.
 //!
 //! - **Distinct values** (`zones`): where no value is written twice, a read names its write, and a cas continues the
 //!   value that it expected. Operations fall into chains, a write with its reads, then the cas that replaced its
@@ -75,7 +75,7 @@ pub enum Answer {
     Yes,
     /// There is none, and already none of these operations, by their places.
     No(Vec<u32>),
-    /// This operation, by its place, found what nobody wrote.
+    /// This operation, by its place, found an unwritten value.
     Unwritten(u32),
     /// There were more states than there is room for.
     TooMany,
@@ -122,7 +122,7 @@ fn is_distinct(ops: &[Op], initial: u64) -> bool {
     written.windows(2).all(|pair| pair[0] != pair[1])
 }
 
-/// The first operation that certainly took place and found what nobody wrote.
+/// The first operation that certainly took place and found an unwritten value.
 fn unwritten(ops: &[Op], initial: u64) -> Option<u32> {
     let mut written: Vec<u64> = ops.iter().filter_map(Op::writes).chain([initial]).collect();
     written.sort_unstable();

@@ -1,4 +1,4 @@
-//! Consistency models by which a history can be judged that consists of operations alone, whoever recorded it.
+//! Consistency models, which judge histories of operations alone.
 //!
 //! A history that a model allows is allowed by the weaker ones, too ([`Model::implies`]), so that the answer about a
 //! history is short: [the strongest models that hold](strongest).
@@ -46,51 +46,44 @@ pub struct Model {
     pub(crate) judge: fn(&Subject, Expired<'_>) -> Option<Report>,
 }
 
-/// The model that asks for such an order.
-macro_rules! order {
-    ($order:expr, $alias:expr, $implies:expr) => {
+/// The entry of a model that is also judged of recordings, with what it implies and how it is reported.
+macro_rules! model {
+    ($model:expr, $alias:expr, $implies:expr, $report:expr) => {
         Model {
-            name: $order.name(),
+            name: $model.name(),
             alias: $alias,
-            summary: $order.summary(),
-            codes: $order.codes(),
+            summary: $model.summary(),
+            codes: $model.codes(),
             implies: $implies,
-            judge: |subject, expired| pram::report(&subject.history, $order, &subject.calls, expired),
+            judge: |subject, expired| $report(subject, $model, expired),
         }
     };
 }
 
-/// The model that is a session guarantee.
-macro_rules! guarantee {
-    ($guarantee:expr) => {
-        Model {
-            name: $guarantee.name(),
-            alias: None,
-            summary: $guarantee.summary(),
-            codes: $guarantee.codes(),
-            implies: &[],
-            judge: |subject, expired| {
-                guarantees::report(&Log::of_history(&subject.history), $guarantee, &subject.calls, expired)
-            },
-        }
-    };
+fn order(subject: &Subject, order: Order, expired: Expired<'_>) -> Option<Report> {
+    pram::report(&subject.history, order, &subject.calls, expired)
+}
+
+fn guarantee(subject: &Subject, guarantee: Guarantee, expired: Expired<'_>) -> Option<Report> {
+    guarantees::report(&Log::of_history(&subject.history), guarantee, &subject.calls, expired)
 }
 
 /// All models, stronger ones first.
 pub const MODELS: &[Model] = &[
     linearizable::model::LINEARIZABLE,
-    order!(
+    model!(
         Order::Causal,
         Some("cm"),
-        &["causal", "pram", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"]
+        &["causal", "pram", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"],
+        order
     ),
     causal::model::CONVERGENT,
     causal::model::CONSISTENT,
-    order!(Order::Pram, None, &["read-your-writes", "monotonic-reads", "monotonic-writes"]),
-    guarantee!(Guarantee::ReadYourWrites),
-    guarantee!(Guarantee::MonotonicReads),
-    guarantee!(Guarantee::MonotonicWrites),
-    guarantee!(Guarantee::WritesFollowReads),
+    model!(Order::Pram, None, &["read-your-writes", "monotonic-reads", "monotonic-writes"], order),
+    model!(Guarantee::ReadYourWrites, None, &[], guarantee),
+    model!(Guarantee::MonotonicReads, None, &[], guarantee),
+    model!(Guarantee::MonotonicWrites, None, &[], guarantee),
+    model!(Guarantee::WritesFollowReads, None, &[], guarantee),
 ];
 
 impl Model {
@@ -118,12 +111,12 @@ fn unfit(calls: &Calls) -> Option<String> {
     if calls.misfits().is_empty() {
         return calls.list().is_empty().then(|| "the history has no operation of a client".to_owned());
     }
-    let told = calls.misfits().iter().map(|misfit| {
+    let functions = calls.misfits().iter().map(|misfit| {
         let (index, place) = misfit.first;
         format!("{} of :{} (the first: #{index} in line {})", misfit.count, misfit.function, place.line)
     });
-    let told: Vec<String> = told.collect();
-    Some(format!("there are operations that are no read, write or cas: {}", told.join(", ")))
+    let functions: Vec<String> = functions.collect();
+    Some(format!("some operations are neither read, write nor cas: {}", functions.join(", ")))
 }
 
 /// Of the models that hold, those that no other one of them implies.

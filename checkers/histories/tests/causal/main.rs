@@ -5,6 +5,7 @@ mod chance;
 mod twin;
 
 use chance::Chance;
+use kvsim_checkers::NEVER;
 use kvsim_checkers::history::{Ending, Entry, History, Kind, Value, WriterOrder};
 use kvsim_checkers::pram::{self, Order};
 use kvsim_histories::causal::{self, Causality};
@@ -94,12 +95,12 @@ fn judge(entries: &[Entry], model: Model) -> (Option<bool>, Vec<Vec<u32>>) {
         Model::Consistent => Causality::Consistent,
         Model::Convergent => Causality::Convergent,
         Model::Memory => {
-            let judgement = pram::judge(&history, Order::Causal);
+            let judgement = pram::judge(&history, Order::Causal, NEVER).expect("it takes its time");
             let ops = judgement.breaches.iter().map(|breach| breach.ops.clone());
             return (judgement.unclear.is_none().then_some(!judgement.is_violated()), ops.collect());
         }
     };
-    let judgement = causal::judge(&history, causality);
+    let judgement = causal::judge(&history, causality, NEVER).expect("it takes its time");
     let ops = judgement.breaches.iter().map(|breach| breach.ops.clone());
     (judgement.unclear.is_none().then_some(!judgement.is_violated()), ops.collect())
 }
