@@ -1,8 +1,8 @@
 //! Charts of runs: what they show. How it is drawn: [`crate::draw`].
 
-mod differ;
 mod info;
 mod kinds;
+mod labels;
 mod lines;
 mod runs;
 mod styles;

@@ -9,7 +9,7 @@ use kvsim_sim::engine::{Outcome, StorePanic};
 use kvsim_sim::plan::{FaultPlan, Plan};
 use kvsim_sim::stores::StoreEntry;
 
-use super::differ;
+use super::labels::labels;
 use crate::draw::Dash;
 use crate::draw::axis::{Axis, round_step};
 use crate::draw::chart::Shaded;
@@ -55,8 +55,8 @@ impl Runs {
     /// The runs of these plans, with their recordings; `places` are their folders, `shown` the times that matter.
     pub fn of(recorded: Vec<(Plan, Recording, Measured)>, places: &[String], shown: Option<Range<u64>>) -> Runs {
         let plans: Vec<&Plan> = recorded.iter().map(|(plan, ..)| plan).collect();
-        let (window_ns, labels) = (window_ns(&plans), differ::labels(&plans, places));
-        // The beginning of settling tells most.
+        let (window_ns, labels) = (window_ns(&plans), labels(&plans, places));
+        // Of settling only the beginning is interesting.
         let end_ns = |plan: &&Plan| plan.end_ns().min(plan.workload_end_ns + plan.workload_end_ns / 5);
         let usual = 0..plans.iter().map(end_ns).max().unwrap_or(1);
         let is_chosen = shown.is_some();

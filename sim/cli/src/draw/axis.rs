@@ -134,7 +134,7 @@ impl Axis {
         self.scale == Scale::VirtualTime
     }
 
-    /// The numbers with a name, at most about so many.
+    /// The numbers with a name, about `count` of them at most.
     pub fn ticks(&self, count: usize) -> Vec<u64> {
         match &self.scale {
             _ if !self.named.is_empty() => {
@@ -234,7 +234,7 @@ pub fn round_step(range: u64, count: u64) -> u64 {
 /// The logarithm to the base 2, with 16 binary places.
 fn log2(number: u64) -> u64 {
     let whole = u64::from(number.max(1).ilog2());
-    // From 1 to 2, with 62 binary places: each squaring tells one place of the logarithm.
+    // From 1 to 2, with 62 binary places: each squaring gives one place of the logarithm.
     let mut rest = u128::from(number.max(1)) << (62 - whole.min(62)) >> whole.saturating_sub(62);
     let mut log = whole;
     for _ in 0..16 {

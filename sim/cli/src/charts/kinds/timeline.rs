@@ -91,7 +91,7 @@ fn shown(runs: &Runs, run: &Run) -> Range<u64> {
     }
 }
 
-/// Operations that would be drawn over each other are one bar: what is narrower than a pixel tells nothing.
+/// Operations that would be drawn over each other are one bar: what is narrower than a pixel is not visible.
 fn bars(shown: &Range<u64>, run: &Run, rows: &BTreeMap<u32, u64>, used: &mut BTreeSet<usize>) -> Vec<Mark> {
     let operations = Operations::of(&run.recording);
     let at_ns = |place: usize| run.recording.events[place].at_ns;

@@ -1,4 +1,4 @@
-//! What runs differ in: what a legend calls them.
+//! Labels of compared runs: the settings in which they differ.
 
 use std::collections::BTreeSet;
 
@@ -41,7 +41,7 @@ fn of_store(value: &Json) -> String {
 }
 
 /// A name for each run: its scenario's, where there are several, and the settings in which not all runs of its scenario are
-/// the same. `places` are the runs' folders, for runs that this does not tell apart.
+/// the same. `places` are the runs' folders, for runs that their settings do not tell apart.
 pub fn labels(plans: &[&Plan], places: &[String]) -> Vec<String> {
     let scenarios: BTreeSet<&str> = plans.iter().map(|plan| plan.scenario.as_str()).collect();
     let label = |plan: &&Plan| {
@@ -67,7 +67,7 @@ pub fn labels(plans: &[&Plan], places: &[String]) -> Vec<String> {
     both.collect()
 }
 
-/// A legend has no room for more.
+/// A legend has no room for more settings.
 const PARTS_MAX: usize = 4;
 
 fn levels(plan: &Plan) -> String {
