@@ -1,5 +1,7 @@
 //! How the command ends.
 
+use kvsim_checkers::Verdict;
+
 use crate::scenario::Diagnostics;
 
 /// Every verdict is the expected one.
@@ -8,7 +10,7 @@ pub const HOLDS: u8 = 0;
 pub const VIOLATED: u8 = 1;
 /// The command line, the scenario or a file of a run is wrong.
 pub const USAGE: u8 = 2;
-/// A verdict is unknown though another one was expected.
+/// A verdict is unknown although another one was expected.
 pub const UNKNOWN: u8 = 3;
 /// A replay came to another trace hash.
 pub const NOT_REPRODUCED: u8 = 4;
@@ -27,6 +29,12 @@ pub const TABLE: &str = "Exit codes:
   101  a bug of kvsim itself
   130  interrupted; what is known has been written";
 
+/// The code that says the worst of it; `surprises` are the verdicts that are not the expected ones.
+pub fn code_of(interrupted: bool, surprises: impl IntoIterator<Item = Verdict>) -> u8 {
+    let worst = surprises.into_iter().map(|verdict| if verdict == Verdict::Unknown { UNKNOWN } else { VIOLATED }).min();
+    if interrupted { INTERRUPTED } else { worst.unwrap_or(HOLDS) }
+}
+
 /// Why there is no result.
 #[derive(Debug)]
 pub enum Failure {
@@ -43,7 +51,7 @@ impl Failure {
     pub fn code(&self) -> u8 {
         match self {
             Failure::Scenario(_) | Failure::Usage(_) => USAGE,
-            // Whoever reads has seen enough.
+            // The reader has closed the pipe and wants no more.
             Failure::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => HOLDS,
             Failure::Output(_) => USAGE,
         }

@@ -1,96 +1,62 @@
-//! The journal of a work of many runs: a header that says what the work is, and then lines that say what is done, so that
-//! a work can go on however it ended.
+//! The journal of many runs: a header that says what they follow from, and then lines that say what is done, so that the
+//! command can go on however it ended.
 
 use std::collections::BTreeMap;
-use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::append_log::AppendLog;
 use crate::exit::Failure;
 
-/// What the results of a work follow from.
-pub trait Work: Clone + PartialEq + Serialize + DeserializeOwned {
-    /// `hunt`; the journal is the file `hunt.jsonl`.
-    const NAME: &'static str;
-    /// What a line below the header says.
-    type Line: Serialize + DeserializeOwned;
-    /// The results that these lines have, in words, if they are worth keeping.
-    fn results(lines: &[(u64, Self::Line)]) -> Option<String>;
-    /// How another work differs from this one, in words.
-    fn difference(&self, new: &Self) -> Option<String>;
-}
-
-/// The first line: works that agree in it come to the same.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Header<W> {
-    /// Version of the journal.
-    schema: u32,
-    /// Version of the program.
-    kvsim: String,
-    /// Changes to the scenarios.
-    pub set: Vec<String>,
-    /// What is done.
-    #[serde(flatten)]
-    pub work: W,
-}
-
-impl<W: Work> Header<W> {
-    /// The header of a new journal.
-    pub fn new(set: Vec<String>, work: W) -> Header<W> {
-        Header { schema: 1, kvsim: env!("CARGO_PKG_VERSION").to_string(), set, work }
-    }
-
-    fn difference(&self, new: &Header<W>) -> String {
-        if self.kvsim != new.kvsim {
-            return format!("it was made by kvsim {}", self.kvsim);
-        }
-        if self.set != new.set {
-            return format!("it was made with the changes [{}]", self.set.join(", "));
-        }
-        self.work.difference(&new.work).unwrap_or_else(|| "in another form".to_string())
-    }
-}
-
 /// The open journal.
-pub struct Journal<W> {
+pub struct Journal {
     log: AppendLog,
-    work: PhantomData<W>,
+    /// `hunt`; the journal is the file `hunt.jsonl`.
+    kind: &'static str,
+    path: PathBuf,
 }
 
 /// The lines below the header, each with the number of its first byte.
-pub type Lines<W> = Vec<(u64, <W as Work>::Line)>;
+pub type Lines<L> = Vec<(u64, L)>;
 
-impl<W: Work> Journal<W> {
-    /// Begins a journal in `folder`, which must not have one with results.
-    pub fn begin(folder: &Path, header: &Header<W>) -> Result<Journal<W>, Failure> {
-        let (mut journal, _, lines) = Journal::open(folder)?;
-        if let Some(results) = W::results(&lines) {
-            let (place, file) = (folder.display(), path::<W>(folder));
+impl Journal {
+    /// Begins a journal in `folder`. The lines that are there must have no `results`, which are then named.
+    pub fn begin<L: DeserializeOwned>(
+        folder: &Path,
+        kind: &'static str,
+        header: &Value,
+        results: fn(Lines<L>) -> Option<String>,
+    ) -> Result<Journal, Failure> {
+        let (mut journal, _, lines) = Journal::open(folder, kind)?;
+        if let Some(results) = results(lines) {
+            let (place, file) = (folder.display(), journal.path.display());
             return Err(Failure::Usage(format!(
-                "{place} has the {results} of another {}\n  go on with it (--resume), give --out another folder, or remove {}",
-                W::NAME,
-                file.display()
+                "{place} has the {results} of another {kind}\n  go on with it (--resume), give --out another folder, or \
+                 remove {file}"
             )));
         }
         journal.write_header(header)?;
         Ok(journal)
     }
 
-    /// Goes on with the journal in `folder`, which must be one of the same work, and returns its lines; begins it if there
-    /// is none.
-    pub fn resume(folder: &Path, header: &Header<W>) -> Result<(Journal<W>, Lines<W>), Failure> {
-        let (mut journal, old, lines) = Journal::open(folder)?;
+    /// Goes on with the journal in `folder`, which must have the same header, and returns its lines; begins it if there is
+    /// none.
+    pub fn resume<L: DeserializeOwned>(
+        folder: &Path,
+        kind: &'static str,
+        header: &Value,
+    ) -> Result<(Journal, Lines<L>), Failure> {
+        let (mut journal, old, lines) = Journal::open(folder, kind)?;
         match old {
             None => journal.write_header(header)?,
             Some(old) if old != *header => {
-                let (file, why) = (path::<W>(folder), old.difference(header));
+                let (file, why) = (journal.path.display(), difference(&old, header));
                 return Err(Failure::Usage(format!(
-                    "{} is the journal of another {}: {why}\n  give --out another folder, or the same scenario and arguments",
-                    file.display(),
-                    W::NAME
+                    "{file} is the journal of another {kind}: {why}\n  give --out another folder, or the same scenario and \
+                     arguments"
                 )));
             }
             Some(_) => journal.log.go_on()?,
@@ -99,42 +65,53 @@ impl<W: Work> Journal<W> {
     }
 
     /// Opens the journal. There is no header when its line was never finished.
-    #[allow(clippy::type_complexity)] // what a journal has in it
-    fn open(folder: &Path) -> Result<(Journal<W>, Option<Header<W>>, Lines<W>), Failure> {
-        let (log, lines) = AppendLog::open(&path::<W>(folder))?;
-        let mut lines = lines.into_iter();
-        let wrong = |at: u64| is_not::<W>(folder, at);
-        let header = lines.next().map(|(at, line)| header(&line).ok_or_else(|| wrong(at))).transpose()?;
-        let line = |(at, line): (u64, Vec<u8>)| match serde_json::from_slice(&line) {
-            Ok(line) => Ok((at, line)),
-            Err(_) => Err(wrong(at)),
-        };
-        let lines = lines.map(line).collect::<Result<_, _>>()?;
-        Ok((Journal { log, work: PhantomData }, header, lines))
+    fn open<L: DeserializeOwned>(
+        folder: &Path,
+        kind: &'static str,
+    ) -> Result<(Journal, Option<Value>, Lines<L>), Failure> {
+        let path = folder.join(format!("{kind}.jsonl"));
+        let (log, lines) = AppendLog::open(&path)?;
+        let journal = Journal { log, kind, path };
+        let (mut header, mut known) = (None, Vec::new());
+        for (at, line) in lines {
+            if header.is_none() {
+                let named: Option<BTreeMap<String, Value>> = serde_json::from_slice(&line).ok();
+                header = Some(named.and_then(|mut named| named.remove(kind)).ok_or_else(|| journal.is_wrong(at))?);
+            } else {
+                known.push((at, serde_json::from_slice(&line).map_err(|_| journal.is_wrong(at))?));
+            }
+        }
+        Ok((journal, header, known))
     }
 
-    fn write_header(&mut self, header: &Header<W>) -> Result<(), Failure> {
+    fn write_header(&mut self, header: &Value) -> Result<(), Failure> {
         self.log.begin()?;
-        self.log.add(&BTreeMap::from([(W::NAME, header)]), true)
+        self.log.add(&BTreeMap::from([(self.kind, header)]), true)
     }
 
     /// Adds a line; `sync` waits until it has reached the disk.
-    pub fn add(&mut self, line: &W::Line, sync: bool) -> Result<(), Failure> {
+    pub fn add(&mut self, line: &impl Serialize, sync: bool) -> Result<(), Failure> {
         self.log.add(line, sync)
+    }
+
+    /// The file is no such journal, as its line at this byte shows.
+    pub fn is_wrong(&self, at: u64) -> Failure {
+        Failure::Usage(format!("{} is not the journal of a {}: see its byte {at}", self.path.display(), self.kind))
     }
 }
 
-/// Where the journal is.
-fn path<W: Work>(folder: &Path) -> PathBuf {
-    folder.join(format!("{}.jsonl", W::NAME))
-}
-
-fn header<W: Work>(line: &[u8]) -> Option<Header<W>> {
-    let mut named: BTreeMap<String, Header<W>> = serde_json::from_slice(line).ok()?;
-    named.remove(W::NAME)
-}
-
-/// The file is no such journal, as its line at this byte shows.
-pub fn is_not<W: Work>(folder: &Path, at: u64) -> Failure {
-    Failure::Usage(format!("{} is not the journal of a {}: see its byte {at}", path::<W>(folder).display(), W::NAME))
+/// The first difference, for people: what is longer than a line has changed.
+fn difference(old: &Value, new: &Value) -> String {
+    const LINE: usize = 80;
+    let fields = old.as_object().into_iter().flatten();
+    let changed = fields.map(|(name, old)| (name, old, &new[name])).find(|(_, old, new)| old != new);
+    match changed {
+        Some((name, Value::Array(old), Value::Array(new))) if old.len() == new.len() && name == "scenarios" => {
+            let file = old.iter().zip(new).find(|(old, new)| old != new).map_or(&Value::Null, |(old, _)| &old["file"]);
+            format!("{file} has changed since")
+        }
+        Some((name, old, _)) if old.to_string().len() <= LINE => format!("its {} is {old}", name.replace('_', " ")),
+        Some((name, ..)) => format!("its {name} has changed since"),
+        None => "in another form".to_string(),
+    }
 }

@@ -169,13 +169,10 @@ fn read(path: &Path) -> Result<Option<Calls>, Mistake> {
 impl Results {
     /// The exit code that says the worst of it.
     fn exit_code(&self) -> u8 {
-        let has = |verdict: Verdict| self.results.iter().any(|judged| judged.verdict == verdict);
-        match () {
-            () if interrupt::is_requested() => exit::INTERRUPTED,
-            () if !self.mistakes.is_empty() => exit::USAGE,
-            () if has(Verdict::Violated) => exit::VIOLATED,
-            () if has(Verdict::Unknown) => exit::UNKNOWN,
-            () => exit::HOLDS,
+        let verdicts = self.results.iter().map(|judged| judged.verdict).filter(|verdict| *verdict != Verdict::Holds);
+        match exit::code_of(interrupt::is_requested(), verdicts) {
+            code if code != exit::INTERRUPTED && !self.mistakes.is_empty() => exit::USAGE,
+            code => code,
         }
     }
 }

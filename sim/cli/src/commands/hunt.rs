@@ -4,11 +4,12 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use kvsim_checkers::Verdict;
 use serde::Serialize;
 
 use crate::args::{Batch, Output, Overrides, real_time, seeds};
 use crate::exit::{self, Failure};
-use crate::hunt::journal::{Found, HuntLine, HuntProgress, Resumed, Unknown};
+use crate::hunt::journal::{Found, HuntLine, HuntProgress, KIND, Resumed, Unknown, results};
 use crate::hunt::runs::{HuntOutcome, RunSet};
 use crate::interrupt;
 use crate::journal::Journal;
@@ -79,10 +80,10 @@ pub fn hunt(args: &Hunt) -> Result<u8, Failure> {
     let runs = RunSet::read(&args.path, args.overrides.list(), args.swarm, args.seeds.start)?;
     let folder = args.batch.out.clone().unwrap_or_else(|| usual_folder(&args.path));
     let (mut journal, lines) = match args.batch.resume {
-        true => Journal::resume(&folder, &runs.header)?,
-        false => (Journal::begin(&folder, &runs.header)?, Vec::new()),
+        true => Journal::resume(&folder, KIND, &runs.header)?,
+        false => (Journal::begin(&folder, KIND, &runs.header, results)?, Vec::new()),
     };
-    let Resumed { mut found, progress: mut done } = Resumed::of(lines.into_iter().map(|(_, line)| line));
+    let Resumed { mut found, progress: mut done } = Resumed::of(lines);
     interrupt::stop_gently();
     let jobs = args.batch.jobs();
     let end = if args.lasting.is_some() { u64::MAX } else { runs.runs_before(args.seeds.end) };
@@ -133,12 +134,8 @@ pub fn hunt(args: &Hunt) -> Result<u8, Failure> {
         hunt_dir: folder.display().to_string(),
     };
     args.output.print(&summary, || report(args, &summary, summary.done.runs - first, jobs, begun.elapsed()))?;
-    Ok(match () {
-        () if interrupted => exit::INTERRUPTED,
-        () if !found.is_empty() => exit::VIOLATED,
-        () if summary.done.unknown > 0 => exit::UNKNOWN,
-        () => exit::HOLDS,
-    })
+    let surprises = [(!found.is_empty(), Verdict::Violated), (summary.done.unknown > 0, Verdict::Unknown)];
+    Ok(exit::code_of(interrupted, surprises.into_iter().filter(|(is_there, _)| *is_there).map(|(_, verdict)| verdict)))
 }
 
 fn usual_folder(path: &Path) -> PathBuf {

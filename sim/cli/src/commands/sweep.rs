@@ -19,7 +19,7 @@ use crate::output::print;
 use crate::pool::{self, Next};
 use crate::progress::Ticker;
 use crate::sweep::journal::{self, DoneRun, SweepLine};
-use crate::sweep::run::{SweepConfig, SweepOutcome, SweepRuns};
+use crate::sweep::run::{SweepOutcome, SweepRuns};
 use crate::sweep::table::Table;
 use crate::sweep::text_formats::Form;
 use crate::sweep::{charts as lines, visibility};
@@ -50,10 +50,7 @@ pub struct Sweep {
 pub fn sweep(args: &Sweep) -> Result<u8, Failure> {
     let runs = SweepRuns::read(&args.file, &args.overrides.list())?;
     let folder = args.batch.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/sweep-{}", runs.name)));
-    let (mut journal, mut done) = match args.batch.resume {
-        true => journal::resume(&folder, &runs)?,
-        false => (Journal::begin(&folder, &runs.header)?, BTreeMap::new()),
-    };
+    let (mut journal, mut done) = journal::open(&folder, &runs, args.batch.resume)?;
     interrupt::stop_gently();
     let before = done.len();
     let begun = Instant::now();
@@ -101,7 +98,7 @@ fn looks(runs: &SweepRuns, folder: &Path, table: &Table) -> String {
 fn work(
     runs: &SweepRuns,
     folder: &Path,
-    journal: &mut Journal<SweepConfig>,
+    journal: &mut Journal,
     done: &mut BTreeMap<u64, DoneRun>,
     jobs: u16,
 ) -> Result<(), Failure> {

@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::runs::HuntConfig;
-use crate::journal::Work;
+use crate::journal::Lines;
 use crate::text::counted;
 
 /// A finding, and the run that shows it.
@@ -82,9 +81,9 @@ pub struct Resumed {
 
 impl Resumed {
     /// What the lines of the journal say.
-    pub fn of(lines: impl IntoIterator<Item = HuntLine>) -> Resumed {
+    pub fn of(lines: Lines<HuntLine>) -> Resumed {
         let mut past = Resumed::default();
-        for line in lines {
+        for (_, line) in lines {
             match line {
                 HuntLine::Found(found) => past.found.push(found),
                 HuntLine::Done(progress) => past.progress = progress,
@@ -98,29 +97,13 @@ impl Resumed {
     }
 }
 
-impl Work for HuntConfig {
-    const NAME: &'static str = "hunt";
-    type Line = HuntLine;
+/// The name of the journal.
+pub const KIND: &str = "hunt";
 
-    fn results(lines: &[(u64, HuntLine)]) -> Option<String> {
-        let found = Resumed::of(lines.iter().map(|(_, line)| line.clone())).found.len();
-        (found > 0).then(|| counted(found as u64, "finding", "findings"))
-    }
-
-    fn difference(&self, new: &HuntConfig) -> Option<String> {
-        if self.first_seed != new.first_seed {
-            return Some(format!("its first seed is {}", self.first_seed));
-        }
-        if self.swarm != new.swarm {
-            return Some(format!("it was made {} --swarm", if self.swarm { "with" } else { "without" }));
-        }
-        let files = |hunt: &HuntConfig| -> Vec<String> { hunt.scenarios.iter().map(|one| one.file.clone()).collect() };
-        if files(self) != files(new) {
-            return Some(format!("it is about {}", files(self).join(", ")));
-        }
-        let changed = self.scenarios.iter().zip(&new.scenarios).find(|(old, new)| old != new);
-        changed.map(|(old, _)| format!("{} has changed since", old.file))
-    }
+/// The findings that the lines have, in words.
+pub fn results(lines: Lines<HuntLine>) -> Option<String> {
+    let found = Resumed::of(lines).found.len() as u64;
+    (found > 0).then(|| counted(found, "finding", "findings"))
 }
 
 #[cfg(test)]

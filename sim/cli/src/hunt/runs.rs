@@ -8,49 +8,30 @@ use kvsim_sim::hunt::{self, cause};
 use kvsim_sim::plan::Plan;
 use kvsim_sim::scenario::Scenario;
 use kvsim_sim::stores::StoreEntry;
-use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::journal::{Found, Unknown};
 use crate::exit::Failure;
 use crate::folder::Folder;
 use crate::interrupt;
-use crate::journal::Header;
 use crate::judge::{self, Checkers};
 use crate::load::{self, lowered};
 use crate::recorder::Keep;
 use crate::report::Summary;
 
-/// What a hunt's findings follow from, beside the changes to its scenarios.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HuntConfig {
-    /// The scenario files with their content.
-    pub scenarios: Vec<Source>,
-    /// See [`hunt::swarm`].
-    pub swarm: bool,
-    /// The first seed.
-    pub first_seed: u64,
-}
-
-/// A scenario file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Source {
-    /// Where it is.
-    pub file: String,
-    /// What it says.
-    pub text: String,
-}
-
 /// The runs.
 pub struct RunSet {
-    /// What they follow from.
-    pub header: Header<HuntConfig>,
+    /// What they follow from: hunts that agree in this find the same.
+    pub header: Value,
+    first_seed: u64,
+    swarm: bool,
     scenarios: Vec<(PathBuf, Scenario)>,
 }
 
 impl RunSet {
     /// Reads the scenario at `path`, or all below that folder.
     pub fn read(path: &Path, set: Vec<String>, swarm: bool, first_seed: u64) -> Result<RunSet, Failure> {
-        let mut config = HuntConfig { scenarios: Vec::new(), swarm, first_seed };
+        let mut texts = Vec::new();
         let mut scenarios: Vec<(PathBuf, Scenario)> = Vec::new();
         for (file, name) in files(path)? {
             let mut scenario = load::scenario(&file, &set)?;
@@ -58,27 +39,35 @@ impl RunSet {
             // A scenario that cannot be run is reported before the hunt begins.
             lowered(&file, &scenario, first_seed)?;
             let text = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
-            config.scenarios.push(Source { file: file.display().to_string(), text });
+            texts.push(json!({ "file": file.display().to_string(), "text": text }));
             scenarios.push((file, scenario));
         }
-        Ok(RunSet { header: Header::new(set, config), scenarios })
+        let header = json!({
+            "schema": 1,
+            "kvsim": env!("CARGO_PKG_VERSION"),
+            "scenarios": texts,
+            "set": set,
+            "swarm": swarm,
+            "first_seed": first_seed,
+        });
+        Ok(RunSet { header, first_seed, swarm, scenarios })
     }
 
     /// Number of runs with the seeds before `seed`.
     pub fn runs_before(&self, seed: u64) -> u64 {
-        (seed - self.header.work.first_seed).saturating_mul(self.scenarios.len() as u64)
+        (seed - self.first_seed).saturating_mul(self.scenarios.len() as u64)
     }
 
     /// The seed of run number `run`. Scenarios take turns.
     pub fn seed(&self, run: u64) -> u64 {
-        self.header.work.first_seed.wrapping_add(run / self.scenarios.len() as u64)
+        self.first_seed.wrapping_add(run / self.scenarios.len() as u64)
     }
 
     /// Run number `run`.
     pub fn plan(&self, run: u64) -> Result<(&'static StoreEntry, Plan), Failure> {
         let (file, scenario) = &self.scenarios[(run % self.scenarios.len() as u64) as usize];
         let seed = self.seed(run);
-        match self.header.work.swarm {
+        match self.swarm {
             true => lowered(file, &hunt::swarm(scenario, seed), seed),
             false => lowered(file, scenario, seed),
         }

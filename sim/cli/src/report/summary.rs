@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use kvsim_checkers::Verdict;
 use kvsim_sim::plan::Plan;
 use serde::Serialize;
 
@@ -75,17 +74,8 @@ impl Summary {
 
     /// The exit code that says the worst of it.
     pub fn exit_code(&self) -> u8 {
-        let surprises: Vec<Verdict> =
-            self.verdicts.iter().filter(|one| !one.is_expected()).map(|one| one.verdict).collect();
-        if self.interrupted {
-            exit::INTERRUPTED
-        } else if surprises.iter().any(|verdict| *verdict != Verdict::Unknown) {
-            exit::VIOLATED
-        } else if surprises.is_empty() {
-            exit::HOLDS
-        } else {
-            exit::UNKNOWN
-        }
+        let surprises = self.verdicts.iter().filter(|one| !one.is_expected());
+        exit::code_of(self.interrupted, surprises.map(|one| one.verdict))
     }
 
     /// The trace hash in a stored summary of a run that came to its end.

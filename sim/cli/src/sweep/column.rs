@@ -5,7 +5,7 @@ use kvsim_checkers::trace::Level;
 use kvsim_sim::plan::Plan;
 use kvsim_sim::scenario::Scenario;
 
-use super::measures::{MEASURES, Measure, Run};
+use super::measures::{MEASURES, Measure, MeasuredRun};
 use super::median::Value;
 
 /// A column.
@@ -120,7 +120,7 @@ fn of_10_000(digits: &str) -> Option<u16> {
 
 impl Figure {
     /// What the run comes to; nothing when there was nothing to measure.
-    pub fn of(&self, run: &Run<'_>) -> Option<Value> {
+    pub fn of(&self, run: &MeasuredRun<'_>) -> Option<Value> {
         (self.measure.of)(self, run)
     }
 
@@ -132,7 +132,7 @@ impl Figure {
         (visibility.count() > 0).then(|| visibility.quantile(self.of_10_000).map_or(Value::Never, Value::Is))
     }
 
-    pub fn visibility(&self, run: &Run<'_>, at: Where) -> Visibility {
+    pub fn visibility(&self, run: &MeasuredRun<'_>, at: Where) -> Visibility {
         let levels = self.level.map_or_else(|| levels(run.plan), |level| vec![level]);
         let mut all = Visibility::default();
         for ((level, priority, place), group) in &run.metrics.visibility {

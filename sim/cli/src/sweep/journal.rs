@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::run::{SweepConfig, SweepOutcome, SweepRuns};
+use super::run::{SweepOutcome, SweepRuns};
 use crate::exit::Failure;
-use crate::journal::{Journal, Work, is_not};
+use crate::journal::{Journal, Lines};
 
 /// A run that is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,25 +30,18 @@ pub enum SweepLine {
     Run(DoneRun),
 }
 
-impl Work for SweepConfig {
-    const NAME: &'static str = "sweep";
-    type Line = SweepLine;
+const KIND: &str = "sweep";
 
-    fn results(lines: &[(u64, SweepLine)]) -> Option<String> {
-        (!lines.is_empty()).then(|| format!("results of {} runs", lines.len()))
-    }
-
-    fn difference(&self, new: &SweepConfig) -> Option<String> {
-        (self.text != new.text).then(|| "the file has changed since".to_string())
-    }
-}
-
-/// Goes on with the journal in `folder`, and returns the runs that are done, by number.
-pub fn resume(folder: &Path, runs: &SweepRuns) -> Result<(Journal<SweepConfig>, BTreeMap<u64, DoneRun>), Failure> {
-    let (journal, lines) = Journal::resume(folder, &runs.header)?;
+/// The journal in `folder`, and the runs that are done, by number.
+pub fn open(folder: &Path, runs: &SweepRuns, resumes: bool) -> Result<(Journal, BTreeMap<u64, DoneRun>), Failure> {
+    let results = |lines: Lines<SweepLine>| (!lines.is_empty()).then(|| format!("results of {} runs", lines.len()));
     let mut done = BTreeMap::new();
+    if !resumes {
+        return Ok((Journal::begin(folder, KIND, &runs.header, results)?, done));
+    }
+    let (journal, lines) = Journal::resume(folder, KIND, &runs.header)?;
     for (at, SweepLine::Run(run)) in lines {
-        let number = runs.number(run.cell, run.seed).ok_or_else(|| is_not::<SweepConfig>(folder, at))?;
+        let number = runs.number(run.cell, run.seed).ok_or_else(|| journal.is_wrong(at))?;
         done.entry(number).or_insert(run);
     }
     Ok((journal, done))

@@ -23,10 +23,14 @@ pub struct Measure {
     /// It can be told by priority and level.
     pub is_grouped: bool,
     /// The figure of a run; nothing when there was nothing to measure.
-    pub of: fn(&Figure, &Run<'_>) -> Option<Value>,
+    pub of: Of,
 }
 
 impl Measure {
+    const fn grouped(self) -> Measure {
+        Measure { is_grouped: true, ..self }
+    }
+
     /// A column of it, with all that it can be narrowed down to.
     pub fn example(&self) -> String {
         let quantile = if self.is_distribution { " p99" } else { "" };
@@ -34,6 +38,19 @@ impl Measure {
         format!("{}{quantile}{group}", self.name)
     }
 }
+
+/// A measure that is one number.
+const fn number(name: &'static str, meaning: &'static str, unit: Unit, of: Of) -> Measure {
+    Measure { name, meaning, unit, is_distribution: false, is_grouped: false, of }
+}
+
+/// A measure that is a distribution.
+const fn distribution(name: &'static str, meaning: &'static str, unit: Unit, of: Of) -> Measure {
+    Measure { is_distribution: true, ..number(name, meaning, unit, of) }
+}
+
+/// The figure of a run; nothing when there was nothing to measure.
+type Of = fn(&Figure, &MeasuredRun<'_>) -> Option<Value>;
 
 impl PartialEq for Measure {
     fn eq(&self, other: &Measure) -> bool {
@@ -45,135 +62,83 @@ impl Eq for Measure {}
 
 /// Everything that is measured.
 pub const MEASURES: &[Measure] = &[
-    Measure {
-        name: "reads/s",
-        meaning: "answered reads per second of the workload",
-        unit: Unit::Thousandths,
-        is_distribution: false,
-        is_grouped: false,
-        of: |_, run| Some(run.per_second(|action| action == Action::Read)),
-    },
-    Measure {
-        name: "writes/s",
-        meaning: "acknowledged writes and deletes per second of the workload",
-        unit: Unit::Thousandths,
-        is_distribution: false,
-        is_grouped: false,
-        of: |_, run| Some(run.per_second(|action| action != Action::Read)),
-    },
-    Measure {
-        name: "answered",
-        meaning: "share of operations that were answered",
-        unit: Unit::Share,
-        is_distribution: false,
-        is_grouped: false,
-        of: |_, run| {
-            share(run.answered(|_| true), run.calls(|_| true).map(|calls| calls.asked.0.iter().sum::<u64>()).sum())
-        },
-    },
-    Measure {
-        name: "read latency",
-        meaning: "time from a read to its answer",
-        unit: Unit::Time,
-        is_distribution: true,
-        is_grouped: false,
-        of: |figure, run| figure.quantile(&run.latency(|action| action == Action::Read)),
-    },
-    Measure {
-        name: "write latency",
-        meaning: "time from a write or delete to its acknowledgement",
-        unit: Unit::Time,
-        is_distribution: true,
-        is_grouped: false,
-        of: |figure, run| figure.quantile(&run.latency(|action| action != Action::Read)),
-    },
-    Measure {
-        name: "own visibility",
-        meaning: "time from a write's acknowledgement until its own replica shows it",
-        unit: Unit::Time,
-        is_distribution: true,
-        is_grouped: true,
-        of: |figure, run| figure.visible_after(&figure.visibility(run, Where::Own)),
-    },
-    Measure {
-        name: "visibility",
-        meaning: "time from a write's acknowledgement until another replica shows it, each counted",
-        unit: Unit::Time,
-        is_distribution: true,
-        is_grouped: true,
-        of: |figure, run| figure.visible_after(&figure.visibility(run, Where::Other)),
-    },
-    Measure {
-        name: "unseen",
-        meaning: "share of writes that another replica never shows, each counted",
-        unit: Unit::Share,
-        is_distribution: false,
-        is_grouped: true,
-        of: |figure, run| {
-            let visibility = figure.visibility(run, Where::Other);
-            share(visibility.never, visibility.count())
-        },
-    },
-    Measure {
-        name: "stale reads",
-        meaning: "share of reads that miss a write which was acknowledged before",
-        unit: Unit::Share,
-        is_distribution: false,
-        is_grouped: false,
-        of: |_, run| {
-            let missed = run.missed();
-            let fresh = missed.classes().next().filter(|(number, _)| *number == 0).map_or(0, |(_, count)| count);
-            share(missed.count() - fresh, missed.count())
-        },
-    },
-    Measure {
-        name: "staleness",
-        meaning: "for how long the first write that a read misses had been acknowledged, 0 where none is missed",
-        unit: Unit::Time,
-        is_distribution: true,
-        is_grouped: false,
-        of: |figure, run| figure.quantile(&merged(run.metrics.staleness.values().map(|group| &group.age_ns))),
-    },
-    Measure {
-        name: "messages/write",
-        meaning: "messages sent during the workload, for each acknowledged write or delete",
-        unit: Unit::Thousandths,
-        is_distribution: false,
-        is_grouped: false,
-        of: |_, run| run.per_write(run.judged.counts_of_workload.messages, 1_000),
-    },
-    Measure {
-        name: "bytes/write",
-        meaning: "bytes sent during the workload, for each acknowledged write or delete",
-        unit: Unit::Bytes,
-        is_distribution: false,
-        is_grouped: false,
-        of: |_, run| run.per_write(run.judged.counts_of_workload.bytes, 1),
-    },
-    Measure {
-        name: "context entries",
-        meaning: "clock entries that replicas keep per object, on average over the workload",
-        unit: Unit::Thousandths,
-        is_distribution: false,
-        is_grouped: false,
-        of: |_, run| {
+    number("reads/s", "answered reads per second of the workload", Unit::Thousandths, |_, run| {
+        Some(run.per_second(|action| action == Action::Read))
+    }),
+    number("writes/s", "acknowledged writes and deletes per second of the workload", Unit::Thousandths, |_, run| {
+        Some(run.per_second(|action| action != Action::Read))
+    }),
+    number("answered", "share of operations that were answered", Unit::Share, |_, run| {
+        share(run.answered(|_| true), run.calls(|_| true).map(|calls| calls.asked.0.iter().sum::<u64>()).sum())
+    }),
+    distribution("read latency", "time from a read to its answer", Unit::Time, |figure, run| {
+        figure.quantile(&run.latency(|action| action == Action::Read))
+    }),
+    distribution("write latency", "time from a write or delete to its acknowledgement", Unit::Time, |figure, run| {
+        figure.quantile(&run.latency(|action| action != Action::Read))
+    }),
+    distribution(
+        "own visibility",
+        "time from a write's acknowledgement until its own replica shows it",
+        Unit::Time,
+        |figure, run| figure.visible_after(&figure.visibility(run, Where::Own)),
+    )
+    .grouped(),
+    distribution(
+        "visibility",
+        "time from a write's acknowledgement until another replica shows it, each counted",
+        Unit::Time,
+        |figure, run| figure.visible_after(&figure.visibility(run, Where::Other)),
+    )
+    .grouped(),
+    number("unseen", "share of writes that another replica never shows, each counted", Unit::Share, |figure, run| {
+        let visibility = figure.visibility(run, Where::Other);
+        share(visibility.never, visibility.count())
+    })
+    .grouped(),
+    number("stale reads", "share of reads that miss a write which was acknowledged before", Unit::Share, |_, run| {
+        let missed = run.missed();
+        let fresh = missed.classes().next().filter(|(number, _)| *number == 0).map_or(0, |(_, count)| count);
+        share(missed.count() - fresh, missed.count())
+    }),
+    distribution(
+        "staleness",
+        "for how long the first write that a read misses had been acknowledged, 0 where none is missed",
+        Unit::Time,
+        |figure, run| figure.quantile(&merged(run.metrics.staleness.values().map(|group| &group.age_ns))),
+    ),
+    number(
+        "messages/write",
+        "messages sent during the workload, for each acknowledged write or delete",
+        Unit::Thousandths,
+        |_, run| run.per_write(run.judged.counts_of_workload.messages, 1_000),
+    ),
+    number(
+        "bytes/write",
+        "bytes sent during the workload, for each acknowledged write or delete",
+        Unit::Bytes,
+        |_, run| run.per_write(run.judged.counts_of_workload.bytes, 1),
+    ),
+    number(
+        "context entries",
+        "clock entries that replicas keep per object, on average over the workload",
+        Unit::Thousandths,
+        |_, run| {
             let (entries, objects) = (run.sampled("context-entries")?, run.sampled("objects")?);
             let thousandths = (u128::from(entries) * 1_000).checked_div(u128::from(objects))?;
             Some(Value::Is(thousandths as u64))
         },
-    },
-    Measure {
-        name: "metadata bytes",
-        meaning: "bytes of clocks and contexts in a replica, over replicas and the workload",
-        unit: Unit::Bytes,
-        is_distribution: true,
-        is_grouped: false,
-        of: |figure, run| figure.quantile(&run.samples().filter_map(|sample| sample.metadata_bytes).collect()),
-    },
+    ),
+    distribution(
+        "metadata bytes",
+        "bytes of clocks and contexts in a replica, over replicas and the workload",
+        Unit::Bytes,
+        |figure, run| figure.quantile(&run.samples().filter_map(|sample| sample.metadata_bytes).collect()),
+    ),
 ];
 
 /// A run and what it comes to.
-pub struct Run<'a> {
+pub struct MeasuredRun<'a> {
     /// Its plan.
     pub plan: &'a Plan,
     /// What happened.
@@ -182,7 +147,7 @@ pub struct Run<'a> {
     pub metrics: &'a Metrics,
 }
 
-impl Run<'_> {
+impl MeasuredRun<'_> {
     fn calls(&self, which: impl Fn(Action) -> bool) -> impl Iterator<Item = &Calls> {
         self.metrics.calls.iter().filter(move |((action, _), _)| which(*action)).map(|(_, calls)| calls)
     }

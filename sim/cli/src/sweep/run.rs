@@ -6,6 +6,7 @@ use kvsim_checkers::Verdict;
 use kvsim_checkers::metrics::{Metrics, Visibility, Where};
 use kvsim_checkers::trace::Level;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 
 use super::Column;
 use super::column::levels;
@@ -16,18 +17,10 @@ use super::table;
 use crate::exit::Failure;
 use crate::folder::Folder;
 use crate::interrupt;
-use crate::journal::Header;
 use crate::judge::{self, Checkers};
 use crate::load::{self, lowered};
 use crate::recorder::Keep;
 use crate::report::Summary;
-
-/// What a sweep's results follow from, beside the changes to it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SweepConfig {
-    /// The content of the file.
-    pub text: String,
-}
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,8 +35,8 @@ pub struct SweepOutcome {
 
 /// The runs.
 pub struct SweepRuns {
-    /// What they follow from.
-    pub header: Header<SweepConfig>,
+    /// What they follow from: sweeps that agree in this come to the same.
+    pub header: Json,
     /// The name of the file.
     pub name: String,
     /// What it says.
@@ -64,7 +57,7 @@ impl SweepRuns {
         let text = std::fs::read_to_string(file)
             .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", file.display())))?;
         let name = file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
-        let header = Header::new(set.to_vec(), SweepConfig { text });
+        let header = json!({ "schema": 1, "kvsim": env!("CARGO_PKG_VERSION"), "text": text, "set": set });
         Ok(SweepRuns { header, name, sweep, file: file.to_path_buf() })
     }
 
@@ -138,7 +131,7 @@ impl SweepRuns {
             }));
         }
         let metrics = Metrics::of(&judged.recording, &judged.measured, plan.workload_end_ns.max(1));
-        let measured = measures::Run { plan: &plan, judged: &judged, metrics: &metrics };
+        let measured = measures::MeasuredRun { plan: &plan, judged: &judged, metrics: &metrics };
         let figures = figures.map(|figure| figure.of(&measured)).collect();
         let levels = levels(&plan);
         let visibility = metrics.visibility.into_iter().filter_map(|((level, priority, at), group)| {

@@ -115,12 +115,7 @@ impl Table {
 
     /// The exit code that says the worst of it.
     pub fn exit_code(&self) -> u8 {
-        let mut all = self.rows.iter().flat_map(|row| &row.surprises).peekable();
-        match () {
-            () if all.peek().is_none() => exit::HOLDS,
-            () if all.all(|one| one.verdict == Verdict::Unknown) => exit::UNKNOWN,
-            () => exit::VIOLATED,
-        }
+        exit::code_of(false, self.rows.iter().flat_map(|row| &row.surprises).map(|one| one.verdict))
     }
 }
 
