@@ -10,8 +10,10 @@ use std::collections::BTreeMap;
 use kvsim_checkers::operations::seconds;
 use kvsim_checkers::trace::{Level, NodeId, Recording, What};
 use kvsim_checkers::{NO_RERUN, Report, Rerun, Verdict, ordered};
-use toy::{Chance, Defect, Setup};
+use toy::{Defect, Setup};
 use twin::Expected;
+
+use crate::chance::Chance;
 
 /// Compares a report with the findings that the twin expects, one by one.
 fn compare(report: &Report, expected: &[Expected], context: &dyn Fn() -> String) {

@@ -1,16 +1,12 @@
 //! The availability checker against its definition on recordings of a toy store, and on recordings made by hand.
 
-#[path = "common/chance.rs"]
-mod chance;
-#[path = "convergence/toy.rs"]
-#[allow(dead_code)] // what other tests need
-mod toy;
-
 use std::collections::{BTreeMap, BTreeSet};
 
-use chance::Chance;
 use kvsim_checkers::trace::{Action, Event, FaultName, Header, Level, NodeId, Recording, What};
 use kvsim_checkers::{Report, Verdict, availability};
+
+use crate::chance::Chance;
+use crate::toy;
 
 /// The verdict and, by node that left calls unanswered and by session that was refused everything, which calls.
 type Expected = (Verdict, BTreeSet<(&'static str, Vec<u32>)>);

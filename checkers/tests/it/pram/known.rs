@@ -4,7 +4,7 @@ use kvsim_checkers::NEVER;
 use kvsim_checkers::history::{Ending, Entry, Kind, Value, WriterOrder};
 use kvsim_checkers::pram::{Order, judge};
 
-use crate::twin::Case;
+use super::twin::Case;
 
 /// One line per session: `wx1` writes 1 to x, `dx` deletes x, `rx1` reads 1 from it, `rx0` reads nothing; an
 /// appended `?` is an unknown outcome, `!` a refusal.
@@ -34,7 +34,7 @@ fn parse(sessions: &[&str]) -> Case {
 
 fn holds(sessions: &[&str]) {
     let case = parse(sessions);
-    let judgement = judge(&crate::history(&case), case.order, NEVER).expect("it takes its time");
+    let judgement = judge(&super::history(&case), case.order, NEVER).expect("it takes its time");
     assert!(!judgement.is_violated() && judgement.unclear.is_none(), "{judgement:?}");
     assert!(case.is_legal());
 }
@@ -42,7 +42,7 @@ fn holds(sessions: &[&str]) {
 /// The smallest operations that show the only breach, in the same notation.
 fn breach(sessions: &[&str]) -> Vec<String> {
     let case = parse(sessions);
-    let judgement = judge(&crate::history(&case), case.order, NEVER).expect("it takes its time");
+    let judgement = judge(&super::history(&case), case.order, NEVER).expect("it takes its time");
     assert!(!case.is_legal());
     let ops = match (&judgement.breaches[..], &judgement.unwritten[..]) {
         ([breach], []) => breach.ops.clone(),
@@ -125,7 +125,7 @@ fn urgent_writes_overtake() {
         let case = Case { order: Order::Priority, ..parse(sessions) };
         let case =
             Case { priorities: (0..26).map(|key| if key < 23 { 0 } else { priorities[key - 23] }).collect(), ..case };
-        let judgement = judge(&crate::history(&case), case.order, NEVER).expect("it takes its time");
+        let judgement = judge(&super::history(&case), case.order, NEVER).expect("it takes its time");
         assert_eq!(judgement.is_violated(), !case.is_legal());
         !judgement.is_violated()
     };

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_checkers::trace::{Action, Conflict, Disk, Dot, Event, Header, Level, Levels, NodeId, Recording, What};
 
+use crate::chance::Chance;
+
 /// A promise that the store breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Defect {
@@ -785,16 +787,6 @@ pub fn passes_over(recording: &Recording) -> bool {
         };
         levels.contains(Level::Fifo) && earlier.into_iter().any(|write| !known(write))
     })
-}
-
-/// A source of chance for spoiling.
-pub struct Chance(pub u64);
-
-impl Chance {
-    pub fn below(&mut self, limit: usize) -> usize {
-        self.0 = hash(&[self.0]);
-        (self.0 % limit as u64) as usize
-    }
 }
 
 /// Spoils one or two events of a recording at random; it may end up as no recording at all.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use kvsim_checkers::history::{Ending, Entry, Kind, Value, WriterOrder};
 use kvsim_checkers::pram::Order;
 
+use super::twin::Case;
 use crate::chance::Chance;
-use crate::twin::Case;
 
 /// What random histories may contain.
 #[derive(Clone, Copy, Debug)]

@@ -1,20 +1,19 @@
 //! The PRAM checkers against a twin that tries all orders, on random small histories; histories from papers; the
 //! stories of recordings made by hand.
 
-#[path = "../common/chance.rs"]
-mod chance;
 mod known;
-mod random;
+pub mod random;
 mod stories;
-mod twin;
+pub mod twin;
 
-use chance::Chance;
 use kvsim_checkers::NEVER;
 use kvsim_checkers::history::{Ending, Entry, History, Kind, Value};
 use kvsim_checkers::pram::{OutOfOrder, judge, witness};
 use kvsim_checkers::register::Unclear;
 use random::Shape;
 use twin::Case;
+
+use crate::chance::Chance;
 
 /// The case as the checker sees it.
 pub fn history(case: &Case) -> History {

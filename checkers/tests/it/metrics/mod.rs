@@ -1,18 +1,14 @@
 //! Figures of recordings: compared with a slow twin on random runs, and with what a person counts by hand.
 
 mod by_hand;
-#[path = "../common/chance.rs"]
-mod chance;
 mod distribution;
-#[path = "../convergence/toy.rs"]
-#[allow(dead_code, unused_imports)]
-mod toy;
 mod twin;
 
-use chance::Chance;
 use kvsim_checkers::metrics::{Measured, Merge, Metrics, Sample, Where};
 use kvsim_checkers::trace::{Conflict, GaugeName, Level, Recording, What};
-use toy::Defect;
+
+use crate::chance::Chance;
+use crate::toy::{self, Defect};
 
 /// What a host might have measured.
 fn measured(recording: &mut Recording, chance: &mut Chance) -> Measured {

@@ -1,25 +1,11 @@
 //! The session guarantees against their definitions, on recordings of a toy store and on bare histories; findings
 //! of recordings made by hand.
 
-#[path = "../common/chance.rs"]
-mod chance;
-#[path = "../convergence/toy.rs"]
-#[allow(dead_code)] // what other tests need
-mod toy;
-
-#[path = "../pram/random.rs"]
-mod random;
-
-#[path = "../pram/twin.rs"]
-#[allow(dead_code)] // the same
-mod twin;
-
 mod definition;
 mod stories;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chance::Chance;
 use definition::Facts;
 use kvsim_checkers::guarantees::{self, Guarantee, Log, judge};
 use kvsim_checkers::history::{History, WriterOrder};
@@ -27,7 +13,10 @@ use kvsim_checkers::operations::Operations;
 use kvsim_checkers::pram::Order;
 use kvsim_checkers::trace::{Level, Recording, What};
 use kvsim_checkers::{NEVER, Verdict};
-use random::Shape;
+
+use crate::chance::Chance;
+use crate::pram::random::{self, Shape};
+use crate::toy;
 
 /// By guarantee: how many held and how many were broken.
 type Counts = BTreeMap<&'static str, (usize, usize)>;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_checkers::trace::{Action, Conflict, Disk, Dot, Event, Level, NodeId, Recording, What};
 
-use crate::toy::{LEVELS, view};
+use super::toy::{LEVELS, view};
 
 /// A finding that a checker should report.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,18 +1,16 @@
 //! The convergence checker against a slow twin, on recordings of a toy store: sound ones, ones of stores that
 //! break a promise, and ones that were spoiled at random.
 
-#[path = "../common/chance.rs"]
-mod chance;
 mod planted;
-mod toy;
 mod twin;
 
 use std::collections::BTreeMap;
 
-use chance::Chance;
 use kvsim_checkers::trace::{Level, Recording, What};
 use kvsim_checkers::{Report, Verdict, convergence};
-use toy::Defect;
+
+use crate::chance::Chance;
+use crate::toy::{self, Defect};
 
 /// Compares the checker's report with what the twin expects, finding by finding.
 fn compare(recording: &Recording, context: &str) -> Report {

@@ -1,0 +1,15 @@
+//! The checkers against their definitions, on recordings of stores written for tests and on recordings written by hand.
+//! One program, so that what they share is built once.
+
+mod availability;
+#[path = "../common/chance.rs"]
+mod chance;
+mod convergence;
+mod explain;
+mod guarantees;
+mod jsonl;
+mod metadata;
+mod metrics;
+mod ordered;
+mod pram;
+mod toy;
