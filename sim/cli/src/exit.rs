@@ -12,7 +12,7 @@ pub const VIOLATED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// A verdict is unknown although another one was expected.
 pub const UNKNOWN: u8 = 3;
-/// A replay came to another trace hash.
+/// A replay has another trace hash.
 pub const NOT_REPRODUCED: u8 = 4;
 /// A bug of kvsim itself.
 pub const INTERNAL: u8 = 101;

@@ -1,4 +1,4 @@
-//! Which events of a recording somebody wants to see.
+//! Which events of a recording are shown.
 
 use std::collections::HashSet;
 
@@ -13,13 +13,13 @@ use crate::load;
 /// Kinds of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum EventKind {
-    /// What sessions ask and are answered
+    /// Operations of sessions and their answers
     Operations,
-    /// What replicas get to know, show and let wait
+    /// Writes that replicas learn of, show and keep waiting
     Writes,
-    /// What is sent, lost, doubled and delivered
+    /// Messages that are sent, lost, duplicated and delivered
     Messages,
-    /// Nodes that go down, come up, stand still, and what disks forget
+    /// Nodes that go down, come up or pause, and what disks forget
     Nodes,
     /// Faults that begin and end; the beginning of settling
     Faults,
@@ -65,7 +65,7 @@ pub struct Filter {
     carriers: HashSet<u64>,
 }
 
-/// What most people do not look for is left out.
+/// The default: timers and the end are seldom of interest.
 const USUAL: [EventKind; 5] =
     [EventKind::Operations, EventKind::Writes, EventKind::Messages, EventKind::Nodes, EventKind::Faults];
 
@@ -114,7 +114,7 @@ impl Filter {
         }
     }
 
-    /// True when somebody wants to see the event.
+    /// True when the event is wanted.
     pub fn wants(&self, header: &Header, operations: &Operations<'_>, event: &Event) -> bool {
         let kind = kind(&event.what);
         (self.from_ns..=self.to_ns).contains(&event.at_ns)

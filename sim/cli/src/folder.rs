@@ -82,7 +82,7 @@ impl Folder {
         &self.0
     }
 
-    /// Stores what the run came to.
+    /// Stores the run's results.
     pub fn store(
         &self,
         summary: &Summary,
@@ -128,7 +128,7 @@ impl Folder {
         self.0.join(REPORT)
     }
 
-    /// Writes beside the file and renames, so that nobody ever finds half of it.
+    /// Writes beside the file and renames, so that half of it is never found.
     fn write(
         &self,
         name: &str,
@@ -197,13 +197,13 @@ impl Stored {
         Ok(Stored { plan, path: plan_path, trace_hash, checkpoints, folder })
     }
 
-    /// Whether the run has come to the stored trace hash again, if there is one. If not, says so on standard error:
+    /// Whether the run has the stored trace hash again, if there is one. If not, says so on standard error:
     /// `what` would be of another run.
     pub fn is_reproduced(&self, trace_hash: u64, what: &str) -> bool {
         let Some(hash) = self.trace_hash.filter(|hash| *hash != trace_hash) else { return true };
         let path = self.path.display();
         anstream::eprintln!(
-            "{RED}not reproduced{PLAIN}: {path} has the trace hash {hash:#018x} and now came to {trace_hash:#018x}, so that \
+            "{RED}not reproduced{PLAIN}: {path} has the trace hash {hash:#018x} but now {trace_hash:#018x}, so that \
              {what} would be of another run; kvsim replay finds the first difference"
         );
         false

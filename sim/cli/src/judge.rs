@@ -19,7 +19,7 @@ use crate::text::seconds;
 
 /// A run and what the checkers say of it.
 pub struct Judged {
-    /// What it came to.
+    /// How it ended.
     pub outcome: Outcome,
     /// How often things happened.
     pub counts: Counts,
@@ -57,7 +57,7 @@ pub fn judge(store: &StoreEntry, plan: &Plan, keep: Keep) -> Judged {
     judged
 }
 
-/// Runs `plan` up to a virtual time and judges it if it came to its end.
+/// Runs `plan` up to a virtual time and judges it if it was completed.
 pub fn run(store: &StoreEntry, plan: &Plan, keep: Keep, until_ns: u64) -> Judged {
     let progress = Progress::new(&plan.scenario, plan.end_ns());
     recorded(store, plan, until_ns, Recorder::new(keep, until_ns, progress), Checkers::Promised)
@@ -124,7 +124,7 @@ fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Record
     }
 }
 
-/// What the checkers say of a run that came to its end.
+/// What the checkers say of a run that was completed.
 pub fn reports(store: &StoreEntry, plan: &Plan, recording: &Recording) -> Vec<Report> {
     check(store, plan, recording, false, Checkers::Promised)
 }

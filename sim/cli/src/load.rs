@@ -1,4 +1,4 @@
-//! From what somebody names on the command line to a plan and its store: a scenario, a stored run, or its `plan.json`.
+//! From what the command line names to a plan and its store: a scenario, a stored run, or its `plan.json`.
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! Shows on standard error how far a long run has come: a bar on a terminal, a plain line now and then elsewhere.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // people wait in real time
 
-use std::cell::{Cell, OnceCell};
+use std::cell::RefCell;
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
@@ -19,30 +19,25 @@ pub struct Progress {
     name: String,
     end_ns: u64,
     begun: Instant,
-    said: Cell<Instant>,
-    bar: OnceCell<ProgressBar>,
+    ticker: RefCell<Option<Ticker>>,
     patience: Duration,
 }
 
 impl Progress {
     /// For a run that ends at this virtual time.
     pub fn new(name: &str, end_ns: u64) -> Progress {
-        let now = Instant::now();
         Progress {
             name: name.to_string(),
             end_ns,
-            begun: now,
-            said: Cell::new(now),
-            bar: OnceCell::new(),
+            begun: Instant::now(),
+            ticker: RefCell::new(None),
             patience: PATIENCE,
         }
     }
 
     /// For one of many runs, of which nothing is shown.
     pub fn silent() -> Progress {
-        let mut progress = Progress::new("", 0);
-        progress.patience = Duration::MAX;
-        progress
+        Progress { patience: Duration::MAX, ..Progress::new("", 0) }
     }
 
     /// See [`Progress::silent`].
@@ -52,38 +47,21 @@ impl Progress {
 
     /// The run has reached this virtual time. Called often.
     pub fn reached(&self, now_ns: u64) {
-        let now = Instant::now();
-        if now - self.begun < self.patience {
+        if self.begun.elapsed() < self.patience {
             return;
         }
-        if std::io::stderr().is_terminal() {
-            let bar = self.bar.get_or_init(|| {
-                let bar = ProgressBar::with_draw_target(Some(self.end_ns), ProgressDrawTarget::stderr_with_hz(10));
-                let style = "{prefix} {bar:30} {percent:>3} %  {msg} virtual  {eta} left";
-                bar.set_style(ProgressStyle::with_template(style).expect("a valid template"));
-                bar.set_prefix(self.name.clone());
-                bar
-            });
-            bar.set_message(seconds(now_ns));
-            bar.set_position(now_ns);
-        } else if now - self.said.get() >= LINES {
-            self.said.set(now);
+        let mut ticker = self.ticker.borrow_mut();
+        let ticker =
+            ticker.get_or_insert_with(|| Ticker::with(Some(self.end_ns), "{bar:30} {percent:>3} %  {msg}  {eta} left"));
+        ticker.tick_at(now_ns, || {
             let percent = u128::from(now_ns) * 100 / u128::from(self.end_ns.max(1));
-            eprintln!("{}: {percent} %, {} virtual", self.name, seconds(now_ns));
-        }
+            format!("{}: {percent} %, {} virtual", self.name, seconds(now_ns))
+        });
     }
 
     /// Real time since the beginning.
     pub fn elapsed(&self) -> Duration {
         self.begun.elapsed()
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Some(bar) = self.bar.get() {
-            bar.finish_and_clear();
-        }
     }
 }
 
@@ -95,12 +73,12 @@ pub struct Ticker {
 }
 
 impl Ticker {
-    /// Begins now, for a search that nobody knows the end of.
+    /// Begins now, for a search without a known end.
     pub fn new() -> Ticker {
         Ticker::with(None, "{spinner} {msg}")
     }
 
-    /// Begins now, for so many runs.
+    /// Begins now, for this number of runs.
     pub fn of(runs: u64) -> Ticker {
         Ticker::with(Some(runs), "{bar:30} {percent:>3} %  {msg}")
     }
@@ -114,7 +92,7 @@ impl Ticker {
         Ticker { said: Instant::now(), bar }
     }
 
-    /// Shows the line, if it is time to, and a bar for so many runs.
+    /// Shows the line, if it is time to, and a bar for this number of runs.
     pub fn tick_at(&mut self, runs: u64, line: impl FnOnce() -> String) {
         if let Some(bar) = &self.bar {
             bar.set_position(runs);

@@ -29,7 +29,7 @@ pub struct Counts {
     pub answered: u64,
     /// Operations refused.
     pub refused: u64,
-    /// Operations that nobody waited for any longer.
+    /// Operations that timed out.
     pub timed_out: u64,
     /// Copies of messages sent.
     pub messages: u64,
@@ -101,7 +101,7 @@ pub struct Recorder {
     hash: TraceHash,
     /// How far the run has come.
     pub progress: Progress,
-    /// What replicas hold is measured so often, if at all.
+    /// How often what replicas hold is measured, if at all.
     measures_ns: Option<u64>,
     /// What was measured.
     pub measured: Measured,
@@ -131,12 +131,12 @@ impl Recorder {
         }
     }
 
-    /// For a run that nobody compares event by event.
+    /// For a run that is not compared event by event.
     pub fn without_checkpoints(self) -> Recorder {
         Recorder { checkpoints_max: 0, ..self }
     }
 
-    /// For a run in which what replicas hold is measured so often.
+    /// For a run in which what replicas hold is measured every `every_ns`.
     pub fn measuring(self, every_ns: u64) -> Recorder {
         Recorder { measures_ns: Some(every_ns), ..self }
     }

@@ -1,4 +1,4 @@
-//! What replicas say about themselves in a run, for people: no verdict follows from it.
+//! What replicas report about themselves in a run, for people: no verdict follows from it.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 /// Collects what replicas say.
 #[derive(Clone, Debug, Default)]
 pub struct SelfReports {
-    /// How often, and the longest, by who is behind, whose writes wait, and where.
+    /// How often, and the longest, by the replica that is behind, the origin of the writes that wait, and the level.
     lags: BTreeMap<(NodeId, NodeId, Level), (u64, u64)>,
     /// How often, by node.
     overflows: BTreeMap<NodeId, u64>,

@@ -5,7 +5,7 @@ pub use kvsim_store::quantity::{decimal, listed, nearest, printable, shown};
 
 const SECOND: u64 = 1_000_000_000;
 
-/// `number / unit` rounded half up to so many decimal places.
+/// `number / unit` rounded half up to `places` decimal places.
 pub fn rounded(number: u64, unit: u64, places: u32) -> String {
     let factor = 10u128.pow(places);
     let rounded = (u128::from(number) * factor * 2 + u128::from(unit)) / (2 * u128::from(unit));

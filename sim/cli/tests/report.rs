@@ -78,7 +78,7 @@ fn the_same_run_gives_the_same_bytes() {
             "CONV002: n1 does not know k38 = 1540",
             "<td class=\"time\">0.780 s</td>",
             "lost (by chance)",
-            "Why so",
+            "Explanation",
             "kvsim explain . --op 3066",
             "More of the same kinds",
             "where the story of CONV002 begins",

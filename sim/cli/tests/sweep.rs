@@ -318,8 +318,7 @@ fn what_is_measured_is_not_expected_but_what_is_expected_is_compared() {
     let told = "NOT AS EXPECTED: pram violated (expected: holds), seeds 1 to 2: level eventual, net.loss 30%";
     assert!(other.stdout.contains(told), "{}", other.stdout);
     // A run of it is there to be looked at.
-    let look =
-        other.stdout.split("look: kvsim replay ").nth(1).and_then(|rest| rest.lines().next()).expect("a command");
+    let look = other.stdout.split("see: kvsim replay ").nth(1).and_then(|rest| rest.lines().next()).expect("a command");
     let replayed = end(kvsim().args(["replay", look])).expect(1);
     assert!(replayed.stdout.contains("PRAM001") && !replayed.stdout.contains("not reproduced"), "{}", replayed.stdout);
     run("as-expected", format!("{text}[expect]\npram = \"violated\"\n")).expect(0);

@@ -26,7 +26,7 @@ use std::time::Duration;
 /// Judge histories of any system, in Jepsen's EDN or in JSON Lines, by consistency models
 #[derive(Debug, clap::Args)]
 #[command(after_help = exit::TABLE)]
-pub struct Check {
+pub struct CheckArgs {
     /// Histories: files in EDN or JSON Lines, folders of runs that have one, or - for standard input
     #[arg(required = true, value_name = "HISTORY")]
     histories: Vec<PathBuf>,
@@ -50,14 +50,14 @@ fn model_names() -> Vec<PossibleValue> {
 struct Results {
     schema: u32,
     kvsim: &'static str,
-    results: Vec<Judged>,
+    results: Vec<ModelVerdict>,
     files: Vec<Checked>,
-    mistakes: Vec<Wrong>,
+    mistakes: Vec<UnreadableFile>,
 }
 
 /// What a model says about a file.
 #[derive(Debug, Serialize)]
-struct Judged {
+struct ModelVerdict {
     file: String,
     model: String,
     verdict: Verdict,
@@ -79,7 +79,7 @@ struct Checked {
 
 /// A file that is no history.
 #[derive(Debug, Serialize)]
-struct Wrong {
+struct UnreadableFile {
     file: String,
     line: u64,
     column: u64,
@@ -89,7 +89,7 @@ struct Wrong {
 }
 
 /// Judges histories; returns the exit code.
-pub fn check(args: &Check) -> Result<u8, Failure> {
+pub fn check(args: &CheckArgs) -> Result<u8, Failure> {
     interrupt::stop_gently();
     let is_asked = |model: &&Model| {
         let is_it = |name: &String| model.name == name || model.alias == Some(name);
@@ -104,7 +104,7 @@ pub fn check(args: &Check) -> Result<u8, Failure> {
             Ok(None) => break,
             Err(mistake) => {
                 let Mistake { place: Place { line, column }, problem, expected } = mistake;
-                let wrong = Wrong { file, line, column, message: problem, expected };
+                let wrong = UnreadableFile { file, line, column, message: problem, expected };
                 if args.output.is_text() {
                     anstream::eprint!("{wrong}");
                 }
@@ -128,7 +128,7 @@ pub fn check(args: &Check) -> Result<u8, Failure> {
         all.files.push(checked);
         all.results.extend(reports.into_iter().map(|report| {
             let Report { checker, verdict, note, findings } = report;
-            Judged { file: file.clone(), model: checker, verdict, note, findings }
+            ModelVerdict { file: file.clone(), model: checker, verdict, note, findings }
         }));
     }
     if !args.output.is_text() {
@@ -137,12 +137,12 @@ pub fn check(args: &Check) -> Result<u8, Failure> {
     Ok(all.exit_code())
 }
 
-fn judge(model: &Model, subject: &Subject, args: &Check) -> Report {
+fn judge(model: &Model, subject: &Subject, args: &CheckArgs) -> Report {
     let begin = Instant::now();
     model.judge(subject, &|| begin.elapsed() >= args.time_limit || interrupt::is_requested())
 }
 
-/// Reads a history; nothing when somebody stops the program.
+/// Reads a history; nothing when the program is interrupted.
 fn read(path: &Path) -> Result<Option<Calls>, Mistake> {
     let cannot = |error: io::Error| Mistake {
         place: Place::default(),
@@ -177,9 +177,9 @@ impl Results {
     }
 }
 
-impl fmt::Display for Wrong {
+impl fmt::Display for UnreadableFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Wrong { file, line, column, message, expected } = self;
+        let UnreadableFile { file, line, column, message, expected } = self;
         write!(f, "{RED}error{PLAIN}: {}", printable(file))?;
         if *line > 0 {
             write!(f, ":{line}:{column}")?;

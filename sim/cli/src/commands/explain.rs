@@ -18,7 +18,7 @@ use std::path::PathBuf;
 /// Explain why an operation was answered as it was
 #[derive(Debug, clap::Args)]
 #[command(after_help = exit::TABLE)]
-pub struct Explain {
+pub struct ExplainArgs {
     /// The folder of a run, a plan.json, or a scenario
     #[arg(value_name = "RUN|FILE")]
     run: PathBuf,
@@ -38,13 +38,13 @@ struct Explanations {
     op: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<Explanation>,
-    /// The finding that the operation was chosen for; absent when somebody named the operation.
+    /// The finding that the operation was chosen for; absent when the command line names the operation.
     #[serde(skip_serializing_if = "Option::is_none")]
     finding: Option<Finding>,
 }
 
 /// Explains; returns the exit code.
-pub fn explain(args: &Explain) -> Result<u8, Failure> {
+pub fn explain(args: &ExplainArgs) -> Result<u8, Failure> {
     let (store, plan) = load::run(&args.run)?;
     interrupt::stop_gently();
     let wrong = |why: String| Failure::Usage(format!("{}: {why}", args.run.display()));

@@ -8,7 +8,7 @@ use crate::scenario;
 
 /// Print a completion script for a shell
 #[derive(Debug, clap::Args)]
-pub struct Completions {
+pub struct CompletionsArgs {
     /// For which shell
     shell: clap_complete::Shell,
 }
@@ -20,7 +20,7 @@ pub fn schema() -> Result<u8, Failure> {
 }
 
 /// A completion script.
-pub fn completions(args: &Completions, mut command: Command) -> Result<u8, Failure> {
+pub fn completions(args: &CompletionsArgs, mut command: Command) -> Result<u8, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "kvsim", &mut script);
     print(&String::from_utf8_lossy(&script))?;

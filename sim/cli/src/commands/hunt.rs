@@ -22,14 +22,14 @@ use std::ops::Range;
 /// Run many seeds on all cores and keep what goes wrong
 #[derive(Debug, clap::Args)]
 #[command(after_help = exit::TABLE)]
-pub struct Hunt {
+pub struct HuntArgs {
     /// The scenario, or a folder of which all scenarios take turns
     #[arg(value_name = "FILE|DIR")]
     path: PathBuf,
     /// Which seeds, the last one left out
     #[arg(long, value_name = "FROM..TO", value_parser = seeds, default_value = "0..1000")]
     seeds: Range<u64>,
-    /// Hunt for so long (for instance 10m) instead of up to the last seed
+    /// Hunt for this time (for instance 10m) instead of up to the last seed
     #[arg(long = "for", value_name = "TIME", value_parser = real_time)]
     lasting: Option<Duration>,
     #[command(flatten)]
@@ -72,11 +72,11 @@ struct HuntSummary<'a> {
     hunt_dir: String,
 }
 
-/// The journal says how far the hunt is at least so often.
+/// How often the journal says how far the hunt is, at least.
 const JOURNAL: Duration = Duration::from_millis(200);
 
 /// Hunts; returns the exit code.
-pub fn hunt(args: &Hunt) -> Result<u8, Failure> {
+pub fn hunt(args: &HuntArgs) -> Result<u8, Failure> {
     let runs = RunSet::read(&args.path, args.overrides.list(), args.swarm, args.seeds.start)?;
     let folder = args.batch.out.clone().unwrap_or_else(|| usual_folder(&args.path));
     let (mut journal, lines) = match args.batch.resume {
@@ -183,7 +183,7 @@ fn groups(found: &[Found]) -> Vec<Group<'_>> {
     groups
 }
 
-fn report(args: &Hunt, summary: &HuntSummary<'_>, runs: u64, jobs: u16, elapsed: Duration) -> String {
+fn report(args: &HuntArgs, summary: &HuntSummary<'_>, runs: u64, jobs: u16, elapsed: Duration) -> String {
     const SHOWN: usize = 5;
     let mut out = String::new();
     for group in &summary.groups {

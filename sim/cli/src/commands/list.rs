@@ -1,6 +1,6 @@
 //! `kvsim list`: what there is to choose from.
 
-use kvsim_checkers::CHECKERS;
+use kvsim_checkers::{CHECKERS, CodeInfo};
 use kvsim_histories::models::MODELS;
 use kvsim_sim::stores::{STORES, StoreEntry};
 use kvsim_store::settings::DefectInfo;
@@ -8,12 +8,12 @@ use serde::Serialize;
 
 use crate::args::Output;
 use crate::exit::{self, Failure};
-use crate::sweep::measures::MEASURES;
+use crate::sweep::measures::{MEASURES, Measure};
 use clap::ValueEnum;
 
 /// List stores, faults, checkers, defects, models or columns
 #[derive(Debug, clap::Args)]
-pub struct List {
+pub struct ListArgs {
     /// What to list
     what: Listed,
     #[command(flatten)]
@@ -33,13 +33,13 @@ pub enum Listed {
     Defects,
     /// Models by which kvsim check judges histories
     Models,
-    /// Measures of which a sweep's table can have columns; a checker's name is a column, too
+    /// Measures that a sweep's table can have as columns; a checker's name is a column, too
     Columns,
 }
 
 /// Something that can be named.
 #[derive(Serialize)]
-struct Entry {
+struct Item {
     name: &'static str,
     summary: &'static str,
     /// Its parts: settings of a store, codes of a checker, an example of a fault.
@@ -129,70 +129,48 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// The names of the defects that can be planted in a store; [`Listed::Defects`] tells more.
-fn defects(store: &StoreEntry) -> Option<String> {
-    let names: Vec<&str> = store.defects.iter().map(|defect| defect.name).collect();
-    (!names.is_empty()).then(|| format!("defects to plant (kvsim list defects): {}", names.join(", ")))
+fn details(store: &StoreEntry) -> Vec<String> {
+    let levels: Vec<&str> = store.levels.iter().map(|level| level.name()).collect();
+    let mut details = vec![
+        format!("levels: {}", levels.join(", ")),
+        format!("settings: {}", store.settings().into_iter().collect::<Vec<_>>().join(", ")),
+        format!("messages: {}", store.message_kinds.join(", ")),
+    ];
+    let defects: Vec<&str> = store.defects.iter().map(|defect| defect.name).collect();
+    if !defects.is_empty() {
+        details.push(format!("defects to plant (kvsim list defects): {}", defects.join(", ")));
+    }
+    details
 }
 
 /// Lists; returns the exit code.
-pub fn list(args: &List) -> Result<u8, Failure> {
-    let entries: Vec<Entry> = match args.what {
-        Listed::Stores => STORES
-            .iter()
-            .map(|store| Entry {
-                name: store.name,
-                summary: store.summary,
-                details: [
-                    format!("levels: {}", store.levels.iter().map(|level| level.name()).collect::<Vec<_>>().join(", ")),
-                    format!("settings: {}", store.settings().into_iter().collect::<Vec<_>>().join(", ")),
-                    format!("messages: {}", store.message_kinds.join(", ")),
-                ]
-                .into_iter()
-                .chain(defects(store))
-                .collect(),
-            })
-            .collect(),
-        Listed::Faults => FAULTS
-            .iter()
-            .map(|(name, summary, example)| Entry { name, summary, details: vec![example.to_string()] })
-            .collect(),
-        Listed::Checkers => CHECKERS
-            .iter()
-            .map(|checker| Entry {
-                name: checker.name,
-                summary: checker.summary,
-                details: checker.codes.iter().map(|code| format!("{}  {}", code.code, code.meaning)).collect(),
-            })
-            .collect(),
-        Listed::Defects => {
-            let defects = |store: &'static StoreEntry| store.defects.iter().map(|defect| (store.name, defect));
-            let entry = |(store, defect): (&str, &DefectInfo)| Entry {
-                name: defect.name,
-                summary: defect.meaning,
-                details: vec![format!("store: {store}"), format!("should be noticed by: {}", defect.noticed_by)],
-            };
-            STORES.iter().flat_map(defects).map(entry).collect()
+pub fn list(args: &ListArgs) -> Result<u8, Failure> {
+    let item = |name, summary, details: Vec<String>| Item { name, summary, details };
+    let codes = |codes: &[CodeInfo]| codes.iter().map(|code| format!("{}  {}", code.code, code.meaning)).collect();
+    let entries: Vec<Item> = match args.what {
+        Listed::Stores => STORES.iter().map(|store| item(store.name, store.summary, details(store))).collect(),
+        Listed::Faults => {
+            FAULTS.iter().map(|(name, summary, example)| item(name, summary, vec![example.to_string()])).collect()
         }
-        Listed::Models => MODELS
-            .iter()
-            .map(|model| Entry {
-                name: model.name,
-                summary: model.summary,
-                details: model.codes.iter().map(|code| format!("{}  {}", code.code, code.meaning)).collect(),
-            })
-            .collect(),
-        Listed::Columns => MEASURES
-            .iter()
-            .map(|measure| Entry {
-                name: measure.name,
-                summary: measure.meaning,
-                details: vec![format!("for instance \"{}\"", measure.example())],
-            })
-            .collect(),
+        Listed::Checkers => {
+            CHECKERS.iter().map(|checker| item(checker.name, checker.summary, codes(checker.codes))).collect()
+        }
+        Listed::Defects => {
+            let of = |store: &StoreEntry, defect: &DefectInfo| {
+                let details =
+                    [format!("store: {}", store.name), format!("should be noticed by: {}", defect.noticed_by)];
+                item(defect.name, defect.meaning, details.into())
+            };
+            STORES.iter().flat_map(|store| store.defects.iter().map(move |defect| of(store, defect))).collect()
+        }
+        Listed::Models => MODELS.iter().map(|model| item(model.name, model.summary, codes(model.codes))).collect(),
+        Listed::Columns => {
+            let example = |measure: &Measure| vec![format!("for instance \"{}\"", measure.example())];
+            MEASURES.iter().map(|measure| item(measure.name, measure.meaning, example(measure))).collect()
+        }
     };
     args.output.print(&entries, || {
-        let line = |Entry { name, summary, details }: &Entry| {
+        let line = |Item { name, summary, details }: &Item| {
             let details: String = details.iter().map(|detail| format!("    {detail}\n")).collect();
             format!("{name}\n    {summary}\n{details}")
         };

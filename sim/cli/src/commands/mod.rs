@@ -29,20 +29,20 @@ pub struct Args {
 /// What to do; the arguments of a subcommand say what it is for.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    Run(run::Run),
-    Replay(replay::Replay),
-    Hunt(hunt::Hunt),
-    Shrink(shrink::Shrink),
-    Explain(explain::Explain),
-    Trace(trace::Trace),
-    Sweep(sweep::Sweep),
-    Plot(plot::Plot),
-    Report(report::Report),
-    Check(check::Check),
-    List(list::List),
+    Run(run::RunArgs),
+    Replay(replay::ReplayArgs),
+    Hunt(hunt::HuntArgs),
+    Shrink(shrink::ShrinkArgs),
+    Explain(explain::ExplainArgs),
+    Trace(trace::TraceArgs),
+    Sweep(sweep::SweepArgs),
+    Plot(plot::PlotArgs),
+    Report(report::ReportArgs),
+    Check(check::CheckArgs),
+    List(list::ListArgs),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
-    Completions(generate::Completions),
+    Completions(generate::CompletionsArgs),
     /// Print the manual page (roff)
     Man,
 }

@@ -23,7 +23,7 @@ use crate::text::seconds;
 /// Draw charts of stored runs
 #[derive(Debug, clap::Args)]
 #[command(after_help = exit::TABLE)]
-pub struct Plot {
+pub struct PlotArgs {
     /// Folders of runs, or their plan.json; several are compared in one chart
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
@@ -52,7 +52,7 @@ fn chart_names() -> Vec<PossibleValue> {
 }
 
 /// Draws the charts; returns the exit code.
-pub fn plot(args: &Plot) -> Result<u8, Failure> {
+pub fn plot(args: &PlotArgs) -> Result<u8, Failure> {
     if args.runs.len() > charts::MAX {
         return Err(Failure::Usage(format!(
             "{} runs are too many for one chart: at most {} can be told apart; draw fewer at a time",
@@ -111,7 +111,7 @@ pub fn plot(args: &Plot) -> Result<u8, Failure> {
 }
 
 /// The times that are shown, if not all of the run.
-fn shown(args: &Plot, stored: &[Stored]) -> Result<Option<Range<u64>>, Failure> {
+fn shown(args: &PlotArgs, stored: &[Stored]) -> Result<Option<Range<u64>>, Failure> {
     if args.from.is_none() && args.to.is_none() {
         return Ok(None);
     }
@@ -133,9 +133,7 @@ fn record(stored: &Stored, window_ns: u64) -> Result<Result<(Recording, Measured
     let (store, path) = (load::store_of(stored)?, stored.path.display());
     let (outcome, recording, measured) = charts::record(store, &stored.plan, window_ns).map_err(|panic| {
         let at = seconds(panic.at_ns);
-        Failure::Usage(format!(
-            "{path}: the store panics at {at} (kvsim replay tells how); charts need a run that comes to its end"
-        ))
+        Failure::Usage(format!("{path}: the store panics at {at} (see kvsim replay); charts need a complete run"))
     })?;
     if !outcome.complete {
         return Ok(Err(exit::INTERRUPTED));

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 /// Run a stored plan again and compare the trace hash
 #[derive(Debug, clap::Args)]
 #[command(after_help = exit::TABLE)]
-pub struct Replay {
+pub struct ReplayArgs {
     /// The folder of a run, or a plan.json
     run: PathBuf,
     /// Stop at this virtual time (for instance 4.2s), compare up to there and show the last events
@@ -30,7 +30,7 @@ pub struct Replay {
     output: Output,
 }
 
-/// What a replay came to, for programs.
+/// The result of a replay, for programs.
 #[derive(Serialize)]
 struct Comparison {
     schema: u32,
@@ -46,7 +46,7 @@ struct Comparison {
 }
 
 /// Replays; returns the exit code.
-pub fn replay(args: &Replay) -> Result<u8, Failure> {
+pub fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     let stored = Stored::read(&args.run)?;
     let store = load::store_of(&stored)?;
     interrupt::stop_gently();
@@ -57,7 +57,7 @@ pub fn replay(args: &Replay) -> Result<u8, Failure> {
 }
 
 /// The whole run, with its verdicts.
-fn replay_all(args: &Replay, stored: &Stored, store: &StoreEntry) -> Result<u8, Failure> {
+fn replay_all(args: &ReplayArgs, stored: &Stored, store: &StoreEntry) -> Result<u8, Failure> {
     let judged = judge::judge(store, &stored.plan, Keep::Judged);
     let folder = stored.path.parent().unwrap_or(&stored.path);
     let summary = Summary::new(&stored.plan, &judged, folder);
@@ -78,7 +78,7 @@ fn replay_all(args: &Replay, stored: &Stored, store: &StoreEntry) -> Result<u8, 
 }
 
 /// The run up to a time, with the events before it.
-fn replay_until(args: &Replay, stored: &Stored, store: &StoreEntry, until_ns: u64) -> Result<u8, Failure> {
+fn replay_until(args: &ReplayArgs, stored: &Stored, store: &StoreEntry, until_ns: u64) -> Result<u8, Failure> {
     const SHOWN: usize = 20;
     let judged = judge::run(store, &stored.plan, Keep::Everything, until_ns);
     let known = stored.checkpoints.partition_point(|checkpoint| checkpoint.at_ns <= until_ns);

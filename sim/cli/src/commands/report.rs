@@ -1,6 +1,6 @@
 //! `kvsim report`: the page of a stored run, and the one that `kvsim run` leaves.
 
-use kvsim_checkers::Report as Verdicts;
+use kvsim_checkers::Report;
 use kvsim_sim::plan::Plan;
 use kvsim_sim::stores::StoreEntry;
 
@@ -15,19 +15,19 @@ use crate::report::{Page, Summary};
 use crate::text::printable;
 use std::path::PathBuf;
 
-/// Write the report of a stored run, report.html, anew
+/// Write the report of a stored run, report.html, again
 #[derive(Debug, clap::Args)]
 #[command(after_help = exit::TABLE)]
-pub struct Report {
+pub struct ReportArgs {
     /// The folder of a run, or its plan.json
     run: PathBuf,
 }
 
-/// Above so many events `kvsim run` leaves the page to those who want it: it needs the run once more, in memory.
+/// Above this number of events `kvsim run` leaves out the page, which needs the run again, in memory.
 pub const EVENTS_MAX: u64 = 2_000_000;
 
 /// Writes the page anew; returns the exit code.
-pub fn report(args: &Report) -> Result<u8, Failure> {
+pub fn report(args: &ReportArgs) -> Result<u8, Failure> {
     let stored = Stored::read(&args.run)?;
     let store = load::store_of(&stored)?;
     interrupt::stop_gently();
@@ -45,13 +45,13 @@ pub fn report(args: &Report) -> Result<u8, Failure> {
     Ok(exit::HOLDS)
 }
 
-/// Writes the page of a run into its folder; false when somebody stops that.
+/// Writes the page of a run into its folder; false when that is interrupted.
 pub fn leave(
     folder: &Folder,
     store: &StoreEntry,
     plan: &Plan,
     summary: &Summary,
-    reports: &[Verdicts],
+    reports: &[Report],
     scenario: Option<&str>,
 ) -> Result<bool, Failure> {
     let Some(page) = Page::new(store, plan, summary, reports, scenario) else { return Ok(false) };

@@ -20,7 +20,7 @@ use clap::ValueEnum;
 /// Run a scenario and judge what happened
 #[derive(Debug, clap::Args)]
 #[command(after_help = exit::TABLE)]
-pub struct Run {
+pub struct RunArgs {
     /// The scenario, a TOML file
     file: PathBuf,
     /// The seed, decimal or 0x... [default: the scenario's]
@@ -59,7 +59,7 @@ pub enum Kept {
 }
 
 /// Runs a scenario; returns the exit code.
-pub fn run(args: &Run) -> Result<u8, Failure> {
+pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     if args.history.is_some() && args.trace == Kept::Off {
         return Err(Failure::Usage("--history needs what --trace off does not keep; leave out one of them".to_owned()));
     }
@@ -103,7 +103,7 @@ pub fn run(args: &Run) -> Result<u8, Failure> {
 }
 
 /// The text of the scenario below the command that runs it, which is a comment there.
-fn written(args: &Run, plan: &Plan) -> Option<String> {
+fn written(args: &RunArgs, plan: &Plan) -> Option<String> {
     let text = std::fs::read_to_string(&args.file).ok()?;
     let mut command = format!("kvsim run {} --seed {:#x}", quoted(&args.file.display().to_string()), plan.seed);
     args.overrides.set.iter().for_each(|set| command.push_str(&format!(" --set {}", quoted(set))));
@@ -112,12 +112,12 @@ fn written(args: &Run, plan: &Plan) -> Option<String> {
 }
 
 /// Reads the scenario and decides everything that the seed decides.
-fn plan(args: &Run) -> Result<(&'static StoreEntry, Plan), Failure> {
+fn plan(args: &RunArgs) -> Result<(&'static StoreEntry, Plan), Failure> {
     let scenario = load::scenario(&args.file, &args.overrides.list())?;
     load::lowered(&args.file, &scenario, args.seed.unwrap_or(scenario.seed))
 }
 
-/// Runs the plan once more and compares every event.
+/// Runs the plan again and compares every event.
 ///
 /// # Panics
 /// When the runs differ: that is a bug of kvsim, whatever the store does.

@@ -28,7 +28,7 @@ use std::time::Duration;
 /// Make a run smaller while it shows the same finding, and write it as a scenario
 #[derive(Debug, clap::Args)]
 #[command(after_help = exit::TABLE)]
-pub struct Shrink {
+pub struct ShrinkArgs {
     /// The folder of a run, or a plan.json
     run: PathBuf,
     /// Which finding, by its code [default: the first]
@@ -94,7 +94,7 @@ fn is_lost_alone(plan: &Plan, event: &Event) -> bool {
     }
 }
 
-/// What shrinking came to, for programs.
+/// The result of shrinking, for programs.
 #[derive(Serialize)]
 struct Outcome {
     schema: u32,
@@ -104,7 +104,7 @@ struct Outcome {
     after: Size,
     /// Plans that were tried.
     tried: u64,
-    /// False when time ran out or somebody stopped it: it might be smaller still.
+    /// False when time ran out or it was interrupted: it might be smaller still.
     complete: bool,
     interrupted: bool,
     scenario: String,
@@ -144,7 +144,7 @@ impl Target {
 }
 
 /// Shrinks; returns the exit code.
-pub fn shrink(args: &Shrink) -> Result<u8, Failure> {
+pub fn shrink(args: &ShrinkArgs) -> Result<u8, Failure> {
     let stored = Stored::read(&args.run)?;
     let store = load::store_of(&stored)?;
     interrupt::stop_gently();
@@ -183,7 +183,7 @@ pub fn shrink(args: &Shrink) -> Result<u8, Failure> {
 }
 
 /// The finding to keep: one that is not expected, if there is one.
-fn target(args: &Shrink, plan: &Plan, judged: &Judged) -> Result<Target, Failure> {
+fn target(args: &ShrinkArgs, plan: &Plan, judged: &Judged) -> Result<Target, Failure> {
     let place = args.run.display();
     if judged.interrupted {
         return Err(Failure::Usage(format!("{place}: interrupted before there was anything to shrink")));
@@ -219,7 +219,7 @@ fn prepared(plan: &Plan, target: &Target) -> Plan {
     plan
 }
 
-fn search(args: &Shrink, store: &StoreEntry, plan: &Plan, target: &Target) -> Shrunk {
+fn search(args: &ShrinkArgs, store: &StoreEntry, plan: &Plan, target: &Target) -> Shrunk {
     let mut ticker = Ticker::new();
     let begun = Instant::now();
     let mut tried = 0;
@@ -267,7 +267,7 @@ fn as_scenario(
     }
     let finding = judged.reports.iter().flat_map(|report| &report.findings).find(|finding| finding.code == *code);
     plan.title = format!("{code}: {}", finding.map_or(&target.finding.title, |finding| &finding.title));
-    let comments = [format!("From {}, seed {:#x}, made small by kvsim shrink.", original.scenario, original.seed)];
+    let comments = [format!("From {}, seed {:#x}, shrunk by kvsim shrink.", original.scenario, original.seed)];
     let cannot = |why: String| {
         let place = file.display();
         Failure::Usage(format!("{place}: the smaller run cannot be written as a scenario, only as plan.json: {why}"))

@@ -1,4 +1,4 @@
-//! `kvsim sweep`: a scenario with many values, and what comes of it as tables and charts.
+//! `kvsim sweep`: a scenario with many values, and its results as tables and charts.
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // people wait in real time
 
 use std::cell::RefCell;
@@ -25,10 +25,10 @@ use crate::sweep::text_formats::Form;
 use crate::sweep::{charts as lines, visibility};
 use crate::text::{grouped, quoted};
 
-/// Vary values of a scenario, each with many seeds, and tell what comes of it in tables and charts
+/// Vary values of a scenario, each with many seeds, and show the results as tables and charts
 #[derive(Debug, clap::Args)]
 #[command(after_help = exit::TABLE)]
-pub struct Sweep {
+pub struct SweepArgs {
     /// The sweep: a scenario with a table [sweep]
     file: PathBuf,
     #[command(flatten)]
@@ -47,7 +47,7 @@ pub struct Sweep {
 }
 
 /// Sweeps; returns the exit code.
-pub fn sweep(args: &Sweep) -> Result<u8, Failure> {
+pub fn sweep(args: &SweepArgs) -> Result<u8, Failure> {
     let runs = SweepRuns::read(&args.file, &args.overrides.list())?;
     let folder = args.batch.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/sweep-{}", runs.name)));
     let (mut journal, mut done) = journal::open(&folder, &runs, args.batch.resume)?;
@@ -72,7 +72,7 @@ pub fn sweep(args: &Sweep) -> Result<u8, Failure> {
         let known = if before > 0 { format!(", {} known from before", grouped(before as u64)) } else { String::new() };
         print(&format!(
             "{}\n  {} runs in {taken:.1} s with {jobs} jobs{known}\n  tables  {}\n  charts  {}\n",
-            looks(&runs, &folder, &table),
+            replays(&runs, &folder, &table),
             grouped(fresh),
             folder.join("table.*").display(),
             folder.join(folder::CHARTS).join(drawn).display(),
@@ -81,14 +81,14 @@ pub fn sweep(args: &Sweep) -> Result<u8, Failure> {
     Ok(table.exit_code())
 }
 
-/// How to look at what is not as expected: a run of each cell, and one command for it.
-fn looks(runs: &SweepRuns, folder: &Path, table: &Table) -> String {
+/// Commands for what is not as expected: a run of each cell.
+fn replays(runs: &SweepRuns, folder: &Path, table: &Table) -> String {
     let mut out = String::new();
     for (cell, row) in table.rows.iter().enumerate() {
         let seed = row.surprises.iter().filter(|one| one.verdict != Verdict::Unknown).find_map(|one| one.seeds.first());
         if let Some(seed) = seed {
             let place = runs.folder(folder, cell, *seed).display().to_string();
-            out.push_str(&format!("  look: kvsim replay {}\n", quoted(&place)));
+            out.push_str(&format!("  see: kvsim replay {}\n", quoted(&place)));
         }
     }
     out
@@ -170,7 +170,7 @@ fn left_ms(taken_ms: &[(u64, u64)], seeds: u64) -> Option<u64> {
 
 /// Draws the charts; returns the pattern of their names.
 fn draw(
-    args: &Sweep,
+    args: &SweepArgs,
     folder: &Path,
     runs: &SweepRuns,
     table: &Table,

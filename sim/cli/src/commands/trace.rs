@@ -22,7 +22,7 @@ use std::path::PathBuf;
 /// Show what happened, event by event, or the state of the replicas at a moment
 #[derive(Debug, clap::Args)]
 #[command(after_help = exit::TABLE)]
-pub struct Trace {
+pub struct TraceArgs {
     /// The folder of a run, a plan.json, or a scenario
     #[arg(value_name = "RUN|FILE")]
     run: PathBuf,
@@ -39,7 +39,7 @@ pub struct Trace {
 }
 
 /// Traces; returns the exit code.
-pub fn trace(args: &Trace) -> Result<u8, Failure> {
+pub fn trace(args: &TraceArgs) -> Result<u8, Failure> {
     let (store, plan) = load::run(&args.run)?;
     interrupt::stop_gently();
     let until_ns = args.at.or(args.filter.to).unwrap_or(u64::MAX);
@@ -54,7 +54,7 @@ pub fn trace(args: &Trace) -> Result<u8, Failure> {
     Ok(if judged.interrupted { exit::INTERRUPTED } else { exit::HOLDS })
 }
 
-fn events(args: &Trace, judged: &Judged) -> Result<(), Failure> {
+fn events(args: &TraceArgs, judged: &Judged) -> Result<(), Failure> {
     let recording = &judged.recording;
     let words = Words::of(recording);
     let filter = Filter::new(&args.filter, recording, words.operations())?;
@@ -90,7 +90,7 @@ struct Moment {
     states: Vec<snapshot::ReplicaState>,
 }
 
-fn state(args: &Trace, at_ns: u64, judged: &Judged) -> Result<(), Failure> {
+fn state(args: &TraceArgs, at_ns: u64, judged: &Judged) -> Result<(), Failure> {
     let header = &judged.recording.header;
     let node = args.filter.node.as_deref().map(|name| load::node(header, name)).transpose()?;
     let key = args.filter.key.as_deref().map(|name| load::number(&header.keys, "key", name)).transpose()?;
@@ -103,7 +103,7 @@ fn state(args: &Trace, at_ns: u64, judged: &Judged) -> Result<(), Failure> {
     print(&describe(header, &words, &states, &Wanted { at_ns, key }))
 }
 
-fn draw(args: &Trace, file: &Path, plan: &kvsim_sim::plan::Plan, judged: &Judged) -> Result<(), Failure> {
+fn draw(args: &TraceArgs, file: &Path, plan: &kvsim_sim::plan::Plan, judged: &Judged) -> Result<(), Failure> {
     let span = args.filter.from.unwrap_or(0)..args.filter.to.unwrap_or(u64::MAX);
     let drawing = diagram::draw(plan, &judged.recording, &judged.reports, span)
         .map_err(|why| Failure::Usage(format!("{}: {why}", args.run.display())))?;

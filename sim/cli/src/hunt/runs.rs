@@ -124,7 +124,7 @@ impl RunSet {
     }
 }
 
-/// What a run came to.
+/// The result of a run.
 pub struct HuntOutcome {
     /// The first finding of each code that is not expected.
     pub found: Vec<Found>,

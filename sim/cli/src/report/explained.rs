@@ -12,13 +12,13 @@ use super::to_explain;
 use crate::output::{BOLD, PLAIN, YELLOW};
 use crate::text::{quoted, seconds};
 
-/// What there is to say.
+/// The parts of an explanation.
 pub struct Explained<'a> {
-    /// The run, as somebody named it.
+    /// The run, as the command line names it.
     pub run: &'a str,
-    /// Why the operation was answered so; absent when the finding names none.
+    /// Why the operation was answered as it was; absent when the finding names none.
     pub explanation: Option<&'a Explanation>,
-    /// The finding that the operation was chosen for; absent when somebody named the operation.
+    /// The finding that the operation was chosen for; absent when the command line names the operation.
     pub finding: Option<&'a Finding>,
 }
 

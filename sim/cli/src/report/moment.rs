@@ -1,4 +1,4 @@
-//! How things stood at a moment, for people.
+//! The state of the replicas at a moment, for people.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use kvsim_checkers::trace::{Dot, Header, Level};
 use super::words::Words;
 use crate::text::seconds;
 
-/// What somebody wants to see of it.
+/// What is to be shown of it.
 pub struct Wanted {
     /// When it was.
     pub at_ns: u64,

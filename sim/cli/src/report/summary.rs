@@ -1,4 +1,4 @@
-//! What a run came to, for programs. The same run gives the same summary.
+//! The results of a run, for programs. The same run gives the same summary.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::judge::Judged;
 use crate::recorder::Counts;
 use crate::self_reports::{Lag, Overflow};
 
-/// What a run came to. New fields may be added; a change to one of these changes `schema`.
+/// The results of a run. New fields may be added; a change to one of these changes `schema`.
 #[derive(Debug, Serialize)]
 pub struct Summary {
     /// Version of this form.
@@ -42,7 +42,7 @@ pub struct Summary {
     pub overflowed: Vec<Overflow>,
     /// One per checker.
     pub verdicts: Vec<Judgement>,
-    /// True when somebody stopped the run.
+    /// True when the run was interrupted.
     pub interrupted: bool,
     /// The folder that the run left.
     pub run_dir: String,
@@ -51,7 +51,7 @@ pub struct Summary {
 impl Summary {
     const SCHEMA: u32 = 1;
 
-    /// Puts together what a run came to.
+    /// The results of a run.
     pub fn new(plan: &Plan, judged: &Judged, run_dir: &Path) -> Summary {
         Summary {
             schema: Summary::SCHEMA,

@@ -1,4 +1,4 @@
-//! What a run came to, for people. The text carries colours; they are taken out where nobody sees them.
+//! The results of a run, for people. The text has colours, which are removed where the output is no terminal.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;
@@ -49,10 +49,10 @@ fn write_report(out: &mut String, plan: &Plan, summary: &Summary, real: Duration
     write_notes(out, summary)?;
     writeln!(out, "  trace hash  {}  over {events} events, {end} virtual, {real:.2} s real", summary.trace_hash)?;
     writeln!(out, "  run folder  {}", printable(&summary.run_dir))?;
-    writeln!(out, "  once more   kvsim replay {}", quoted(&summary.run_dir))
+    writeln!(out, "  replay      kvsim replay {}", quoted(&summary.run_dir))
 }
 
-/// What replicas said about themselves: the worst, and how much more there is.
+/// What replicas reported about themselves: the worst, and how much more there is.
 fn write_notes(out: &mut String, summary: &Summary) -> fmt::Result {
     const SHOWN: usize = 3;
     let Summary { lagging, overflowed, .. } = summary;
@@ -99,14 +99,14 @@ fn write_findings(out: &mut String, plan: &Plan, summary: &Summary, judgement: &
     let Finding { code, title, at_ns, evidence, events, .. } = first;
     writeln!(out, "{colour}{word}[{code}]{PLAIN}: {title}")?;
     write_evidence(out, evidence)?;
-    // What can only be told at the end has mostly happened long before.
+    // What is detected at the end has mostly happened long before.
     let look_ns = evidence.last().map_or(*at_ns, |line| line.at_ns.min(*at_ns));
     if let Some(event) = events.last() {
         let (at, dir, look) = (seconds(*at_ns), quoted(&summary.run_dir), exact(look_ns));
-        writeln!(out, "  told at {at} by event {event}; look: kvsim replay {dir} --until {look}")?;
+        writeln!(out, "  detected at {at}, event {event}; see: kvsim replay {dir} --until {look}")?;
     }
     if let Some(op) = to_explain(plan, first) {
-        writeln!(out, "  why so: kvsim explain {} --op {op}", quoted(&summary.run_dir))?;
+        writeln!(out, "  explain: kvsim explain {} --op {op}", quoted(&summary.run_dir))?;
     }
     for other in others {
         writeln!(out, "{colour}{word}[{}]{PLAIN}: {}", other.code, other.title)?;

@@ -9,7 +9,7 @@ use kvsim_checkers::trace::Level;
 
 use super::measures::Measure;
 use super::median::{Spread, Value};
-use super::table::{Row, Table};
+use super::table::{CellRow, Table};
 use crate::charts::level_style;
 use crate::draw::chart::{Chart, LegendEntry, LineStyle, Mark, PANEL, Panel, Slot};
 use crate::draw::{Axis, COLOURS, Dash, Unit};
@@ -18,7 +18,7 @@ use crate::text::{capital, wrapped};
 
 /// A chart for each measure that is a column, by the name of its file without the ending.
 pub fn charts(table: &Table) -> BTreeMap<String, Chart> {
-    let layout = Layout::of(table);
+    let layout = SweepLayout::of(table);
     let mut measures: Vec<&'static Measure> = Vec::new();
     for (_, figure) in table.figures() {
         if !measures.contains(&figure.measure) {
@@ -38,7 +38,7 @@ pub fn charts(table: &Table) -> BTreeMap<String, Chart> {
     drawn.collect()
 }
 
-fn chart(table: &Table, layout: &Layout, measure: &Measure, panels: Vec<Panel>) -> Chart {
+fn chart(table: &Table, layout: &SweepLayout, measure: &Measure, panels: Vec<Panel>) -> Chart {
     let mut how = format!("{}.", capital(measure.meaning));
     if table.seeds.len() > 1 {
         let (median, interval) = if layout.x.is_some() { ("Lines", "bands") } else { ("Points", "lines") };
@@ -72,7 +72,7 @@ pub fn file_name(name: &str) -> String {
 pub const NOTE_LETTERS: usize = 145;
 
 /// What goes where.
-struct Layout {
+struct SweepLayout {
     /// The axis to the right, by number, with its values as numbers.
     x: Option<(usize, Vec<u64>)>,
     /// The axis that colours tell apart.
@@ -88,8 +88,8 @@ struct Layout {
 /// More dashes than these cannot be told apart.
 const DASHES: usize = Dash::ALL.len();
 
-impl Layout {
-    fn of(table: &Table) -> Layout {
+impl SweepLayout {
+    fn of(table: &Table) -> SweepLayout {
         let values = |axis: usize| {
             let mut values: Vec<String> = Vec::new();
             for row in &table.rows {
@@ -119,10 +119,10 @@ impl Layout {
             }
         }
         let colours = colour.map_or(Vec::new(), values);
-        Layout { x, colour, colours, others, other_axes, axes: table.axes.clone() }
+        SweepLayout { x, colour, colours, others, other_axes, axes: table.axes.clone() }
     }
 
-    fn colour(&self, row: &Row) -> usize {
+    fn colour(&self, row: &CellRow) -> usize {
         let Some(axis) = self.colour else { return 0 };
         self.colour_of(&row.values[axis])
     }
@@ -134,7 +134,7 @@ impl Layout {
         }
     }
 
-    fn other(&self, row: &Row) -> usize {
+    fn other(&self, row: &CellRow) -> usize {
         let other: Vec<&String> = self.other_axes.iter().map(|axis| &row.values[*axis]).collect();
         self.others.iter().position(|one| one.iter().collect::<Vec<_>>() == other).unwrap_or(0)
     }

@@ -1,4 +1,4 @@
-//! Columns of a sweep's table: what is told of a run.
+//! Columns of a sweep's table: what a table shows of a run.
 
 use kvsim_checkers::metrics::{Distribution, Merge as _, Visibility, Where};
 use kvsim_checkers::trace::Level;
@@ -12,14 +12,14 @@ use super::median::Value;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Column {
     /// A figure.
-    Figure(Figure),
+    Figure(FigureColumn),
     /// The verdict of a checker.
     Verdict(&'static str),
 }
 
 /// A figure of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Figure {
+pub struct FigureColumn {
     /// As the file writes it.
     pub name: String,
     /// What is measured.
@@ -32,7 +32,7 @@ pub struct Figure {
     level: Option<Level>,
 }
 
-/// What is told when nobody says what.
+/// The default columns.
 const USUAL: &[&str] = &[
     "reads/s",
     "writes/s",
@@ -83,10 +83,10 @@ impl Column {
             _ => {}
         }
         if (level.is_some() || priority.is_some()) && !measure.is_grouped {
-            return Err(format!("`{name}` is not told by priority and level"));
+            return Err(format!("`{name}` has no priorities and levels"));
         }
         let of_10_000 = quantile.unwrap_or(0);
-        Ok(Column::Figure(Figure { name: text.to_string(), measure, of_10_000, priority, level }))
+        Ok(Column::Figure(FigureColumn { name: text.to_string(), measure, of_10_000, priority, level }))
     }
 
     /// The usual columns, and the checkers that a cell names.
@@ -118,8 +118,8 @@ fn of_10_000(digits: &str) -> Option<u16> {
     (part.len() <= 2 && (1..=10_000).contains(&number)).then_some(number)
 }
 
-impl Figure {
-    /// What the run comes to; nothing when there was nothing to measure.
+impl FigureColumn {
+    /// The value for a run; nothing when there was nothing to measure.
     pub fn of(&self, run: &MeasuredRun<'_>) -> Option<Value> {
         (self.measure.of)(self, run)
     }
@@ -174,7 +174,7 @@ mod tests {
             ("visibility p101", "from p1 to p100"),
             ("visibility p99.999", "from p1 to p100"),
             ("visibility p50 at once", "expected a level"),
-            ("answered P3", "not told by priority"),
+            ("answered P3", "has no priorities"),
             ("speed", UNKNOWN),
             ("", UNKNOWN),
             ("visibility p50 P4", "from p1 to p100"),

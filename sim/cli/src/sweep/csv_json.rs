@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Column;
 use super::median::{Spread, Value, certainty};
-use super::table::{Entry, Row, Table};
+use super::table::{CellEntry, CellRow, Table};
 use crate::draw::Unit;
 
 /// The unit of a measure's exact numbers, and how many of the measure's units one is.
@@ -38,11 +38,11 @@ pub fn csv(table: &Table) -> String {
         let mut cells = row.values.clone();
         for (column, entry) in table.columns.iter().zip(&row.entries) {
             match (column, entry) {
-                (_, Entry::Verdicts(tally)) => {
+                (_, CellEntry::Verdicts(tally)) => {
                     let counts = [tally.holds.len(), tally.violated.len(), tally.unknown.len()];
                     cells.extend(counts.map(|count| count.to_string()));
                 }
-                (Column::Figure(figure), Entry::Figure(_, Some(spread))) => {
+                (Column::Figure(figure), CellEntry::Figure(_, Some(spread))) => {
                     let unit = exact_unit(figure.measure.unit).1;
                     cells.extend([spread.median, spread.low, spread.high].map(|value| exactly(value, unit)));
                 }
@@ -79,11 +79,11 @@ pub fn as_json(table: &Table) -> Json {
         Some(Value::Is(number)) if unit == 1 => Json::from(number),
         Some(Value::Is(number)) => Json::from(number as f64 / unit as f64),
     };
-    let cell = |row: &Row| {
+    let cell = |row: &CellRow| {
         let mut columns = Map::new();
         for (column, entry) in table.columns.iter().zip(&row.entries) {
             let told = match (column, entry) {
-                (Column::Figure(figure), Entry::Figure(values, spread)) => {
+                (Column::Figure(figure), CellEntry::Figure(values, spread)) => {
                     let (name, unit) = exact_unit(figure.measure.unit);
                     let of = |pick: fn(Spread) -> Value| value(spread.map(pick), unit);
                     json!({
@@ -94,11 +94,11 @@ pub fn as_json(table: &Table) -> Json {
                         "seeds": values.iter().map(|one| value(*one, unit)).collect::<Vec<_>>(),
                     })
                 }
-                (_, Entry::Verdicts(tally)) => {
+                (_, CellEntry::Verdicts(tally)) => {
                     let violated = tally.violated.iter().map(|(seed, code)| json!({ "seed": seed, "code": code }));
                     json!({ "holds": tally.holds, "violated": violated.collect::<Vec<_>>(), "unknown": tally.unknown })
                 }
-                (Column::Verdict(_), Entry::Figure(..)) => Json::Null,
+                (Column::Verdict(_), CellEntry::Figure(..)) => Json::Null,
             };
             columns.insert(column.name().to_string(), told);
         }

@@ -1,4 +1,4 @@
-//! What the journal of a sweep says: what each run came to, in the order in which they ended.
+//! The journal of a sweep: the result of each run, in the order in which they ended.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,7 +18,7 @@ pub struct DoneRun {
     pub seed: u64,
     /// Real time that it took: for estimates, and no part of the result.
     pub took_ms: u64,
-    /// What it came to.
+    /// Its result.
     pub outcome: SweepOutcome,
 }
 

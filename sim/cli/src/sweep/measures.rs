@@ -4,7 +4,7 @@ use kvsim_checkers::metrics::{Calls, Distribution, Merge as _, Metrics, Sample, 
 use kvsim_checkers::trace::Action;
 use kvsim_sim::plan::Plan;
 
-use super::column::Figure;
+use super::column::FigureColumn;
 use super::median::Value;
 use crate::draw::Unit;
 use crate::judge::Judged;
@@ -18,9 +18,9 @@ pub struct Measure {
     pub meaning: &'static str,
     /// What its numbers are.
     pub unit: Unit,
-    /// It is a distribution, of which a quantile is told.
+    /// It is a distribution, of which a column shows a quantile.
     pub is_distribution: bool,
-    /// It can be told by priority and level.
+    /// It can be narrowed down to a priority and a level.
     pub is_grouped: bool,
     /// The figure of a run; nothing when there was nothing to measure.
     pub of: Of,
@@ -50,7 +50,7 @@ const fn distribution(name: &'static str, meaning: &'static str, unit: Unit, of:
 }
 
 /// The figure of a run; nothing when there was nothing to measure.
-type Of = fn(&Figure, &MeasuredRun<'_>) -> Option<Value>;
+type Of = fn(&FigureColumn, &MeasuredRun<'_>) -> Option<Value>;
 
 impl PartialEq for Measure {
     fn eq(&self, other: &Measure) -> bool {
@@ -137,7 +137,7 @@ pub const MEASURES: &[Measure] = &[
     ),
 ];
 
-/// A run and what it comes to.
+/// A run and its figures.
 pub struct MeasuredRun<'a> {
     /// Its plan.
     pub plan: &'a Plan,

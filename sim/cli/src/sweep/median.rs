@@ -1,4 +1,4 @@
-//! What the figures of several seeds come to: their median, and an interval for it.
+//! The figures of several seeds together: their median, and an interval for it.
 
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +49,7 @@ fn interval(count: u32) -> u32 {
     out.saturating_sub(1)
 }
 
-/// The probability that the interval for so many values has the true median in it, in parts of 10,000, rounded down.
+/// The probability that the interval for `count` values has the true median in it, in parts of 10,000, rounded down.
 pub fn certainty(count: u32) -> u16 {
     let all = 1u128 << count;
     let lost = 2 * tail(count, interval(count));
@@ -73,7 +73,7 @@ mod tests {
 
     /// Straight from the definition: try all intervals, and count sequences of heads and tails one by one.
     fn slow_interval(count: u32) -> (u32, u32) {
-        // So many of all sequences have the median between the values number `out` and `count - 1 - out`: those in which
+        // How many of all sequences have the median between the values number `out` and `count - 1 - out`: those in which
         // more than `out` values lie below the median, and more than `out` above.
         let inside = |out: u32| {
             let between = |word: &u32| word.count_ones() > out && count - word.count_ones() > out;

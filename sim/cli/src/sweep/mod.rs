@@ -1,4 +1,4 @@
-//! A sweep: one scenario with many values, each with many seeds, and what comes of it.
+//! A sweep: one scenario with many values, each with many seeds, and its results.
 //!
 //! [`read`] reads which values and which columns there are; [`column`] says what a column is, [`measures`] what is measured
 //! of a run. [`run`] does a run, [`journal`] keeps what is done, [`table`] puts the seeds of a cell together ([`median`]),

@@ -22,7 +22,7 @@ use crate::load::{self, lowered};
 use crate::recorder::Keep;
 use crate::report::Summary;
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepOutcome {
     /// By figure, in the order of the columns; nothing where there was nothing to measure.
@@ -44,7 +44,7 @@ pub struct SweepRuns {
     file: PathBuf,
 }
 
-/// So many samples of what replicas hold are taken during the workload.
+/// How many samples of what replicas hold are taken during the workload.
 const SAMPLES: u64 = 20;
 
 impl SweepRuns {
@@ -66,7 +66,7 @@ impl SweepRuns {
         self.sweep.cells.len() as u64 * (self.sweep.seeds.end - self.sweep.seeds.start)
     }
 
-    /// Cell and seed of a run. All cells have had a seed before one has the next: so soon something is known of each.
+    /// Cell and seed of a run. Every cell gets a seed before one gets its next, so that something is known of each soon.
     pub fn place(&self, run: u64) -> (usize, u64) {
         let cells = self.sweep.cells.len() as u64;
         ((run % cells) as usize, self.sweep.seeds.start + run / cells)
@@ -92,7 +92,7 @@ impl SweepRuns {
         let as_written = plan.clone();
         for column in &self.sweep.columns {
             if let Column::Verdict(checker) = column {
-                // What is to be told has to be judged, expected or not.
+                // A column needs a verdict, whether one is expected or not.
                 plan.expect.entry(checker.to_string()).or_insert(Verdict::Holds);
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kvsim_checkers::Verdict;
 
 use super::Column;
-use super::column::Figure;
+use super::column::FigureColumn;
 use super::journal::DoneRun;
 use super::median::{Spread, Value};
 use super::read::SweepFile;
@@ -21,21 +21,21 @@ pub struct Table {
     pub title: String,
     /// What is varied.
     pub axes: Vec<String>,
-    /// What is told.
+    /// The columns.
     pub columns: Vec<Column>,
     /// The seeds of each cell.
     pub seeds: Vec<u64>,
     /// One per cell, in the order of the file.
-    pub rows: Vec<Row>,
+    pub rows: Vec<CellRow>,
 }
 
 /// A cell.
 #[derive(Debug)]
-pub struct Row {
+pub struct CellRow {
     /// The value on each axis.
     pub values: Vec<String>,
     /// By column.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<CellEntry>,
     /// Verdicts that are not as the cell expects, and panics: the checker, what it says, with which seed, by which code.
     pub surprises: Vec<Surprise>,
 }
@@ -55,7 +55,7 @@ pub struct Surprise {
 
 /// What a column says about a cell.
 #[derive(Debug)]
-pub enum Entry {
+pub enum CellEntry {
     /// By seed, and what they come to; nothing when no seed had anything to measure.
     Figure(Vec<Option<Value>>, Option<Spread>),
     /// A checker's verdicts.
@@ -74,7 +74,7 @@ pub struct Tally {
 }
 
 impl Table {
-    /// Puts together what runs came to; all must be there.
+    /// Puts together the results of runs; all must be there.
     pub fn of(runs: &SweepRuns, done: &BTreeMap<u64, DoneRun>) -> Table {
         let sweep = &runs.sweep;
         let rows = sweep.cells.iter().enumerate().map(|(cell, scenario)| {
@@ -87,12 +87,12 @@ impl Table {
                         of_cell.iter().map(|(_, done)| done.outcome.figures.get(figures).copied().flatten()).collect();
                     figures += 1;
                     let spread = Spread::of(&values.iter().copied().flatten().collect::<Vec<Value>>());
-                    Entry::Figure(values, spread)
+                    CellEntry::Figure(values, spread)
                 }
-                Column::Verdict(checker) => Entry::Verdicts(tally(checker, &of_cell)),
+                Column::Verdict(checker) => CellEntry::Verdicts(tally(checker, &of_cell)),
             });
             let entries = entries.collect();
-            Row { values: values(sweep, cell), entries, surprises: surprises(&scenario.expect, &of_cell) }
+            CellRow { values: values(sweep, cell), entries, surprises: surprises(&scenario.expect, &of_cell) }
         });
         let title = sweep.cells.first().map(|cell| cell.title.clone()).filter(|title| !title.is_empty());
         Table {
@@ -106,7 +106,7 @@ impl Table {
     }
 
     /// The columns of figures: number of the column and the figure.
-    pub fn figures(&self) -> impl Iterator<Item = (usize, &Figure)> {
+    pub fn figures(&self) -> impl Iterator<Item = (usize, &FigureColumn)> {
         self.columns.iter().enumerate().filter_map(|(number, column)| match column {
             Column::Figure(figure) => Some((number, figure)),
             Column::Verdict(_) => None,
@@ -119,12 +119,12 @@ impl Table {
     }
 }
 
-impl Entry {
+impl CellEntry {
     /// What the seeds of a figure come to.
     pub fn spread(&self) -> Option<Spread> {
         match self {
-            Entry::Figure(_, spread) => *spread,
-            Entry::Verdicts(_) => None,
+            CellEntry::Figure(_, spread) => *spread,
+            CellEntry::Verdicts(_) => None,
         }
     }
 }

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use super::Column;
 use super::csv_json::{as_json, csv};
 use super::median::{Value, certainty};
-use super::table::{Entry, Row, Table, Tally};
+use super::table::{CellEntry, CellRow, Table, Tally};
 use crate::draw::Unit;
 use crate::text::rounded;
 
@@ -50,10 +50,10 @@ impl Form {
     }
 }
 
-/// How the numbers of a column are told.
+/// How the numbers of a column are written.
 #[derive(Clone, Copy)]
-pub struct Scale {
-    /// So many of the measure's units are one.
+pub struct NumberScale {
+    /// How many of the measure's units are one.
     unit: u64,
     /// What one is called.
     pub name: &'static str,
@@ -61,9 +61,9 @@ pub struct Scale {
     exact: bool,
 }
 
-impl Scale {
+impl NumberScale {
     /// For numbers up to about `most`.
-    pub fn new(unit: Unit, most: u64) -> Scale {
+    pub fn new(unit: Unit, most: u64) -> NumberScale {
         let (unit, name, exact) = match (unit, most) {
             (Unit::Time, 1..10_000) => (1, "ns", false),
             (Unit::Time, 10_000..10_000_000) => (1_000, "\u{b5}s", false),
@@ -76,7 +76,7 @@ impl Scale {
             (Unit::Thousandths, _) => (1_000, "", false),
             (Unit::Share, _) => (100, "%", true),
         };
-        Scale { unit, name, exact }
+        NumberScale { unit, name, exact }
     }
 
     /// With three digits or all before the point.
@@ -96,14 +96,14 @@ impl Scale {
 }
 
 impl Table {
-    /// How the numbers of a column are told.
-    pub fn scale(&self, column: usize) -> Scale {
-        let Column::Figure(figure) = &self.columns[column] else { return Scale::new(Unit::Count, 0) };
+    /// How the numbers of a column are written.
+    pub fn scale(&self, column: usize) -> NumberScale {
+        let Column::Figure(figure) = &self.columns[column] else { return NumberScale::new(Unit::Count, 0) };
         let medians = self.rows.iter().filter_map(|row| match row.entries[column].spread()?.median {
             Value::Is(number) => Some(number),
             Value::Never => None,
         });
-        Scale::new(figure.measure.unit, medians.max().unwrap_or(0))
+        NumberScale::new(figure.measure.unit, medians.max().unwrap_or(0))
     }
 
     fn header(&self) -> Vec<String> {
@@ -115,12 +115,12 @@ impl Table {
     }
 
     /// What a column says about a row.
-    fn told(&self, row: &Row, column: usize) -> String {
+    fn told(&self, row: &CellRow, column: usize) -> String {
         let scale = self.scale(column);
         match &row.entries[column] {
-            Entry::Verdicts(tally) => told(tally),
-            Entry::Figure(_, None) => "\u{2013}".to_string(),
-            Entry::Figure(values, Some(spread)) => {
+            CellEntry::Verdicts(tally) => told(tally),
+            CellEntry::Figure(_, None) => "\u{2013}".to_string(),
+            CellEntry::Figure(values, Some(spread)) => {
                 let mut text = scale.told(spread.median);
                 if (spread.low, spread.high) != (spread.median, spread.median) {
                     text.push_str(&format!(" [{}, {}]", scale.told(spread.low), scale.told(spread.high)));
@@ -135,7 +135,7 @@ impl Table {
     }
 
     fn grid(&self) -> Vec<Vec<String>> {
-        let line = |row: &Row| {
+        let line = |row: &CellRow| {
             let told = (0..self.columns.len()).map(|column| self.told(row, column));
             row.values.iter().cloned().chain(told).collect()
         };
@@ -153,7 +153,7 @@ impl Table {
         let certain = self.certainty();
         let (first, last) = (self.seeds[0], self.seeds[self.seeds.len() - 1]);
         let entries = self.rows.iter().flat_map(|row| &row.entries);
-        let is_missing = |entry: &Entry| matches!(entry, Entry::Figure(values, _) if values.contains(&None));
+        let is_missing = |entry: &CellEntry| matches!(entry, CellEntry::Figure(values, _) if values.contains(&None));
         let missing = match entries.into_iter().any(is_missing) {
             true => " Where seeds are missing there was nothing to measure, and the interval is less certain.",
             false => "",
@@ -171,14 +171,14 @@ impl Table {
     /// Verdicts that are not *holds*, and what is not as expected. Cells of which the same is to be said share a line.
     pub fn remarks(&self) -> Vec<String> {
         let mut said: Vec<(String, Vec<String>)> = Vec::new();
-        let mut say = |what: String, row: &Row| match said.iter_mut().find(|(known, _)| *known == what) {
+        let mut say = |what: String, row: &CellRow| match said.iter_mut().find(|(known, _)| *known == what) {
             Some((_, cells)) => cells.push(self.cell(row)),
             None => said.push((what, vec![self.cell(row)])),
         };
         for (number, column) in self.columns.iter().enumerate() {
             let name = column.name();
             for row in &self.rows {
-                let Entry::Verdicts(tally) = &row.entries[number] else { continue };
+                let CellEntry::Verdicts(tally) = &row.entries[number] else { continue };
                 if !tally.violated.is_empty() {
                     let all: Vec<u64> = tally.violated.iter().map(|(seed, _)| *seed).collect();
                     let codes: BTreeSet<&str> = tally.violated.iter().map(|(_, code)| code.as_str()).collect();
@@ -201,7 +201,7 @@ impl Table {
     }
 
     /// A cell in words.
-    fn cell(&self, row: &Row) -> String {
+    fn cell(&self, row: &CellRow) -> String {
         let pairs = self.axes.iter().zip(&row.values).map(|(axis, value)| format!("{axis} {value}"));
         pairs.collect::<Vec<_>>().join(", ")
     }

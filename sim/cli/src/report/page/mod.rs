@@ -1,4 +1,4 @@
-//! `report.html`: what a run came to as a page that needs nothing else. `told` writes what is text, `drawn` what is pictures;
+//! `report.html`: the results of a run as a page that needs nothing else. `told` writes the texts, `drawn` the pictures;
 //! the frame of the page, its style and its script are files of their own.
 
 mod drawn;
@@ -14,7 +14,7 @@ use super::Summary;
 use crate::charts::{self, Runs};
 use crate::text::escaped;
 
-/// What a page is of.
+/// The run that a page is about.
 pub struct Page<'a> {
     pub plan: &'a Plan,
     pub summary: &'a Summary,
@@ -25,7 +25,7 @@ pub struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    /// Runs the plan once more, with everything recorded and measured. Nothing when somebody stops that.
+    /// Runs the plan again, with everything recorded and measured. Nothing when that is interrupted.
     pub fn new(
         store: &StoreEntry,
         plan: &'a Plan,
@@ -59,7 +59,7 @@ impl<'a> Page<'a> {
                 ("faults", &self.faults()),
                 ("messages", &self.messages()),
                 ("parameters", &self.parameters()),
-                ("again", &self.again()),
+                ("replay", &self.replay()),
                 ("version", self.summary.kvsim),
                 ("script", include_str!("script.js")),
             ],
@@ -129,7 +129,7 @@ mod tests {
         let store = StoreEntry { run: panics, ..*stores::find("ndc").unwrap() };
         let judged = judge::judge(&store, &plan, Keep::Judged);
         let summary = Summary::new(&plan, &judged, Path::new("."));
-        let html = Page::new(&store, &plan, &summary, &judged.reports, None).expect("nobody stops it").html();
+        let html = Page::new(&store, &plan, &summary, &judged.reports, None).expect("it is not interrupted").html();
         assert!(html.contains("PANIC001: the store panicked at n1: &lt;oh&gt;") && html.contains("nothing to draw"));
     }
 

@@ -10,7 +10,7 @@ use super::{Page, table};
 use crate::report::{Judgement, to_explain};
 use crate::text::{escaped, grouped, seconds};
 
-/// So many kinds of findings are explained; the others are told.
+/// How many kinds of findings are explained; of the others there is only the evidence.
 const EXPLAINED: usize = 3;
 
 /// More reasons than these are folded away at first.
@@ -103,7 +103,7 @@ impl Page<'_> {
         let (code, checker) = (escaped(&finding.code), escaped(&judgement.checker));
         let _ = writeln!(out, "<article class=\"{class}\">\n<h3>{code}: {}</h3>", escaped(&finding.title));
         let at = seconds(finding.at_ns);
-        let _ = writeln!(out, "<p class=\"faint\">A {word} of {checker}, told at {at}.</p>");
+        let _ = writeln!(out, "<p class=\"faint\">A {word} of {checker}, detected at {at}.</p>");
         write_evidence(out, "What happened", &finding.evidence);
         let op = to_explain(self.plan, finding).filter(|_| explains);
         let run = self.runs.as_ref().map(|runs| &runs.list[0].recording);
@@ -116,7 +116,7 @@ impl Page<'_> {
         out.push_str("</article>\n");
     }
 
-    /// What the run was made of.
+    /// The scenario and the parameters.
     pub fn parameters(&self) -> String {
         let plan = self.plan;
         let mut out = String::new();
@@ -153,8 +153,8 @@ impl Page<'_> {
         out
     }
 
-    /// How to get the same run.
-    pub fn again(&self) -> String {
+    /// How to run it again.
+    pub fn replay(&self) -> String {
         let made = self.scenario.and_then(|text| text.lines().next()?.strip_prefix("# "));
         let mut commands =
             "kvsim replay .    # in the folder of this file: the same plan, compared event by event\n".to_owned();
@@ -192,12 +192,12 @@ fn write_evidence(out: &mut String, caption: &str, evidence: &[TraceLine]) {
     out.push_str("</tbody></table>\n");
 }
 
-/// Why an operation was answered so.
+/// Why an operation was answered as it was.
 fn write_explanation(out: &mut String, explanation: &Explanation) {
     let Explanation { operation: TraceLine { at_ns, text, .. }, reasons } = explanation;
     let (at, said) = (seconds(*at_ns), escaped(text));
     let open = if reasons.len() <= UNFOLDED { " open" } else { "" };
-    let _ = writeln!(out, "<details{open}><summary>Why so</summary>\n<p><code>{at}  {said}</code></p>");
+    let _ = writeln!(out, "<details{open}><summary>Explanation</summary>\n<p><code>{at}  {said}</code></p>");
     for reason in reasons {
         let _ = writeln!(out, "<p><b>{}</b></p>", escaped(&reason.title));
         write_evidence(out, "What led to it", &reason.evidence);

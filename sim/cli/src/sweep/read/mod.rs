@@ -35,7 +35,7 @@ pub struct SweepFile {
     pub axes: Vec<SweepAxis>,
     /// The seeds of each cell.
     pub seeds: Range<u64>,
-    /// What is told of each cell.
+    /// What the table shows of each cell.
     pub columns: Vec<Column>,
     /// All combinations: the last axis changes first.
     pub cells: Vec<Scenario>,

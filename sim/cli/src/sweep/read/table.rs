@@ -21,7 +21,7 @@ const CASES: &str = "cases";
 
 /// How many seeds a cell has by default.
 const SEEDS_USUAL: u64 = 5;
-/// More seeds are not needed for a median, and the intervals are computed with whole numbers of so many bits.
+/// More seeds are not needed for a median, and the intervals are computed in 128-bit integers.
 const SEEDS_MAX: u64 = 100;
 /// More cells are a mistake.
 const CELLS_MAX: usize = 10_000;
@@ -36,7 +36,7 @@ pub struct SweepTable<'i> {
 
 /// The seeds of each cell.
 pub enum Seeds {
-    /// So many from the scenario's on.
+    /// This number of seeds, from the scenario's on.
     Number(u64),
     /// These.
     Range(Range<u64>),
