@@ -1,7 +1,8 @@
 //! `kvsim explain`: why an operation was answered as it was.
 
-use kvsim_checkers::Finding;
 use kvsim_checkers::explain::{self, Explanation};
+use kvsim_checkers::verdict::TraceLine;
+use kvsim_checkers::{Finding, Report};
 use kvsim_sim::plan::Plan;
 use serde::Serialize;
 
@@ -10,9 +11,12 @@ use crate::exit::{self, Failure};
 use crate::interrupt;
 use crate::judge;
 use crate::load;
+use crate::output::{BOLD, PLAIN, YELLOW};
 use crate::recorder::Keep;
-use crate::report::explained::Explained;
+use crate::report::text::write_evidence;
 use crate::report::{first_finding, to_explain};
+use crate::text::{quoted, seconds};
+use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 
 /// Explain why an operation was answered as it was
@@ -43,6 +47,36 @@ struct Explanations {
     finding: Option<Finding>,
 }
 
+impl Explanations {
+    /// All of it, for people; further findings of the run follow as commands.
+    fn write(&self, out: &mut String, run: &str, plan: &Plan, reports: &[Report]) -> fmt::Result {
+        if let Some(Finding { code, title, evidence, .. }) = &self.finding {
+            writeln!(out, "{YELLOW}finding[{code}]{PLAIN}: {title}")?;
+            write_evidence(out, evidence)?;
+        }
+        if let Some(Explanation { operation: TraceLine { at_ns, text, .. }, reasons }) = &self.explanation {
+            let space = if self.finding.is_some() { "\n" } else { "" };
+            writeln!(out, "{space}{}  {text}", seconds(*at_ns))?;
+            for reason in reasons {
+                writeln!(out, "\n{BOLD}{}{PLAIN}", reason.title)?;
+                write_evidence(out, &reason.evidence)?;
+            }
+        }
+        let Some(first) = &self.finding else { return Ok(()) };
+        let mut named = vec![to_explain(plan, first)];
+        for other in reports.iter().flat_map(|report| &report.findings) {
+            let op = to_explain(plan, other);
+            let Some(number) = op.filter(|_| !named.contains(&op)) else { continue };
+            if named.len() == 1 {
+                writeln!(out, "\nother findings")?;
+            }
+            named.push(op);
+            writeln!(out, "  {:<9}  kvsim explain {} --op {number}", other.code, quoted(run))?;
+        }
+        Ok(())
+    }
+}
+
 /// Explains; returns the exit code.
 pub fn explain(args: &ExplainArgs) -> Result<u8, Failure> {
     let (store, plan) = load::run(&args.run)?;
@@ -63,15 +97,16 @@ pub fn explain(args: &ExplainArgs) -> Result<u8, Failure> {
         }
     };
     let explanation = op.map(|op| {
-        let never = || wrong(format!("operation {op} was never asked: its session did not come to it"));
+        let never = || wrong(format!("operation {op} was never invoked: its session did not reach it"));
         explain::explain(&judged.recording, op).ok_or_else(never)
     });
     let explanation = explanation.transpose()?;
     let result = Explanations { schema: 1, op, explanation, finding };
     args.output.print(&result, || {
-        let run = args.run.display().to_string();
-        let text = Explained { run: &run, explanation: result.explanation.as_ref(), finding: result.finding.as_ref() };
-        text.text(&plan, &judged.reports)
+        let mut out = String::new();
+        let written = result.write(&mut out, &args.run.display().to_string(), &plan, &judged.reports);
+        written.expect("a string takes everything");
+        out
     })?;
     Ok(if judged.interrupted { exit::INTERRUPTED } else { exit::HOLDS })
 }

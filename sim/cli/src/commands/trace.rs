@@ -15,7 +15,7 @@ use crate::judge::{self, Judged};
 use crate::load;
 use crate::output::{print, print_json};
 use crate::recorder::Keep;
-use crate::report::moment::{Wanted, describe};
+use crate::report::moment::describe;
 use crate::report::words::Words;
 use std::path::PathBuf;
 
@@ -100,7 +100,7 @@ fn state(args: &TraceArgs, at_ns: u64, judged: &Judged) -> Result<(), Failure> {
     if !args.output.is_text() {
         return print_json(&Moment { schema: 1, at_ns, keys: header.keys.clone(), states });
     }
-    print(&describe(header, &words, &states, &Wanted { at_ns, key }))
+    print(&describe(header, &words, &states, at_ns, key))
 }
 
 fn draw(args: &TraceArgs, file: &Path, plan: &kvsim_sim::plan::Plan, judged: &Judged) -> Result<(), Failure> {

@@ -1,7 +1,6 @@
 //! The results of a run: [`Summary`] for programs, [`text`] for people; [`words`] for single events, [`moment`] for the
-//! state of the replicas, [`explained`] for reasons.
+//! state of the replicas.
 
-pub mod explained;
 pub mod faults;
 mod findings;
 pub mod moment;

@@ -8,20 +8,12 @@ use kvsim_checkers::trace::{Dot, Header, Level};
 use super::words::Words;
 use crate::text::seconds;
 
-/// What is to be shown of it.
-pub struct Wanted {
-    /// When it was.
-    pub at_ns: u64,
-    /// Only what concerns this key.
-    pub key: Option<u32>,
-}
-
 /// More than these are counted.
 const SHOWN: usize = 8;
 
-/// The states of replicas at `wanted.at_ns`.
-pub fn describe(header: &Header, words: &Words<'_>, states: &[ReplicaState], wanted: &Wanted) -> String {
-    let mut out = format!("{} at {}\n", header.scenario, seconds(wanted.at_ns));
+/// The states of replicas at a time, as far as they concern the key if one is named.
+pub fn describe(header: &Header, words: &Words<'_>, states: &[ReplicaState], at_ns: u64, key: Option<u32>) -> String {
+    let mut out = format!("{} at {}\n", header.scenario, seconds(at_ns));
     for state in states {
         let condition = match state.condition {
             Condition::Up => "up",
@@ -30,7 +22,7 @@ pub fn describe(header: &Header, words: &Words<'_>, states: &[ReplicaState], wan
         };
         let life = if state.incarnation > 1 { format!(", life {}", state.incarnation) } else { String::new() };
         out.push_str(&format!("\n{}  {condition}{life}\n", state.node));
-        for (name, lines) in sections(header, words, state, wanted) {
+        for (name, lines) in sections(header, words, state, key) {
             for (place, line) in lines.iter().enumerate() {
                 let name = if place == 0 { name } else { "" };
                 out.push_str(&format!("  {name:<8}  {line}\n"));
@@ -44,11 +36,11 @@ fn sections(
     header: &Header,
     words: &Words<'_>,
     state: &ReplicaState,
-    wanted: &Wanted,
+    only: Option<u32>,
 ) -> [(&'static str, Vec<String>); 5] {
     let is_wanted = |write: Dot| {
         let operation = words.operations().of_write(write);
-        wanted.key.is_none_or(|key| operation.is_some_and(|operation| operation.key == key))
+        only.is_none_or(|key| operation.is_some_and(|operation| operation.key == key))
     };
     let known = if state.known.is_empty() { vec!["nothing".to_owned()] } else { vec![clock(state)] };
     let waiting = |all: &[Waiting]| {
@@ -68,7 +60,7 @@ fn sections(
             None => list.push((value, vec![*level])),
         }
     }
-    let values = values.into_iter().filter(|(key, _)| wanted.key.is_none_or(|wanted| wanted == *key));
+    let values = values.into_iter().filter(|(key, _)| only.is_none_or(|only| only == *key));
     let carrying = |key: u32| header.levels.iter().filter(|level| level.carries(header.priority(key))).count();
     let values: Vec<String> = values
         .map(|(key, list)| {

@@ -21,17 +21,13 @@ pub fn report(plan: &Plan, summary: &Summary, real: Duration) -> String {
 }
 
 fn write_report(out: &mut String, plan: &Plan, summary: &Summary, real: Duration) -> fmt::Result {
-    let settling = match plan.settle_ns {
-        0 => "no settling".to_string(),
-        ns => format!("{} settling", seconds(ns)),
-    };
     let Summary { store, seed, replicas, counts, .. } = summary;
     let scenario = printable(&summary.scenario);
-    let workload = seconds(plan.workload_end_ns);
+    let times = times(plan);
     if !plan.title.is_empty() {
         writeln!(out, "{}", plan.title)?;
     }
-    writeln!(out, "{scenario}: store {store}, {replicas} replicas, {workload} + {settling}, seed {seed}\n")?;
+    writeln!(out, "{scenario}: store {store}, {replicas} replicas, {times}, seed {seed}\n")?;
     for verdict in &summary.verdicts {
         write_verdict(out, verdict)?;
     }
@@ -50,6 +46,15 @@ fn write_report(out: &mut String, plan: &Plan, summary: &Summary, real: Duration
     writeln!(out, "  trace hash  {}  over {events} events, {end} virtual, {real:.2} s real", summary.trace_hash)?;
     writeln!(out, "  run folder  {}", printable(&summary.run_dir))?;
     writeln!(out, "  replay      kvsim replay {}", quoted(&summary.run_dir))
+}
+
+/// How long a run lasts: `10.000 s + 3.999 s settling`.
+pub fn times(plan: &Plan) -> String {
+    let workload = seconds(plan.workload_end_ns);
+    match plan.settle_ns {
+        0 => format!("{workload} + no settling"),
+        ns => format!("{workload} + {} settling", seconds(ns)),
+    }
 }
 
 /// What replicas reported about themselves: the worst, and how much more there is.

@@ -7,6 +7,7 @@ use kvsim_checkers::verdict::TraceLine;
 use kvsim_checkers::{Finding, Verdict};
 
 use super::{Page, table};
+use crate::report::text::times;
 use crate::report::{Judgement, to_explain};
 use crate::text::{escaped, grouped, seconds};
 
@@ -19,14 +20,10 @@ const UNFOLDED: usize = 4;
 impl Page<'_> {
     pub fn about(&self) -> String {
         let plan = self.plan;
-        let settling = match plan.settle_ns {
-            0 => "no settling".to_owned(),
-            ns => format!("{} settling", seconds(ns)),
-        };
-        let (store, workload) = (escaped(&plan.store.name), seconds(plan.workload_end_ns));
+        let (store, times) = (escaped(&plan.store.name), times(plan));
         let title = if plan.title.is_empty() { String::new() } else { format!("<p>{}</p>\n", escaped(&plan.title)) };
         format!(
-            "{title}<p class=\"faint\">Store {store}, {} replicas, {workload} + {settling}, seed {:#x}</p>\n",
+            "{title}<p class=\"faint\">Store {store}, {} replicas, {times}, seed {:#x}</p>\n",
             plan.replicas, plan.seed
         )
     }
