@@ -9,8 +9,20 @@ const LARGEST_RING: usize = 3;
 /// Types that share a name within a crate, and why: the same thing at two levels.
 const SAME_NAME: &[(&str, &str, &str)] = &[];
 
-/// While this is false rings and names are printed and not judged.
-const IS_STRICT: bool = false;
+/// Crates and what the names of their files begin with where rings and names are printed and not judged yet.
+const OPEN: &[(&str, &str)] = &[
+    ("checkers", ""),
+    ("checkers/histories", ""),
+    ("sim", ""),
+    ("sim/cli", "charts/"),
+    ("sim/cli", "diagram/"),
+    ("sim/cli", "scenario/"),
+    ("store", ""),
+];
+
+fn is_open(name: &str, file: &str) -> bool {
+    OPEN.iter().any(|(of_crate, begin)| *of_crate == name && file.starts_with(begin))
+}
 
 #[test]
 fn rings_of_importing_files_are_small() {
@@ -20,8 +32,9 @@ fn rings_of_importing_files_are_small() {
         for ring in &rings {
             println!("{name}: a ring of {} files: {}", ring.len(), ring.join(", "));
         }
-        let largest = rings.iter().map(Vec::len).max().unwrap_or(0);
-        assert!(!IS_STRICT || largest <= LARGEST_RING, "{name} has a ring of {largest} files (see above)");
+        let judged = rings.iter().filter(|ring| !ring.iter().all(|file| is_open(&name, file)));
+        let largest = judged.map(Vec::len).max().unwrap_or(0);
+        assert!(largest <= LARGEST_RING, "{name} has a ring of {largest} files (see above)");
     }
 }
 
@@ -39,7 +52,8 @@ fn a_name_is_one_type_in_a_crate() {
         places.retain(|_, files| files.len() > 1);
         places.retain(|of, _| !SAME_NAME.iter().any(|(of_crate, allowed, _)| *of_crate == name && allowed == of));
         places.iter().for_each(|(of, files)| println!("{name}: {of} is defined in {}", files.join(", ")));
-        assert!(!IS_STRICT || places.is_empty(), "{name} has types of one name (see above)");
+        places.retain(|_, files| !files.iter().any(|file| is_open(&name, file)));
+        assert!(places.is_empty(), "{name} has types of one name (see above)");
     }
 }
 
