@@ -32,7 +32,7 @@ pub const INFO: CheckerInfo = CheckerInfo {
     summary: "no write waits for one of lower priority",
     codes: &[ORDER, STABILITY, PROMPTNESS, LIVENESS, INTERFERENCE],
     by_default: is_served,
-    check: check,
+    check,
 };
 
 /// Judges a [valid](Recording::validate) recording.

@@ -71,7 +71,7 @@ fn finding(found: &PatternFound, codes: &[CodeInfo], history: &[Op], calls: &dyn
                 writes.find(|write| write.key == read.key && write.value != read.value)
             };
             let reads = ops().filter(|op| op.kind == Kind::Read);
-            let title = match reads.filter_map(|read| Some((read, replacing(read)?))).last() {
+            let title = match reads.filter_map(|read| Some((read, replacing(read)?))).next_back() {
                 None => "a read returned what had been replaced before".to_owned(),
                 Some((read, write)) => {
                     let (reader, key, value) =
