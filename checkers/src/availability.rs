@@ -5,8 +5,7 @@
 //! excuse in the network. It has one in the node: while that is down, stands still, or a fault of its own makes it or
 //! its disk slow, and until it has then answered a new call, it owes nothing. What needs others (quorum reads, keys held
 //! elsewhere, sessions that move and wait until a replica has caught up with them) may time out, and any call may be
-//! refused, which a store documents; both are counted, and what they come to is in the note. A session of which every
-//! call is refused was promised what the store cannot give.
+//! refused, which a store documents; both are counted, and the note has their shares. A session whose calls are all refused was promised what the store cannot give.
 
 use std::collections::BTreeMap;
 
@@ -139,7 +138,7 @@ fn homes(operations: &Operations<'_>) -> BTreeMap<u32, Option<NodeId>> {
     homes
 }
 
-/// The node that was asked needs nobody else for the answer.
+/// The node that was asked needs no other for the answer.
 fn is_alone(recording: &Recording, homes: &BTreeMap<u32, Option<NodeId>>, operation: &Operation) -> bool {
     let header = &recording.header;
     let quorum = header.quorums.get(operation.session as usize).copied().unwrap_or(1);

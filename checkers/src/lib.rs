@@ -1,7 +1,7 @@
 //! What a recorded run of a replicated store looks like, and what can be proved about it.
 //!
 //! This crate knows no store and no simulator: a recording is a list of [`trace::Event`]s with a
-//! [`trace::Header`], whoever made it. A checker reads one and answers with a [`Verdict`]: *holds*, *violated*
+//! [`trace::Header`], wherever it comes from. A checker reads one and answers with a [`Verdict`]: *holds*, *violated*
 //! with findings, or *unknown* with a reason. Nothing it needs is the store's own opinion of itself: what a
 //! store says about visibility is compared with what its reads return.
 //!
@@ -54,7 +54,7 @@ pub struct CheckerInfo {
     pub summary: &'static str,
     /// The kinds of breach that it tells apart.
     pub codes: &'static [CodeInfo],
-    /// Whether it runs on such a recording when nobody asks for it: what it judges the store promises. The others
+    /// Whether it runs on such a recording when it is not named: then the store promises what it judges. The others
     /// judge what is promised only to some sessions, and run when they are named.
     pub by_default: fn(&Header) -> bool,
     /// Judges a [valid](Recording::validate) recording.

@@ -1,7 +1,6 @@
 //! CONV001, safety at any time: what a replica shows is a function of the set of writes that it knows.
 //!
-//! So whoever knows the same writes of a key, another replica or the same one at another time, shows the same
-//! versions of it. Judged at the end of each step and for holders of the key alone. Replicas that know different
+//! So replicas that know the same writes of a key, or one replica at two times, show the same versions of it. Judged at the end of each step and for holders of the key alone. Replicas that know different
 //! sets, which a store that ships only winners may leave them with for ever, are simply not compared.
 //!
 //! The claim is about the eventual level: other levels may wait for writes that the replica knows of.
@@ -39,9 +38,9 @@ pub(super) struct Disagreement {
 pub(super) struct Agreement {
     /// What each replica knows of each key.
     known: FxHashMap<(LifeNumber, u32), Digest>,
-    /// What whoever was first to know a set of writes of a key showed then.
+    /// By key and set of writes: what the first replica that knew the set showed then.
     first: FxHashMap<(u32, Digest), (Digest, StepEnd)>,
-    /// Keys with a disagreement: what follows from the first one is not worth telling.
+    /// Keys with a disagreement: what follows from the first one is not reported.
     broken: FxHashSet<u32>,
     pub(super) breaches: Vec<Disagreement>,
     /// How often a replica came to know a set that was known before.

@@ -2,7 +2,7 @@
 //!
 //! Announcements are the store's own opinion; answered reads and the snapshot of the end are facts. A replica
 //! announces each write once in a life as known, shows only what it knows (by the end of the step), hides only what it
-//! shows, and names only writes that somebody asked for.
+//! shows, and names only writes that an operation asked for.
 
 use std::collections::BTreeSet;
 
@@ -31,8 +31,8 @@ pub(super) struct Mismatch {
 
 #[derive(Clone, Copy)]
 enum MismatchKind {
-    /// Nobody had asked for the write when the event happened.
-    Nobody,
+    /// No operation had asked for the write when the event happened.
+    Unasked,
     /// A write has two names or a name two writes.
     NamedAgain,
     KnownAgain,
@@ -89,7 +89,7 @@ impl Announced {
             }
             return;
         };
-        let Some(write) = facts.number(id, place) else { return self.breach(place, MismatchKind::Nobody) };
+        let Some(write) = facts.number(id, place) else { return self.breach(place, MismatchKind::Unasked) };
         let node = event.node;
         match event.what {
             What::Wrote { op, .. } => {
@@ -182,7 +182,7 @@ impl Mismatch {
     /// What is wrong, whatever the write and the replica are.
     fn kind(&self) -> String {
         let (kind, level) = match self.kind {
-            MismatchKind::Nobody => ("a write is named that no operation asked for", None),
+            MismatchKind::Unasked => ("a write is named that no operation asked for", None),
             MismatchKind::NamedAgain => ("a name belongs to two writes, or a write has two names", None),
             MismatchKind::KnownAgain => ("a write is announced as known a second time", None),
             MismatchKind::NotKnown => ("a write is shown that is not known", None),
@@ -208,7 +208,7 @@ impl Mismatch {
         let write = facts.number(id, self.place);
         let what = write.map_or_else(|| id.to_string(), |write| facts.title(write));
         let title = match self.kind {
-            MismatchKind::Nobody => format!("{node} names the write {id}, which nobody had asked for"),
+            MismatchKind::Unasked => format!("{node} names the write {id}, which no operation had asked for"),
             MismatchKind::NamedAgain => format!("the name {id} does not belong to one write alone: {what} has it, too"),
             MismatchKind::KnownAgain => format!("{node} says a second time that it got to know {what}"),
             MismatchKind::NotKnown => format!("{node} shows {what} without knowing it"),

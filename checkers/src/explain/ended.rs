@@ -1,4 +1,4 @@
-//! What hindered an answer.
+//! What kept an operation from being answered.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -38,7 +38,7 @@ fn refused(facts: &Facts<'_>, operation: &Operation, place: usize) -> Reason {
         format!("it asks {quorum} replicas, and {holders} hold {}", facts.key(key))
     } else if let Some(up) = last_up {
         let when = seconds(up.at_ns);
-        format!("{node} serves nobody until it has got everything again; it was up at {when}")
+        format!("{node} rejects calls until it has recovered; it was up at {when}")
     } else {
         format!("{node} gave no reason that the recording knows of")
     };
@@ -81,7 +81,7 @@ fn hindered(facts: &Facts<'_>, operation: &Operation, until: usize, how: &str) -
     if lost > 0 {
         why.push(format!("{lost} of {sent} messages that it led to were lost"));
     } else if sent > 0 && why.is_empty() {
-        why.push("what it led to took longer than the session was patient".to_owned());
+        why.push("what it led to took longer than the session waited".to_owned());
     }
     let moved = |other: &&Operation| other.session == operation.session && other.node != node;
     let came = facts.operations.list().iter().rfind(|other| moved(other) && other.invoked < operation.invoked);

@@ -4,7 +4,7 @@
 //! For a read: how each version that it returned had come to the replica that was asked, and for each other write of the
 //! key that existed then why it was not returned (`why`): it had not arrived, it waited for another write's turn, or it
 //! had been replaced. For a write: when each replica got to know and to show it (`spread`). For one that was refused or
-//! timed out: what hindered the answer (`ended`). Where replicas passed the call on, those that contributed to the
+//! timed out: what kept it from being answered (`ended`). Where replicas passed the call on, those that contributed to the
 //! answer count.
 //!
 //! Announcements are taken at their word: that they are true is what CONV005 judges. A recording without its messages
@@ -97,7 +97,7 @@ fn read(facts: &Facts<'_>, read: &Operation) -> Vec<Reason> {
     }
     if reasons.is_empty() {
         let key = facts.key(read.key);
-        reasons.push(Reason::bare(format!("nobody had written {key} yet, but for deletes")));
+        reasons.push(Reason::bare(format!("{key} had no write yet, other than deletes")));
     }
     reasons
 }

@@ -40,7 +40,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) operations: Operations<'a>,
     pub(crate) writes: Vec<RecordedWrite>,
     numbers: FxHashMap<Dot, u32>,
-    /// In the order of the events. A write that nobody had asked for yet is left out.
+    /// In the order of the events. A write that no operation had asked for yet is left out.
     pub(crate) known: Vec<Knowledge>,
     /// By node and write, the last of its entries in `known`.
     last_known: FxHashMap<(NodeId, u32), u32>,
@@ -90,7 +90,7 @@ impl<'a> Facts<'a> {
         self.recording.events[place].at_ns
     }
 
-    /// The number of a write that somebody had asked for before `place`.
+    /// The number of a write that an operation had asked for before `place`.
     pub(crate) fn number(&self, id: Dot, place: usize) -> Option<u32> {
         let mut number = self.numbers.get(&id).copied()?;
         while let Some(other) = self.write(number).namesake
@@ -157,7 +157,7 @@ impl<'a> Facts<'a> {
         self.held_by(node, self.write(write).key).iter().any(|held| held.write == write)
     }
 
-    /// The versions that a read returned: writes of its key that somebody had asked for before the answer.
+    /// The versions that a read returned: writes of its key that an operation had asked for before the answer.
     pub(crate) fn returned<'b>(&'b self, read: &'b Operation) -> impl Iterator<Item = u32> + 'b {
         let place = read.answered().unwrap_or(0);
         let numbers = read.returned.iter().filter_map(move |id| self.number(*id, place));

@@ -14,7 +14,7 @@ pub(crate) struct RecordedWrite {
     /// Number of the operation that asked for it.
     pub(crate) op: u32,
     pub(crate) key: u32,
-    /// Place of the operation's invocation: before it, nobody can know the write.
+    /// Place of the operation's invocation: before it, no replica can know the write.
     pub(crate) invoked: usize,
     /// Place of the event that named it.
     pub(crate) wrote: usize,
@@ -25,7 +25,7 @@ pub(crate) struct RecordedWrite {
     pub(crate) delete: bool,
     /// The read whose context the write handed back: the session's last answered one of the key.
     pub(crate) context: Option<u32>,
-    /// Place where its node forgot it before anything of it had left: then nobody ever knew it, and its name is free.
+    /// Place where its node forgot it before anything of it had left: then no other replica ever knew it, and its name is free.
     pub(crate) undone: Option<usize>,
     /// The undone write that had the name before.
     pub(super) namesake: Option<u32>,

@@ -68,7 +68,7 @@ impl Distribution {
         self.range.map(|(_, greatest)| greatest)
     }
 
-    /// The least number that so many of 10,000 do not exceed, at most 1/256 too great.
+    /// The least number that this many of 10,000 do not exceed, at most 1/256 too great.
     pub fn quantile(&self, of_10_000: u16) -> Option<u64> {
         let wanted = (u128::from(self.count) * u128::from(of_10_000)).div_ceil(10_000) as u64;
         let (number, _) = self.cumulative().find(|(_, count)| *count >= wanted.max(1))?;

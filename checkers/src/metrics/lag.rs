@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Distributions, merge::merge_fields};
+use super::{Distributions, Merge};
 use crate::facts::Facts;
 use crate::facts::had_seen::Seen;
 use crate::trace::{Conflict, NodeId, What};
 
-/// What a replica lacks at the end of each window: acknowledged writes to keys that it is to hold of which neither the
+/// What a replica lacks at the end of each window: acknowledged writes to keys that it is to hold, where neither the
 /// record has arrived nor that of a write that had seen it. What it had when it went down counts until it is up again.
-/// Where a write replaces whatever its replica holds, one that was replaced there counts no longer: nobody will hear of it.
+/// Where a write replaces whatever its replica holds, one that was replaced there counts no longer: no replica will get it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lag {
     /// How many writes.
@@ -19,7 +19,13 @@ pub struct Lag {
     /// For how long the first of them has been acknowledged, in nanoseconds; 0 when there is none.
     pub age_ns: Distributions,
 }
-merge_fields!(Lag: writes, age_ns);
+
+impl Merge for Lag {
+    fn merge_with(&mut self, other: &Lag) {
+        self.writes.merge_with(&other.writes);
+        self.age_ns.merge_with(&other.age_ns);
+    }
+}
 
 pub(super) fn of(facts: &Facts<'_>, seen: &Seen, window_ns: u64) -> BTreeMap<NodeId, Lag> {
     let header = facts.header();
@@ -56,7 +62,7 @@ pub(super) fn of(facts: &Facts<'_>, seen: &Seen, window_ns: u64) -> BTreeMap<Nod
 struct LagWalk<'a, 'b> {
     facts: &'b Facts<'a>,
     seen: &'b Seen,
-    /// By node and line: so many of its writes have arrived, or are overwritten by what has.
+    /// By node and line: how many of its writes have arrived, or are overwritten by what has.
     arrived: Vec<Vec<u32>>,
     /// By node, what it lacks: the place of the answer, and the write.
     behind: Vec<BTreeSet<(usize, u32)>>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::{Distribution, Distributions, Measured, Sums, merge::merge_fields};
+use super::{Distribution, Distributions, Measured, Sums};
 use crate::facts::operations::{Operations, Outcome};
 use crate::trace::{Action, Level, LostBy, Recording, What};
 
@@ -21,10 +21,9 @@ pub struct Calls {
     pub answered: Sums,
     /// How many were refused.
     pub refused: u64,
-    /// How many nobody waited for any longer.
+    /// How many their sessions gave up.
     pub timed_out: u64,
 }
-merge_fields!(Calls: latency_ns, over_time, asked, answered, refused, timed_out);
 
 pub(super) fn calls(operations: &Operations<'_>, window_ns: u64) -> BTreeMap<(Action, Level), Calls> {
     let at_ns = |place: usize| operations.recording().events[place].at_ns;
@@ -68,7 +67,6 @@ pub struct Traffic {
     /// Those of them that their receiver got to know by it: over the former, the hit ratio of anti-entropy.
     pub missing: u64,
 }
-merge_fields!(Traffic: copies, bytes, delivered, duplicated, lost, lost_by_fault, carried, missing);
 
 pub(super) fn traffic(recording: &Recording, measured: &Measured, window_ns: u64) -> BTreeMap<String, Traffic> {
     let mut kinds: Vec<Traffic> = vec![Traffic::default(); recording.header.kinds.len()];

@@ -31,7 +31,7 @@ pub struct Sample {
 pub const METADATA_BYTES: &str = "metadata-bytes";
 
 impl Measured {
-    /// So many writes a message brings.
+    /// How many writes a message brings.
     pub(super) fn carried_by(&self, sent: u64) -> u32 {
         self.carried.binary_search_by_key(&sent, |(sent, _)| *sent).map_or(0, |found| self.carried[found].1)
     }

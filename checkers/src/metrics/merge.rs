@@ -31,15 +31,3 @@ impl<K: Ord + Clone, V: Merge + Default> Merge for BTreeMap<K, V> {
         }
     }
 }
-
-/// Merges a struct field by field.
-macro_rules! merge_fields {
-    ($type:ty: $($field:ident),+) => {
-        impl $crate::metrics::Merge for $type {
-            fn merge_with(&mut self, other: &$type) {
-                $(self.$field.merge_with(&other.$field);)+
-            }
-        }
-    };
-}
-pub(super) use merge_fields;

@@ -28,7 +28,7 @@ use crate::facts::Facts;
 use crate::facts::had_seen::Seen;
 use crate::trace::{Action, Level, NodeId, Recording};
 
-/// The figures of one run, or of several with windows of the same width.
+/// The figures of one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metrics {
     /// How soon writes are seen.
@@ -44,7 +44,6 @@ pub struct Metrics {
     /// What replicas report about themselves, by the name of the number.
     pub gauges: BTreeMap<String, Distributions>,
 }
-merge::merge_fields!(Metrics: visibility, staleness, calls, traffic, lag, gauges);
 
 impl Metrics {
     /// The figures of a [valid](Recording::validate) recording, in windows of this width (not 0). The time that it takes

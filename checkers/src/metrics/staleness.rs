@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::{Distribution, Distributions, merge::merge_fields};
+use super::{Distribution, Distributions};
 use crate::facts::Facts;
 use crate::facts::had_seen::{Seen, UpTo, raise, reach};
 use crate::facts::operations::Operation;
@@ -30,7 +30,6 @@ pub struct Staleness {
     /// staleness (Bailis et al., VLDB 2012), by t.
     pub since_seen_ns: Distribution,
 }
-merge_fields!(Staleness: age_ns, versions, over_time, since_write_ns, since_seen_ns);
 
 /// A completed write: its position in its line, its number, and the place of its answer.
 type Completed = (u32, u32, usize);

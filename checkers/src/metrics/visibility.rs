@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Distribution, merge::merge_fields};
+use super::{Distribution, Merge};
 use crate::facts::Facts;
 use crate::facts::had_seen::Seen;
 use crate::trace::{Level, What};
@@ -33,7 +33,13 @@ pub struct Visibility {
     /// lost against concurrent ones in the meantime.
     pub never: u64,
 }
-merge_fields!(Visibility: latency, never);
+
+impl Merge for Visibility {
+    fn merge_with(&mut self, other: &Visibility) {
+        self.latency.merge_with(&other.latency);
+        self.never += other.never;
+    }
+}
 
 impl Visibility {
     /// How many writes (with each other replica).
@@ -41,7 +47,7 @@ impl Visibility {
         self.latency.count() + self.never
     }
 
-    /// After what time so many of 10,000 are reflected; absent when fewer ever are. Those that never are count as later
+    /// After what time this many of 10,000 are reflected; absent when fewer ever are. Those that never are count as later
     /// than all others.
     pub fn quantile(&self, of_10_000: u16) -> Option<u64> {
         let wanted = (u128::from(self.count()) * u128::from(of_10_000)).div_ceil(10_000) as u64;
@@ -76,7 +82,7 @@ pub(super) fn of(facts: &Facts<'_>, seen: &Seen) -> BTreeMap<Group, Visibility> 
             owe(Where::All, u64::from(others > 0 || at_own));
         }
     }
-    // So many writes of a line are reflected, and at so many replicas a write is.
+    // How many writes of a line are reflected, and at how many replicas a write is.
     let mut reflected = vec![0u32; nodes * levels.len() * seen.lines.len()];
     let mut replicas = vec![0u16; levels.len() * facts.writes.len()];
     for (place, event) in facts.recording.events.iter().enumerate() {

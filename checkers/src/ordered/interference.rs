@@ -14,7 +14,7 @@ use crate::Rerun;
 use crate::facts::Facts;
 use crate::facts::order::WriteOrder;
 use crate::facts::words::{listed, seconds};
-use crate::trace::{Action, Dot, Level, NodeId, Recording, What};
+use crate::trace::{Action, Level, NodeId, What};
 use crate::verdict::{Finding, TraceLine};
 
 /// A level of a replica begins or ceases to show the write of an operation.
@@ -42,38 +42,27 @@ struct RunView {
     lower: Vec<(u64, NodeId, u32)>,
 }
 
-/// Two runs that differ in what they must not differ in.
-pub(super) struct Comparison {
-    below: u8,
-    first: Option<VisibilityChange>,
-    second: Option<VisibilityChange>,
-    title: String,
-    kind: String,
-    what: String,
-    op: u32,
-}
-
-/// The differences, and what was compared, for people.
-pub(super) fn compare(facts: &Facts<'_>, rerun: &Rerun<'_>) -> (Vec<Comparison>, String) {
+/// The differences between two runs that must not differ, and what was compared, for people.
+pub(super) fn compare(facts: &Facts<'_>, rerun: &Rerun<'_>) -> (Vec<Finding>, String) {
     let mut differences = Vec::new();
     let mut notes = Vec::new();
     for below in 1..=3 {
-        if !facts.order.priorities.contains(&below) || !facts.order.priorities.iter().any(|priority| *priority < below)
-        {
+        let priorities = &facts.order.priorities;
+        if !priorities.contains(&below) || !priorities.iter().any(|priority| *priority < below) {
             continue;
         }
         let Some(second) = rerun(below) else {
             notes.push(format!("P{below}: no second run to compare with"));
             continue;
         };
-        let (mut ours, mut theirs) = (side(facts.recording, below), side(&second, below));
+        let (mut ours, mut theirs) = (view(facts, below), view(&Facts::of(&second), below));
         let left_out = leave_mixed_out(facts, &mut ours, &mut theirs);
         let place = (0..ours.shown.len().max(theirs.shown.len())).find(|i| ours.shown.get(*i) != theirs.shown.get(*i));
         if ours.asked != theirs.asked {
             // Say, a session at `fifo` went on elsewhere and waited there for lower writes, as it had asked to.
             notes.push(format!("P{below}: sessions asked for other writes in the second run"));
         } else if let Some(place) = place {
-            differences.push(difference(facts, below, ours.shown.get(place), theirs.shown.get(place)));
+            differences.push(difference(facts, below, [ours.shown.get(place), theirs.shown.get(place)]));
         } else if ours.shown.is_empty() {
             notes.push(format!("P{below}: nothing was shown that reads at lower levels had no part in"));
         } else if ours.lower == theirs.lower {
@@ -93,7 +82,7 @@ pub(super) fn compare(facts: &Facts<'_>, rerun: &Rerun<'_>) -> (Vec<Comparison>,
     (differences, note)
 }
 
-/// Leaves the moments of keys out that depend on reads at a lower level in one of the runs; how many of ours.
+/// Leaves the changes of keys out that depend on reads at a lower level in one of the runs; how many of ours.
 fn leave_mixed_out(facts: &Facts<'_>, ours: &mut RunView, theirs: &mut RunView) -> usize {
     let count = ours.shown.len();
     // A session that waited somewhere for lower writes may have come to read at another time, and so something else.
@@ -103,140 +92,111 @@ fn leave_mixed_out(facts: &Facts<'_>, ours: &mut RunView, theirs: &mut RunView) 
             *since = (*since).min(*at_ns);
         }
     }
-    let is_mixed = |moment: &VisibilityChange| {
-        let key = facts.operations.get(moment.op).map(|operation| operation.key);
+    let is_mixed = |change: &VisibilityChange| {
+        let key = facts.operations.get(change.op).map(|operation| operation.key);
         let since = key.and_then(|key| [&ours.mixed, &theirs.mixed].into_iter().filter_map(|all| all.get(&key)).min());
-        since.is_some_and(|since| *since <= moment.at_ns)
+        since.is_some_and(|since| *since <= change.at_ns)
     };
     let [mine, others] = [&ours.shown, &theirs.shown]
-        .map(|shown| shown.iter().copied().filter(|moment| !is_mixed(moment)).collect::<Vec<VisibilityChange>>());
+        .map(|shown| shown.iter().copied().filter(|change| !is_mixed(change)).collect::<Vec<VisibilityChange>>());
     (ours.shown, theirs.shown) = (mine, others);
     count - ours.shown.len()
 }
 
-fn side(recording: &Recording, below: u8) -> RunView {
-    let priority = |key: u32| recording.header.priorities.get(key as usize).copied().unwrap_or(0);
-    let mut side = RunView::default();
-    let mut keys: FxHashMap<u32, u32> = FxHashMap::default();
-    let mut writes: FxHashMap<Dot, (u32, u8)> = FxHashMap::default();
-    let mut reads: FxHashMap<u32, (u64, u32, u32, Level)> = FxHashMap::default();
+fn view(facts: &Facts<'_>, below: u8) -> RunView {
+    let priority = |key: u32| facts.header().priority(key);
+    let own_level = [Level::Fifo, Level::FifoP1, Level::FifoP2, Level::FifoP3][usize::from(below.min(3))];
+    let mut run = RunView::default();
     let mut last_reads: FxHashMap<(u32, u32), (Level, bool, u64)> = FxHashMap::default();
-    for event in &recording.events {
+    for (place, event) in facts.recording.events.iter().enumerate() {
         match event.what {
-            What::Invoked { op, session, action: Action::Read, key, level, .. } => {
-                reads.insert(op, (event.number, session, key, level));
-            }
             What::Answered { op } => {
-                if let Some((invoked, session, key, level)) = reads.get(&op).copied() {
-                    last_reads.insert((session, key), (level, event.cause == invoked, event.at_ns));
+                if let Some(read) = facts.operations.get(op).filter(|operation| operation.action == Action::Read) {
+                    let at_once = event.cause == facts.event(read.invoked).number;
+                    last_reads.insert((read.session, read.key), (read.level, at_once, event.at_ns));
                 }
             }
-            What::Invoked { op, session, key, context, .. } => {
-                keys.insert(op, key);
-                if priority(key) >= below {
-                    let read = last_reads.get(&(session, key)).copied().filter(|_| context);
+            What::Invoked { op, session, action: Action::Write | Action::Delete, key, context, .. }
+                if priority(key) >= below =>
+            {
+                if let Some((level, at_once, read_ns)) = last_reads.get(&(session, key)).copied().filter(|_| context) {
+                    run.handed.insert(op, (key, event.at_ns, read_ns));
                     // When a read was answered late, its session may have waited for lower writes that it had seen.
-                    let is_mixed = |(level, at_once, _): (Level, bool, u64)| {
-                        !at_once || WriteOrder::view(level, priority(key)).is_some_and(|view| view < usize::from(below))
-                    };
-                    if let Some((_, _, read_ns)) = read {
-                        side.handed.insert(op, (key, event.at_ns, read_ns));
+                    let waits = WriteOrder::view(level, priority(key)).is_some_and(|view| view < usize::from(below));
+                    if !at_once || waits {
+                        run.mixed.entry(key).or_insert(event.at_ns);
                     }
-                    if read.is_some_and(is_mixed) {
-                        side.mixed.entry(key).or_insert(event.at_ns);
-                    }
-                    side.asked.push((event.at_ns, event.node, op, key));
                 }
+                run.asked.push((event.at_ns, event.node, op, key));
             }
-            What::Wrote { op, write } => {
-                let priority = keys.get(&op).map_or(0, |key| priority(*key));
-                writes.entry(write).or_insert((op, priority));
+            What::Known { write } | What::Visible { write, .. } | What::Hidden { write, .. } => {
+                let Some(write) = facts.number(write, place).map(|write| facts.write(write)) else { continue };
+                let (levels, begins) = match event.what {
+                    What::Visible { levels, .. } => (levels, true),
+                    What::Hidden { levels, .. } => (levels, false),
+                    _ if priority(write.key) < below => {
+                        run.lower.push((event.at_ns, event.node, write.op));
+                        continue;
+                    }
+                    _ => continue,
+                };
+                for level in levels.iter() {
+                    let is_own = level == own_level && priority(write.key) >= below;
+                    if is_own || level == Level::Priority && priority(write.key) == below {
+                        let (at_ns, node, op) = (event.at_ns, event.node, write.op);
+                        run.shown.push(VisibilityChange { at_ns, node, level, op, begins });
+                    }
+                }
             }
             _ => {}
         }
     }
-    let own_level = [Level::Fifo, Level::FifoP1, Level::FifoP2, Level::FifoP3][usize::from(below.min(3))];
-    for event in &recording.events {
-        let (What::Known { write } | What::Visible { write, .. } | What::Hidden { write, .. }) = event.what else {
-            continue;
-        };
-        let Some((op, priority)) = writes.get(&write).copied() else { continue };
-        let (levels, begins) = match event.what {
-            What::Visible { levels, .. } => (levels, true),
-            What::Hidden { levels, .. } => (levels, false),
-            _ => {
-                if priority < below {
-                    side.lower.push((event.at_ns, event.node, op));
-                }
-                continue;
-            }
-        };
-        for level in levels.iter() {
-            if level == own_level && priority >= below || level == Level::Priority && priority == below {
-                side.shown.push(VisibilityChange { at_ns: event.at_ns, node: event.node, level, op, begins });
-            }
-        }
-    }
-    side.shown.sort_unstable();
-    side.shown = net(&side.shown);
-    side.lower.sort_unstable();
-    side
+    run.shown.sort_unstable();
+    run.shown = net(&run.shown);
+    run.lower.sort_unstable();
+    run
 }
 
-/// What begins and ceases at one moment was never shown to anybody: on the way to its new state a step may pass others.
+/// What begins and ceases at one moment was never visible to a client: on the way to its new state a step may pass others.
 fn net(sorted: &[VisibilityChange]) -> Vec<VisibilityChange> {
     let of_one = sorted.chunk_by(|a, b| VisibilityChange { begins: a.begins, ..*b } == *a);
     let net = of_one.filter(|group| {
-        let begun = group.iter().filter(|moment| moment.begins).count();
+        let begun = group.iter().filter(|change| change.begins).count();
         begun * 2 != group.len()
     });
     // A level shows a write or does not, so that the rest is one change.
     net.filter_map(|group| {
-        let begins = group.iter().filter(|moment| moment.begins).count() * 2 > group.len();
-        group.first().map(|moment| VisibilityChange { begins, ..*moment })
+        let begins = group.iter().filter(|change| change.begins).count() * 2 > group.len();
+        group.first().map(|change| VisibilityChange { begins, ..*change })
     })
     .collect()
 }
 
-fn difference(
-    facts: &Facts<'_>,
-    below: u8,
-    first: Option<&VisibilityChange>,
-    second: Option<&VisibilityChange>,
-) -> Comparison {
-    // The earlier of the two happened in one run only, then.
-    let both = [first, second];
+/// What happens first in only one of the two runs.
+fn difference(facts: &Facts<'_>, below: u8, both: [Option<&VisibilityChange>; 2]) -> Finding {
     let earlier = both.into_iter().flatten().min().expect("one of the two is there when they differ");
-    let does = if earlier.begins { "begins to show" } else { "no longer shows" };
-    let write = facts.operations.get(earlier.op).and_then(|operation| operation.write);
-    let write = write.and_then(|id| facts.number(id, usize::MAX));
-    let what = write.map_or_else(|| format!("the write of #{}", earlier.op), |write| facts.title(write));
-    let only = if first == Some(earlier) { "here, but not" } else { "not here, but" };
+    let does = |begins: bool| if begins { "begins to show" } else { "no longer shows" };
+    let what = |op: u32| {
+        let write = facts.operations.get(op).and_then(|operation| facts.number(operation.write?, usize::MAX));
+        write.filter(|_| op == earlier.op).map_or_else(|| format!("the write of #{op}"), |write| facts.title(write))
+    };
+    let line = |change: &VisibilityChange, run: &str| {
+        let VisibilityChange { at_ns, node, level, op, begins } = *change;
+        TraceLine::new(at_ns, format!("{run}: {node} {} {} at {}", does(begins), what(op), level.name()))
+    };
+    let VisibilityChange { at_ns, node, level, op, begins } = *earlier;
+    let (does, level) = (does(begins), level.name());
+    let only = if both[0] == Some(earlier) { "here, but not" } else { "not here, but" };
     let title = format!(
-        "priority inversion: {} {does} {what} at {} at {} {only} when the messages of writes below P{below} meet other \
-         fates",
-        earlier.node,
-        earlier.level.name(),
-        seconds(earlier.at_ns),
+        "priority inversion: {node} {does} {} at {level} at {} {only} when the messages of writes below P{below} meet \
+         other fates",
+        what(op),
+        seconds(at_ns),
     );
-    let kind = format!("priority inversion: n… {does} a write at {} {only} in a second run", earlier.level.name());
-    Comparison { below, first: first.copied(), second: second.copied(), title, kind, what, op: earlier.op }
-}
-
-impl Comparison {
-    pub(super) fn describe(&self) -> Finding {
-        let line = |moment: &Option<VisibilityChange>, run: &str| {
-            moment.map(|VisibilityChange { at_ns, node, level, op, begins }| {
-                let verb = if begins { "begins to show" } else { "no longer shows" };
-                let what = if op == self.op { self.what.clone() } else { format!("the write of #{op}") };
-                TraceLine::new(at_ns, format!("{run}: {node} {verb} {what} at {}", level.name()))
-            })
-        };
-        let varied = format!("other fates below P{}", self.below);
-        let mut evidence: Vec<TraceLine> =
-            [line(&self.first, "this run"), line(&self.second, &varied)].into_iter().flatten().collect();
-        evidence.sort_by_key(|line| line.at_ns);
-        let at_ns = evidence.first().map_or(0, |line| line.at_ns);
-        Finding::new(&INTERFERENCE, self.title.clone(), at_ns).kind(&*self.kind).evidence(evidence).ops([self.op])
-    }
+    let runs = ["this run".to_owned(), format!("other fates below P{below}")];
+    let lines = both.iter().zip(&runs).filter_map(|(change, run)| Some(line((*change)?, run)));
+    Finding::new(&INTERFERENCE, title, at_ns)
+        .kind(format!("priority inversion: a replica {does} a write at {level} {only} in the second run"))
+        .evidence(lines.collect())
+        .ops([op])
 }

@@ -20,8 +20,20 @@
 //! What has arrived, replicas announce themselves. They cannot hide a breach by announcing it late without showing
 //! something early or answering a read with what they deny to have (CONV005).
 //!
-//! A node that goes down begins anew with what its disk has, by the host's word (`lives`, `state`). A write that went
-//! with every disk is void, and nothing waits for it; if somebody has it after all, passing over it broke the order.
+//! A node that goes down begins anew with what its disk has, by the host's word (`losses`, `state`). A write that went
+//! with every disk is void, and nothing waits for it; if a replica has it after all, passing over it broke the order.
+//!
+//! | word | meaning |
+//! |---|---|
+//! | origin | a replica in one of its lives, as the one that takes writes in |
+//! | view | what a level carries: view `v` the writes of priority `v` or above |
+//! | chain | the writes of an origin that a view carries, in order |
+//! | line | the writes of an origin to one key, in order |
+//! | ready | a write that has arrived, with all earlier ones of its chain |
+//! | due | ready, and nothing excuses that it is not reflected |
+//! | reflected | shown, or a write that had seen it is |
+//! | void | can never arrive any more: undone, or gone with every disk |
+//! | passed over | a later write of the chain is shown |
 //!
 //! Time and memory are proportional to the length of the recording, to the number of siblings where contexts are
 //! handed back, and to nodes times writes; each time that a node goes down or up costs a look at all writes there.

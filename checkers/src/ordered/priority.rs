@@ -2,13 +2,13 @@
 //! carries: none of lower priority delays it.
 
 use super::describe::{self, Broken};
-use super::interference::{self, Comparison};
+use super::interference;
 use super::walk::{self, Breach, Failure, Found};
 use super::{is_served, obstacle, unobserved};
 use crate::facts::Facts;
 use crate::facts::words::seconds;
 use crate::trace::{Recording, What};
-use crate::verdict::{Findings, Report, Verdict};
+use crate::verdict::{Finding, Findings, Report, Verdict};
 use crate::{CheckerInfo, CodeInfo, Rerun};
 
 const ORDER: CodeInfo = CodeInfo {
@@ -56,12 +56,12 @@ pub fn check(recording: &Recording, rerun: &Rerun<'_>) -> Report {
         list.add(code, &breaches, |breach| describe::breach(&facts, breach, *broken, code));
     }
     let went_down = recording.events.iter().any(|event| matches!(event.what, What::Down { .. }));
-    let (comparisons, second_run) = match went_down {
+    let (differences, second_run) = match went_down {
         // When a store may be sure that a write went with a disk depends on what it knows of all writes.
         true => (Vec::new(), "non-interference is not judged, since nodes went down".to_owned()),
         false => interference::compare(&facts, rerun),
     };
-    list.add(&INTERFERENCE, &comparisons, Comparison::describe);
+    list.add(&INTERFERENCE, &differences, Finding::clone);
 
     let mut notes = vec![];
     let inversions: Vec<u64> = found

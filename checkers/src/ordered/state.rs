@@ -10,7 +10,7 @@
 //! replica reflected then, and what this in turn had seen. Between the two nothing is judged.
 //!
 //! **Nodes that go down.** What a replica knows and shows ends with its life; what its disk has, by the host's word and
-//! not by the store's, it knows again when it is up (`lives`). A write that no disk has any more, of an origin whose own
+//! not by the store's, it knows again when it is up (`losses`). A write that no disk has any more, of an origin whose own
 //! disk was lost, is *void*: it can never arrive, so that the writes after it are ready without it. When a store may be
 //! sure of that it has to find out first, so they are due only once the level has shown something beyond it, and at the
 //! end.
@@ -112,7 +112,7 @@ impl<'a, 'b> LevelStates<'a, 'b> {
             facts,
             bases,
             cells_per_node,
-            // One replica more: whatever anybody has heard of.
+            // One replica more: whatever any replica has heard of.
             cells: vec![LineState::default(); (nodes + 1) * cells_per_node],
             fronts: vec![[ChainState::default(); VIEWS]; nodes * facts.order.chains.len()],
             marks: vec![Mark::default(); nodes * facts.writes.len()],
@@ -122,7 +122,7 @@ impl<'a, 'b> LevelStates<'a, 'b> {
         }
     }
 
-    /// The replica that has whatever anybody has heard of, in the view of all that has arrived.
+    /// The replica that has whatever any replica has heard of, in the view of all that has arrived.
     pub(super) fn anywhere(&self) -> NodeId {
         NodeId(self.facts.header().nodes)
     }
@@ -272,7 +272,7 @@ impl<'a, 'b> LevelStates<'a, 'b> {
     fn advance(&mut self, node: NodeId, origin: u32, view: usize, excuses: Excuses) {
         let chain = &self.facts.order.chains[origin as usize][view];
         let front = *self.front(node, origin, view);
-        // When the origin's disk is lost, perhaps nobody has it any more who had room for it.
+        // When the origin's disk is lost, perhaps no replica that had room for it has it any more.
         let is_kept_out = excuses == Excuses::All || self.losses.is_dead(origin);
         let had_no_room = front.shown_to < front.dropped_to && is_kept_out;
         for place in front.due..front.ready {
@@ -294,8 +294,8 @@ impl<'a, 'b> LevelStates<'a, 'b> {
         }
     }
 
-    /// The recording has ended: what is ready is due, whatever excused it. As long as a node may come back, nobody can be
-    /// sure what is void.
+    /// The recording has ended: what is ready is due, whatever excused it. As long as a node may come back, no replica
+    /// can be sure what is void.
     pub(super) fn end(&mut self, node: NodeId) {
         let excuses = if self.losses.disks.any_down() { Excuses::Voids } else { Excuses::None };
         for origin in 0..self.facts.order.chains.len() as u32 {

@@ -67,7 +67,7 @@ pub(super) struct Walk<'a, 'b> {
     pub(super) highest: Highest,
     pub(super) found: Found,
     reads: Reads,
-    /// What is wrong at the moment.
+    /// The breaches under way.
     pub(super) open: BTreeMap<(NodeId, u32, Level), Breach>,
     step: Step,
     /// Operations that their replica got to see later than they were asked for, and where in the recording.
@@ -75,7 +75,7 @@ pub(super) struct Walk<'a, 'b> {
     /// Reads whose context a write hands back, and what those that were answered had seen, perhaps and surely.
     handed_back: FxHashSet<u32>,
     contexts: FxHashMap<u32, (SeenUpTo, SeenUpTo)>,
-    /// The place of a loss of which it is still to be seen what follows at other replicas.
+    /// The place of a loss whose consequences at other replicas have not been judged yet.
     loss: Option<usize>,
     /// By origin, writes that seemed to be void and were not.
     revived: BTreeMap<u32, Vec<u32>>,

@@ -116,7 +116,7 @@ pub enum What {
         /// The operation.
         op: u32,
     },
-    /// The node sent a message to so many nodes.
+    /// The node sent a message to one node or several.
     Sent {
         /// The kind of message.
         kind: u8,

@@ -6,7 +6,7 @@ use super::Event;
 ///
 /// Frozen: the function is our own and takes the canonical words of each event, so that the same run has the
 /// same hash in debug and release, on every machine and in later years. It detects accidental differences; it
-/// is no protection against somebody who builds a collision.
+/// is no protection against a deliberate collision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceHash {
     lanes: [u64; 2],

@@ -4,7 +4,9 @@ mod by_hand;
 mod distribution;
 mod twin;
 
-use kvsim_checkers::metrics::{Measured, Merge, Metrics, Sample, Where};
+use std::collections::BTreeMap;
+
+use kvsim_checkers::metrics::{Group, Measured, Merge, Metrics, Sample, Visibility, Where};
 use kvsim_checkers::trace::{Conflict, GaugeName, Level, Recording, What};
 
 use crate::chance::Chance;
@@ -83,15 +85,19 @@ fn figures_of_many_runs_merge_in_any_order() {
     let all: Vec<Metrics> =
         random_runs(60).map(|(recording, measured, _)| Metrics::of(&recording, &measured, 7_000)).collect();
     let merged = |parts: &mut dyn Iterator<Item = &Metrics>| {
-        let mut sum = Metrics::default();
-        parts.for_each(|part| sum.merge_with(part));
-        sum
+        let (mut visibility, mut lag) = (BTreeMap::new(), BTreeMap::new());
+        parts.for_each(|part| {
+            visibility.merge_with(&part.visibility);
+            lag.merge_with(&part.lag);
+        });
+        (visibility, lag)
     };
     let forwards = merged(&mut all.iter());
     assert_eq!(forwards, merged(&mut all.iter().rev()));
     let (mut left, right) = (merged(&mut all[..20].iter()), merged(&mut all[20..].iter()));
-    left.merge_with(&right);
+    left.0.merge_with(&right.0);
+    left.1.merge_with(&right.1);
     assert_eq!(forwards, left);
-    let reads = |metrics: &Metrics| metrics.staleness.values().map(|level| level.age_ns.count()).sum::<u64>();
-    assert_eq!(reads(&forwards), all.iter().map(reads).sum::<u64>());
+    let writes = |all: &BTreeMap<Group, Visibility>| all.values().map(Visibility::count).sum::<u64>();
+    assert_eq!(writes(&forwards.0), all.iter().map(|metrics| writes(&metrics.visibility)).sum::<u64>());
 }
