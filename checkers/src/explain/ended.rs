@@ -16,8 +16,8 @@ const LINES_MAX: usize = 12;
 pub(super) fn unanswered(facts: &Facts<'_>, operation: &Operation) -> Reason {
     match operation.outcome {
         Outcome::Refused(place) => refused(facts, operation, place),
-        Outcome::TimedOut(place) => hindered(facts, operation, place, "timed out"),
-        _ => hindered(facts, operation, facts.recording.events.len() - 1, "not answered"),
+        Outcome::TimedOut(place) => delayed(facts, operation, place, "timed out"),
+        _ => delayed(facts, operation, facts.recording.events.len() - 1, "not answered"),
     }
 }
 
@@ -45,7 +45,7 @@ fn refused(facts: &Facts<'_>, operation: &Operation, place: usize) -> Reason {
     Reason::bare(format!("refused: {why}"))
 }
 
-fn hindered(facts: &Facts<'_>, operation: &Operation, until: usize, how: &str) -> Reason {
+fn delayed(facts: &Facts<'_>, operation: &Operation, until: usize, how: &str) -> Reason {
     let node = operation.node;
     let mut evidence = condition(facts, node, operation.invoked, until);
     let mut why: Vec<String> = evidence.iter().map(|line| line.1.to_owned()).collect();
@@ -91,7 +91,7 @@ fn hindered(facts: &Facts<'_>, operation: &Operation, until: usize, how: &str) -
             before.node, before.number
         ));
     }
-    let why = if why.is_empty() { format!("nothing that is recorded hindered {node}") } else { why.join("; ") };
+    let why = if why.is_empty() { format!("nothing that is recorded kept {node} from answering") } else { why.join("; ") };
     messages.truncate(LINES_MAX);
     evidence.extend(messages);
     let over = format!("#{} {how}   <== here", operation.number);

@@ -1,4 +1,4 @@
-//! Which writes had seen which, as far as a recording shows it for sure.
+//! Which writes had seen which, as far as a recording proves it.
 //!
 //! A write had seen the earlier writes of its replica to its key; what the read returned whose context it hands back or,
 //! where a write replaces whatever its replica holds, what that showed; and what those had seen. It is known of writes
@@ -15,7 +15,7 @@ pub(crate) type UpTo = Vec<(u32, u32)>;
 pub(crate) struct Seen {
     /// The writes of each line, in the order in which they were taken in.
     pub(crate) lines: Vec<Vec<u32>>,
-    /// By write: its line and its position there, from 1; none for one that was undone before anybody heard of it.
+    /// By write: its line and its position there, from 1; none for one that was undone before any other replica heard of it.
     pub(crate) places: Vec<Option<(u32, u32)>>,
     /// By write: itself and what it had seen.
     pub(crate) up_to: Vec<UpTo>,

@@ -130,7 +130,7 @@ impl Facts<'_> {
 }
 
 /// A name that its replica has given again after its disk had broken a promise: what is said about one of the two
-/// writes cannot be told from what is said about the other.
+/// writes cannot be distinguished from what is said about the other.
 fn given_again(facts: &Facts<'_>) -> Option<String> {
     let mut forgotten: FxHashSet<Dot> = FxHashSet::default();
     facts.recording.events.iter().enumerate().find_map(|(place, event)| match event.what {

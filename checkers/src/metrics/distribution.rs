@@ -75,7 +75,7 @@ impl Distribution {
         Some(number)
     }
 
-    /// In ascending order the numbers, as far as they are told apart, with how many do not exceed each.
+    /// In ascending order the numbers, as exactly as classes keep them, with how many do not exceed each.
     pub fn cumulative(&self) -> impl Iterator<Item = (u64, u64)> {
         let mut count = 0;
         self.classes().map(move |(number, more)| {
@@ -84,7 +84,7 @@ impl Distribution {
         })
     }
 
-    /// In ascending order the numbers, as far as they are told apart, with how often each occurred.
+    /// In ascending order the numbers, as exactly as classes keep them, with how often each occurred.
     pub fn classes(&self) -> impl Iterator<Item = (u64, u64)> {
         let most = self.max().unwrap_or(0);
         self.counts.iter().map(move |(class, count)| (greatest(*class).min(most), *count))

@@ -20,7 +20,7 @@ pub enum Where {
     All,
 }
 
-/// Visibility is told by level, priority of the key, and place.
+/// Visibility is measured by level, priority of the key, and place.
 pub type Group = (Level, u8, Where);
 
 /// How long it took until acknowledged writes were reflected: shown, or something that had seen them. Deletes show

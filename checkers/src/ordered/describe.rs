@@ -169,6 +169,10 @@ impl Describer<'_, '_> {
         distinct.map(|one| self.facts.operations.describe(self.facts.operation(one[0]))).collect()
     }
 
+    fn overlaps(&self, levels: Levels) -> bool {
+        levels.iter().any(|level| self.levels.contains(level))
+    }
+
     fn is_known(&self, write: u32, place: usize) -> bool {
         self.facts.known_since(self.node, write, place).is_some()
     }
@@ -215,7 +219,7 @@ impl Describer<'_, '_> {
         let id = facts.write(write).id;
         let step = facts.recording.events[..=place].iter().enumerate().rev();
         let mut shown = step.filter_map(|(place, event)| match event.what {
-            What::Visible { write, levels } if event.node == self.node && levels.and(self.levels) != Levels::NONE => {
+            What::Visible { write, levels } if event.node == self.node && self.overlaps(levels) => {
                 facts.number(write, place)
             }
             _ => None,
@@ -244,7 +248,6 @@ impl Describer<'_, '_> {
     /// What the replica announced about showing the write, up to `place`.
     fn announced(&self, write: u32, place: usize) -> Vec<TraceLine> {
         let id = self.facts.write(write).id;
-        let is_here = |levels: Levels| levels.and(self.levels) != Levels::NONE;
-        self.facts.announcements(self.node, place + 1, |other, levels| other == id && levels.is_some_and(is_here))
+        self.facts.announcements(self.node, place + 1, |other, levels| other == id && levels.is_some())
     }
 }

@@ -89,8 +89,8 @@ impl Reads {
         }
     }
 
-    /// The node is up without the disk that it had. It has to serve again what all other replicas reflect: from whomever it
-    /// gets everything, that is among it.
+    /// The node is up without the disk that it had. It has to serve again what all other replicas reflect: whichever
+    /// of them it recovers from has that.
     pub(super) fn restarts_empty(&mut self, state: &LevelStates<'_, '_>, node: NodeId) {
         let facts = state.facts;
         let nodes = NodeId::all(state.anywhere().0).filter(|other| *other != node);

@@ -31,7 +31,7 @@ pub(super) struct Breach {
     /// Place of the last announcement of the step after which it began.
     pub(super) from: usize,
     pub(super) node: NodeId,
-    /// The write that is shown and must not be, or the other way round.
+    /// The write that is shown and must not be, or must be shown and is not.
     pub(super) write: u32,
     /// The write that is not reflected: the same, or one that has overwritten it.
     pub(super) late: u32,

@@ -204,8 +204,8 @@ pub enum What {
         fault: u16,
     },
     /// The node stops, or was never there: it handles nothing until it is up. With it goes all that its replica knew
-    /// and showed; what its disk has it announces anew when it is up. Said once more of a node that is down when its disk
-    /// is lost, too.
+    /// and showed; what its disk has it announces anew when it is up. Repeated for a node that is already down when its
+    /// disk is lost, too.
     Down {
         /// What its disk keeps.
         disk: Disk,
