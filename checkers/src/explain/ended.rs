@@ -91,7 +91,8 @@ fn delayed(facts: &Facts<'_>, operation: &Operation, until: usize, how: &str) ->
             before.node, before.number
         ));
     }
-    let why = if why.is_empty() { format!("nothing that is recorded kept {node} from answering") } else { why.join("; ") };
+    let why =
+        if why.is_empty() { format!("nothing that is recorded kept {node} from answering") } else { why.join("; ") };
     messages.truncate(LINES_MAX);
     evidence.extend(messages);
     let over = format!("#{} {how}   <== here", operation.number);

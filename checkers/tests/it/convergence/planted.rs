@@ -289,7 +289,7 @@ fn replicas_contradict_themselves() {
         ),
         (
             What::Hidden { levels: Levels::only(EVENTUAL), write: w(NodeId(0), 2) },
-            "n0 names the write n0:2, which nobody",
+            "n0 names the write n0:2, which no operation",
         ),
         (What::Wrote { op: 1, write: w(NodeId(0), 1) }, "the name n0:1 does not belong to one write alone"),
         (What::Holds { level: EVENTUAL, key: 0, write: w(NodeId(0), 1) }, "at the end n0 holds x = {101, 101}"),
