@@ -19,6 +19,7 @@ use std::collections::{BinaryHeap, HashMap};
 use common::{interleaved, median, ratio};
 use kvsim_sim::engine::Nothing;
 use kvsim_sim::net::Delay;
+use kvsim_sim::quantity::Duration;
 use kvsim_sim::scenario::{Mix, Pace, Scenario, Settle};
 use kvsim_sim::stores::StoreSpec;
 use kvsim_sim::{lower, stores};
@@ -84,17 +85,17 @@ fn bare(nodes: u16, duration_ns: u64) -> u64 {
 fn scenario(store: &str, nodes: u16, duration_ns: u64, anti_entropy_ns: Option<u64>) -> Scenario {
     let mut scenario = rough();
     scenario.replicas = nodes;
-    scenario.duration_ns = duration_ns;
+    scenario.duration = Duration(duration_ns);
     scenario.settle = Settle::Off;
     let anti_entropy = anti_entropy_ns.map_or("off".to_owned(), |ns| format!("{ns}ns"));
     scenario.store = StoreSpec::named(store).with("anti_entropy", anti_entropy);
-    scenario.net.delay = Delay::Uniform { min: MS, max: 10 * MS };
-    scenario.net.loss = percent(1);
-    scenario.net.duplicate = percent(0);
+    scenario.net.usual.delay = Delay::Uniform { min: MS, max: 10 * MS };
+    scenario.net.usual.loss = percent(1);
+    scenario.net.usual.duplicate = percent(0);
     scenario.keys.count = KEYS as u32;
     let clients = &mut scenario.clients[0];
     clients.sessions = u32::from(nodes);
-    clients.pace = Pace::Think { mean_ns: 10 * MS };
+    clients.pace = Pace::Think { think: Duration(10 * MS) };
     clients.mix = Mix { read: 0, write: 1, delete: 0 };
     scenario.faults.clear();
     scenario

@@ -9,15 +9,14 @@ use kvsim_checkers::operations::seconds;
 use kvsim_checkers::trace::Recording;
 use kvsim_checkers::{NO_RERUN, check_all};
 use kvsim_sim::lower::lower;
-use kvsim_sim::net::{Delay, Ratio};
-use kvsim_sim::plan::{DiskPlan, LinkPlan};
-use kvsim_sim::scenario::{ClientGroup, KeyChoice, Keys, Mix, Pace, Scenario, Settle, Writers};
+use kvsim_sim::scenario::Scenario;
 use kvsim_sim::stores::{StoreEntry, StoreSpec};
 use kvsim_store::settings::NoSettings;
 use kvsim_store::{
     Call, Conflict, Dot, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, NodeId, Observation, Refusal, Replica,
     Value, Version,
 };
+use serde_json::json;
 
 /// The store, as it would stand in the list of stores.
 const HOPEFUL: StoreEntry = StoreEntry::of::<Hopeful>("hopeful", "broadcasts and hopes");
@@ -106,48 +105,25 @@ impl Hopeful {
     }
 }
 
+/// What a file of these fields would describe.
 fn scenario(loss_percent: u64) -> Scenario {
-    let second = 1_000_000_000;
-    Scenario {
-        name: format!("hopeful, {loss_percent} % loss"),
-        title: String::new(),
-        seed: 1,
-        replicas: 3,
-        duration_ns: 2 * second,
-        settle: Settle::For(second),
-        store: StoreSpec::named(HOPEFUL.name),
-        disk: DiskPlan::default(),
-        net: LinkPlan {
-            delay: Delay::Constant(second / 200),
-            loss: Ratio::from_billionths(loss_percent * 10_000_000).expect("a share"),
-            duplicate: Ratio::ZERO,
-            bytes_per_s: None,
-        },
-        links: Vec::new(),
-        keys: Keys { count: 20, choice: KeyChoice::Uniform, writers: Writers::One, priorities: [1, 0, 0, 0] },
-        clients: vec![ClientGroup {
-            name: "app".into(),
-            sessions: 3,
-            at: Vec::new(),
-            moves_ns: None,
-            pace: Pace::Think { mean_ns: second / 50 },
-            mix: Mix { read: 1, write: 1, delete: 0 },
-            value_bytes: (8, 8),
-            level: kvsim_checkers::trace::Level::Eventual,
-            quorum: 1,
-            context: false,
-            timeout_ns: second,
-        }],
-        script: Vec::new(),
-        faults: Vec::new(),
-        expect: BTreeMap::new(),
-    }
+    let fields = json!({
+        "replicas": 3,
+        "duration": "2s",
+        "settle": "1s",
+        "net": { "delay": "5ms", "loss": format!("{loss_percent}%") },
+        "keys": { "count": 20, "writers": "one" },
+        "clients": { "app": { "sessions": 3, "think": "20ms", "value": "8B", "context": false } },
+    });
+    let store = StoreSpec::named(HOPEFUL.name);
+    let name = format!("hopeful, {loss_percent} % loss");
+    Scenario { name, store, ..serde_json::from_value(fields).expect("a scenario") }
 }
 
 fn main() {
     for loss_percent in [0, 10] {
         let scenario = scenario(loss_percent);
-        let plan = lower(&scenario, scenario.seed, "own_store").expect("small enough");
+        let plan = lower(&scenario, scenario.seed.0, "own_store").expect("small enough");
         let mut events = Vec::new();
         let outcome = (HOPEFUL.run)(&plan, &mut events).expect("no panic");
         let recording = Recording { header: (HOPEFUL.header)(&plan), events };

@@ -10,6 +10,7 @@ pub mod hunt;
 pub mod lower;
 pub mod net;
 pub mod plan;
+pub mod quantity;
 pub mod scenario;
 pub mod shrink;
 pub mod stores;

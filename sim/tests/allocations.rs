@@ -10,6 +10,7 @@ use kvsim_checkers::trace::Event;
 use kvsim_sim::engine::{self, Outcome, Sink};
 use kvsim_sim::net::Delay;
 use kvsim_sim::plan::Plan;
+use kvsim_sim::quantity::Duration;
 use kvsim_sim::scenario::*;
 use kvsim_sim::stores;
 use kvsim_store::{
@@ -85,14 +86,14 @@ fn of_store(plan: &Plan) -> (u64, u64) {
 fn steady(store: &str) -> Scenario {
     let mut scenario = rough();
     scenario.store = StoreSpec::named(store).with("anti_entropy", "off");
-    scenario.duration_ns = 10_000 * MS;
+    scenario.duration = Duration(10_000 * MS);
     scenario.settle = Settle::Off;
-    scenario.net.delay = Delay::Uniform { min: MS, max: 10 * MS };
-    scenario.net.loss = percent(0);
-    scenario.net.duplicate = percent(0);
+    scenario.net.usual.delay = Delay::Uniform { min: MS, max: 10 * MS };
+    scenario.net.usual.loss = percent(0);
+    scenario.net.usual.duplicate = percent(0);
     scenario.keys.writers = Writers::One;
     scenario.keys.count = 16;
-    scenario.clients[0].pace = Pace::Think { mean_ns: 5 * MS };
+    scenario.clients[0].pace = Pace::Think { think: Duration(5 * MS) };
     scenario.clients[0].mix = Mix { read: 0, write: 1, delete: 0 };
     scenario.faults.clear();
     scenario
@@ -158,8 +159,8 @@ impl Replica for Parrot {
 #[test]
 fn memory_is_asked_for_to_store_something_and_for_nothing_else() {
     let mut scenario = steady("lww");
-    scenario.net.loss = percent(5);
-    scenario.net.duplicate = percent(5);
+    scenario.net.usual.loss = percent(5);
+    scenario.net.usual.duplicate = percent(5);
     let (events, allocations) =
         second_half(&plan(&scenario, 1), |plan, sink| engine::run::<Parrot>(plan, &(), sink).expect("no panic"));
     assert!(events > 50_000);

@@ -22,7 +22,7 @@ pub type Run = (&'static StoreEntry, Plan);
 pub fn run(path: &Path) -> Result<Run, Failure> {
     if path.extension().is_some_and(|extension| extension == "toml") {
         let scenario = scenario(path, &[])?;
-        return lowered(path, &scenario, scenario.seed);
+        return lowered(path, &scenario, scenario.seed.0);
     }
     let stored = Stored::read(path)?;
     Ok((store_of(&stored)?, stored.plan))

@@ -7,6 +7,7 @@ use super::backlog::Backlog;
 use super::clock::Clock;
 use super::disk::Disk;
 use crate::plan::Plan;
+use crate::quantity::Duration;
 
 /// A node and what belongs to it.
 pub struct Host<R: Replica> {
@@ -41,7 +42,7 @@ impl<R: Replica> Host<R> {
             chance: Stream::new(plan.seed, "node", u64::from(id.node.0)),
             timers: Vec::new(),
             armings: 0,
-            disk: Disk::new(plan.disk.write_ns, plan.disk.sync_ns, keeps_log),
+            disk: Disk::new(plan.disk.write.ns(), plan.disk.sync.0.map(Duration::ns), keeps_log),
             clock: Clock::default(),
             backlog: Backlog::new(),
             active_faults: Vec::new(),

@@ -225,7 +225,7 @@ impl<'a, R: Replica> Engine<'a, R> {
         let some_node = |has: fn(&NodeFault) -> bool| {
             plan.faults.iter().any(|fault| matches!(&fault.kind, FaultKind::Node { fault, .. } if has(fault)))
         };
-        let keeps_log = some_node(|fault| matches!(fault, NodeFault::Crash { .. }));
+        let keeps_log = some_node(|fault| matches!(fault, NodeFault::Crash { .. } | NodeFault::Replace));
         let takes_time = some_node(|fault| matches!(fault, NodeFault::SlowDisk { .. } | NodeFault::FullDisk));
         let measures_every_ns = sink.measures_every_ns();
         Engine {
@@ -243,7 +243,7 @@ impl<'a, R: Replica> Engine<'a, R> {
             sessions: Sessions::new(plan),
             keys: keys(plan),
             levels: R::levels(config),
-            outbox: Outbox::new(plan.disk.write_ns > 0 || keeps_log || takes_time),
+            outbox: Outbox::new(plan.disk.write.ns() > 0 || keeps_log || takes_time),
             in_store: None,
             outcome: Outcome { complete: true, ..Outcome::default() },
         }

@@ -22,13 +22,14 @@ impl<R: Replica> Engine<'_, R> {
             false => host.active_faults.retain(|other| *other != number),
         }
         match fault {
-            NodeFault::Crash { .. } | NodeFault::Absent | NodeFault::Left if begins => self.go_down(node, fault, cause),
-            NodeFault::Crash { .. } | NodeFault::Absent | NodeFault::Left => {
-                if self.downing_fault(node).is_none() {
+            NodeFault::Crash { .. } | NodeFault::Replace | NodeFault::Absent | NodeFault::Left => {
+                if begins {
+                    self.go_down(node, fault, cause);
+                } else if self.downing_fault(node).is_none() {
                     self.come_up(node, cause);
                 }
             }
-            NodeFault::Pause | NodeFault::Slow { .. } => self.change_pace(node, cause),
+            NodeFault::Pause | NodeFault::SlowNode { .. } => self.change_pace(node, cause),
             NodeFault::SlowDisk { .. } | NodeFault::FullDisk => self.change_disk(node),
             NodeFault::Clock { .. } => self.change_clock(node),
         }
@@ -47,17 +48,12 @@ impl<R: Replica> Engine<'_, R> {
 
     /// The first fault that has `node` down.
     fn downing_fault(&self, node: NodeId) -> Option<u16> {
-        let is_down =
-            |fault: &NodeFault| matches!(fault, NodeFault::Crash { .. } | NodeFault::Absent | NodeFault::Left);
-        self.active_faults(node).find(|(_, _, fault)| is_down(fault)).map(|(number, _, _)| number)
+        self.active_faults(node).find(|(_, _, fault)| fault.disk_loss().is_some()).map(|(number, _, _)| number)
     }
 
     fn go_down(&mut self, node: NodeId, fault: &NodeFault, cause: u64) {
         let now_ns = self.tracer.now_ns;
-        let loss = match fault {
-            NodeFault::Crash { disk } => *disk,
-            _ => DiskLoss::Lost,
-        };
+        let loss = fault.disk_loss().unwrap_or_default();
         let host = &mut self.hosts[node.index()];
         // A node that is absent has not been up before; one that leaves takes its disk along even if it is down.
         let is_news = match fault {
@@ -178,7 +174,7 @@ impl<R: Replica> Engine<'_, R> {
     fn change_pace(&mut self, node: NodeId, cause: u64) {
         let paused = self.active_faults(node).any(|(_, _, fault)| *fault == NodeFault::Pause);
         let steps = self.active_faults(node).map(|(_, _, fault)| match fault {
-            NodeFault::Slow { step_ns } => *step_ns,
+            NodeFault::SlowNode { step } => step.ns(),
             _ => 0,
         });
         let step_ns = steps.max().unwrap_or(0);
@@ -204,10 +200,10 @@ impl<R: Replica> Engine<'_, R> {
     }
 
     fn change_disk(&mut self, node: NodeId) {
-        let (mut write_ns, mut full_until_ns) = (self.plan.disk.write_ns, 0);
+        let (mut write_ns, mut full_until_ns) = (self.plan.disk.write.ns(), 0);
         for (_, plan, fault) in self.active_faults(node) {
             match fault {
-                NodeFault::SlowDisk { write_ns: slow_ns } => write_ns = write_ns.max(*slow_ns),
+                NodeFault::SlowDisk { write } => write_ns = write_ns.max(write.ns()),
                 NodeFault::FullDisk => full_until_ns = plan.until_ns.max(full_until_ns),
                 _ => {}
             }
@@ -217,11 +213,9 @@ impl<R: Replica> Engine<'_, R> {
     }
 
     fn change_clock(&mut self, node: NodeId) {
-        let errors = self.active_faults(node).filter_map(|(_, plan, fault)| match fault {
-            NodeFault::Clock { offset_ns, drift_ppm } => {
-                Some(Error { since_ns: plan.from_ns, offset_ns: *offset_ns, drift_ppm: *drift_ppm })
-            }
-            _ => None,
+        let errors = self.active_faults(node).filter_map(|(_, plan, fault)| {
+            let (offset_ns, drift_ppm) = fault.clock_error()?;
+            Some(Error { since_ns: plan.from_ns, offset_ns, drift_ppm })
         });
         let errors: Vec<Error> = errors.collect();
         self.hosts[node.index()].clock.set(errors.into_iter());

@@ -4,10 +4,10 @@
 use kvsim_store::Stream;
 use kvsim_store::settings::Reduction;
 
-use crate::faults::{LinkFault, NodeFault};
+use crate::faults::LinkFault;
 use crate::net::{Delay, Ratio};
-use crate::plan::{FaultKind, LinkPlan};
-use crate::scenario::{ClientGroup, FaultSpec, KeyChoice, Scenario};
+use crate::quantity::Duration;
+use crate::scenario::{ClientGroup, FaultSpec, KeyChoice, MessageFault, Net, Scenario};
 
 /// The scenario with each of its kinds of faults and features switched off with probability 1/2, by a stream of the
 /// seed's own; its title says which. What sessions are promised and how the store is set stays, and so does what is
@@ -70,14 +70,11 @@ const REPAIR_ODDS: u64 = 8;
 /// replicas agree only as long as each write's messages arrive and find room.
 fn lose_nothing(scenario: &mut Scenario) {
     scenario.store = scenario.store.without(Reduction::AntiEntropy);
-    links(scenario, |link| link.loss = Ratio::ZERO);
+    lossless(scenario);
     scenario.faults.retain(|fault| match &fault.kind {
-        FaultSpec::Partition { .. } | FaultSpec::RandomPartitions { .. } => false,
-        FaultSpec::Message(kind) => !matches!(kind, FaultKind::Drop { .. }),
-        FaultSpec::Nodes { fault, .. } => {
-            !matches!(fault, NodeFault::Crash { .. } | NodeFault::Absent | NodeFault::Left)
-        }
-        FaultSpec::Members { .. } => false,
+        FaultSpec::Partition(_) | FaultSpec::Members { .. } => false,
+        FaultSpec::Message(fault) => !matches!(fault, MessageFault::Drop { .. }),
+        FaultSpec::Nodes { fault, .. } => fault.disk_loss().is_none(),
         FaultSpec::Links { fault, .. } => !matches!(fault, LinkFault::Loss { .. }),
     });
 }
@@ -87,12 +84,21 @@ type Feature = (&'static str, fn(&mut Scenario));
 
 /// New ones belong at the end: each has its place in the stream of coins.
 const FEATURES: [Feature; 11] = [
-    ("loss", |scenario| links(scenario, |link| link.loss = Ratio::ZERO)),
-    ("duplicates", |scenario| links(scenario, |link| link.duplicate = Ratio::ZERO)),
-    ("varying delays", |scenario| links(scenario, |link| link.delay = Delay::Constant(link.delay.median_ns()))),
-    ("bandwidth", |scenario| links(scenario, |link| link.bytes_per_s = None)),
-    ("links that differ", |scenario| scenario.links.clear()),
-    ("slow disk", |scenario| scenario.disk.write_ns = 0),
+    ("loss", lossless),
+    ("duplicates", |scenario| {
+        scenario.net.usual.duplicate = Ratio::ZERO;
+        scenario.net.link.iter_mut().for_each(|link| link.duplicate = None);
+    }),
+    ("varying delays", |Scenario { net: Net { usual, link }, .. }| {
+        let delays = link.iter_mut().filter_map(|link| link.delay.as_mut()).chain([&mut usual.delay]);
+        delays.for_each(|delay| *delay = Delay::Constant(delay.median_ns()));
+    }),
+    ("bandwidth", |scenario| {
+        scenario.net.usual.bytes_per_s = None;
+        scenario.net.link.iter_mut().for_each(|link| link.bandwidth = None);
+    }),
+    ("links that differ", |scenario| scenario.net.link.clear()),
+    ("slow disk", |scenario| scenario.disk.write = Duration(0)),
     ("deletes", |scenario| {
         groups(scenario, |group| {
             if group.mix.read + group.mix.write > 0 {
@@ -103,12 +109,12 @@ const FEATURES: [Feature; 11] = [
     ("contexts", |scenario| groups(scenario, |group| group.context = false)),
     ("quorum reads", |scenario| groups(scenario, |group| group.quorum = 1)),
     ("popular keys", |scenario| scenario.keys.choice = KeyChoice::Uniform),
-    ("moving sessions", |scenario| groups(scenario, |group| group.moves_ns = None)),
+    ("moving sessions", |scenario| groups(scenario, |group| group.moves = None)),
 ];
 
-fn links(scenario: &mut Scenario, change: impl Fn(&mut LinkPlan)) {
-    change(&mut scenario.net);
-    scenario.links.iter_mut().for_each(|named| change(&mut named.link));
+fn lossless(scenario: &mut Scenario) {
+    scenario.net.usual.loss = Ratio::ZERO;
+    scenario.net.link.iter_mut().for_each(|link| link.loss = None);
 }
 
 fn groups(scenario: &mut Scenario, change: impl Fn(&mut ClientGroup)) {

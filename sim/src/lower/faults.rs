@@ -5,8 +5,12 @@ use kvsim_store::Stream;
 
 use super::Exponential;
 use crate::faults::NodeFault;
-use crate::plan::{Cut, FaultKind, FaultPlan, Plan};
-use crate::scenario::{Fault, FaultSpec, RandomShape, Scenario, Shape, When};
+use crate::plan::{Cut, FaultKind, FaultPlan, MessageName, Plan};
+use crate::quantity::{Duration, NodeName, Nodes};
+use crate::scenario::{
+    Fault, FaultSpec, Membership, Message, MessageFault, OneWay, PartitionFault, RandomShape, Scenario, Shape, When,
+    WhichMessage, WhichNodes,
+};
 
 /// All faults of the run, in the scenario's order; those drawn at random in the order of time.
 ///
@@ -14,61 +18,89 @@ use crate::scenario::{Fault, FaultSpec, RandomShape, Scenario, Shape, When};
 /// When there would be more than a plan can have, in words.
 pub fn timetable(scenario: &Scenario, seed: u64) -> Result<Vec<FaultPlan>, String> {
     let mut plans = Vec::new();
+    let all = || NodeId::all(scenario.replicas).collect::<Vec<NodeId>>();
+    let list = |nodes: &Option<Nodes>| nodes.as_ref().map(|nodes| nodes.0.clone());
     for (fault, number) in scenario.faults.iter().zip(0..) {
         match &fault.kind {
-            FaultSpec::Partition { at_ns, for_ns, shape } => {
-                let cuts = cuts(shape, scenario.replicas);
-                plans.push(partition(fault, fault.name.clone(), *at_ns, at_ns + for_ns, cuts));
+            FaultSpec::Partition(PartitionFault::Partition { at, end, shape }) => {
+                let kind = FaultKind::Partition { cuts: cuts(shape, scenario.replicas) };
+                plans.push(timed(fault, None, (at.ns(), end.ns(*at)), kind));
             }
-            FaultSpec::RandomPartitions { every_ns, lasting_ns, shapes } => {
-                random(scenario, seed, fault, number, (*every_ns, *lasting_ns), &mut plans, |chance| {
+            FaultSpec::Partition(PartitionFault::RandomPartition { every, lasting, shapes }) => {
+                use RandomShape::{Bridge, Halves, Isolate, OneWay};
+                let usual: &[RandomShape] = match scenario.replicas {
+                    // A bridge needs a node on either side.
+                    0..3 => &[Halves, Isolate, OneWay],
+                    _ => &[Halves, Isolate, OneWay, Bridge],
+                };
+                let shapes = shapes.as_deref().unwrap_or(usual);
+                random(scenario, seed, fault, number, (*every, *lasting), &mut plans, |chance| {
                     let kind = shapes[chance.below(shapes.len() as u64) as usize];
                     FaultKind::Partition { cuts: cuts(&drawn(kind, scenario.replicas, chance), scenario.replicas) }
                 })?;
             }
-            FaultSpec::Nodes { when: When::At { times_ns, for_ns }, nodes, fault: what } => {
-                let several = times_ns.len() * nodes.len() > 1;
-                for (count, (at_ns, node)) in
-                    times_ns.iter().flat_map(|at_ns| nodes.iter().map(move |node| (at_ns, node))).enumerate()
-                {
-                    let kind = FaultKind::Node { node: *node, fault: what.clone() };
-                    plans.push(timed(scenario, fault, several.then_some(count), *at_ns, *for_ns, kind));
+            FaultSpec::Nodes { when: When::At { times, length }, nodes, fault: what } => {
+                let nodes = list(nodes).unwrap_or_else(all);
+                let several = times.0.len() * nodes.len() > 1;
+                let each = times.0.iter().flat_map(|at_ns| nodes.iter().map(move |node| (*at_ns, *node)));
+                for (count, (at_ns, node)) in each.enumerate() {
+                    let kind = FaultKind::Node { node, fault: what.clone() };
+                    plans.push(timed(fault, several.then_some(count), (at_ns, at_ns + length.ns()), kind));
                 }
             }
-            FaultSpec::Nodes { when: When::Random { every_ns, lasting_ns }, nodes, fault: what } => {
-                random(scenario, seed, fault, number, (*every_ns, *lasting_ns), &mut plans, |chance| {
+            FaultSpec::Nodes { when: When::Random { every, lasting }, nodes, fault: what } => {
+                let nodes = list(nodes).unwrap_or_else(all);
+                random(scenario, seed, fault, number, (*every, *lasting), &mut plans, |chance| {
                     let node = nodes[chance.below(nodes.len() as u64) as usize];
                     FaultKind::Node { node, fault: what.clone() }
                 })?;
             }
-            FaultSpec::Members { every_ns, nodes, fault: what } => {
-                members(scenario, seed, fault, number, *every_ns, &mut plans, (nodes, what));
+            FaultSpec::Members { nodes: WhichNodes::At { nodes, at }, fault: what } => {
+                for (count, node) in nodes.0.iter().enumerate() {
+                    let count = (nodes.0.len() > 1).then_some(count);
+                    plans.push(member(scenario, fault, count, *node, *what, at.ns()));
+                }
+            }
+            FaultSpec::Members { nodes: WhichNodes::Random { nodes, every }, fault: what } => {
+                members(scenario, seed, fault, number, *every, &mut plans, (&list(nodes).unwrap_or_else(all), *what));
             }
             FaultSpec::Links { when, from, to, fault: what } => {
-                let kind = FaultKind::Links { from: from.clone(), to: to.clone(), fault: what.clone() };
+                let [from, to] = [from, to].map(|nodes| list(nodes).unwrap_or_default());
+                let kind = FaultKind::Links { from, to, fault: what.clone() };
                 match when {
-                    When::At { times_ns, for_ns } => {
-                        for (count, at_ns) in times_ns.iter().enumerate() {
-                            let count = (times_ns.len() > 1).then_some(count);
-                            plans.push(timed(scenario, fault, count, *at_ns, *for_ns, kind.clone()));
+                    When::At { times, length } => {
+                        for (count, at_ns) in times.0.iter().enumerate() {
+                            let count = (times.0.len() > 1).then_some(count);
+                            plans.push(timed(fault, count, (*at_ns, at_ns + length.ns()), kind.clone()));
                         }
                     }
-                    When::Random { every_ns, lasting_ns } => {
+                    When::Random { every, lasting } => {
                         let kind = |_: &mut Stream| kind.clone();
-                        random(scenario, seed, fault, number, (*every_ns, *lasting_ns), &mut plans, kind)?;
+                        random(scenario, seed, fault, number, (*every, *lasting), &mut plans, kind)?;
                     }
                 }
             }
-            FaultSpec::Message(kind) => plans.push(FaultPlan {
-                name: fault.name.clone(),
-                place: fault.place.clone(),
-                from_ns: 0,
-                until_ns: scenario.duration_ns,
-                kind: kind.clone(),
-            }),
+            FaultSpec::Message(what) => {
+                plans.push(timed(fault, None, (0, scenario.duration.ns()), of_message(what)));
+            }
         }
     }
     Ok(plans)
+}
+
+fn of_message(fault: &MessageFault) -> FaultKind {
+    let Message { which, from, to } = fault.message();
+    let (kind, id) = match which {
+        WhichMessage::Write { write } => ("update", *write),
+        WhichMessage::Named { kind, id } => (kind.as_str(), *id),
+    };
+    let to = to.as_ref().map(|to| to.0.clone()).unwrap_or_default();
+    let message = MessageName { kind: kind.to_owned(), id, from: from.map(|from| from.0), to };
+    match fault {
+        MessageFault::Drop { .. } => FaultKind::Drop(message),
+        MessageFault::Delay { takes, .. } => FaultKind::Delay { message, takes_ns: takes.ns() },
+        MessageFault::Duplicate { takes, .. } => FaultKind::Duplicate { message, takes_ns: takes.ns() },
+    }
 }
 
 /// Faults at random times, one after the other, each with a kind of its own.
@@ -77,11 +109,12 @@ fn random(
     seed: u64,
     fault: &Fault,
     number: u64,
-    (every_ns, lasting_ns): (u64, u64),
+    (every, lasting): (Duration, Duration),
     plans: &mut Vec<FaultPlan>,
     mut kind: impl FnMut(&mut Stream) -> FaultKind,
 ) -> Result<(), String> {
-    let about = scenario.duration_ns / every_ns.saturating_add(lasting_ns).max(1);
+    let duration_ns = scenario.duration.ns();
+    let about = duration_ns / every.ns().saturating_add(lasting.ns()).max(1);
     if about > Plan::FAULTS_MAX as u64 {
         let (name, most) = (&fault.name, Plan::FAULTS_MAX);
         return Err(format!(
@@ -89,15 +122,14 @@ fn random(
         ));
     }
     let mut chance = Stream::new(seed, "fault", number);
-    let (gap, length) = (Exponential::new(every_ns), Exponential::new(lasting_ns));
+    let (gap, length) = (Exponential::new(every.ns()), Exponential::new(lasting.ns()));
     let mut now_ns = gap.draw(&mut chance);
     let mut count = 0;
-    while now_ns < scenario.duration_ns {
+    while now_ns < duration_ns {
         // At least a nanosecond, or a mean of 0 would never come to an end.
-        let until_ns = now_ns.saturating_add(length.draw(&mut chance).max(1)).min(scenario.duration_ns);
+        let until_ns = now_ns.saturating_add(length.draw(&mut chance).max(1)).min(duration_ns);
         let kind = kind(&mut chance);
-        let (name, place) = (format!("{}#{count}", fault.name), fault.place.clone());
-        plans.push(FaultPlan { name, place, from_ns: now_ns, until_ns, kind });
+        plans.push(timed(fault, Some(count), (now_ns, until_ns), kind));
         count += 1;
         now_ns = until_ns.saturating_add(gap.draw(&mut chance));
     }
@@ -105,53 +137,53 @@ fn random(
 }
 
 /// Nodes join or leave, one after the other. One node of the run does neither, whatever else the scenario has in mind, so
-/// that somebody was there before and somebody is left.
+/// that one was there before and one is left.
 fn members(
     scenario: &Scenario,
     seed: u64,
     fault: &Fault,
     number: u64,
-    every_ns: u64,
+    every: Duration,
     plans: &mut Vec<FaultPlan>,
-    (nodes, what): (&[NodeId], &NodeFault),
+    (nodes, what): (&[NodeId], Membership),
 ) {
     let stays = Stream::new(seed, "stays", 0).below(u64::from(scenario.replicas));
     let stays = NodeId(stays as u16);
     let mut chance = Stream::new(seed, "fault", number);
     let mut order: Vec<NodeId> = nodes.iter().copied().filter(|node| *node != stays).collect();
     chance.shuffle(&mut order);
-    let gap = Exponential::new(every_ns);
+    let gap = Exponential::new(every.ns());
     let mut now_ns = 0_u64;
     for (node, count) in order.into_iter().zip(0..) {
         now_ns = now_ns.saturating_add(gap.draw(&mut chance).max(1));
-        if now_ns >= scenario.duration_ns {
+        if now_ns >= scenario.duration.ns() {
             return;
         }
-        let kind = FaultKind::Node { node, fault: what.clone() };
-        let (from_ns, for_ns) = match what {
-            NodeFault::Absent => (0, Some(now_ns)),
-            _ => (now_ns, None),
-        };
-        plans.push(timed(scenario, fault, Some(count), from_ns, for_ns, kind));
+        plans.push(member(scenario, fault, Some(count), node, what, now_ns));
     }
 }
 
-/// A fault at a set time, one of several when it has a number.
-fn timed(
+/// A node joins or leaves.
+fn member(
     scenario: &Scenario,
     fault: &Fault,
     count: Option<usize>,
+    node: NodeId,
+    what: Membership,
     at_ns: u64,
-    for_ns: Option<u64>,
-    kind: FaultKind,
 ) -> FaultPlan {
-    let name = count.map_or_else(|| fault.name.clone(), |count| format!("{}#{count}", fault.name));
-    let until_ns = for_ns.map_or(scenario.duration_ns, |for_ns| at_ns + for_ns);
-    FaultPlan { name, place: fault.place.clone(), from_ns: at_ns, until_ns, kind }
+    match what {
+        Membership::Join => timed(fault, count, (0, at_ns), FaultKind::Node { node, fault: NodeFault::Absent }),
+        Membership::Leave => {
+            timed(fault, count, (at_ns, scenario.duration.ns()), FaultKind::Node { node, fault: NodeFault::Left })
+        }
+    }
 }
 
-fn partition(fault: &Fault, name: String, from_ns: u64, until_ns: u64, cuts: Vec<Cut>) -> FaultPlan {
-    FaultPlan { name, place: fault.place.clone(), from_ns, until_ns, kind: FaultKind::Partition { cuts } }
+/// A fault at its times, one of several when it has a number.
+fn timed(fault: &Fault, count: Option<usize>, (from_ns, until_ns): (u64, u64), kind: FaultKind) -> FaultPlan {
+    let name = count.map_or_else(|| fault.name.clone(), |count| format!("{}#{count}", fault.name));
+    FaultPlan { name, place: fault.place.clone(), from_ns, until_ns, kind }
 }
 
 /// Chooses the nodes of a shape. A cluster of fewer than three nodes has no bridge: its node is isolated.
@@ -162,13 +194,20 @@ fn drawn(kind: RandomShape, nodes: u16, chance: &mut Stream) -> Shape {
         RandomShape::Halves => {
             let size = 1 + chance.below(u64::from(nodes.max(2)) - 1) as usize;
             let (one, other) = order.split_at(size.min(order.len()));
-            Shape::Groups(vec![sorted(one), sorted(other)])
+            groups([sorted(one), sorted(other)])
         }
-        RandomShape::Isolate => Shape::Isolate(vec![order[0]]),
-        RandomShape::OneWay => Shape::OneWay { from: vec![order[0]], to: sorted(&order[1..]) },
-        RandomShape::Bridge if nodes >= 3 => Shape::Bridge(order[0]),
-        RandomShape::Bridge => Shape::Isolate(vec![order[0]]),
+        RandomShape::Isolate => Shape::Isolate { isolate: Nodes(vec![order[0]]) },
+        RandomShape::OneWay => {
+            Shape::OneWay { one_way: OneWay { from: Nodes(vec![order[0]]), to: Nodes(sorted(&order[1..])) } }
+        }
+        RandomShape::Bridge if nodes >= 3 => Shape::Bridge { bridge: NodeName(order[0]) },
+        RandomShape::Bridge => Shape::Isolate { isolate: Nodes(vec![order[0]]) },
     }
+}
+
+/// Nodes of different groups cannot reach each other.
+fn groups(groups: [Vec<NodeId>; 2]) -> Shape {
+    Shape::Groups { groups: groups.map(|group| group.into_iter().map(NodeName).collect()).to_vec() }
 }
 
 fn sorted(nodes: &[NodeId]) -> Vec<NodeId> {
@@ -180,27 +219,29 @@ fn sorted(nodes: &[NodeId]) -> Vec<NodeId> {
 /// The links that a shape cuts.
 fn cuts(shape: &Shape, nodes: u16) -> Vec<Cut> {
     let others = |than: &[NodeId]| -> Vec<NodeId> { NodeId::all(nodes).filter(|node| !than.contains(node)).collect() };
+    let members = |group: &Vec<NodeName>| group.iter().map(|name| name.0).collect();
     match shape {
-        Shape::Groups(groups) => groups
+        Shape::Groups { groups } => groups
             .iter()
             .enumerate()
             .flat_map(|(i, from)| {
                 let rest = groups.iter().enumerate().filter(move |(j, _)| *j != i);
-                rest.map(|(_, to)| Cut { from: from.clone(), to: to.clone() })
+                rest.map(|(_, to)| Cut { from: members(from), to: members(to) })
             })
             .collect(),
-        Shape::Isolate(alone) => alone
+        Shape::Isolate { isolate } => isolate
+            .0
             .iter()
             .flat_map(|node| {
                 let (node, rest) = (vec![*node], others(&[*node]));
                 [Cut { from: node.clone(), to: rest.clone() }, Cut { from: rest, to: node }]
             })
             .collect(),
-        Shape::OneWay { from, to } => vec![Cut { from: from.clone(), to: to.clone() }],
-        Shape::Bridge(bridge) => {
-            let rest = others(&[*bridge]);
+        Shape::OneWay { one_way: OneWay { from, to } } => vec![Cut { from: from.0.clone(), to: to.0.clone() }],
+        Shape::Bridge { bridge } => {
+            let rest = others(&[bridge.0]);
             let (low, high) = rest.split_at(rest.len() / 2);
-            cuts(&Shape::Groups(vec![low.to_vec(), high.to_vec()]), nodes)
+            cuts(&groups([low.to_vec(), high.to_vec()]), nodes)
         }
     }
 }
@@ -224,14 +265,19 @@ mod tests {
 
     #[test]
     fn shapes_cut_the_links_that_their_names_say() {
+        assert_eq!(links(&groups([vec![NodeId(0)], vec![NodeId(1), NodeId(2)]])), ["0->1", "0->2", "1->0", "2->0"]);
         assert_eq!(
-            links(&Shape::Groups(vec![vec![NodeId(0)], vec![NodeId(1), NodeId(2)]])),
-            ["0->1", "0->2", "1->0", "2->0"]
+            links(&Shape::Isolate { isolate: Nodes(vec![NodeId(3)]) }),
+            ["0->3", "1->3", "2->3", "3->0", "3->1", "3->2"]
         );
-        assert_eq!(links(&Shape::Isolate(vec![NodeId(3)])), ["0->3", "1->3", "2->3", "3->0", "3->1", "3->2"]);
-        assert_eq!(links(&Shape::OneWay { from: vec![NodeId(1)], to: vec![NodeId(0), NodeId(2)] }), ["1->0", "1->2"]);
+        assert_eq!(
+            links(&Shape::OneWay {
+                one_way: OneWay { from: Nodes(vec![NodeId(1)]), to: Nodes(vec![NodeId(0), NodeId(2)]) }
+            }),
+            ["1->0", "1->2"]
+        );
         // 1 | 2, 3 with 0 between them.
-        assert_eq!(links(&Shape::Bridge(NodeId(0))), ["1->2", "1->3", "2->1", "3->1"]);
+        assert_eq!(links(&Shape::Bridge { bridge: NodeName(NodeId(0)) }), ["1->2", "1->3", "2->1", "3->1"]);
     }
 
     #[test]

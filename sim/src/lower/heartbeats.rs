@@ -26,7 +26,7 @@ pub fn sessions(scenario: &Scenario, seed: u64, keys: &mut Vec<String>, numbers:
         let first_ns = Stream::new(seed, "heartbeat", u64::from(node.0)).below(every_ns);
         let mut ops = Vec::new();
         let mut at_ns = first_ns;
-        while at_ns < scenario.duration_ns {
+        while at_ns < scenario.duration.ns() {
             ops.push(OpPlan {
                 op: numbers.next_op(),
                 wait_ns: at_ns,

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use kvsim_store::Stream;
 
 use crate::net::Delay;
-use crate::plan::{FaultKind, LinkPlan, Plan};
+use crate::plan::{FaultKind, LinkOverride, LinkPlan, Plan};
 use crate::scenario::{Scenario, Settle};
 
 /// Makes the plan of `scenario` for `seed`. `made_by` is the program's name and version.
@@ -29,12 +29,12 @@ pub fn lower(scenario: &Scenario, seed: u64, made_by: &str) -> Result<Plan, Stri
         title: scenario.title.clone(),
         seed,
         replicas: scenario.replicas,
-        workload_end_ns: scenario.duration_ns,
+        workload_end_ns: scenario.duration.ns(),
         settle_ns: 0,
         store: scenario.store.clone(),
         disk: scenario.disk,
-        net: scenario.net.clone(),
-        links: scenario.links.clone(),
+        net: scenario.net.usual.clone(),
+        links: links(scenario),
         keys,
         sessions,
         faults: faults::timetable(scenario, seed)?,
@@ -48,7 +48,7 @@ pub fn lower(scenario: &Scenario, seed: u64, made_by: &str) -> Result<Plan, Stri
     })?;
     plan.settle_ns = match scenario.settle {
         Settle::Off => 0,
-        Settle::For(ns) => ns,
+        Settle::For(duration) => duration.ns(),
         Settle::Auto => settle_auto_ns(&plan),
     };
     if scenario.settle == Settle::Auto && plan.settle_ns > SETTLE_AUTO_NS_MAX {
@@ -60,7 +60,23 @@ pub fn lower(scenario: &Scenario, seed: u64, made_by: &str) -> Result<Plan, Stri
     Ok(plan)
 }
 
-/// Nobody means a settling phase of more than two hours who does not say so.
+/// The links that differ, pair by pair. Where several rules name a pair, the reader has complained.
+fn links(scenario: &Scenario) -> Vec<LinkOverride> {
+    let usual = &scenario.net.usual;
+    let mut links: Vec<LinkOverride> = Vec::new();
+    for rule in &scenario.net.link {
+        let link = LinkPlan {
+            delay: rule.delay.clone().unwrap_or_else(|| usual.delay.clone()),
+            loss: rule.loss.unwrap_or(usual.loss),
+            duplicate: rule.duplicate.unwrap_or(usual.duplicate),
+            bytes_per_s: rule.bandwidth.map_or(usual.bytes_per_s, |bandwidth| bandwidth.0),
+        };
+        links.extend(rule.pairs().into_iter().map(|(from, to)| LinkOverride { from, to, link: link.clone() }));
+    }
+    links
+}
+
+/// A longer settling phase has to be asked for.
 const SETTLE_AUTO_NS_MAX: u64 = 2 * 3_600_000_000_000;
 
 /// Length of the settling phase that `settle = "auto"` gives to a run. Replicas ask their peers in cycles: within two
@@ -96,7 +112,7 @@ pub fn settle_auto_ns(plan: &Plan) -> u64 {
     let patience = if store.anti_entropy_ns.is_some() { 1 } else { 3 };
     let late_ns = late.into_values().fold(0, u64::saturating_add).saturating_mul(patience);
     let margin_ns = delay_ns.saturating_mul(10).saturating_add(store.clean_up_ns.saturating_mul(3));
-    passes_ns.saturating_add(margin_ns).saturating_add(late_ns).saturating_add(plan.disk.write_ns.saturating_mul(10))
+    passes_ns.saturating_add(margin_ns).saturating_add(late_ns).saturating_add(plan.disk.write.ns().saturating_mul(10))
 }
 
 /// Draws times with an exponential distribution.

@@ -6,24 +6,24 @@ use kvsim_store::Stream;
 use super::{Exponential, heartbeats};
 use crate::net::power;
 use crate::plan::{self, OpPlan, Plan, SessionPlan};
-use crate::scenario::{ClientGroup, KeyChoice, Keys, Pace, Scenario, Writers};
+use crate::quantity::Sizes;
+use crate::scenario::{ClientGroup, KeyChoice, Keys, Pace, Scenario, ScriptOp, Writers};
 
 /// The names of all keys, and all sessions with their operations.
 pub fn sessions(scenario: &Scenario, seed: u64) -> Result<(Vec<String>, Vec<SessionPlan>), String> {
     check_size(scenario)?;
     let mut keys = Vec::new();
     let mut sessions = Vec::new();
-    let scripted = scenario.script.iter().flat_map(|session| &session.ops).filter_map(|op| op.value);
+    let scripted = scenario.script.ops.iter().filter_map(|op| op.choice.value());
     let mut numbers = Numbers { op: 0, value: scripted.max().unwrap_or(0) };
     if !scenario.clients.is_empty() {
         keys = key_names(&scenario.keys, seed);
         let popularity = Popularity::new(&scenario.keys);
-        let writing = |group: &&ClientGroup| group.mix.write + group.mix.delete > 0;
+        let writing = |group: &&ClientGroup| group.mix.writes();
         let writers: u32 = scenario.clients.iter().filter(writing).map(|group| group.sessions).sum();
         let mut writer = 0;
         for group in &scenario.clients {
-            let (Pace::Rate { every_ns } | Pace::Think { mean_ns: every_ns }) = group.pace;
-            let gaps = Exponential::new(every_ns);
+            let gaps = Exponential::new(group.pace.every_ns());
             for member in 0..group.sessions {
                 let mut chance = Stream::new(seed, "client", sessions.len() as u64);
                 let own = match scenario.keys.writers {
@@ -33,44 +33,45 @@ pub fn sessions(scenario: &Scenario, seed: u64) -> Result<(Vec<String>, Vec<Sess
                 writer += u32::from(writing(&group));
                 let ops = operations(scenario, group, &gaps, &popularity, own, &mut chance, &mut numbers);
                 let mut session = generated(scenario, group, member, ops);
-                if let Some(stay_ns) = group.moves_ns {
+                if let Some(stay) = group.moves {
                     let chance = Stream::new(seed, "moves", sessions.len() as u64);
-                    travel(&mut session, &places(scenario, group), stay_ns, chance);
+                    travel(&mut session, &places(scenario, group), stay.ns(), chance);
                 }
                 sessions.push(session);
             }
         }
     }
-    for session in &scenario.script {
+    for session in &scenario.script.sessions {
         let mut ops = Vec::new();
-        for op in &session.ops {
-            let key = keys.iter().position(|name| *name == op.key).unwrap_or_else(|| {
-                keys.push(op.key.clone());
+        let mut scripted: Vec<&ScriptOp> = scenario.script.ops.iter().filter(|op| op.by == session.name).collect();
+        scripted.sort_by_key(|op| op.at);
+        for op in scripted {
+            let key = keys.iter().position(|name| *name == op.choice.key()).unwrap_or_else(|| {
+                keys.push(op.choice.key().to_owned());
                 keys.len() - 1
             });
-            let value = match (op.action, op.value) {
+            let value = match (op.choice.action(), op.choice.value()) {
                 (Action::Read, _) => 0,
                 (_, Some(value)) => value,
                 (_, None) => numbers.next_value(),
             };
-            let bytes = if op.action == Action::Write { op.bytes } else { 0 };
             ops.push(OpPlan {
-                node: op.node.filter(|node| *node != session.node),
+                node: op.node.map(|node| node.0).filter(|node| *node != session.at.0),
                 op: numbers.next_op(),
-                wait_ns: op.at_ns,
-                action: op.action,
+                wait_ns: op.at.ns(),
+                action: op.choice.action(),
                 key: key as u32,
                 value,
-                bytes,
+                bytes: op.choice.bytes() as u32,
             });
         }
         sessions.push(SessionPlan {
             name: session.name.clone(),
-            node: session.node,
+            node: session.at.0,
             level: session.level,
             quorum: session.quorum,
             context: session.context,
-            timeout_ns: session.timeout_ns,
+            timeout_ns: session.timeout.ns(),
             pace: plan::Pace::Open,
             of_store: false,
             ops,
@@ -103,16 +104,13 @@ fn check_size(scenario: &Scenario) -> Result<(), String> {
     let operations: u64 = scenario
         .clients
         .iter()
-        .map(|group| {
-            let (Pace::Rate { every_ns } | Pace::Think { mean_ns: every_ns }) = group.pace;
-            (scenario.duration_ns / every_ns.max(1)).saturating_mul(u64::from(group.sessions))
-        })
+        .map(|group| (scenario.duration.ns() / group.pace.every_ns().max(1)).saturating_mul(u64::from(group.sessions)))
         .fold(0, u64::saturating_add);
     let beats = scenario
         .store
         .profile(scenario.replicas)
         .heartbeat_ns
-        .map_or(0, |every_ns| scenario.duration_ns / every_ns.max(1));
+        .map_or(0, |every_ns| scenario.duration.ns() / every_ns.max(1));
     let operations = operations.saturating_add(beats.saturating_mul(u64::from(scenario.replicas)));
     if operations >= u64::from(Plan::OP_LIMIT) / 2 {
         let most = Plan::OP_LIMIT / 2;
@@ -129,7 +127,7 @@ fn generated(scenario: &Scenario, group: &ClientGroup, member: u32, ops: Vec<OpP
         level: group.level,
         quorum: group.quorum,
         context: group.context,
-        timeout_ns: group.timeout_ns,
+        timeout_ns: group.timeout.ns(),
         pace: match group.pace {
             Pace::Rate { .. } => plan::Pace::Open,
             Pace::Think { .. } => plan::Pace::Closed,
@@ -141,7 +139,7 @@ fn generated(scenario: &Scenario, group: &ClientGroup, member: u32, ops: Vec<OpP
 
 /// The nodes that the sessions of a group may be attached to.
 fn places(scenario: &Scenario, group: &ClientGroup) -> Vec<NodeId> {
-    if group.at.is_empty() { NodeId::all(scenario.replicas).collect() } else { group.at.clone() }
+    group.at.as_ref().map_or_else(|| NodeId::all(scenario.replicas).collect(), |at| at.0.clone())
 }
 
 /// Spreads a session's operations over `places`, which are at least two: it begins at its node and turns to one of
@@ -195,7 +193,7 @@ fn operations(
         let gap_ns = gaps.draw(chance).max(1);
         // Answers only make a closed loop slower: thinking alone bounds the number of its operations.
         now_ns = now_ns.saturating_add(gap_ns);
-        if now_ns >= scenario.duration_ns {
+        if now_ns >= scenario.duration.ns() {
             return ops;
         }
         let kind = chance.below(u64::from(mix.read) + u64::from(mix.write) + u64::from(mix.delete)) as u32;
@@ -210,7 +208,7 @@ fn operations(
         {
             key = own.nearest(key, scenario.keys.count);
         }
-        let (least, most) = group.value_bytes;
+        let Sizes(least, most) = group.value;
         let bytes = least + chance.below(u64::from(most - least) + 1) as u32;
         ops.push(OpPlan {
             node: None,

@@ -6,11 +6,8 @@
 //! should. Building the table uses additions, multiplications, divisions and square roots only, which IEEE
 //! 754 fixes to the bit on every machine; `f64::ln` and its like are not fixed and are banned.
 
-use serde::{Deserialize, Serialize};
-
 /// How a time is distributed. All times in nanoseconds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delay {
     /// Always the same.
     Constant(u64),

@@ -7,26 +7,9 @@ pub(crate) use delay::power;
 pub use delay::{Delay, Quantiles};
 pub use delivery::{Delivery, Network};
 
-use serde::{Deserialize, Serialize};
-
 /// A share, exact to a billionth: decisions compare integers, never floats.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(into = "u32", try_from = "u64")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ratio(u32);
-
-impl From<Ratio> for u32 {
-    fn from(ratio: Ratio) -> u32 {
-        ratio.0
-    }
-}
-
-impl TryFrom<u64> for Ratio {
-    type Error = String;
-
-    fn try_from(billionths: u64) -> Result<Ratio, String> {
-        Ratio::from_billionths(billionths).ok_or_else(|| format!("{billionths} billionths are more than the whole"))
-    }
-}
 
 impl Ratio {
     /// Never.

@@ -10,10 +10,12 @@ use std::collections::BTreeMap;
 
 use kvsim_checkers::Verdict;
 use kvsim_checkers::trace::{Action, Level, NodeId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::faults::{DiskLoss, LinkFault, NodeFault};
 use crate::net::{Delay, Ratio};
+use crate::quantity::{Bandwidth, Duration, Sync};
 use crate::stores::StoreSpec;
 
 pub use valid::PlanError;
@@ -79,7 +81,7 @@ impl Plan {
         let couples = |fault: &FaultPlan| match &fault.kind {
             FaultKind::Node { fault, .. } => matches!(
                 fault,
-                NodeFault::Slow { .. }
+                NodeFault::SlowNode { .. }
                     | NodeFault::SlowDisk { .. }
                     | NodeFault::FullDisk
                     | NodeFault::Crash { disk: DiskLoss::Torn }
@@ -88,7 +90,7 @@ impl Plan {
             FaultKind::Drop(_) | FaultKind::Delay { .. } | FaultKind::Duplicate { .. } => false,
         };
         let coupled = limited(&self.net) || self.links.iter().any(|named| limited(&named.link));
-        let apart = !coupled && self.disk.write_ns == 0 && !self.faults.iter().any(couples);
+        let apart = !coupled && self.disk.write == Duration(0) && !self.faults.iter().any(couples);
         apart.then(|| Plan { other_fates_below: Some(priority), ..self.clone() })
     }
 
@@ -119,30 +121,58 @@ mod hex {
     }
 }
 
-/// A node's disk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Every node's disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Disk")]
 pub struct DiskPlan {
-    /// From the append of a record until it is written. Then it counts as durable.
-    pub write_ns: u64,
-    /// Distance of the times at which all that is written is synced, so that it outlives a power failure too; absent
-    /// when each record is synced as it is written. With it, the disk promises more than it keeps.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sync_ns: Option<u64>,
+    /// Time until a record that a replica appends is written. Then it counts as durable.
+    pub write: Duration,
+    /// When what is written is synced: "always", or at intervals. With a time the disk promises more than it keeps: what
+    /// was written since the last sync is lost in a crash with disk = "tail-lost".
+    pub sync: Sync,
 }
 
 /// How a link behaves.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct LinkPlan {
-    /// Time under way.
+    /// How long a message is under way.
     pub delay: Delay,
     /// Share of messages that do not arrive.
     pub loss: Ratio,
     /// Share of messages that arrive twice, the second time with a delay of its own.
     pub duplicate: Ratio,
-    /// Bytes per second, one message after the other; absent: no limit.
+    /// How fast a link takes messages, one after the other.
+    #[serde(rename = "bandwidth", with = "bandwidth")]
+    #[schemars(with = "Bandwidth")]
     pub bytes_per_s: Option<u64>,
+}
+
+impl Default for LinkPlan {
+    fn default() -> LinkPlan {
+        LinkPlan {
+            delay: Delay::Uniform { min: 1_000_000, max: 5_000_000 },
+            loss: Ratio::ZERO,
+            duplicate: Ratio::ZERO,
+            bytes_per_s: None,
+        }
+    }
+}
+
+/// Bytes per second as text.
+mod bandwidth {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::quantity::Bandwidth;
+
+    pub fn serialize<S: Serializer>(bytes_per_s: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+        Bandwidth(*bytes_per_s).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+        Bandwidth::deserialize(deserializer).map(|bandwidth| bandwidth.0)
+    }
 }
 
 /// A link that differs from the others.

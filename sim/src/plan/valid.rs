@@ -8,6 +8,7 @@ use kvsim_store::Key;
 use super::{FaultKind, LinkPlan, Pace, Plan};
 use crate::faults::{self, NodeFault};
 use crate::net::Delay;
+use crate::quantity::Duration;
 
 /// What is wrong with a plan that was edited by hand, or made by another version.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,8 +64,8 @@ impl Plan {
             Some(0) => wrong(place.into(), "a link needs some bandwidth".into()),
             _ => delay(place, &link.delay),
         };
-        if self.disk.sync_ns == Some(0) {
-            return wrong("disk.sync_ns".into(), "there must be some time between two syncs".into());
+        if self.disk.sync.0 == Some(Duration(0)) {
+            return wrong("disk.sync".into(), "there must be some time between two syncs".into());
         }
         link("net", &self.net)?;
         for (i, named) in self.links.iter().enumerate() {
@@ -117,7 +118,8 @@ impl Plan {
                 FaultKind::Node { fault: NodeFault::Absent, .. } => {
                     return wrong(place(), "a node that is absent is so from the beginning".into());
                 }
-                FaultKind::Node { node, fault: NodeFault::Clock { offset_ns, drift_ppm } } => {
+                FaultKind::Node { node, fault: clock @ NodeFault::Clock { .. } } => {
+                    let (offset_ns, drift_ppm) = clock.clock_error().unwrap_or_default();
                     if offset_ns.unsigned_abs() > faults::OFFSET_NS_MAX {
                         return wrong(place(), "a clock is at most 100 years wrong".into());
                     }

@@ -6,6 +6,7 @@ use kvsim_store::settings::Reduction;
 use super::{Search, times};
 use crate::net::{Delay, Ratio};
 use crate::plan::{FaultKind, LinkPlan, Plan, SessionPlan};
+use crate::quantity::Duration;
 
 /// What a scenario means that says nothing: simpler than any other value.
 const USUAL_TIMEOUT_NS: u64 = 1_000_000_000;
@@ -22,7 +23,7 @@ pub(super) fn features(search: &mut Search<'_>) {
     search.try_change(|plan| links(plan, &|link| link.bytes_per_s = None));
     search.try_change(|plan| links(plan, &|link| link.duplicate = Ratio::ZERO));
     search.try_change(|plan| links(plan, &|link| link.loss = Ratio::ZERO));
-    search.try_change(|plan| plan.disk.write_ns = 0);
+    search.try_change(|plan| plan.disk.write = Duration(0));
     search.try_change(without_heartbeats);
     for delay_ns in [1_000_000, 5_000_000, 20_000_000, 100_000_000] {
         let constant = Delay::Constant(delay_ns);

@@ -7,7 +7,8 @@ use kvsim_checkers::trace::{Event, Level, LostBy, NodeId, What};
 use super::*;
 use crate::net::{Delay, Ratio};
 use crate::plan::{DiskPlan, LinkPlan, Pace};
-use crate::scenario::{ClientGroup, KeyChoice, Keys, Mix, Scenario, Settle, Writers};
+use crate::quantity::{Duration, Seed, Sizes};
+use crate::scenario::{ClientGroup, KeyChoice, Keys, Mix, Net, Scenario, Script, Settle, Writers};
 use crate::stores::StoreSpec;
 use crate::{lower, scenario, stores};
 
@@ -24,29 +25,28 @@ fn rough(seed: u64) -> Plan {
     let scenario = Scenario {
         name: "rough".into(),
         title: String::new(),
-        seed,
+        seed: Seed(seed),
         replicas: 4,
-        duration_ns: 400 * MS,
+        duration: Duration(400 * MS),
         settle: Settle::Auto,
         store: StoreSpec::named("ndc").with("strip", "200ms"),
         disk: DiskPlan::default(),
-        net,
-        links: Vec::new(),
+        net: Net { usual: net, link: Vec::new() },
         keys: Keys { count: 10, choice: KeyChoice::Uniform, writers: Writers::Many, priorities: [1, 0, 0, 0] },
         clients: vec![ClientGroup {
             name: "app".into(),
             sessions: 6,
-            at: Vec::new(),
-            moves_ns: None,
-            pace: scenario::Pace::Think { mean_ns: 50 * MS },
+            at: None,
+            moves: None,
+            pace: scenario::Pace::Think { think: Duration(50 * MS) },
             mix: Mix { read: 3, write: 4, delete: 1 },
-            value_bytes: (16, 16),
+            value: Sizes(16, 16),
             level: Level::Eventual,
             quorum: 3,
             context: true,
-            timeout_ns: 100 * MS,
+            timeout: Duration(100 * MS),
         }],
-        script: Vec::new(),
+        script: Script::default(),
         faults: Vec::new(),
         expect: BTreeMap::new(),
     };

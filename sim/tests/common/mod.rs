@@ -7,6 +7,7 @@ use kvsim_checkers::trace::{Level, Recording};
 use kvsim_sim::engine::Outcome;
 use kvsim_sim::net::{Delay, Ratio};
 use kvsim_sim::plan::{DiskPlan, LinkPlan, Plan};
+use kvsim_sim::quantity::{Duration, Seed, Sizes};
 use kvsim_sim::scenario::*;
 pub use kvsim_sim::stores::StoreSpec;
 use kvsim_sim::{lower, stores};
@@ -23,45 +24,53 @@ pub fn rough() -> Scenario {
     Scenario {
         name: "rough".into(),
         title: String::new(),
-        seed: 1,
+        seed: Seed(1),
         replicas: 4,
-        duration_ns: 3_000 * MS,
+        duration: Duration(3_000 * MS),
         settle: Settle::Auto,
         store: StoreSpec::default().with("strip", "200ms"),
         disk: DiskPlan::default(),
-        net: LinkPlan {
-            delay: Delay::Exponential { mean: 20 * MS },
-            loss: percent(20),
-            duplicate: percent(10),
-            bytes_per_s: None,
+        net: Net {
+            usual: LinkPlan {
+                delay: Delay::Exponential { mean: 20 * MS },
+                loss: percent(20),
+                duplicate: percent(10),
+                bytes_per_s: None,
+            },
+            link: Vec::new(),
         },
-        links: Vec::new(),
         keys: Keys { count: 10, choice: KeyChoice::Uniform, writers: Writers::Many, priorities: [1, 0, 0, 0] },
         clients: vec![ClientGroup {
             name: "app".into(),
             sessions: 8,
-            at: Vec::new(),
-            moves_ns: None,
-            pace: Pace::Think { mean_ns: 50 * MS },
+            at: None,
+            moves: None,
+            pace: Pace::Think { think: Duration(50 * MS) },
             mix: Mix { read: 3, write: 4, delete: 1 },
-            value_bytes: (16, 16),
+            value: Sizes(16, 16),
             level: Level::Eventual,
             quorum: 1,
             context: true,
-            timeout_ns: 1_000 * MS,
+            timeout: Duration(1_000 * MS),
         }],
-        script: Vec::new(),
+        script: Script::default(),
         faults: vec![Fault {
             name: "random_partition[0]".into(),
             place: String::new(),
-            kind: FaultSpec::RandomPartitions {
-                every_ns: 500 * MS,
-                lasting_ns: 300 * MS,
-                shapes: vec![RandomShape::Halves, RandomShape::Isolate, RandomShape::OneWay, RandomShape::Bridge],
-            },
+            kind: FaultSpec::Partition(PartitionFault::RandomPartition {
+                every: Duration(500 * MS),
+                lasting: Duration(300 * MS),
+                shapes: None,
+            }),
         }],
         expect: BTreeMap::new(),
     }
+}
+
+/// A fault as its table in a file, and a field `fault` with the table's name.
+pub fn fault_of(fields: serde_json::Value) -> Fault {
+    let name = format!("{}[0]", fields["fault"].as_str().expect("a kind"));
+    Fault { name, ..serde_json::from_value(fields).expect("a fault") }
 }
 
 pub fn plan(scenario: &Scenario, seed: u64) -> Plan {

@@ -3,6 +3,7 @@
 
 use crate::common::*;
 use kvsim_checkers::{NO_RERUN, Verdict, check_all};
+use kvsim_sim::quantity::Duration;
 use kvsim_sim::scenario::{Scenario, Settle};
 
 fn verdicts(scenario: &Scenario, seed: u64) -> Vec<(String, Verdict, String)> {
@@ -62,7 +63,7 @@ fn ndc_converges_with_quorum_reads_and_blind_writes() {
 fn ndc_converges_on_slow_disks() {
     let mut scenario = rough();
     scenario.name = "rough disk".into();
-    scenario.disk.write_ns = 17 * MS;
+    scenario.disk.write = Duration(17 * MS);
     holds_everywhere(&scenario);
 }
 
@@ -70,7 +71,7 @@ fn ndc_converges_on_slow_disks() {
 fn without_anti_entropy_lost_writes_stay_lost_and_are_found() {
     let mut scenario = rough();
     scenario.store.set("anti_entropy", "off");
-    scenario.settle = Settle::For(2_000 * MS);
+    scenario.settle = Settle::For(Duration(2_000 * MS));
     for seed in 0..10 {
         let (_, verdict, finding) = verdicts(&scenario, seed).swap_remove(0);
         assert_eq!(verdict, Verdict::Violated);

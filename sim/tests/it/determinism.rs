@@ -3,6 +3,7 @@
 use crate::common::*;
 use kvsim_sim::engine::Nothing;
 use kvsim_sim::plan::Plan;
+use kvsim_sim::quantity::Duration;
 use kvsim_sim::scenario::Settle;
 use kvsim_sim::stores;
 
@@ -36,10 +37,10 @@ fn hashes_are_the_same_in_every_build_and_every_year() {
     scenario.store.set("replication", 2);
     assert_eq!(hash(&plan(&scenario, 1)), 0x0937_e5eb_e923_0d4a, "ndc on a ring");
     scenario.store.set("replication", "all");
-    scenario.disk.write_ns = 3 * MS;
+    scenario.disk.write = Duration(3 * MS);
     assert_eq!(hash(&plan(&scenario, 1)), 0x5fef_4afb_1b27_492d, "ndc with a slow disk");
     // As long as before.
-    scenario.settle = Settle::For(plan(&scenario, 1).settle_ns);
+    scenario.settle = Settle::For(Duration(plan(&scenario, 1).settle_ns));
     scenario.store = StoreSpec::named("lww");
     assert_eq!(hash(&plan(&scenario, 1)), 0xd8a4_53b1_d01c_1085, "lww");
 }
@@ -48,7 +49,7 @@ fn hashes_are_the_same_in_every_build_and_every_year() {
 fn sessions_that_move_ask_for_the_same_at_the_same_time() {
     let mut scenario = rough();
     let stay = plan(&scenario, 1);
-    scenario.clients[0].moves_ns = Some(300 * MS);
+    scenario.clients[0].moves = Some(Duration(300 * MS));
     let mut moving = plan(&scenario, 1);
     assert!(moving.sessions.iter().all(|session| session.moves()));
     let (_, recording) = record(&moving);

@@ -8,25 +8,35 @@ use kvsim_checkers::{NO_RERUN, Report, Verdict, check_all};
 use kvsim_sim::faults::{DiskLoss, LinkFault, NodeFault};
 use kvsim_sim::net::Delay;
 use kvsim_sim::plan::FaultKind;
+use kvsim_sim::quantity::{Duration, Nodes, Rate, Times};
 use kvsim_sim::scenario::*;
+use serde_json::json;
 
 fn fault(kind: FaultSpec) -> Fault {
     Fault { name: "fault[0]".into(), place: String::new(), kind }
 }
 
 fn once(nodes: &[NodeId], from_ms: u64, for_ms: u64, what: NodeFault) -> Fault {
-    let when = When::At { times_ns: vec![from_ms * MS], for_ns: Some(for_ms * MS) };
-    fault(FaultSpec::Nodes { when, nodes: nodes.to_vec(), fault: what })
+    let when = When::At { times: Times(vec![from_ms * MS]), length: Duration(for_ms * MS) };
+    fault(FaultSpec::Nodes { when, nodes: Some(Nodes(nodes.to_vec())), fault: what })
 }
 
 fn often(every_ms: u64, lasting_ms: u64, what: NodeFault) -> Fault {
-    let when = When::Random { every_ns: every_ms * MS, lasting_ns: lasting_ms * MS };
-    fault(FaultSpec::Nodes { when, nodes: NodeId::all(4).collect(), fault: what })
+    let when = When::Random { every: Duration(every_ms * MS), lasting: Duration(lasting_ms * MS) };
+    fault(FaultSpec::Nodes { when, nodes: None, fault: what })
 }
 
 fn links(every_ms: u64, lasting_ms: u64, what: LinkFault) -> Fault {
-    let when = When::Random { every_ns: every_ms * MS, lasting_ns: lasting_ms * MS };
-    fault(FaultSpec::Links { when, from: vec![], to: vec![], fault: what })
+    let when = When::Random { every: Duration(every_ms * MS), lasting: Duration(lasting_ms * MS) };
+    fault(FaultSpec::Links { when, from: None, to: None, fault: what })
+}
+
+/// A clock that is so many milliseconds ahead and gains so many percent.
+fn clock(ahead_ms: i64, fast_percent: i64) -> NodeFault {
+    let time = |ms: i64| (ms > 0).then_some(Duration(ms.unsigned_abs() * MS));
+    let share = |part: i64| (part > 0).then(|| percent(part.unsigned_abs()));
+    let (ahead, behind) = (time(ahead_ms), time(-ahead_ms));
+    NodeFault::Clock { ahead, behind, fast: share(fast_percent), slow: share(-fast_percent) }
 }
 
 fn crash(disk: DiskLoss) -> NodeFault {
@@ -56,8 +66,8 @@ fn hold(scenario: &Scenario, seeds: std::ops::Range<u64>) {
 fn crashing() -> Scenario {
     let mut scenario = rough();
     scenario.name = "crashing".into();
-    scenario.disk.write_ns = 3 * MS;
-    scenario.clients[0].timeout_ns = 200 * MS;
+    scenario.disk.write = Duration(3 * MS);
+    scenario.clients[0].timeout = Duration(200 * MS);
     scenario.faults.push(often(400, 150, crash(DiskLoss::Kept)));
     scenario.faults.push(once(&[NodeId(0), NodeId(1), NodeId(2), NodeId(3)], 1_000, 100, crash(DiskLoss::TailLost)));
     scenario
@@ -83,11 +93,11 @@ fn ndc_survives_everything_at_once() {
     scenario.name = "everything".into();
     scenario.faults.extend([
         often(500, 200, NodeFault::Pause),
-        often(500, 200, NodeFault::Slow { step_ns: 2 * MS }),
-        often(500, 200, NodeFault::SlowDisk { write_ns: 30 * MS }),
+        often(500, 200, NodeFault::SlowNode { step: Duration(2 * MS) }),
+        often(500, 200, NodeFault::SlowDisk { write: Duration(30 * MS) }),
         often(900, 100, NodeFault::FullDisk),
-        often(300, 200, NodeFault::Clock { offset_ns: -400_000_000, drift_ppm: 100_000 }),
-        often(300, 200, NodeFault::Clock { offset_ns: 400_000_000, drift_ppm: -200_000 }),
+        often(300, 200, clock(-400, 10)),
+        often(300, 200, clock(400, -20)),
         links(500, 200, LinkFault::Slow { delay: Delay::Uniform { min: 50 * MS, max: 200 * MS } }),
         links(500, 200, LinkFault::Loss { share: percent(80) }),
         links(500, 200, LinkFault::Duplicates { share: percent(90) }),
@@ -101,7 +111,7 @@ fn lww() -> Scenario {
     let mut scenario = rough();
     scenario.store = StoreSpec::named("lww");
     scenario.keys.writers = Writers::One;
-    scenario.clients[0].at = vec![NodeId(0), NodeId(1)];
+    scenario.clients[0].at = Some(Nodes(vec![NodeId(0), NodeId(1)]));
     scenario.faults.clear();
     scenario
 }
@@ -113,12 +123,12 @@ fn a_lost_disk_excuses_what_was_on_no_other() {
     // n2 and n3 only have copies.
     scenario.faults = vec![often(500, 300, crash(DiskLoss::Lost))];
     let FaultSpec::Nodes { nodes, .. } = &mut scenario.faults[0].kind else { unreachable!() };
-    *nodes = vec![NodeId(2), NodeId(3)];
+    *nodes = Some(Nodes(vec![NodeId(2), NodeId(3)]));
     hold(&scenario, 0..20);
     // Cut off from all others, n0 loses all that it took in meanwhile.
-    let cut = FaultSpec::Partition { at_ns: 1_000 * MS, for_ns: 1_000 * MS, shape: Shape::Isolate(vec![NodeId(0)]) };
-    scenario.faults = vec![fault(cut), once(&[NodeId(0)], 1_500, 600, crash(DiskLoss::Lost))];
-    scenario.clients[0].timeout_ns = 3_000 * MS; // what was lost is not written over
+    let cut = json!({ "fault": "partition", "at": "1s", "for": "1s", "isolate": "n0" });
+    scenario.faults = vec![fault_of(cut), once(&[NodeId(0)], 1_500, 600, crash(DiskLoss::Lost))];
+    scenario.clients[0].timeout = Duration(3_000 * MS); // what was lost is not written over
     scenario.clients[0].mix = Mix { read: 0, write: 1, delete: 0 };
     scenario.keys.count = 1_000;
     let (recording, judged) = reports(&scenario, 1);
@@ -142,11 +152,9 @@ fn a_lost_disk_excuses_what_was_on_no_other() {
 fn nodes_join_and_leave() {
     let mut scenario = lww();
     scenario.name = "join and leave".into();
-    let absent = When::At { times_ns: vec![0], for_ns: Some(1_500 * MS) };
-    let left = When::At { times_ns: vec![1_000 * MS], for_ns: None };
     scenario.faults = vec![
-        fault(FaultSpec::Nodes { when: absent, nodes: vec![NodeId(3)], fault: NodeFault::Absent }),
-        fault(FaultSpec::Nodes { when: left, nodes: vec![NodeId(2)], fault: NodeFault::Left }),
+        fault_of(json!({ "fault": "join", "node": "n3", "at": "1.5s" })),
+        fault_of(json!({ "fault": "leave", "node": "n2", "at": "1s" })),
     ];
     hold(&scenario, 0..20);
     let (recording, _) = reports(&scenario, 1);
@@ -166,11 +174,10 @@ fn nodes_join_and_leave() {
 fn a_node_that_leaves_while_it_is_down_takes_its_disk_along() {
     let mut scenario = crashing();
     scenario.name = "leaves while down".into();
-    let left = When::At { times_ns: vec![1_200 * MS], for_ns: None };
     scenario.faults.push(once(&[NodeId(2)], 1_000, 500, crash(DiskLoss::Kept)));
-    scenario.faults.push(fault(FaultSpec::Nodes { when: left, nodes: vec![NodeId(2)], fault: NodeFault::Left }));
+    scenario.faults.push(fault_of(json!({ "fault": "leave", "node": "n2", "at": "1.2s" })));
     hold(&scenario, 0..40);
-    scenario.faults.retain(|fault| matches!(&fault.kind, FaultSpec::Nodes { nodes, .. } if *nodes == [NodeId(2)]));
+    scenario.faults.retain(|fault| matches!(fault.kind, FaultSpec::Members { .. }));
     let (recording, _) = reports(&scenario, 1);
     let of_node = recording.events.iter().filter(|event| event.node == NodeId(2) && event.at_ns >= 1_000 * MS);
     let lives = of_node.filter_map(|event| match event.what {
@@ -185,11 +192,8 @@ fn a_node_that_leaves_while_it_is_down_takes_its_disk_along() {
 fn nodes_join_and_leave_at_random_times() {
     let mut scenario = crashing();
     scenario.name = "join and leave at random".into();
-    let nodes = NodeId::all(4).collect::<Vec<NodeId>>();
-    let members =
-        |every_ms: u64, what| FaultSpec::Members { every_ns: every_ms * MS, nodes: nodes.clone(), fault: what };
-    scenario.faults.push(fault(members(1_000, NodeFault::Absent)));
-    scenario.faults.push(fault(members(1_500, NodeFault::Left)));
+    scenario.faults.push(fault_of(json!({ "fault": "join", "every": "1s" })));
+    scenario.faults.push(fault_of(json!({ "fault": "leave", "every": "1.5s" })));
     hold(&scenario, 0..40);
     let (mut joins, mut leaves) = ([0; 4], [0; 4]);
     for seed in 0..200 {
@@ -219,9 +223,9 @@ fn nodes_join_and_leave_at_random_times() {
 #[test]
 fn each_lost_disk_is_a_new_incarnation() {
     let mut scenario = lww();
-    let when = When::At { times_ns: vec![500 * MS, 1_500 * MS], for_ns: Some(200 * MS) };
+    let when = When::At { times: Times(vec![500 * MS, 1_500 * MS]), length: Duration(200 * MS) };
     scenario.faults = vec![
-        fault(FaultSpec::Nodes { when, nodes: vec![NodeId(2)], fault: crash(DiskLoss::Lost) }),
+        fault(FaultSpec::Nodes { when, nodes: Some(Nodes(vec![NodeId(2)])), fault: crash(DiskLoss::Lost) }),
         once(&[NodeId(2)], 2_500, 9, crash(DiskLoss::Kept)),
     ];
     let (recording, _) = reports(&scenario, 1);
@@ -286,7 +290,7 @@ fn a_paused_node_takes_up_what_waited_in_order() {
 #[test]
 fn a_slow_node_takes_up_one_thing_after_the_other() {
     let mut scenario = rough();
-    scenario.faults = vec![once(&[NodeId(1)], 1_000, 500, NodeFault::Slow { step_ns: 7 * MS })];
+    scenario.faults = vec![once(&[NodeId(1)], 1_000, 500, NodeFault::SlowNode { step: Duration(7 * MS) })];
     let (recording, _) = reports(&scenario, 1);
     let within = (1_000 * MS + 1)..1_500 * MS;
     let taken = recording.events.iter().filter(|event| {
@@ -324,13 +328,12 @@ fn a_burst_loses_more_and_leaves_other_fates_alone() {
     // Without repair and answers that differ, the same messages are sent whatever is lost.
     let mut scenario = rough();
     scenario.store.set("anti_entropy", "off");
-    scenario.clients[0].pace = Pace::Rate { every_ns: 20 * MS };
+    scenario.clients[0].pace = Pace::Rate { rate: Rate { every_ns: 20 * MS } };
     scenario.clients[0].mix = Mix { read: 0, write: 1, delete: 0 };
     scenario.faults.clear();
     let without = losses(&reports(&scenario, 1).0);
-    let when = When::At { times_ns: vec![1_000 * MS], for_ns: Some(500 * MS) };
-    let burst = LinkFault::Loss { share: percent(60) };
-    scenario.faults = vec![fault(FaultSpec::Links { when, from: vec![NodeId(0)], to: vec![], fault: burst })];
+    let burst = json!({ "fault": "loss_burst", "from": "n0", "at": "1s", "for": "500ms", "loss": "60%" });
+    scenario.faults = vec![fault_of(burst)];
     let with = losses(&reports(&scenario, 1).0);
     assert!(without.iter().all(|lost| with.contains(lost)));
     let more: Vec<_> = with.iter().filter(|lost| !without.contains(lost)).collect();
@@ -378,7 +381,10 @@ fn plans_with_impossible_faults_are_refused() {
     let absent = wrong(|kind| *kind = FaultKind::Node { node: NodeId(1), fault: NodeFault::Absent });
     assert_eq!(absent, "a node that is absent is so from the beginning");
     let clock = wrong(|kind| {
-        *kind = FaultKind::Node { node: NodeId(1), fault: NodeFault::Clock { offset_ns: i64::MIN, drift_ppm: 0 } };
+        *kind = FaultKind::Node {
+            node: NodeId(1),
+            fault: NodeFault::Clock { ahead: None, behind: Some(Duration(u64::MAX)), fast: None, slow: None },
+        };
     });
     assert_eq!(clock, "a clock is at most 100 years wrong");
 }

@@ -1,10 +1,11 @@
 //! Heartbeats: replicas notice that an ordered view falls behind, and say for how long.
 
 use crate::common::*;
-use kvsim_checkers::trace::{Action, Level, NodeId, What};
+use kvsim_checkers::trace::{Level, NodeId, What};
 use kvsim_sim::net::{Delay, Ratio};
-use kvsim_sim::plan::{FaultKind, MessageName, Plan};
+use kvsim_sim::plan::Plan;
 use kvsim_sim::scenario::*;
+use serde_json::json;
 
 const BEAT_NS: u64 = 100 * MS;
 
@@ -13,39 +14,17 @@ fn gap() -> Scenario {
     let mut scenario = rough();
     scenario.replicas = 3;
     scenario.clients.clear();
-    scenario.net.delay = Delay::Constant(MS);
-    scenario.net.loss = Ratio::ZERO;
-    scenario.net.duplicate = Ratio::ZERO;
+    scenario.net.usual.delay = Delay::Constant(MS);
+    scenario.net.usual.loss = Ratio::ZERO;
+    scenario.net.usual.duplicate = Ratio::ZERO;
     scenario.store.set("views", "all");
     scenario.store.set("heartbeat", "100ms");
     scenario.store.set("anti_entropy", "off");
     scenario.settle = Settle::Off;
-    scenario.faults = vec![Fault {
-        name: "drop[0]".into(),
-        place: String::new(),
-        kind: FaultSpec::Message(FaultKind::Drop(MessageName {
-            kind: "update".into(),
-            id: 1,
-            from: None,
-            to: vec![NodeId(1)],
-        })),
-    }];
-    scenario.script = vec![ScriptSession {
-        name: "alice".into(),
-        node: NodeId(0),
-        level: Level::Eventual,
-        quorum: 1,
-        context: true,
-        timeout_ns: MS,
-        ops: vec![ScriptOp {
-            at_ns: 500 * MS,
-            action: Action::Write,
-            key: "x".into(),
-            value: Some(1),
-            bytes: 8,
-            node: None,
-        }],
-    }];
+    scenario.faults = vec![fault_of(json!({ "fault": "drop", "write": 1, "to": "n1" }))];
+    let op = json!({ "at": "500ms", "by": "alice", "write": "x", "value": 1 });
+    let script = json!({ "sessions": { "alice": { "at": "n0", "timeout": "1ms" } }, "ops": [op] });
+    scenario.script = serde_json::from_value(script).expect("a script");
     scenario
 }
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::common::*;
-use kvsim_checkers::trace::{Action, Dot, Event, Level, NodeId, Recording, What};
+use kvsim_checkers::trace::{Dot, Event, Level, NodeId, Recording, What};
 use kvsim_sim::net::{Delay, Ratio};
-use kvsim_sim::plan::{FaultKind, MessageName, Plan};
-use kvsim_sim::scenario::*;
+use kvsim_sim::plan::Plan;
+use kvsim_sim::quantity::Duration;
+use serde_json::json;
 
 /// What became of every message: of those that replicate a write of a priority below `below`, and of all others.
 fn fates(plan: &Plan, recording: &Recording, below: u8) -> [Vec<(u64, NodeId, What)>; 2] {
@@ -82,39 +83,19 @@ fn narrow_views_of_ndc_do_not_notice() {
 
 /// Alice writes a log line and an alarm; neither reaches n1 by itself.
 fn dropped(seed: u64) -> Plan {
-    let write = |key: &str, value| ScriptOp {
-        at_ns: value * MS,
-        action: Action::Write,
-        key: key.into(),
-        value: Some(value),
-        bytes: 8,
-        node: None,
-    };
-    let drop = |id| Fault {
-        name: format!("drop[{id}]"),
-        place: String::new(),
-        kind: FaultSpec::Message(FaultKind::Drop(MessageName {
-            kind: "update".into(),
-            id,
-            from: None,
-            to: vec![NodeId(1)],
-        })),
-    };
+    let drop = |write| fault_of(json!({ "fault": "drop", "write": write, "to": "n1" }));
     let mut scenario = rough();
     scenario.clients.clear();
-    scenario.net.delay = Delay::Constant(MS);
-    scenario.net.loss = Ratio::ZERO;
-    scenario.net.duplicate = Ratio::ZERO;
+    scenario.net.usual.delay = Delay::Constant(MS);
+    scenario.net.usual.loss = Ratio::ZERO;
+    scenario.net.usual.duplicate = Ratio::ZERO;
     scenario.faults = vec![drop(1), drop(2)];
-    scenario.script = vec![ScriptSession {
-        name: "alice".into(),
-        node: NodeId(0),
-        level: Level::Eventual,
-        quorum: 1,
-        context: true,
-        timeout_ns: MS,
-        ops: vec![write("P0log", 1), write("P3alarm", 2)],
-    }];
+    let ops = [
+        json!({ "at": "1ms", "by": "alice", "write": "P0log", "value": 1 }),
+        json!({ "at": "2ms", "by": "alice", "write": "P3alarm", "value": 2 }),
+    ];
+    let script = json!({ "sessions": { "alice": { "at": "n0", "timeout": "1ms" } }, "ops": ops });
+    scenario.script = serde_json::from_value(script).expect("a script");
     plan(&scenario, seed)
 }
 
@@ -140,9 +121,9 @@ fn a_drop_of_lower_priority_is_part_of_the_fate_that_differs() {
 fn there_is_no_second_run_where_messages_wait_for_each_other() {
     let mut scenario = rough();
     assert!(plan(&scenario, 1).with_other_fates_below(1).is_some());
-    scenario.net.bytes_per_s = Some(1 << 20);
+    scenario.net.usual.bytes_per_s = Some(1 << 20);
     assert!(plan(&scenario, 1).with_other_fates_below(1).is_none());
-    scenario.net.bytes_per_s = None;
-    scenario.disk.write_ns = MS;
+    scenario.net.usual.bytes_per_s = None;
+    scenario.disk.write = Duration(MS);
     assert!(plan(&scenario, 1).with_other_fates_below(1).is_none());
 }

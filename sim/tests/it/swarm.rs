@@ -24,8 +24,8 @@ fn half_of_everything_is_off() {
         assert!(!thin.clients.is_empty());
         let without = thin.title.split("(without ").nth(1).map_or("", |rest| rest.trim_end_matches(')'));
         let unrepaired = without.contains(UNREPAIRED);
-        assert_eq!(unrepaired || without.contains("loss"), thin.net.loss == Ratio::ZERO);
-        assert_eq!(without.contains("varying delays"), matches!(thin.net.delay, Delay::Constant(_)));
+        assert_eq!(unrepaired || without.contains("loss"), thin.net.usual.loss == Ratio::ZERO);
+        assert_eq!(without.contains("varying delays"), matches!(thin.net.usual.delay, Delay::Constant(_)));
         assert_eq!(unrepaired || without.contains("random_partition"), thin.faults.is_empty());
         assert_eq!(without.contains("deletes"), thin.clients.iter().all(|group| group.mix.delete == 0));
         all.insert(without.to_string());

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kvsim_sim::plan::Plan;
 use serde_json::Value as Json;
 
-use crate::scenario::write::{delay, share, size, time};
+use kvsim_sim::quantity::{Bandwidth, Duration};
 
 /// What runs may differ in, each with its name, in the order of a legend.
 fn settings(plan: &Plan) -> Vec<(String, String)> {
@@ -15,16 +15,16 @@ fn settings(plan: &Plan) -> Vec<(String, String)> {
         own("replicas", plan.replicas.to_string()),
         own("level", levels(plan)),
         own("sessions", plan.sessions.len().to_string()),
-        own("loss", share(plan.net.loss)),
-        own("delay", delay(&plan.net.delay)),
-        own("duplicate", share(plan.net.duplicate)),
-        own("bandwidth", plan.net.bytes_per_s.map_or("no limit".into(), |bytes| format!("{}/s", size(bytes)))),
+        own("loss", plan.net.loss.to_string()),
+        own("delay", plan.net.delay.to_string()),
+        own("duplicate", plan.net.duplicate.to_string()),
+        own("bandwidth", Bandwidth(plan.net.bytes_per_s).to_string()),
     ];
     settings.extend(plan.store.settings.iter().map(|(name, value)| (name.replace('_', "-"), of_store(value))));
     settings.extend([
         own("faults", faults(plan)),
-        own("disk", time(plan.disk.write_ns)),
-        own("duration", time(plan.workload_end_ns)),
+        own("disk", plan.disk.write.to_string()),
+        own("duration", Duration(plan.workload_end_ns).to_string()),
         own("seed", format!("{:#x}", plan.seed)),
     ]);
     settings

@@ -2,12 +2,15 @@
 
 use kvsim_checkers::{CHECKERS, CodeInfo};
 use kvsim_histories::models::MODELS;
+use kvsim_sim::scenario::fault_kinds;
 use kvsim_sim::stores::{STORES, StoreEntry};
 use kvsim_store::settings::DefectInfo;
 use serde::Serialize;
+use serde_json::Value as Json;
 
 use crate::args::Output;
 use crate::exit::{self, Failure};
+use crate::scenario;
 use crate::sweep::measures::{MEASURES, Measure};
 use clap::ValueEnum;
 
@@ -40,94 +43,33 @@ pub enum Listed {
 /// Something that can be named.
 #[derive(Serialize)]
 struct Item {
-    name: &'static str,
-    summary: &'static str,
+    name: String,
+    summary: String,
     /// Its parts: settings of a store, codes of a checker, an example of a fault.
     details: Vec<String>,
 }
 
-/// What can go wrong, with how to write it.
-const FAULTS: &[(&str, &str, &str)] = &[
-    (
-        "partition",
-        "links are cut for a while: between groups, around single nodes, one way, or but for a bridge",
-        "[[fault.partition]]  at = \"2s\"  for = \"1s\"  groups = [[\"n0\"], [\"n1\", \"n2\"]]",
-    ),
-    (
-        "random_partition",
-        "partitions of random shapes, drawn from the seed, one after the other",
-        "[[fault.random_partition]]  every = \"2s\"  lasting = \"500ms\"",
-    ),
-    ("drop", "all copies of one message are lost", "[[fault.drop]]  write = 2  to = [\"n2\"]"),
-    (
-        "crash",
-        "a node is down and starts again with what its disk has: disk = \"kept\", \"tail-lost\", \"torn\" or \"lost\"",
-        "[[fault.crash]]  node = \"n1\"  at = [\"1s\", \"4s\"]  for = \"500ms\"  disk = \"kept\"",
-    ),
-    (
-        "replace",
-        "a node is replaced by an empty one, a new incarnation",
-        "[[fault.replace]]  node = \"n1\"  at = \"3s\"  for = \"1s\"",
-    ),
-    ("join", "a node joins the cluster in the course of the run", "[[fault.join]]  node = \"n3\"  at = \"2s\""),
-    ("leave", "a node leaves the cluster for good", "[[fault.leave]]  node = \"n3\"  at = \"2s\""),
-    (
-        "pause",
-        "a node stands still and then goes on with what has waited",
-        "[[fault.pause]]  every = \"2s\"  lasting = \"300ms\"",
-    ),
-    (
-        "slow_node",
-        "a node takes time for each message, timer and call",
-        "[[fault.slow_node]]  node = \"n1\"  at = \"1s\"  for = \"2s\"  step = \"5ms\"",
-    ),
-    (
-        "slow_disk",
-        "a node's disk takes longer",
-        "[[fault.slow_disk]]  node = \"n1\"  at = \"1s\"  for = \"2s\"  write = \"50ms\"",
-    ),
-    (
-        "full_disk",
-        "a node's disk is full: what follows from a record waits until there is room",
-        "[[fault.full_disk]]  node = \"n1\"  at = \"1s\"  for = \"500ms\"",
-    ),
-    (
-        "clock",
-        "a node's clock is ahead, behind, fast or slow",
-        "[[fault.clock]]  node = \"n1\"  at = \"1s\"  for = \"3s\"  ahead = \"2s\"  fast = \"0.1%\"",
-    ),
-    (
-        "slow_link",
-        "messages on some links take longer",
-        "[[fault.slow_link]]  from = \"n0\"  at = \"1s\"  for = \"2s\"  delay = \"100ms..300ms\"",
-    ),
-    (
-        "loss_burst",
-        "more messages are lost",
-        "[[fault.loss_burst]]  every = \"1s\"  lasting = \"200ms\"  loss = \"80%\"",
-    ),
-    (
-        "duplicate_storm",
-        "more messages arrive twice",
-        "[[fault.duplicate_storm]]  at = \"1s\"  for = \"2s\"  duplicate = \"90%\"",
-    ),
-    (
-        "late",
-        "some messages arrive very late",
-        "[[fault.late]]  at = \"0s\"  for = \"3s\"  share = \"5%\"  delay = \"1s..5s\"",
-    ),
-    ("delay", "one message takes a time of its own", "[[fault.delay]]  write = 2  to = \"n2\"  takes = \"80ms\""),
-    ("duplicate", "one message arrives twice", "[[fault.duplicate]]  write = 2  to = \"n2\"  takes = \"30ms\""),
-    ("loss", "messages are lost at random", "[net]  loss = \"5%\""),
-    ("duplicates", "messages arrive twice at random", "[net]  duplicate = \"1%\""),
-    ("delays", "messages take a random time and overtake each other", "[net]  delay = \"exponential(20ms)\""),
-    ("bandwidth", "messages wait for each other", "[net]  bandwidth = \"1MB/s\""),
-    (
-        "disk",
-        "what depends on a record waits until it is written; syncs come later",
-        "[disk]  write = \"5ms\"  sync = \"50ms\"",
-    ),
-];
+/// What can go wrong, as the schema of scenarios describes it: each kind of fault, and what goes wrong all the time.
+fn faults() -> Vec<Item> {
+    let schema = scenario::schema();
+    let fields = |table: &str| schema["$defs"][table]["properties"].as_object().into_iter().flatten();
+    let summary = |field: &Json| field["description"].as_str().unwrap_or_default().to_owned();
+    let tables = &schema["$defs"]["Faults"]["properties"];
+    let faults = fault_kinds().into_iter().map(|kind| {
+        let table = &tables[kind.as_str()];
+        let example = table["items"]["examples"][0].as_object().into_iter().flatten();
+        let example: Vec<String> = example.map(|(name, value)| format!("  {name} = {value}")).collect();
+        Item { summary: summary(table), details: vec![format!("[[fault.{kind}]]{}", example.concat())], name: kind }
+    });
+    let always = [("net", "Net"), ("disk", "Disk")].into_iter().flat_map(|(path, table)| {
+        let of_type = |field: &Json| field["$ref"].as_str().and_then(|path| schema.pointer(&path[1..]));
+        fields(table).filter_map(move |(name, field)| {
+            let details = vec![format!("[{path}]  {name} = {}", of_type(field)?["examples"][0])];
+            Some(Item { name: format!("{path}.{name}"), summary: summary(field), details })
+        })
+    });
+    faults.chain(always).collect()
+}
 
 fn details(store: &StoreEntry) -> Vec<String> {
     let levels: Vec<&str> = store.levels.iter().map(|level| level.name()).collect();
@@ -145,13 +87,12 @@ fn details(store: &StoreEntry) -> Vec<String> {
 
 /// Lists; returns the exit code.
 pub fn list(args: &ListArgs) -> Result<u8, Failure> {
-    let item = |name, summary, details: Vec<String>| Item { name, summary, details };
+    let item =
+        |name: &str, summary: &str, details| Item { name: name.to_owned(), summary: summary.to_owned(), details };
     let codes = |codes: &[CodeInfo]| codes.iter().map(|code| format!("{}  {}", code.code, code.meaning)).collect();
     let entries: Vec<Item> = match args.what {
         Listed::Stores => STORES.iter().map(|store| item(store.name, store.summary, details(store))).collect(),
-        Listed::Faults => {
-            FAULTS.iter().map(|(name, summary, example)| item(name, summary, vec![example.to_string()])).collect()
-        }
+        Listed::Faults => faults(),
         Listed::Checkers => {
             CHECKERS.iter().map(|checker| item(checker.name, checker.summary, codes(checker.codes))).collect()
         }

@@ -114,7 +114,7 @@ fn written(args: &RunArgs, plan: &Plan) -> Option<String> {
 /// Reads the scenario and decides everything that the seed decides.
 fn plan(args: &RunArgs) -> Result<(&'static StoreEntry, Plan), Failure> {
     let scenario = load::scenario(&args.file, &args.overrides.list())?;
-    load::lowered(&args.file, &scenario, args.seed.unwrap_or(scenario.seed))
+    load::lowered(&args.file, &scenario, args.seed.unwrap_or(scenario.seed.0))
 }
 
 /// Runs the plan again and compares every event.

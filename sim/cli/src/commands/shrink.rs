@@ -272,10 +272,10 @@ fn as_scenario(
         let place = file.display();
         Failure::Usage(format!("{place}: the smaller run cannot be written as a scenario, only as plan.json: {why}"))
     };
-    let text = scenario::write(&plan, &comments, &names).map_err(cannot)?;
+    let text = scenario::write(&plan, &comments).map_err(cannot)?;
     let read = scenario::read(&file, text.as_bytes(), &[], &names)
         .map_err(|error| cannot(format!("the reader does not take it:\n{}", error.render(false))))?;
-    let (_, plan) = load::lowered(&file, &read, read.seed)?;
+    let (_, plan) = load::lowered(&file, &read, read.seed.0)?;
     let judged = judge::judge(store, &plan, Keep::Everything);
     if !judged.interrupted && !target.is_in(&judged) {
         return Err(cannot(format!("read back, it does not show {code} (stopped too early? see --for)")));

@@ -1,44 +1,44 @@
 //! Reads scenario files: TOML text to a [`Scenario`], or to [`Diagnostics`] that say what is wrong and where.
 //!
-//! Five steps, each in a module of its own: `text` makes TOML of bytes, `overrides` puts the values of `--set` arguments into the parsed
-//! text, `structure` finds unknown, missing and mistyped fields, `raw` is the shape that is left, and
-//! `validate` gives the values their meaning (with `store`, `clients` and `faults` for the larger parts). Mistakes of
-//! one step are reported together. No input makes the reader panic.
+//! Four steps, each in a module of its own: `text` makes TOML of bytes, `overrides` puts the values of `--set` arguments
+//! into the parsed text, `structure` finds unknown, missing and mistyped fields and quantities without their form, so that
+//! the types of [`kvsim_sim::scenario`] can read what is left, and `check` finds values that do not fit each other. Mistakes
+//! of one step are reported together. No input makes the reader panic.
 
-mod clients;
+mod check;
 pub mod diagnostic;
-mod faults;
 pub mod overrides;
-mod quantity;
-mod raw;
 pub mod source;
 mod store;
 mod structure;
 #[cfg(test)]
 mod tests;
 mod text;
-mod troubles;
-mod units;
-mod validate;
-pub mod write;
+mod write;
 
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::LazyLock;
 
+use kvsim_sim::net::Ratio;
+use kvsim_sim::quantity::{Duration, Seed, Size};
 use kvsim_sim::scenario::Scenario;
 use kvsim_sim::stores::StoreEntry;
-pub use serde::Deserialize as _;
+use serde::Deserialize as _;
+use serde_json::{Value as Json, json};
 use toml::Spanned;
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 pub use diagnostic::Diagnostics;
 
 use diagnostic::Diagnostic;
-pub use structure::schema;
 pub use write::text as write;
 
 use crate::draw::Unit;
-use source::Sources;
+use crate::text::printable;
+use check::Check;
+use source::{Sources, key_at, value_at};
+use structure::Known;
 
 /// The name of the table that `kvsim sweep` reads.
 pub const SWEEP: &str = "sweep";
@@ -116,37 +116,93 @@ pub fn scenario(
     sources: &Sources<'_>,
     names: &Names,
 ) -> Result<Scenario, Vec<Diagnostic>> {
-    let mistakes = structure::check(&root, sources);
+    let root = root.get_ref();
+    let number =
+        |value: &Spanned<DeValue<'_>>| value.get_ref().as_integer().and_then(|number| number.as_str().parse().ok());
+    let name = value_at(root, &["store", "name"]).map_or(Some(names.stores[0].name), |name| name.get_ref().as_str());
+    let store = names.stores.iter().find(|store| Some(store.name) == name);
+    let known = Known { replicas: root.get("replicas").and_then(number), store };
+    let mistakes = structure::check(root, &SCHEMA, sources, &known);
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
-    let places = store::Places::of(root.get_ref());
-    // The structure is right, so this fails only where the schema is laxer than the types.
-    let raw = raw::ScenarioFile::deserialize(toml::de::Deserializer::from(root)).map_err(|error| {
+    // The form is right, so this fails only where the schema is laxer than the types.
+    let table = Spanned::new(0..0, root.clone());
+    let mut scenario = Scenario::deserialize(toml::de::Deserializer::from(table)).map_err(|error| {
         let span = error.span().map(Into::into);
         vec![sources.diagnostic(span, error.message().lines().collect::<Vec<_>>().join("; "))]
     })?;
-    let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    validate::scenario(name, &raw, sources, &places, names)
+    scenario.name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    scenario.title = printable(&scenario.title);
+    // Tables are read by name, and mean more in the order of the file.
+    scenario.clients.sort_by_key(|group| key_at(root, &["clients", &group.name]));
+    scenario.script.sessions.sort_by_key(|session| key_at(root, &["script", "sessions", &session.name]));
+    for fault in &mut scenario.faults {
+        let (kind, number) = fault.name.trim_end_matches(']').split_once('[').unwrap_or_default();
+        let place = value_at(root, &["fault", kind, number]).map(|table| sources.place(table.span().into()));
+        fault.place = place.unwrap_or_default();
+    }
+    let mut check = Check { scenario: &scenario, root, sources, names, store, holders: 0, beats: false, found: vec![] };
+    let own = check.store();
+    let profile = own.profile(scenario.replicas);
+    (check.holders, check.beats) = (profile.copies, profile.heartbeat_ns.is_some());
+    let fitted = check.fitted(own);
+    let mistakes = check.all();
+    scenario.store = fitted;
+    if mistakes.is_empty() { Ok(scenario) } else { Err(mistakes) }
+}
+
+static SCHEMA: LazyLock<Json> = LazyLock::new(schema);
+
+/// The schema of scenario files: that of scenarios, and the tables that the command reads by itself.
+pub fn schema() -> Json {
+    let mut schema = kvsim_sim::scenario::schema::<Scenario>();
+    schema["$defs"]["Sweep"] = json!({
+        "description": "What kvsim sweep varies: lists of values, under the names of the fields that take them.",
+        "type": "object",
+        "properties": {
+            "seeds": {
+                "description": "The seeds of each cell: how many from the scenario's on, or a range.",
+                "examples": [5, "1..6"],
+                "type": ["integer", "string"]
+            },
+            "columns": {
+                "description": "What the table tells of each cell: measures such as \"visibility p99 P3 at fifo\", and checkers.",
+                "items": { "type": "string" },
+                "type": "array"
+            },
+            "cases": {
+                "description": "Named changes of the scenario: [sweep.cases.NAME] has a table for each case.",
+                "additionalProperties": { "type": "object", "additionalProperties": { "type": "object" } },
+                "type": "object"
+            }
+        },
+        "additionalProperties": true
+    });
+    schema["properties"]["sweep"] = json!({
+        "$ref": "#/$defs/Sweep",
+        "description": "What `kvsim sweep` varies. Lists of values stand under the names of the fields that take them, such as `net.loss = [\"0%\", \"10%\"]`; `level` is that of every session."
+    });
+    schema
 }
 
 /// What a swept value is as a number, for the axis of a chart: a time, a share, bytes or a count.
 pub fn number(text: &str) -> Option<(Unit, u64)> {
-    let share = |text: &str| units::share(text).ok().map(|share| u64::from(share.billionths() / 100_000));
+    let share = |share: Ratio| (Unit::Share, u64::from(share.billionths() / 100_000));
     None.or_else(|| text.parse().ok().map(|count| (Unit::Count, count)))
-        .or_else(|| units::duration(text).ok().map(|ns| (Unit::Time, ns)))
-        .or_else(|| share(text).map(|share| (Unit::Share, share)))
-        .or_else(|| units::bytes(text).ok().map(|bytes| (Unit::Bytes, bytes)))
+        .or_else(|| text.parse().ok().map(|time: Duration| (Unit::Time, time.ns())))
+        .or_else(|| text.parse().ok().map(share))
+        .or_else(|| text.parse().ok().map(|size: Size| (Unit::Bytes, size.0)))
 }
 
 /// A time as scenarios write it, in nanoseconds; the error says what was expected.
 pub fn duration(text: &str) -> Result<u64, String> {
-    units::duration(text).map_err(|wrong| format!("{}: expected {}", wrong.message, wrong.expected))
+    text.parse().map(Duration::ns).map_err(|wrong| wrong.to_string())
 }
 
 /// A seed as scenarios write it; the error says what was expected.
 pub fn seed(text: &str) -> Result<u64, String> {
-    units::seed(text).map_err(|wrong| format!("{}: expected {}", wrong.message, wrong.expected))
+    text.parse().map(|seed: Seed| seed.0).map_err(|wrong| wrong.to_string())
 }
 
 const SMALLEST: &str = "a scenario needs at least replicas, duration and clients; the smallest one is:\n\

@@ -4,7 +4,8 @@
 //! one. So a span is a pair of numbers wherever it comes from, and an error in an overridden value points at
 //! the argument that overrides it.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Excerpt};
 
@@ -20,56 +21,6 @@ pub struct Span {
 impl From<std::ops::Range<usize>> for Span {
     fn from(range: std::ops::Range<usize>) -> Span {
         Span { start: range.start, end: range.end }
-    }
-}
-
-/// A value and where it was written.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct At<T> {
-    /// The value.
-    pub value: T,
-    /// Its place; absent for a default.
-    pub span: Option<Span>,
-}
-
-impl<T> At<T> {
-    /// A value that nobody wrote.
-    pub fn by_default(value: T) -> At<T> {
-        At { value, span: None }
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<At<T>, D::Error> {
-        let spanned = toml::Spanned::<T>::deserialize(deserializer)?;
-        let span = Some(spanned.span().into());
-        Ok(At { value: spanned.into_inner(), span })
-    }
-}
-
-/// Only defaults are written, for the schema.
-impl<T: Serialize> Serialize for At<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.value.serialize(serializer)
-    }
-}
-
-/// In the schema a value looks the same with and without its place.
-impl<T: schemars::JsonSchema> schemars::JsonSchema for At<T> {
-    fn inline_schema() -> bool {
-        T::inline_schema()
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn schema_id() -> std::borrow::Cow<'static, str> {
-        T::schema_id()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        T::json_schema(generator)
     }
 }
 
@@ -144,6 +95,34 @@ impl<'a> Sources<'a> {
     fn line_of(&self, span: Span) -> usize {
         self.line_starts.partition_point(|start| *start <= span.start)
     }
+}
+
+/// Where the value at `path` stands: names of fields and numbers of list items. For an item of a list that is written as
+/// its only item, that is the item. Absent when nothing is written there.
+pub fn value_at<'t, 'i>(root: &'t DeTable<'i>, path: &[&str]) -> Option<&'t Spanned<DeValue<'i>>> {
+    let (first, rest) = path.split_first()?;
+    let mut value = root.get(*first)?;
+    for step in rest {
+        value = match value.get_ref() {
+            DeValue::Table(table) => table.get(*step)?,
+            DeValue::Array(array) => array.get(step.parse::<usize>().ok()?)?,
+            _ => value,
+        };
+    }
+    Some(value)
+}
+
+/// Where the last name of `path` stands.
+pub fn key_at(root: &DeTable<'_>, path: &[&str]) -> Option<Span> {
+    let (last, outer) = path.split_last()?;
+    let table = match outer {
+        [] => root,
+        outer => match value_at(root, outer)?.get_ref() {
+            DeValue::Table(table) => table,
+            _ => return None,
+        },
+    };
+    table.get_key_value(*last).map(|(key, _)| key.span().into())
 }
 
 /// The start of the character at byte `at`; the end of the text when it is shorter.

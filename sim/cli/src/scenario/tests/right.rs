@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use expect_test::expect_file;
 use kvsim_checkers::trace::{Level, NodeId};
+use kvsim_sim::lower::lower;
 use kvsim_sim::net::{Delay, Ratio};
 use kvsim_sim::plan::{DiskPlan, LinkPlan};
-use kvsim_sim::scenario::{ClientGroup, KeyChoice, Keys, Mix, Pace, Scenario, Settle, Writers};
+use kvsim_sim::quantity::{Duration, Nodes, Rate, Seed, Sizes, Sync};
+use kvsim_sim::scenario::{
+    ClientGroup, FaultSpec, KeyChoice, Keys, Mix, Net, Pace, PartitionFault, Scenario, Script, Settle, Writers,
+};
 use kvsim_sim::stores::StoreSpec;
 use serde_json::Value as Json;
 
@@ -24,9 +28,9 @@ fn the_smallest_scenario_has_all_defaults() {
     let expected = Scenario {
         name: "test".to_owned(),
         title: String::new(),
-        seed: 1,
+        seed: Seed(1),
         replicas: 3,
-        duration_ns: 10_000_000_000,
+        duration: Duration(10_000_000_000),
         settle: Settle::Auto,
         store: StoreSpec::named("ndc")
             .with("ack", 1)
@@ -37,29 +41,31 @@ fn the_smallest_scenario_has_all_defaults() {
             .with("replication", "all")
             .with("strip", "500ms")
             .with("views", "eventual"),
-        disk: DiskPlan { write_ns: 0, sync_ns: None },
-        net: LinkPlan {
-            delay: Delay::Uniform { min: 1_000_000, max: 5_000_000 },
-            loss: Ratio::ZERO,
-            duplicate: Ratio::ZERO,
-            bytes_per_s: None,
+        disk: DiskPlan { write: Duration(0), sync: Sync(None) },
+        net: Net {
+            usual: LinkPlan {
+                delay: Delay::Uniform { min: 1_000_000, max: 5_000_000 },
+                loss: Ratio::ZERO,
+                duplicate: Ratio::ZERO,
+                bytes_per_s: None,
+            },
+            link: vec![],
         },
-        links: vec![],
         keys: Keys { count: 100, choice: KeyChoice::Uniform, writers: Writers::Many, priorities: [1, 0, 0, 0] },
         clients: vec![ClientGroup {
             name: "all".to_owned(),
             sessions: 1,
-            at: vec![],
-            moves_ns: None,
-            pace: Pace::Think { mean_ns: 10_000_000 },
+            at: None,
+            moves: None,
+            pace: Pace::Think { think: Duration(10_000_000) },
             mix: Mix { read: 1, write: 1, delete: 0 },
-            value_bytes: (16, 16),
+            value: Sizes(16, 16),
             level: Level::Eventual,
             quorum: 1,
             context: true,
-            timeout_ns: 1_000_000_000,
+            timeout: Duration(1_000_000_000),
         }],
-        script: vec![],
+        script: Script::default(),
         faults: vec![],
         expect: BTreeMap::new(),
     };
@@ -69,7 +75,7 @@ fn the_smallest_scenario_has_all_defaults() {
 #[test]
 fn overrides_change_values() {
     let set = |arguments: &[&str]| read_text(FULL, arguments).unwrap();
-    assert_eq!(set(&["net.loss=7.5%"]).net.loss, Ratio::from_billionths(75_000_000).unwrap());
+    assert_eq!(set(&["net.loss=7.5%"]).net.usual.loss, Ratio::from_billionths(75_000_000).unwrap());
     assert_eq!(set(&["replicas=7"]).replicas, 7);
     assert_eq!(set(&["store.anti_entropy=off"]).store.settings["anti_entropy"], "off");
     let ring = ["store.replication=3", "store.views=eventual", "store.heartbeat=off"];
@@ -82,21 +88,24 @@ fn overrides_change_values() {
         2,
         "of those that hold a key"
     );
-    assert_eq!(set(&["clients.panel.rate=20/s"]).clients[0].pace, Pace::Rate { every_ns: 50_000_000 });
-    assert_eq!(set(&["clients.panel.at=n3"]).clients[0].at, [NodeId(3)]);
-    assert_eq!(set(&["clients.panel.at=[\"n3\", \"n4\"]"]).clients[0].at, [NodeId(3), NodeId(4)]);
+    assert_eq!(set(&["clients.panel.rate=20/s"]).clients[0].pace, Pace::Rate { rate: Rate { every_ns: 50_000_000 } });
+    assert_eq!(set(&["clients.panel.at=n3"]).clients[0].at, Some(Nodes(vec![NodeId(3)])));
+    assert_eq!(set(&["clients.panel.at=[\"n3\", \"n4\"]"]).clients[0].at, Some(Nodes(vec![NodeId(3), NodeId(4)])));
     assert_eq!(set(&["clients.panel.mix={ read = 9 }"]).clients[0].mix, Mix { read: 9, write: 0, delete: 0 });
-    assert_eq!(set(&["seed=0xff"]).seed, 255);
-    assert_eq!(set(&["seed=0xffffffffffffffff"]).seed, u64::MAX);
-    assert_eq!(set(&["seed=1", "seed=2"]).seed, 2, "the last one counts");
+    assert_eq!(set(&["seed=0xff"]).seed, Seed(255));
+    assert_eq!(set(&["seed=0xffffffffffffffff"]).seed, Seed(u64::MAX));
+    assert_eq!(set(&["seed=1", "seed=2"]).seed, Seed(2), "the last one counts");
     assert_eq!(set(&["expect.convergence=unknown"]).expect["convergence"].to_string(), "unknown");
     assert_eq!(set(&["settle=\"off\""]).settle, Settle::Off);
-    assert_eq!(set(&["net.link.0.loss=3%"]).links[0].link.loss.billionths(), 30_000_000);
+    assert_eq!(set(&["net.link.0.loss=3%"]).net.link[0].loss, Ratio::from_billionths(30_000_000));
     let moved = set(&["fault.partition.0.at=3s"]);
-    assert!(format!("{:?}", moved.faults[0]).contains("at_ns: 3000000000"));
+    let FaultSpec::Partition(PartitionFault::Partition { at, .. }) = moved.faults[0].kind else {
+        panic!("a partition")
+    };
+    assert_eq!(at, Duration(3_000_000_000));
     assert_eq!(moved.faults[0].place, set(&[]).faults[0].place, "a fault stays where it is written");
     let added = read_text(SMALLEST, &["disk.write=2ms"]).unwrap();
-    assert_eq!(added.disk.write_ns, 2_000_000, "a table that the file leaves out is added");
+    assert_eq!(added.disk.write, Duration(2_000_000), "a table that the file leaves out is added");
 }
 
 #[test]
@@ -120,22 +129,13 @@ fn another_store_may_lack_settings_of_the_file() {
 fn links_are_pairs_of_nodes() {
     let link = |fields: &str| {
         let scenario = read_text(&format!("{SMALLEST}[[net.link]]\n{fields}\nloss = \"50%\""), &[]).unwrap();
-        scenario.links.iter().map(|link| (link.from, link.to)).collect::<Vec<_>>()
+        let plan = lower(&scenario, 1, "test").unwrap();
+        plan.links.iter().map(|link| (link.from.0, link.to.0)).collect::<Vec<_>>()
     };
-    assert_eq!(link("from = 'n0'\nto = 'n1'"), [(NodeId(0), NodeId(1))]);
-    assert_eq!(link("from = 'n0'\nto = 'n1'\nboth_ways = true"), [(NodeId(0), NodeId(1)), (NodeId(1), NodeId(0))]);
+    assert_eq!(link("from = 'n0'\nto = 'n1'"), [(0, 1)]);
+    assert_eq!(link("from = 'n0'\nto = 'n1'\nboth_ways = true"), [(0, 1), (1, 0)]);
     let all = "from = ['n0', 'n1', 'n2']\nto = ['n0', 'n1', 'n2']";
-    assert_eq!(
-        link(all),
-        [
-            (NodeId(0), NodeId(1)),
-            (NodeId(0), NodeId(2)),
-            (NodeId(1), NodeId(0)),
-            (NodeId(1), NodeId(2)),
-            (NodeId(2), NodeId(0)),
-            (NodeId(2), NodeId(1))
-        ]
-    );
+    assert_eq!(link(all), [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1)]);
     assert_eq!(link(&format!("{all}\nboth_ways = true")).len(), 6);
 }
 
@@ -145,7 +145,7 @@ fn groups_and_sessions_keep_the_order_of_the_file() {
         "replicas = 3\nduration = \"1s\"\n[clients.z]\n[clients.a]\n[script.sessions]\ny.at = \"n0\"\nb.at = \"n1\"";
     let scenario = read_text(text, &[]).unwrap();
     assert_eq!(scenario.clients.iter().map(|group| group.name.as_str()).collect::<Vec<_>>(), ["z", "a"]);
-    assert_eq!(scenario.script.iter().map(|session| session.name.as_str()).collect::<Vec<_>>(), ["y", "b"]);
+    assert_eq!(scenario.script.sessions.iter().map(|session| session.name.as_str()).collect::<Vec<_>>(), ["y", "b"]);
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn the_schemas_defaults_are_the_readers() {
         defaults("Disk"),
         defaults("Net"),
         defaults("Keys"),
-        defaults("Clients"),
+        defaults("ClientGroup"),
     );
     assert!(text.contains("loss = \"0%\""), "{text}");
     assert_eq!(read_text(&text, &[]).unwrap(), read_text(SMALLEST, &[]).unwrap());

@@ -65,7 +65,7 @@ pub fn read(path: &Path, bytes: &[u8], overrides: &[String], names: &Names) -> R
         return Err(in_order(reader.found));
     }
     let cells = cells(path, &root, &said, &sources, names)?;
-    let first = cells.first().map_or(1, |cell| cell.seed);
+    let first = cells.first().map_or(1, |cell| cell.seed.0);
     let seeds = match said.seeds {
         Seeds::Number(count) => first..first.saturating_add(count),
         Seeds::Range(range) => range,

@@ -39,7 +39,12 @@ fn cells_are_the_product_in_the_order_of_the_text() {
         .iter()
         .map(|cell| {
             let level = cell.clients[0].level.name();
-            (cell.net.loss.billionths(), level, cell.store.settings["anti_entropy"].as_str().unwrap(), cell.replicas)
+            (
+                cell.net.usual.loss.billionths(),
+                level,
+                cell.store.settings["anti_entropy"].as_str().unwrap(),
+                cell.replicas,
+            )
         })
         .collect();
     let (five, second) = (50_000_000, "1s");
@@ -69,13 +74,14 @@ fn levels_reach_all_sessions_and_cases_only_what_they_name() {
                 sessions = { s = { at = \"n0\" } }\nops = [{ at = \"1ms\", by = \"s\", read = \"k0\" }]\n[net]\nloss = \"1%\"\n";
     let all = read(&format!("{text}[sweep]\nlevel = [\"priority\"]\n"), &[]).unwrap();
     let cell = &all.cells[0];
-    let levels = cell.clients.iter().map(|group| group.level).chain(cell.script.iter().map(|session| session.level));
+    let levels =
+        cell.clients.iter().map(|group| group.level).chain(cell.script.sessions.iter().map(|session| session.level));
     assert_eq!(levels.map(|level| level.name()).collect::<Vec<_>>(), ["priority"; 3]);
     let cases = "[sweep.cases.net]\nplain = {}\nslow = { net.delay = \"1s\", expect.pram = \"violated\" }\n";
     let cases = read(&format!("{text}{cases}"), &[]).unwrap();
     let [plain, slow] = cases.cells.as_slice() else { panic!("two cells") };
-    assert_eq!(plain.net.loss, slow.net.loss, "what a case does not name stays");
-    assert!(plain.net.delay != slow.net.delay && plain.expect.is_empty() && slow.expect.len() == 1);
+    assert_eq!(plain.net.usual.loss, slow.net.usual.loss, "what a case does not name stays");
+    assert!(plain.net.usual.delay != slow.net.usual.delay && plain.expect.is_empty() && slow.expect.len() == 1);
 }
 
 #[test]

@@ -1,9 +1,42 @@
 //! Every form of every quantity, right and wrong.
 
-use kvsim_sim::net::{Delay, Ratio};
-use kvsim_sim::scenario::KeyChoice;
-
 use super::*;
+
+fn duration(text: &str) -> Result<u64, Wrong> {
+    text.parse().map(Duration::ns)
+}
+
+fn share(text: &str) -> Result<Ratio, Wrong> {
+    text.parse()
+}
+
+fn size(text: &str) -> Result<u64, Wrong> {
+    text.parse().map(|size: Size| size.0)
+}
+
+fn size_range(text: &str) -> Result<(u32, u32), Wrong> {
+    text.parse().map(|sizes: Sizes| (sizes.0, sizes.1))
+}
+
+fn bandwidth(text: &str) -> Result<Option<u64>, Wrong> {
+    text.parse().map(|bandwidth: Bandwidth| bandwidth.0)
+}
+
+fn rate(text: &str) -> Result<u64, Wrong> {
+    text.parse().map(|rate: Rate| rate.every_ns)
+}
+
+fn delay(text: &str) -> Result<Delay, Wrong> {
+    text.parse()
+}
+
+fn choice(text: &str) -> Result<KeyChoice, Wrong> {
+    text.parse()
+}
+
+fn seed(text: &str) -> Result<u64, Wrong> {
+    text.parse().map(|seed: Seed| seed.0)
+}
 
 /// The message and the help about a wrong text.
 fn complaint<T: std::fmt::Debug>(result: Result<T, Wrong>) -> (String, String) {
@@ -43,8 +76,8 @@ fn durations_are_exact_nanoseconds() {
         assert!(complaint(duration(text)).0.contains("is more than"), "{text}");
     }
     assert!(complaint(duration("99999999999999999999h")).0.ends_with("has too many digits"));
-    assert!(positive_duration("0ms").is_err());
-    assert_eq!(positive_duration("1ns"), Ok(1));
+    assert!(Duration::positive("0ms").is_err());
+    assert_eq!(Duration::positive("1ns"), Ok(Duration(1)));
 }
 
 #[test]
@@ -115,11 +148,11 @@ fn sizes_and_bandwidths_are_bytes() {
         ("1MiB", 1 << 20),
         ("4GB", 4_000_000_000),
         ("3GiB", 3 << 30),
-        ("4294967295B", u32::MAX),
+        ("4294967295B", u64::from(u32::MAX)),
     ] {
         assert_eq!(size(text), Ok(bytes), "{text}");
     }
-    assert!(complaint(size("4GiB")).0.ends_with("is more than 4 GiB"));
+    assert!(complaint(size_range("4GiB")).0.ends_with("is more than 4 GiB"));
     assert!(complaint(size("0.5B")).0.ends_with("is too fine"));
     assert_eq!(complaint(size("1KB")).1, "write \"1kB\"");
     assert_eq!(complaint(size("1kib")).1, "write \"1KiB\"");
@@ -254,4 +287,30 @@ fn numbers_without_a_unit_get_one() {
     assert_eq!(percent("-1"), "");
     assert_eq!(with_unit("duration", "5").unwrap(), "write \"5ms\" or \"5s\"");
     assert_eq!(with_unit("node", "5"), None);
+}
+
+#[test]
+fn quantities_read_as_they_are_written() {
+    fn same<T: FromStr<Err = Wrong> + fmt::Display + PartialEq + fmt::Debug + Clone>(values: &[T]) {
+        for value in values {
+            assert_eq!(value.to_string().parse(), Ok(value.clone()), "{value}");
+        }
+    }
+    same(&[0, 1, 999, 1_000, 1_500, 20_000_000, 21_300_000, 1_234_567, 1_500_000_000, 3_600_000_000_000].map(Duration));
+    same(&[0, 1, 50_000_000, 123_456_789, 1_000_000_000].map(|ratio| Ratio::from_billionths(ratio).unwrap()));
+    same(&[0, 8, 1_000, 1_500, 2_000_000].map(Size));
+    same(&[Sizes(16, 16), Sizes(16, 1_000)]);
+    same(&[Bandwidth(None), Bandwidth(Some(10_000_000))]);
+    same(&[1, 2, 10_000_000, 1_000_000_000, 2_000_000_000, 333_333_333, TIME_MAX_NS].map(|every_ns| Rate { every_ns }));
+    same(&[Settle::Off, Settle::Auto, Settle::For(Duration(5))]);
+    same(&[Sync(None), Sync(Some(Duration(100)))]);
+    same(&[
+        Delay::Constant(5_000_000),
+        Delay::Uniform { min: 1_000_000, max: 5_500_000 },
+        Delay::Exponential { mean: 20_000_000 },
+        Delay::LogNormal { median: 1_000, p99: 50_000_000 },
+        Delay::Table(vec![1, 2_000, 3_000_000]),
+    ]);
+    let hot = KeyChoice::Hot { keys: Ratio::ONE, operations: Ratio::ZERO };
+    same(&[KeyChoice::Uniform, KeyChoice::Zipfian { exponent_milli: 990 }, hot]);
 }

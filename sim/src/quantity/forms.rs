@@ -1,10 +1,11 @@
 //! Values that look like a call: distributions of times and choices of keys.
 
-use kvsim_sim::net::{Delay, Ratio};
-use kvsim_sim::scenario::KeyChoice;
+use std::fmt;
+use std::str::FromStr;
 
-use super::{Decimal, Wrong, ascending, duration, positive_duration, share};
-use crate::text::{nearest, shown};
+use super::{Decimal, Duration, Wrong, ascending, nearest, shown};
+use crate::net::{Delay, Ratio};
+use crate::scenario::KeyChoice;
 
 /// The most values in a `table(...)`: every percentile. A link of its own has a copy of its table.
 const TABLE_MAX: usize = 101;
@@ -12,8 +13,36 @@ const TABLE_MAX: usize = 101;
 const DELAY_EXPECTED: &str = "\"10ms\", \"1ms..10ms\", \"exponential(5ms)\", \"log-normal(5ms, p99 50ms)\" or \
                               \"table(1ms, 2ms, 9ms)\"";
 
-/// A distribution of times.
-pub fn delay(text: &str) -> Result<Delay, Wrong> {
+fn duration(text: &str) -> Result<u64, Wrong> {
+    text.parse().map(Duration::ns)
+}
+
+fn positive_duration(text: &str) -> Result<u64, Wrong> {
+    Duration::positive(text).map(Duration::ns)
+}
+
+impl FromStr for Delay {
+    type Err = Wrong;
+
+    fn from_str(text: &str) -> Result<Delay, Wrong> {
+        delay(text)
+    }
+}
+
+impl fmt::Display for Delay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = |ns: &u64| Duration(*ns).to_string();
+        match self {
+            Delay::Constant(ns) => Duration(*ns).fmt(f),
+            Delay::Uniform { min, max } => write!(f, "{}..{}", time(min), time(max)),
+            Delay::Exponential { mean } => write!(f, "exponential({})", time(mean)),
+            Delay::LogNormal { median, p99 } => write!(f, "log-normal({}, p99 {})", time(median), time(p99)),
+            Delay::Table(values) => write!(f, "table({})", values.iter().map(time).collect::<Vec<_>>().join(", ")),
+        }
+    }
+}
+
+fn delay(text: &str) -> Result<Delay, Wrong> {
     if let Some((min, max)) = text.split_once("..") {
         let (min, max) = ascending(text, duration(min.trim())?, duration(max.trim())?)?;
         return Ok(Delay::Uniform { min, max });
@@ -73,8 +102,27 @@ fn call(text: &str) -> Option<(&str, Vec<&str>)> {
     Some((name.trim(), arguments))
 }
 
-/// Which keys are used how often: `uniform`, `zipfian(0.99)`, `hot(10%, 90%)`.
-pub fn choice(text: &str) -> Result<KeyChoice, Wrong> {
+impl FromStr for KeyChoice {
+    type Err = Wrong;
+
+    fn from_str(text: &str) -> Result<KeyChoice, Wrong> {
+        choice(text)
+    }
+}
+
+impl fmt::Display for KeyChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeyChoice::Uniform => f.write_str("uniform"),
+            KeyChoice::Zipfian { exponent_milli } => {
+                write!(f, "zipfian({})", super::decimal(u64::from(*exponent_milli), 1_000))
+            }
+            KeyChoice::Hot { keys, operations } => write!(f, "hot({keys}, {operations})"),
+        }
+    }
+}
+
+fn choice(text: &str) -> Result<KeyChoice, Wrong> {
     const EXPECTED: &str = "\"uniform\", \"zipfian(0.99)\" or \"hot(10%, 90%)\"";
     match call(text).as_ref().map(|(name, arguments)| (*name, arguments.as_slice())) {
         _ if text == "uniform" => Ok(KeyChoice::Uniform),
@@ -88,7 +136,7 @@ pub fn choice(text: &str) -> Result<KeyChoice, Wrong> {
             }
         }
         Some(("hot", [keys, operations])) => {
-            let (keys, operations) = (share(keys)?, share(operations)?);
+            let (keys, operations) = (keys.parse()?, operations.parse()?);
             match keys == Ratio::ZERO {
                 true => Err(Wrong::new("no key is hot", "a share of the keys above 0%")),
                 false => Ok(KeyChoice::Hot { keys, operations }),

@@ -1,0 +1,135 @@
+//! Client groups and scripted sessions.
+
+use std::collections::BTreeMap;
+
+use kvsim_sim::quantity::{Wrong, shown};
+use kvsim_sim::scenario::{OpChoice, ScriptOp};
+
+use super::Check;
+use crate::scenario::source::{Span, key_at};
+
+/// The most sessions of all groups together.
+const SESSIONS_MAX: u64 = 100_000;
+
+impl Check<'_> {
+    pub(super) fn clients(&mut self) {
+        let mut sessions = 0;
+        for group in &self.scenario.clients {
+            let path = |field: &'static str| ["clients", &group.name, field];
+            let was = sessions;
+            sessions += u64::from(group.sessions);
+            if (was + 1..=sessions).contains(&(SESSIONS_MAX + 1)) {
+                let place = self.span(&path("sessions")).or(self.span(&path("")[..2]));
+                let expected = format!("at most {SESSIONS_MAX} in all");
+                self.wrong(place, Wrong::new("there are too many sessions", expected));
+            }
+            self.session_name(&path("")[..2], "client group");
+            if group.mix.read == 0 && !group.mix.writes() {
+                let expected = "at least one of read, write and delete above 0";
+                self.at(&path("mix"), "the mix has no operations", expected);
+            }
+            let places = group.at.as_ref().map_or(usize::from(self.scenario.replicas), |at| at.0.len());
+            if group.moves.is_some() && places < 2 {
+                let expected = "at least two nodes in `at`, or no `moves`";
+                self.at(&path("moves"), "there is no other node to move to", expected);
+            }
+            self.quorum(group.quorum, &path("quorum"));
+        }
+    }
+
+    /// Names of sessions appear in tables and file names.
+    fn session_name(&mut self, path: &[&str], what: &str) {
+        let name = path.last().copied().unwrap_or_default();
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
+            let message = format!("`{}` is not a name for a {what}", shown(name));
+            self.wrong(key_at(self.root, path), Wrong::new(message, "1 to 64 letters, digits, `-` and `_`"));
+        }
+    }
+
+    /// A quorum that can be had.
+    fn quorum(&mut self, quorum: u16, path: &[&str]) {
+        if quorum > self.holders {
+            let of =
+                if self.holders == self.scenario.replicas { "there are replicas" } else { "the nodes that keep a key" };
+            let expected = format!("at most {}", self.holders);
+            self.at(path, format!("a quorum of {quorum} is more than {of}"), expected);
+        }
+    }
+
+    /// With heartbeats, names such as `heartbeat-n0` belong to the store.
+    fn not_a_heartbeat(&mut self, name: &str, place: Option<Span>) {
+        if self.beats && name.starts_with("heartbeat-n") {
+            let message = format!("`{}` belongs to the heartbeats of the store", shown(name));
+            self.wrong(place, Wrong::new(message, "another name"));
+        }
+    }
+
+    pub(super) fn script(&mut self) {
+        let script = &self.scenario.script;
+        for session in &script.sessions {
+            let path = ["script", "sessions", &session.name];
+            self.session_name(&path, "session");
+            self.not_of_a_group(&session.name, &path);
+            self.not_a_heartbeat(&session.name, key_at(self.root, &path));
+            self.quorum(session.quorum, &[&path[..], &["quorum"]].concat());
+        }
+        let mut values = BTreeMap::new();
+        for (number, op) in script.ops.iter().enumerate() {
+            self.op(op, &number.to_string(), &mut values);
+        }
+    }
+
+    /// Group `panel` has sessions `panel-0`, `panel-1` and so on.
+    fn not_of_a_group(&mut self, name: &str, path: &[&str]) {
+        let Some((group, number)) = name.rsplit_once('-') else { return };
+        let number = number.parse::<u32>().ok().filter(|parsed| parsed.to_string() == number);
+        let is_there =
+            |number| self.scenario.clients.iter().any(|other| other.name == group && number < other.sessions);
+        if number.is_some_and(is_there) {
+            let expected = format!("another name: client group `{}` has one of this name", shown(group));
+            let message = format!("session `{}` is there already", shown(name));
+            self.wrong(key_at(self.root, path), Wrong::new(message, expected));
+        }
+    }
+
+    /// `values` are those of earlier operations, with their places.
+    fn op(&mut self, op: &ScriptOp, number: &str, values: &mut BTreeMap<u64, Option<Span>>) {
+        let path = |field: &'static str| ["script", "ops", number, field];
+        if op.at >= self.scenario.duration {
+            self.at(&path("at"), "the operation begins after the workload", "a time before `duration`");
+        }
+        let known: Vec<&str> = self.scenario.script.sessions.iter().map(|session| session.name.as_str()).collect();
+        if known.is_empty() {
+            let by = shown(&op.by);
+            let wrong =
+                Wrong::new(format!("there is no session `{by}`"), "a session of [script.sessions], which has none");
+            let help = format!("add it under [script.sessions]: {by} = {{ at = \"n0\" }}");
+            self.wrong(self.span(&path("by")), wrong.help(help));
+        } else if !known.contains(&op.by.as_str()) {
+            let mut known: Vec<&str> = known.into_iter().take(20).collect();
+            known.sort_unstable();
+            self.wrong(self.span(&path("by")), Wrong::name("there is no session", &op.by, &known));
+        }
+        let key = match &op.choice {
+            OpChoice::Read { read } => (read, path("read")),
+            OpChoice::Write { write, .. } => (write, path("write")),
+            OpChoice::Delete { delete, .. } => (delete, path("delete")),
+        };
+        if key.0.is_empty() || key.0.chars().any(char::is_control) {
+            self.at(&key.1, "this is not a key's name", "at least one character and no control characters");
+        }
+        self.not_a_heartbeat(key.0, self.span(&key.1));
+        if let Some(value) = op.choice.value() {
+            let place = self.span(&path("value"));
+            if let Some(first) = values.insert(value, place) {
+                let help = self.first_at(first);
+                let wrong = Wrong::new(format!("value {value} is written twice"), "a value of its own");
+                self.wrong(place, Wrong { help, ..wrong });
+            }
+        }
+        if op.choice.bytes() > u64::from(u32::MAX) {
+            self.at(&path("size"), "the value is larger than 4 GiB", "less than \"4GiB\"");
+        }
+    }
+}
