@@ -100,18 +100,27 @@ impl Journal {
     }
 }
 
-/// The first difference, for people: what is longer than a line has changed.
+/// The first difference, for people.
 fn difference(old: &Value, new: &Value) -> String {
-    const LINE: usize = 80;
-    let fields = old.as_object().into_iter().flatten();
-    let changed = fields.map(|(name, old)| (name, old, &new[name])).find(|(_, old, new)| old != new);
-    match changed {
-        Some((name, Value::Array(old), Value::Array(new))) if old.len() == new.len() && name == "scenarios" => {
-            let file = old.iter().zip(new).find(|(old, new)| old != new).map_or(&Value::Null, |(old, _)| &old["file"]);
-            format!("{file} has changed since")
+    let mut fields = old.as_object().into_iter().flatten();
+    let Some((name, old)) = fields.find(|(name, old)| new[*name] != **old) else {
+        return "in another form".to_string();
+    };
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let texts = |list: &[Value]| list.iter().map(text).collect::<Vec<_>>().join(", ");
+    match (name.as_str(), old) {
+        ("kvsim", version) => format!("it was made by kvsim {}", text(version)),
+        ("set", Value::Array(changes)) => format!("it was made with the changes [{}]", texts(changes)),
+        ("swarm", Value::Bool(is)) => format!("it was made {} --swarm", if *is { "with" } else { "without" }),
+        ("text", _) => "the file has changed since".to_string(),
+        ("scenarios", Value::Array(list)) => {
+            let files = |list: &[Value]| list.iter().map(|one| one["file"].clone()).collect::<Vec<_>>();
+            let news = new["scenarios"].as_array().map_or(&[][..], Vec::as_slice);
+            match list.iter().zip(news).find(|(old, new)| old != new) {
+                Some((old, _)) if files(list) == files(news) => format!("{} has changed since", text(&old["file"])),
+                _ => format!("it is about {}", texts(&files(list))),
+            }
         }
-        Some((name, old, _)) if old.to_string().len() <= LINE => format!("its {} is {old}", name.replace('_', " ")),
-        Some((name, ..)) => format!("its {name} has changed since"),
-        None => "in another form".to_string(),
+        (name, old) => format!("its {} is {old}", name.replace('_', " ")),
     }
 }

@@ -93,10 +93,10 @@ fn other_hunts_are_left_alone() {
         _ => panic!("taken for the same hunt"),
     };
     for (other, why) in [
-        (header(&[], true, 0), "its swarm is false"),
+        (header(&[], true, 0), "made without --swarm"),
         (header(&[], false, 7), "its first seed is 0"),
-        (header(&["net.loss=1%"], false, 0), "its set is []"),
-        (json!({ "kvsim": "later", "set": [], "swarm": false, "first_seed": 0 }), "its kvsim is \"test\""),
+        (header(&["net.loss=1%"], false, 0), "with the changes []"),
+        (json!({ "kvsim": "later", "set": [], "swarm": false, "first_seed": 0 }), "made by kvsim test"),
     ] {
         let message = message(resume(folder.path(), &other));
         assert!(message.contains(why), "{message}");
