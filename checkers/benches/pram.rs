@@ -66,7 +66,7 @@ fn cpu_time() -> Duration {
     }
 }
 
-/// Seconds to judge so many legal histories.
+/// Seconds to judge `count` legal histories.
 fn seconds(history: &History, order: Order, times: usize) -> f64 {
     let begin = cpu_time();
     for _ in 0..times {

@@ -145,7 +145,7 @@ fn order(facts: &Facts<'_>, state: &mut ReplicaState, is_shown: &dyn Fn(Level, u
     let levels = facts.header().levels;
     let node = state.node;
     let is_known = |write: &u32| facts.known_at(node, *write).is_some();
-    // Nobody waits for what can never arrive.
+    // What can never arrive is not waited for.
     let is_missing = |write: &u32| !is_known(write) && !facts.is_void(*write, usize::MAX);
     for chains in &facts.order.chains {
         let known: Vec<u32> = chains[0].iter().copied().filter(is_known).collect();

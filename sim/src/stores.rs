@@ -66,7 +66,7 @@ impl StoreSpec {
         find(&self.name)
     }
 
-    /// What the store says about itself on so many nodes.
+    /// What the store says about itself on this number of nodes.
     pub fn profile(&self, nodes: u16) -> Profile {
         self.entry().map_or(Profile::plain(nodes), |store| (store.profile)(self, nodes))
     }

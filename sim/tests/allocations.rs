@@ -171,7 +171,7 @@ fn memory_is_asked_for_to_store_something_and_for_nothing_else() {
     assert_eq!(allocations, 0, "lww, {events} events");
 
     let (events, allocations) = of_store(&plan(&steady("ndc"), 1));
-    // The dot-key map grows, since nobody says what he has.
+    // The dot-key map grows, since no replica says what it has.
     println!("ndc without repair: {allocations} allocations in {events} events");
     assert!(events > 20_000 && allocations * 100 < events, "ndc, {allocations} allocations in {events} events");
     let mut scenario = steady("ndc");

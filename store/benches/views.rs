@@ -98,7 +98,7 @@ impl Cluster {
         }
     }
 
-    /// Everybody asks somebody, and cleans up. What is sent is handed to `watch`.
+    /// Every replica pulls from another, and cleans up. What is sent is handed to `watch`.
     fn repair(&mut self, watch: &mut impl FnMut(NodeId, &Message)) {
         for node in (0..NODES).map(NodeId) {
             for (peer, pull) in self.step(node, Input::Timer(Timer::AntiEntropy)) {
@@ -142,7 +142,7 @@ fn main() -> ExitCode {
     println!("  five views           {all:>12} bytes");
     println!("  ratio                {ratio:>12.3}   (promised: at most 1.3)");
 
-    // One replica misses 1 % of the keys, each written again by whoever's turn it is.
+    // One replica misses 1 % of the keys, each written again by the replicas in turn.
     let missed: Vec<u32> = (0..KEYS).filter(|index| index % 99 == 7).collect();
     for index in 0..KEYS {
         let lost = index % 99 == 7;

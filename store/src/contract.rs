@@ -439,7 +439,7 @@ pub trait Replica: Sized {
         Vec::new()
     }
 
-    /// What the host needs to know about a store with these settings on so many nodes.
+    /// What the host needs to know about a store with these settings on this number of nodes.
     fn profile(_config: &Self::Config, nodes: u16) -> Profile {
         Profile::plain(nodes)
     }

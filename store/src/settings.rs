@@ -76,7 +76,7 @@ pub enum Reduction {
     AntiEntropy,
     /// Heartbeats.
     Heartbeats,
-    /// All nodes but so many.
+    /// All nodes but this number.
     Nodes(u16),
 }
 

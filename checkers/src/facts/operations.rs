@@ -107,7 +107,7 @@ impl<'a> Operations<'a> {
                         operation.returned.push(write);
                     }
                 }
-                // Nobody has heard of it: the replica gives the name again, and takes the request in again if it comes again.
+                // No other replica has heard of it: this one gives the name again, and takes the request in again if it comes again.
                 // Not in a later life, which has got the write from others.
                 What::Forgot { write, promised: false }
                     if write.node() == event.node

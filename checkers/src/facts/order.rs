@@ -110,7 +110,7 @@ impl Facts<'_> {
         &chain[..chain.partition_point(|other| rank(self, *other) <= own)]
     }
 
-    /// The first write without which `level` of `node` must not show `write` and of which the node had no record at
+    /// The first write without which `level` of `node` must not show `write` and the node had no record of at
     /// `place`; it may be `write` itself.
     pub(crate) fn missing(&self, (node, level): (NodeId, Level), write: u32, place: usize) -> Option<u32> {
         let is_missing = |other: &u32| self.known_since(node, *other, place).is_none() && !self.is_void(*other, place);

@@ -6,7 +6,7 @@ use crate::Expired;
 use crate::history::{Ending, History, Kind};
 use crate::minimize::minimize;
 
-/// Operations of which none can be left out: without any of them the session has an order, as far as can be known.
+/// A minimal set of operations: without any one of them the session has an order, as far as can be known.
 ///
 /// Fewer operations allow more orders ([`History::only`]). Every attempt is a judgement of what is left, which is
 /// quickly little.

@@ -96,7 +96,7 @@ pub enum Invalid {
         /// The operation.
         op: u32,
     },
-    /// Nobody invoked the operation.
+    /// The operation was never invoked.
     #[error("operation {op} was not invoked before")]
     NotInvoked {
         /// The operation.

@@ -39,7 +39,7 @@ struct Known {
 #[derive(Clone, Default)]
 struct Replica {
     is_down: bool,
-    /// Nobody has taken its disk while it is down.
+    /// Its disk is still there while it is down.
     has_disk: bool,
     /// Lives before the present one.
     lost_disks: u16,
@@ -75,7 +75,7 @@ pub struct Toy {
     log: BTreeMap<Dot, u32>,
     /// A write that is seen is known, even when it has not arrived.
     knows_seen: bool,
-    /// Each session stays at one node, which asks nobody, at this level.
+    /// Each session stays at one node, which asks no other node, at this level.
     sticky: Option<Level>,
     node: NodeId,
     cause: u64,
@@ -88,7 +88,7 @@ pub fn run(seed: u64, defect: Option<Defect>, settles: bool) -> Recording {
     carry_out(chance, seed, defect, settles, None, ops)
 }
 
-/// The same, but each session stays at one node, which holds every key and asks nobody; all at one level.
+/// The same, but each session stays at one node, which holds every key and asks no other node; all at one level.
 pub fn sticky(seed: u64, defect: Option<Defect>, level: Level) -> Recording {
     let mut chance = Chance(seed);
     let ops = 12 + chance.below(16) as u32;

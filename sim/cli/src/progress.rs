@@ -35,7 +35,7 @@ impl Progress {
         }
     }
 
-    /// For one of many runs, of which nothing is shown.
+    /// For one of many runs, without any display.
     pub fn silent() -> Progress {
         Progress { patience: Duration::MAX, ..Progress::new("", 0) }
     }

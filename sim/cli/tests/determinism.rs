@@ -11,7 +11,7 @@ use serde_json::Value;
 /// Loss, delays from a range, many sessions and two kinds of clients.
 const LIVELY: &str = "scenarios/tour/concurrent-writers.toml";
 
-/// Hashes that must not change by accident: a seed that somebody has noted down means the same run next year,
+/// Hashes that must not change by accident: a seed that was noted down means the same run next year,
 /// in debug and release builds and on every machine. A change of a store or of the engine that is meant to
 /// change runs changes them, and says so.
 const FROZEN: &[(&str, &str)] = &[

@@ -229,7 +229,7 @@ fn lists_tell_the_same_as_text_and_as_json() {
     }
 }
 
-/// `kvsim schema | head -1`: whoever reads has seen enough, and that is no mistake of anybody.
+/// `kvsim schema | head -1`: the reader has seen enough, and that is no error.
 #[test]
 fn a_broken_pipe_ends_quietly() {
     let folder = folder();
@@ -243,7 +243,7 @@ fn a_broken_pipe_ends_quietly() {
         let ended = Ended::of(output);
         assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{arguments:?}");
     }
-    assert!(out.join("summary.json").exists(), "the run is stored though nobody reads of it");
+    assert!(out.join("summary.json").exists(), "the run is stored though its output is not read");
 }
 
 /// `2>&1 | head -1` closes standard error as well.
@@ -325,7 +325,7 @@ fn an_interrupted_run_says_what_is_known() {
     // What is there of it can be looked at again.
     let until = end(kvsim().arg("replay").arg(&out).args(["--until", "10ms"])).expect(0);
     assert!(until.stdout.contains("reproduced up to 0.010 s"), "{until:?}");
-    // Nobody knows what would have come after that.
+    // What would have come after that is unknown.
     let later = format!("{}s", (summary["virtual_seconds"].as_f64().unwrap() * 1.5).ceil());
     let until = end(kvsim().arg("replay").arg(&out).args(["--until", &later])).expect(0);
     assert!(until.stdout.contains("reproduced:") && until.stdout.contains("stopped there"), "{until:?}");

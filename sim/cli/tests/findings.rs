@@ -90,7 +90,7 @@ fn a_verdict_that_was_expected_to_be_violated_and_holds_is_a_failure() {
     assert!(text.contains("holds     convergence  (expected: violated)"), "{text}");
 }
 
-/// Bulk writes wait behind a lost one, and nobody closes the gap while the workload lasts.
+/// Bulk writes wait behind a lost one, and no repair closes the gap while the workload lasts.
 const BEHIND: &str = r#"
 replicas = 3
 duration = "2s"

@@ -1,6 +1,6 @@
 //! The report in a browser: needs Chromium (on Debian: `apt-get install chromium`) and axe-core (`npm install --prefix
 //! target/axe axe-core`), so it runs when asked for: `cargo test -p kvsim --test report_in_browser -- --ignored`. Without
-//! one of them it fails and says what is missing: whoever asks for it wants to know.
+//! one of them it fails and says what is missing: it was asked for explicitly.
 //!
 //! A copy of the report gets a script at its beginning, which notes errors, and one at its end, which uses the page. It is
 //! loaded from the file system in a frame as wide as a screen or a phone; what the script finds is read from the page
@@ -14,7 +14,7 @@ use std::process::Command;
 use common::{file, folder, top};
 use serde_json::Value;
 
-/// Keys and titles as somebody would choose them who wants to break the page.
+/// Keys and titles chosen to break the page.
 const HOSTILE: &str = r#"
 title = "</title></script><script>document.title = 'broken'; throw 1</script><img src=x onerror=throw(1)>"
 replicas = 3

@@ -39,7 +39,7 @@ pub fn swarm(scenario: &Scenario, seed: u64) -> Scenario {
         off.push(name.to_string());
     }
     for group in scenario.clients.iter().filter(|_| coins.below(2) == 0) {
-        // Somebody has to ask.
+        // At least one session has to remain.
         if thin.clients.len() > 1 {
             thin.clients.retain(|other| other.name != group.name);
             off.push(format!("clients {}", group.name));
@@ -63,7 +63,7 @@ fn kind(fault: &str) -> &str {
     fault.split('[').next().unwrap_or(fault)
 }
 
-/// In one of so many runs nobody repairs anything.
+/// One run in this many has no anti-entropy.
 const REPAIR_ODDS: u64 = 8;
 
 /// Anti-entropy heals what a replica does wrong with the messages of writes, often before anybody sees it. Without it

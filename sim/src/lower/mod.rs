@@ -108,7 +108,7 @@ pub fn settle_auto_ns(plan: &Plan) -> u64 {
             _ => None,
         })
         .collect();
-    // Where nobody repairs anything, the latest message of all has to arrive, not only nearly all.
+    // Without anti-entropy, the latest message of all has to arrive, not only nearly all.
     let patience = if store.anti_entropy_ns.is_some() { 1 } else { 3 };
     let late_ns = late.into_values().fold(0, u64::saturating_add).saturating_mul(patience);
     let margin_ns = delay_ns.saturating_mul(10).saturating_add(store.clean_up_ns.saturating_mul(3));

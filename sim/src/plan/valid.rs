@@ -143,7 +143,7 @@ impl Plan {
     /// A run is shorter than 100 years of virtual time.
     pub const END_NS_MAX: u64 = 100 * 366 * 24 * 3_600 * 1_000_000_000;
 
-    /// A run has at most so many faults: events name them by numbers of 16 bits.
+    /// The most faults that a run may have: events name them by numbers of 16 bits.
     pub const FAULTS_MAX: usize = 1 << 15;
 
     /// Operation numbers are below this.

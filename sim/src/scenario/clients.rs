@@ -27,7 +27,7 @@ pub struct ClientGroup {
     pub pace: Pace,
     /// How often sessions read, write and delete, relative to each other.
     pub mix: Mix,
-    /// Size of the values that they write: one size, or a range of which every size is equally likely.
+    /// Size of the values that they write: one size, or a range in which every size is equally likely.
     pub value: Sizes,
     /// What their reads may see; `kvsim list stores` shows which levels a store offers.
     #[schemars(with = "String", title = "level")]

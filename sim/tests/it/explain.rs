@@ -16,7 +16,7 @@ const STRANGE: [&str; 7] = [
     "nothing that",
 ];
 
-/// Explains so many operations of a run.
+/// Explains this number of operations of a run.
 fn explain_some(scenario: &Scenario, seed: u64, count: usize) -> Vec<String> {
     let (_, recording) = record(&plan(scenario, seed));
     let ops = recording.events.iter().filter_map(|event| match event.what {

@@ -31,7 +31,7 @@ fn links(every_ms: u64, lasting_ms: u64, what: LinkFault) -> Fault {
     fault(FaultSpec::Links { when, from: None, to: None, fault: what })
 }
 
-/// A clock that is so many milliseconds ahead and gains so many percent.
+/// A clock that is ahead by milliseconds and gains by percent.
 fn clock(ahead_ms: i64, fast_percent: i64) -> NodeFault {
     let time = |ms: i64| (ms > 0).then_some(Duration(ms.unsigned_abs() * MS));
     let share = |part: i64| (part > 0).then(|| percent(part.unsigned_abs()));
@@ -251,7 +251,7 @@ fn a_node_that_is_down_does_nothing_and_loses_what_comes() {
         }
     }
     assert!(lost > 30, "{lost}");
-    // Nobody is ever told anything that the disk does not have: the run holds, and something was forgotten.
+    // No client is ever told anything that the disk does not have: the run holds, and something was forgotten.
     let forgot = |event: &Event| matches!(event.what, What::Forgot { promised: false, .. });
     assert!((0..20).any(|seed| reports(&scenario, seed).0.events.iter().any(forgot)));
 }

@@ -93,7 +93,7 @@ fn write(lines: &mut Lines) -> io::Result<()> {
     out.flush()?;
     let mut log = io::stderr().lock();
     for line in lines.log.drain(..) {
-        // If nobody listens, the node works all the same.
+        // Without a listener the node still works.
         drop(writeln!(log, "{line}"));
     }
     Ok(())

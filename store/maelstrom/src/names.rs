@@ -139,7 +139,7 @@ fn parsed(text: &str) -> Json {
 }
 
 /// A message of the store, or a record, with the names that it needs: keys in it are places in `keys`. Names are JSON
-/// text within JSON, so that nobody on the way gives them another form.
+/// text within JSON, so that no intermediary gives them another form.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Packed<T> {
     keys: Vec<Box<str>>,

@@ -18,7 +18,7 @@ pub struct Lines {
     pub log: Vec<String>,
 }
 
-/// Of so many requests of a client copies are told from new ones.
+/// How many requests of a client are remembered, to tell copies from new ones.
 const REMEMBERED: usize = 1_024;
 
 /// So many characters are shown to people of a line that is no message.
@@ -73,7 +73,7 @@ impl Node {
         }
     }
 
-    /// A line that is no message. Whoever can be told, is.
+    /// A line that is no message. The sender is told where it can be recognised.
     fn take_broken(&mut self, text: &[u8], problem: &serde_json::Error, out: &mut Lines) {
         let shown: String = String::from_utf8_lossy(text).trim_end().chars().take(SHOWN).collect();
         out.log.push(format!("a line that is no message ({problem}): {shown}"));
@@ -164,7 +164,7 @@ impl Node {
         self.host.as_ref()?.next_ns()
     }
 
-    /// The replica has a bug and cannot go on: whoever waits is told that nobody knows what becomes of his request.
+    /// The replica has a bug and cannot go on: waiting clients are told that the outcome of their requests is unknown.
     pub fn crash(&mut self, out: &mut Lines) {
         for open in self.host.take().map(Host::into_waiting).unwrap_or_default() {
             let refused = Refused(Code::Crash, "the node has a bug and stops".to_owned());

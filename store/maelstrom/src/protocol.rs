@@ -60,7 +60,7 @@ pub enum Request {
 pub enum Code {
     /// The request may have taken effect, or may take effect yet.
     Timeout = 0,
-    /// Nobody here understands such a request, or serves such a key.
+    /// The request is not understood, or its key not served here.
     NotSupported = 10,
     /// Not now, and nothing was done.
     TemporarilyUnavailable = 11,

@@ -39,7 +39,7 @@ impl NodeClock {
         self.0.get(origin).unwrap_or(&NONE)
     }
 
-    /// Number of origins of which something is known.
+    /// Number of origins about which something is known.
     pub fn len(&self) -> usize {
         self.0.len()
     }

@@ -97,7 +97,7 @@ impl State {
         seen.iter().all(|(origin, reach)| is_covered(origin, reach[view]))
     }
 
-    /// Somebody waits for what they had seen. If it is of dead replicas, it may have to be given up.
+    /// A call waits for what its session had seen. What dead replicas wrote may have to be given up.
     pub fn wait_for(&mut self, seen: &Frontiers, members: &[ReplicaId]) {
         self.dead.mention(seen.iter().map(|(origin, _)| origin).filter(|origin| !is_member(members, *origin)));
     }

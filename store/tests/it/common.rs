@@ -114,7 +114,7 @@ pub struct Step<R: Replica> {
     /// What the answers to sessions that may move say that these have seen.
     pub seen: Vec<(CallId, R::SessionToken)>,
     pub observations: Vec<Observation>,
-    /// The packets sent are the last so many under way.
+    /// The packets sent: the last of those under way.
     pub sent: usize,
 }
 
@@ -173,7 +173,7 @@ pub struct Net<R: Replica> {
     pub now_ns: u64,
     /// What a replica's clock shows beyond the network's.
     pub clock_ahead_ns: Vec<u64>,
-    /// Levels of which nothing is observed: a mistake to plant.
+    /// Levels without observations: a mistake to plant.
     pub mute: Levels,
     packets_made: u64,
     alike: Alike<R>,
@@ -523,7 +523,7 @@ fn readable(mut line: String) -> String {
     line
 }
 
-/// The same input once more.
+/// The same input again.
 fn same<'a, R: Replica>(input: &Input<'a, R>) -> Input<'a, R> {
     match input {
         Input::Message { from, message } => Input::Message { from: *from, message },

@@ -400,7 +400,7 @@ fn a_repair_brings_each_object_once() {
     }
 }
 
-/// An answer that comes when nobody misses its write any more brings nothing that would have to be cleaned up again.
+/// An answer that comes when its write is no longer missing brings nothing that would have to be cleaned up again.
 #[test]
 fn a_very_late_answer_leaves_nothing() {
     let mut w = script(2);

@@ -105,7 +105,7 @@ impl Levels {
         self.0
     }
 
-    /// The set with these [bits](Levels::bits), of which those beyond the last level do not count.
+    /// The set with these [bits](Levels::bits); bits beyond the last level are ignored.
     pub const fn from_bits(bits: u8) -> Levels {
         Levels(bits & Levels::ALL.0)
     }

@@ -8,7 +8,7 @@ use kvsim_checkers::minimize::minimize;
 use super::{Decision, Op, decide};
 use crate::jepsen::Action;
 
-/// Operations of which none can be left out, by their places; those in `broken` are tried first.
+/// A minimal set of operations, by their places; those in `broken` are tried first.
 pub(super) fn smallest(ops: &[Op], initial: u64, mut broken: Vec<u32>, expired: Expired<'_>) -> Vec<u32> {
     broken.sort_unstable();
     let if_broken = |fewer: Vec<(u32, Op)>| {

@@ -130,7 +130,7 @@ fn agree(seeds: std::ops::Range<u64>, shape: Shape) -> [Counts; 3] {
                 let part: Vec<Entry> = ops.iter().map(|op| entries[*op as usize]).collect();
                 assert!(!is_legal(&part, model), "{}", context());
                 for gone in (0..part.len()).filter(|_| is_smallest) {
-                    // Whoever read it is left out with it.
+                    // Its reads are left out with it.
                     let is_left = |place: &usize| {
                         *place != gone
                             && !(part[gone].kind == Kind::Write

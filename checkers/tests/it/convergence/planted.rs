@@ -336,7 +336,7 @@ fn ten_thousand_missing_writes_make_a_short_report() {
     script.0.header.end_ns = 1_000_000_000_000;
     script.0.header.settling_from_ns = Some(script.0.header.end_ns);
     for number in 1..=10_000 {
-        // Nobody overwrites anything: one origin for each write, so that all stay side by side.
+        // Nothing is overwritten: one origin for each write, so that all stay side by side.
         let write = Dot::new(NodeId(0), number, 1);
         script.write(NodeId(0), u32::from(number), write, &[]);
     }

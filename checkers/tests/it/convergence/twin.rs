@@ -1,4 +1,4 @@
-//! The convergence checker once more, slow and straight from the definitions: sets of names, everything looked up
+//! The convergence checker again, slow and straight from the definitions: sets of names, everything looked up
 //! in the events again each time, no digests, no tables. It shares nothing with the checker but the trace types.
 
 use std::collections::BTreeSet;
@@ -201,7 +201,7 @@ impl Twin<'_> {
         self.0.events.get(from..to).unwrap_or_default().iter().filter(is_down).count()
     }
 
-    /// Somebody knew the write, and no disk has it at the end.
+    /// A replica knew the write, and no disk has it at the end.
     fn is_gone(&self, writes: &[Write], id: Dot) -> bool {
         let mut was_known = false;
         let has = |node: NodeId| {
@@ -212,7 +212,7 @@ impl Twin<'_> {
                     What::Forgot { write, promised } if write == id => {
                         let Some(write) = self.get(writes, id, place) else { continue };
                         let is_early = self.answered(write.op).is_some_and(|answered| answered < place);
-                        // In its present life it has learned of the write from somebody else.
+                        // In its present life it has learned of the write from another node.
                         let is_own = node == id.node() && self.downs(node, write.wrote, place) == 1;
                         has &= !promised && is_own && is_early;
                     }

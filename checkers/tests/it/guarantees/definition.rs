@@ -1,4 +1,4 @@
-//! The session guarantees once more, slow and straight from the definitions: relations between writes as sets of
+//! The session guarantees again, slow and straight from the definitions: relations between writes as sets of
 //! pairs, every earlier operation asked about. No code in common with the checkers but the types.
 
 use std::collections::BTreeSet;

@@ -35,7 +35,7 @@ pub enum Defect {
     KeepsFrontiers,
     /// Now and then a restart forgets a write that the disk has.
     ForgetsAtRestart,
-    /// What is missing of a dead replica is given up although somebody has it.
+    /// What is missing of a dead replica is given up although a replica has it.
     VoidTooEarly,
     /// What is missing of a dead replica is never given up.
     NeverVoid,
@@ -66,7 +66,7 @@ struct Delta {
 #[derive(Clone, Default)]
 struct Replica {
     counter: u64,
-    /// Dead replicas of which what is missing was given up.
+    /// Dead replicas whose missing writes were given up.
     void: BTreeSet<u32>,
     received: BTreeSet<Dot>,
     announced: BTreeSet<Dot>,
@@ -122,7 +122,7 @@ struct Toy {
     agenda: BTreeSet<(u64, Happening)>,
     /// Writes that a view of a replica may let wait.
     room: usize,
-    /// Lost messages of which late copies are about.
+    /// Lost messages that have late copies.
     late: Vec<(Dot, NodeId)>,
     /// A read's context holds only what it returned.
     plain_contexts: bool,
@@ -460,7 +460,7 @@ impl Toy {
             return;
         }
         let state = &self.sessions[session as usize];
-        // Whoever stays where he is carries nothing.
+        // A session that stays carries nothing.
         let behind = !self.setup.sessions_stay
             && view.is_some_and(|view| !state.seen[view].is_subset(&self.replicas[node.index()].applied[view]));
         if behind && !self.has(Defect::Careless) {
@@ -740,7 +740,7 @@ impl Toy {
                     self.now_ns += 1_000;
                     self.arrives(NodeId(at), NodeId(from), round);
                     if at == from {
-                        // Whoever is alone has nobody else to ask.
+                        // A single replica has no other to ask.
                         self.give_up(NodeId(at));
                         self.receive(BTreeSet::new());
                     } else {

@@ -1,4 +1,4 @@
-//! The checkers of ordered levels once more, slow and straight from the definitions: sets of writes, everything
+//! The checkers of ordered levels again, slow and straight from the definitions: sets of writes, everything
 //! asked again after every step. It shares nothing with the checkers but the trace types.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,7 +38,7 @@ struct Write {
     /// How often its node had been down before.
     life: usize,
     context: Option<u32>,
-    /// Where its node forgot it, and nobody else ever heard of it.
+    /// Where its node forgot it, and no other node ever heard of it.
     undone: Option<usize>,
 }
 
@@ -132,7 +132,7 @@ struct Twin<'a> {
     had: BTreeMap<(u32, u32), Vec<Had>>,
     /// Origins whose disk was lost.
     dead: BTreeSet<u32>,
-    /// The last loss of which it is to be seen what follows.
+    /// The last loss whose consequences are still open.
     loss: Option<usize>,
     now: usize,
     told: BTreeSet<(u32, Wrong, usize)>,

@@ -23,7 +23,7 @@ use std::ops::Range;
 #[derive(Debug, clap::Args)]
 #[command(after_help = exit::TABLE)]
 pub struct HuntArgs {
-    /// The scenario, or a folder of which all scenarios take turns
+    /// The scenario, or a folder whose scenarios take turns
     #[arg(value_name = "FILE|DIR")]
     path: PathBuf,
     /// Which seeds, the last one left out

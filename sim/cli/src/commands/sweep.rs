@@ -147,7 +147,7 @@ fn taken_ms(runs: &SweepRuns, done: &BTreeMap<u64, DoneRun>) -> Vec<(u64, u64)> 
     taken_ms
 }
 
-/// One line about a sweep under way, of which `fresh` runs were done in the time that is `elapsed`.
+/// One line about a sweep under way; `fresh` runs were done in `elapsed`.
 fn progress(taken_ms: &[(u64, u64)], seeds: u64, fresh: u64, elapsed: Duration, jobs: u16) -> String {
     let (cells, done) = (taken_ms.len() as u64, taken_ms.iter().map(|(_, count)| count).sum());
     let complete = taken_ms.iter().filter(|(_, count)| *count == seeds).count() as u64;
@@ -161,7 +161,7 @@ fn progress(taken_ms: &[(u64, u64)], seeds: u64, fresh: u64, elapsed: Duration, 
 }
 
 /// Real time that the remaining runs will take, one after the other: a cell's take as long as those of it that are done,
-/// those of a cell of which none is done as long as all on average.
+/// those of a cell without a finished run as long as all on average.
 fn left_ms(taken_ms: &[(u64, u64)], seeds: u64) -> Option<u64> {
     let (all_ms, all) = taken_ms.iter().fold((0, 0), |(ms, count), (more_ms, more)| (ms + more_ms, count + more));
     let usual = all_ms.checked_div(all)?;

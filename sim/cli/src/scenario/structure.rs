@@ -343,7 +343,7 @@ fn strings(list: &Json) -> impl Iterator<Item = &str> {
     list.as_array().into_iter().flatten().filter_map(Json::as_str)
 }
 
-/// The fields of alternatives, of which one is to be written.
+/// The fields of alternatives: exactly one is to be written.
 fn together(alternatives: &[Vec<&str>]) -> String {
     let single: Vec<&str> =
         alternatives.iter().filter_map(|one| <[&str; 1]>::try_from(one.as_slice()).ok()).map(|[one]| one).collect();

@@ -18,7 +18,7 @@ pub struct Measure {
     pub meaning: &'static str,
     /// What its numbers are.
     pub unit: Unit,
-    /// It is a distribution, of which a column shows a quantile.
+    /// It is a distribution; a column shows one of its quantiles.
     pub is_distribution: bool,
     /// It can be narrowed down to a priority and a level.
     pub is_grouped: bool,

@@ -168,7 +168,7 @@ impl Table {
         }
     }
 
-    /// Verdicts that are not *holds*, and what is not as expected. Cells of which the same is to be said share a line.
+    /// Verdicts that are not *holds*, and what is not as expected. Cells with the same text share a line.
     pub fn remarks(&self) -> Vec<String> {
         let mut said: Vec<(String, Vec<String>)> = Vec::new();
         let mut say = |what: String, row: &CellRow| match said.iter_mut().find(|(known, _)| *known == what) {

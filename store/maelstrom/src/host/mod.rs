@@ -83,7 +83,7 @@ impl Host {
         [self.timers.next_ns(), self.clients.next_ns()].into_iter().flatten().min()
     }
 
-    /// The replica cannot go on. Whoever waits for it.
+    /// The replica cannot go on. These requests wait for it.
     pub fn into_waiting(mut self) -> Vec<Open> {
         self.clients.take_all()
     }
@@ -318,7 +318,7 @@ impl Host {
         if shown.is_empty() {
             return;
         }
-        // An observation has a write's name only; a value that is hidden again within the step nobody can have read.
+        // An observation has a write's name only; a value that is hidden again within the step cannot have been read.
         let mut values: Vec<(Dot, Key, Json)> = Vec::new();
         self.replica.visible(self.level, &mut |key, Version { dot, value }| {
             if shown.contains(&dot) {

@@ -82,7 +82,7 @@ fn a_node_that_was_killed_comes_back_with_its_disk() {
     cluster.write(1, "c1", json!("y"), json!("theirs"));
     cluster.deliver_all();
     cluster.write(0, "c0", json!("x"), json!("second"));
-    // Nobody else has seen that.
+    // No other node has seen that.
     cluster.under_way.clear();
     cluster.start(0);
     assert_eq!(cluster.read(0, "c2", json!("x"))["value"], "second");

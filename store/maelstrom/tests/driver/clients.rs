@@ -52,7 +52,7 @@ impl Wish {
         match (self, body["type"].as_str(), body["code"].as_i64()) {
             (Wish::Read(_), Some("read_ok"), _) => match body["value"].as_i64() {
                 Some(value) => answered(Edn::Int(value)),
-                None => Err(format!("a value that nobody wrote: {body}")),
+                None => Err(format!("a value that was never written: {body}")),
             },
             // Nothing there is what a register begins with.
             (Wish::Read(_), Some("error"), Some(20)) => answered(Edn::Nil),
@@ -214,7 +214,7 @@ impl Clients {
         }
     }
 
-    /// A node was killed: nobody knows what has become of requests that it has not answered.
+    /// A node was killed: the outcome of requests that it has not answered is unknown.
     pub fn lose(&mut self, node: usize, now_ns: u64) {
         for number in 0..self.all.len() {
             let client = &mut self.all[number];

@@ -33,7 +33,7 @@ struct Node {
 }
 
 impl Cluster {
-    /// Starts so many processes with these arguments.
+    /// Starts this number of processes with these arguments.
     pub fn start(count: usize, args: &[&str]) -> Cluster {
         let (sender, heard) = channel();
         let args = args.iter().map(|arg| (*arg).to_owned()).collect();
@@ -60,7 +60,7 @@ impl Cluster {
         let (one, other) = (self.sender.clone(), self.sender.clone());
         thread::spawn(move || {
             listen(messages, |line| one.send((life, Heard::Message(node, line))).is_ok());
-            // Whoever is still there may want to know.
+            // Other processes may still want to know.
             drop(one.send((life, Heard::Ended(node))));
         });
         thread::spawn(move || listen(log, |line| other.send((life, Heard::Log(node, line))).is_ok()));
@@ -101,7 +101,7 @@ impl Cluster {
     }
 }
 
-/// Hands on lines until nobody wants them.
+/// Hands on lines until the receiver is gone.
 fn listen(from: impl Read, mut hand_on: impl FnMut(String) -> bool) {
     let mut lines = BufReader::new(from).lines();
     while let Some(Ok(line)) = lines.next() {

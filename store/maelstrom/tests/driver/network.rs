@@ -11,9 +11,9 @@ pub struct Conditions {
     pub seed: u64,
     /// Mean delay; each delay from nothing to twice as much is equally likely, so that messages overtake each other.
     pub delay_ms: u64,
-    /// Of a hundred messages so many are lost,
+    /// Messages lost, of a hundred,
     pub loss_percent: u64,
-    /// and so many arrive twice.
+    /// and messages that arrive twice.
     pub double_percent: u64,
     /// From when until when which nodes are cut off from the others.
     pub cuts: Vec<(u64, u64, Vec<usize>)>,

@@ -149,7 +149,7 @@ fn send_init(cluster: &mut Cluster, node: usize) {
     cluster.send(node, &json!({"src": "boss", "dest": names[node], "body": body}).to_string());
 }
 
-/// A node has said something to somebody.
+/// A node has sent a line.
 fn take(
     node: usize,
     line: String,
@@ -188,6 +188,6 @@ fn take(
     }
     match dest.strip_prefix('c').and_then(|number| number.parse().ok()).filter(|client| *client < clients.all.len()) {
         Some(client) => clients.answer(client, node, body, now_ns),
-        None => out.problems.push(format!("n{node} writes to nobody: {line}")),
+        None => out.problems.push(format!("n{node} writes to no receiver: {line}")),
     }
 }

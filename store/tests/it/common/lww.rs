@@ -234,7 +234,7 @@ impl World {
         self.net.say(|| "no more loss".to_string());
         self.deliver_all();
         for late in [true, false] {
-            // Everybody asks everybody, and the last to learn something is asked once more.
+            // Every replica pulls from every other, and the last to learn something is asked again.
             for _ in 0..2 * self.style.nodes {
                 for node in 0..self.style.nodes {
                     self.fire(NodeId(node));

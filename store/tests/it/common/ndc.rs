@@ -497,7 +497,7 @@ impl World {
     }
 }
 
-/// In place of the session of a call whose answer nobody waits for.
+/// In place of the session of a call whose answer is not waited for.
 const FORGOTTEN: usize = usize::MAX;
 
 /// Makes a repair claim the next writes of all origins, which it does not bring.

@@ -47,7 +47,7 @@ fn draw(runs: &Runs) -> Result<Drawing, &'static str> {
         let share = (missing * 1_000).checked_div(carried)?;
         let who = if runs.are_many() { format!("{}: a", run.label) } else { "A".to_string() };
         Some(format!(
-            "{who}nti-entropy brought {carried} writes, of which {missing} ({}.{} %) were missing.",
+            "{who}nti-entropy brought {carried} writes; {missing} ({}.{} %) were missing.",
             share / 10,
             share % 10
         ))

@@ -28,7 +28,7 @@ const EXAMPLE: &str = "for instance:\n\
                        level = [\"fifo\", \"priority\"]\n\
                        net.loss = [\"0%\", \"10%\"]";
 
-/// A scenario of which some values are varied.
+/// A scenario with some values varied.
 #[derive(Debug)]
 pub struct SweepFile {
     /// What is varied, in the order of the text.

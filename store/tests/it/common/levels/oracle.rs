@@ -7,7 +7,7 @@ use kvsim_store::{CallId, Dot, Key, Level, NodeId, Observation};
 use super::{Fact, Set, Site, World, lowest, refused};
 use crate::common::Step;
 
-/// Beside its value a waiting write takes at most so many bytes.
+/// Beside its value a waiting write takes at most this number of bytes.
 const BESIDE_VALUE_MAX: u64 = 256;
 
 /// The members of a set, in order.
@@ -80,7 +80,7 @@ impl World {
     }
 
     /// After a step of `node`, in which the writes `updates` have arrived as messages of their own or an answer to a
-    /// pull from somebody who had `theirs`.
+    /// pull from a replica that had `theirs`.
     pub fn after(&mut self, node: NodeId, step: &Step<Ndc>, updates: Set, theirs: Option<&Site>) {
         let before = self.sites[node.index()].known;
         let mut dropped = [0; 4];
