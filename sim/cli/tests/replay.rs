@@ -202,7 +202,7 @@ fn wrong_plans_are_refused_with_their_place() {
         (|plan| plan["sessions"][0]["ops"][1]["op"] = json!(0), "two operations with number 0"),
         (|plan| plan["seed"] = json!(1), "not a plan: invalid type"),
         (|plan| plan["colour"] = json!("red"), "unknown field `colour`"),
-        (|plan| plan["net"]["loss"] = json!(2_000_000_000u64), "2000000000 billionths are more than the whole"),
+        (|plan| plan["net"]["loss"] = json!("200%"), "`200%` is more than `100%`"),
         (|plan| drop(plan.as_object_mut().unwrap().remove("keys")), "missing field `keys`"),
     ];
     let folder = stored(&[]);
