@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use super::{Decimal, Duration, Wrong, ascending, nearest, shown};
 use crate::net::{Delay, Ratio};
-use crate::scenario::KeyChoice;
 
 /// The most values in a `table(...)`: every percentile. A link of its own has a copy of its table.
 const TABLE_MAX: usize = 101;
@@ -100,6 +99,25 @@ fn call(text: &str) -> Option<(&str, Vec<&str>)> {
         arguments => arguments.split(',').map(str::trim).collect(),
     };
     Some((name.trim(), arguments))
+}
+
+/// Which keys are used how often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyChoice {
+    /// All alike.
+    Uniform,
+    /// The i-th most popular key has weight `1 / i^s`, with `s` in thousandths (990: 0.99).
+    Zipfian {
+        /// The exponent in thousandths.
+        exponent_milli: u32,
+    },
+    /// This share of the keys gets this share of the operations.
+    Hot {
+        /// Share of the keys.
+        keys: Ratio,
+        /// Share of the operations.
+        operations: Ratio,
+    },
 }
 
 impl FromStr for KeyChoice {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use kvsim_checkers::trace::NodeId;
 
 use crate::net::{Delay, Ratio};
-use crate::scenario::KeyChoice;
+pub use forms::KeyChoice;
 use kvsim_store::quantity::{self as base, DURATION, Decimal, Quantity, SIZE, TIME_MAX_NS, decimal};
 pub use kvsim_store::quantity::{Wrong, listed, nearest, printable, shown};
 

@@ -8,6 +8,7 @@ mod clients;
 mod faults;
 mod of_plan;
 mod schema;
+mod tables;
 
 use std::collections::BTreeMap;
 
@@ -21,7 +22,7 @@ use crate::plan::{DiskPlan, LinkPlan};
 use crate::quantity::{Bandwidth, Duration, Nodes, Seed};
 use crate::stores::StoreSpec;
 
-pub use crate::quantity::Settle;
+pub use crate::quantity::{KeyChoice, Settle};
 pub use clients::{ClientGroup, Mix, OpChoice, Pace, Script, ScriptOp, ScriptSession};
 pub use faults::{
     End, Fault, FaultSpec, Membership, Message, MessageFault, OneWay, PartitionFault, RandomShape, Shape, When,
@@ -75,7 +76,7 @@ pub struct Scenario {
     #[serde(default)]
     pub script: Script,
     /// What goes wrong, and when: each fault in a table of its own, such as [[fault.partition]].
-    #[serde(default, rename = "fault", with = "faults::tables")]
+    #[serde(default, rename = "fault", with = "tables")]
     #[schemars(with = "schema::FaultTables")]
     pub faults: Vec<Fault>,
     /// Verdicts that the scenario is written to show, by the checker's name, when they are not "holds".
@@ -160,25 +161,6 @@ impl Default for Keys {
     fn default() -> Keys {
         Keys { count: 100, choice: KeyChoice::Uniform, writers: Writers::Many, priorities: [1, 0, 0, 0] }
     }
-}
-
-/// Which keys are used how often.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyChoice {
-    /// All alike.
-    Uniform,
-    /// The i-th most popular key has weight `1 / i^s`, with `s` in thousandths (990: 0.99).
-    Zipfian {
-        /// The exponent in thousandths.
-        exponent_milli: u32,
-    },
-    /// This share of the keys gets this share of the operations.
-    Hot {
-        /// Share of the keys.
-        keys: Ratio,
-        /// Share of the operations.
-        operations: Ratio,
-    },
 }
 
 /// Who may write a key.
