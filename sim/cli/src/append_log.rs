@@ -17,10 +17,13 @@ pub struct AppendLog {
     whole_bytes: u64,
 }
 
+/// Whole lines, each with the number of its first byte.
+pub type RawLines = Vec<(u64, Vec<u8>)>;
+
 impl AppendLog {
     /// Opens the file and returns its lines, each with the number of its first byte; makes it, and its folder, if it is not
     /// there. Changes nothing in it.
-    pub fn open(path: &Path) -> Result<(AppendLog, Vec<(u64, Vec<u8>)>), Failure> {
+    pub fn open(path: &Path) -> Result<(AppendLog, RawLines), Failure> {
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).map_err(|error| failed("make", folder, &error))?;
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);

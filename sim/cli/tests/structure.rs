@@ -264,11 +264,11 @@ fn words(text: &str) -> Vec<String> {
             rest.find("*/").map_or(rest.len(), |end| end + 2)
         } else if let Some(raw) = ["r#\"", "br#\""].iter().find(|raw| rest.starts_with(**raw)) {
             rest.find("\"#").map_or(rest.len(), |end| end + 2).max(raw.len())
-        } else if rest.starts_with("r\"") {
-            rest[2..].find('"').map_or(rest.len(), |end| end + 3)
+        } else if let Some(raw) = rest.strip_prefix("r\"") {
+            raw.find('"').map_or(rest.len(), |end| end + 3)
         } else if first == '"' {
             end_of_string(rest)
-        } else if first == '\'' && !rest[1..].starts_with('\\') && !rest.chars().nth(2).is_some_and(|c| c == '\'') {
+        } else if first == '\'' && !rest[1..].starts_with('\\') && rest.chars().nth(2).is_none_or(|c| c != '\'') {
             // A lifetime.
             1
         } else if first == '\'' {
