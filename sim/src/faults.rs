@@ -40,11 +40,12 @@ pub enum NodeFault {
     /// A node is replaced by an empty one, a new incarnation: it is down for a while, and its disk is lost.
     #[schemars(extend("examples" = [{ "node": "n1", "at": "3s", "for": "1s" }]))]
     Replace,
-    /// It does not belong to the cluster yet, and joins when the fault ends. Begins with the run.
-    #[schemars(skip)]
+    /// It does not belong to the cluster yet, and joins when the fault ends. Begins with the run. A scenario gives only the
+    /// time at which it joins.
+    #[serde(rename = "join")]
     Absent,
-    /// It leaves the cluster, and does not come back when the fault ends.
-    #[schemars(skip)]
+    /// It leaves the cluster, and does not come back when the fault ends. A scenario gives only the time at which it leaves.
+    #[serde(rename = "leave")]
     Left,
     /// A node stands still for a while: what reaches it waits and is taken up in order when it goes on.
     #[schemars(extend("examples" = [{ "every": "2s", "lasting": "300ms" }]))]

@@ -139,7 +139,7 @@ impl JsonSchema for FaultTables {
 /// The kinds of faults with their tables: the fields that all faults of a sort have, and those of the kind.
 fn kinds(generator: &mut SchemaGenerator) -> Vec<(String, Value)> {
     let sorts = FaultSpec::json_schema(generator).to_value();
-    let mut kinds = Vec::new();
+    let mut kinds: Vec<(String, Value)> = Vec::new();
     for sort in sorts["anyOf"].as_array().into_iter().flatten() {
         let mut common = resolved(sort, generator);
         let of_sort = common.as_object_mut().and_then(|common| common.remove("oneOf"));
@@ -158,7 +158,12 @@ fn kinds(generator: &mut SchemaGenerator) -> Vec<(String, Value)> {
                     table[keyword] = value.clone();
                 }
             }
-            kinds.push((name.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned(), table));
+            let name = name.as_ref().and_then(Value::as_str).unwrap_or_default();
+            // Members join and leave with fields of their own, in the place that these faults of nodes have.
+            match kinds.iter_mut().find(|(known, _)| known == name) {
+                Some((_, known)) => *known = table,
+                None => kinds.push((name.to_owned(), table)),
+            }
         }
     }
     kinds

@@ -177,7 +177,11 @@ fn a_node_that_leaves_while_it_is_down_takes_its_disk_along() {
     scenario.faults.push(once(&[NodeId(2)], 1_000, 500, crash(DiskLoss::Kept)));
     scenario.faults.push(fault_of(json!({ "fault": "leave", "node": "n2", "at": "1.2s" })));
     hold(&scenario, 0..40);
-    scenario.faults.retain(|fault| matches!(fault.kind, FaultSpec::Members { .. }));
+    let only = Some(Nodes(vec![NodeId(2)]));
+    scenario.faults.retain(|fault| match &fault.kind {
+        FaultSpec::Nodes { nodes, .. } => *nodes == only,
+        kind => matches!(kind, FaultSpec::Members { .. }),
+    });
     let (recording, _) = reports(&scenario, 1);
     let of_node = recording.events.iter().filter(|event| event.node == NodeId(2) && event.at_ns >= 1_000 * MS);
     let lives = of_node.filter_map(|event| match event.what {
