@@ -120,7 +120,7 @@ pub const SIZE: Quantity = Quantity {
 pub struct Decimal {
     /// Its digits, without the point.
     pub digits: u64,
-    /// So many of them are behind the point.
+    /// The number of them behind the point.
     pub decimals: u32,
 }
 
@@ -261,10 +261,28 @@ pub fn bytes(text: &str) -> Result<u64, Wrong> {
     SIZE.read(text)
 }
 
-/// Gives a type with [`FromStr`] and [`Display`](fmt::Display) its form in files and its schema: a string with a title, a
-/// description, a pattern and examples.
-macro_rules! text_form {
-    ($name:ident, $title:literal, $description:literal, $pattern:expr, $examples:expr) => {
+/// Defines a quantity that files have as a string with a title, a description, a pattern and examples; how it is read and
+/// written.
+macro_rules! written_as_text {
+    ($(#[doc = $doc:literal])+ $name:ident($of:ty), $read:expr, $write:expr, $schema:tt) => {
+        $(#[doc = $doc])+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $name(pub $of);
+
+        impl FromStr for $name {
+            type Err = Wrong;
+
+            fn from_str(text: &str) -> Result<$name, Wrong> {
+                $read(text).map($name)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&$write(self.0))
+            }
+        }
+
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<$name, D::Error> {
                 String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
@@ -283,98 +301,52 @@ macro_rules! text_form {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({
-                    "title": $title,
-                    "description": $description,
-                    "type": "string",
-                    "pattern": $pattern,
-                    "examples": $examples,
-                })
+                schemars::json_schema!($schema)
             }
         }
     };
 }
 
-/// A time above 0 between two things of a kind, in nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Interval(pub u64);
-
-/// As an [`Interval`]; none for "off".
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IntervalOrOff(pub Option<u64>);
-
-/// A number of bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bytes(pub u64);
-
-impl FromStr for Interval {
-    type Err = Wrong;
-
-    fn from_str(text: &str) -> Result<Interval, Wrong> {
-        positive_duration(text).map(Interval)
+written_as_text!(
+    /// A time above 0 between two things of a kind, in nanoseconds.
+    Interval(u64), positive_duration, time, {
+        "title": "duration",
+        "description": "A number and a unit: ns, us, ms, s, min or h.",
+        "type": "string",
+        "pattern": r"^\d+(\.\d+)?(ns|us|ms|s|min|h)$",
+        "examples": ["10ms", "1.5s"],
     }
-}
-
-impl FromStr for IntervalOrOff {
-    type Err = Wrong;
-
-    fn from_str(text: &str) -> Result<IntervalOrOff, Wrong> {
-        match text {
-            "off" => Ok(IntervalOrOff(None)),
-            text => positive_duration(text)
-                .map(|ns| IntervalOrOff(Some(ns)))
-                .map_err(|wrong| Wrong { expected: format!("{}, or \"off\"", wrong.expected), ..wrong }),
-        }
-    }
-}
-
-impl FromStr for Bytes {
-    type Err = Wrong;
-
-    fn from_str(text: &str) -> Result<Bytes, Wrong> {
-        bytes(text).map(Bytes)
-    }
-}
-
-impl fmt::Display for Interval {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&time(self.0))
-    }
-}
-
-impl fmt::Display for IntervalOrOff {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.map_or("off".to_owned(), time))
-    }
-}
-
-impl fmt::Display for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&size(self.0))
-    }
-}
-
-text_form!(
-    Interval,
-    "duration",
-    "A number and a unit: ns, us, ms, s, min or h.",
-    r"^\d+(\.\d+)?(ns|us|ms|s|min|h)$",
-    ["10ms", "1.5s"]
 );
-text_form!(
-    IntervalOrOff,
-    "duration",
-    "A duration or \"off\".",
-    r"^(off|\d+(\.\d+)?(ns|us|ms|s|min|h))$",
-    ["100ms", "off"]
+written_as_text!(
+    /// As an [`Interval`]; none for "off".
+    IntervalOrOff(Option<u64>), interval_or_off, |ns: Option<u64>| ns.map_or("off".to_owned(), time), {
+        "title": "duration",
+        "description": "A duration or \"off\".",
+        "type": "string",
+        "pattern": r"^(off|\d+(\.\d+)?(ns|us|ms|s|min|h))$",
+        "examples": ["100ms", "off"],
+    }
 );
-text_form!(
-    Bytes,
-    "size",
-    "A number of bytes with a unit (B, kB, MB, GB in powers of 1000, KiB, MiB, GiB in powers of 1024).",
-    r"^\d+(\.\d+)?([kMG]|[KMG]i)?B$",
-    ["64KiB", "16MiB"]
+written_as_text!(
+    /// A number of bytes.
+    Bytes(u64), bytes, size, {
+        "title": "size",
+        "description":
+            "A number of bytes with a unit (B, kB, MB, GB in powers of 1000, KiB, MiB, GiB in powers of 1024).",
+        "type": "string",
+        "pattern": r"^\d+(\.\d+)?([kMG]|[KMG]i)?B$",
+        "examples": ["64KiB", "16MiB"],
+    }
 );
+
+fn interval_or_off(text: &str) -> Result<Option<u64>, Wrong> {
+    match text {
+        "off" => Ok(None),
+        text => positive_duration(text)
+            .map(Some)
+            .map_err(|wrong| Wrong { expected: format!("{}, or \"off\"", wrong.expected), ..wrong }),
+    }
+}
 
 /// A time in the largest unit that needs no more than three decimals.
 pub fn time(ns: u64) -> String {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::defects::Defects;
 use crate::contract::{Key, Level, Levels};
 use crate::placement::Placement;
-use crate::quantity::{Bytes, Interval, IntervalOrOff, Wrong, shown};
+use crate::quantity::{Bytes, Interval, IntervalOrOff, shown};
 use crate::settings::{Cause, Cluster, Misfit, Profile, Reduction};
 
 /// The settings of the store.
@@ -20,10 +20,12 @@ pub struct Config {
     pub strip: Interval,
     /// On how many nodes each key is kept: "all", or a number, for which a consistent-hash ring chooses the
     /// nodes.
-    pub replication: Replication,
+    #[schemars(schema_with = "replication_schema")]
+    pub replication: Count,
     /// How many replicas must have a write on their disks before it is acknowledged, the asked one included: a number,
     /// "majority" or "all" of those that hold the key. With 1, a lost disk may take an acknowledged write with it.
-    pub ack: Ack,
+    #[schemars(schema_with = "ack_schema")]
+    pub ack: Count,
     /// For which levels replicas keep what a read at that level sees: "eventual" alone, or "all". When left out,
     /// "all" if a session reads at an ordered level or there are heartbeats, otherwise "eventual".
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,8 +50,8 @@ impl Default for Config {
         Config {
             anti_entropy: IntervalOrOff(Some(100_000_000)),
             strip: Interval(500_000_000),
-            replication: Replication::All,
-            ack: Ack::Replicas(1),
+            replication: Count::all(),
+            ack: Count::Number(1),
             views: None,
             buffer: Bytes(16 << 20),
             heartbeat: IntervalOrOff(None),
@@ -68,11 +70,7 @@ impl Config {
 
     /// Replicas that must have a write on their disks before it is answered, the asked one included.
     pub(super) fn acks(&self) -> u16 {
-        match self.ack {
-            Ack::Replicas(replicas) => replicas,
-            Ack::Majority => self.placement.copies() / 2 + 1,
-            Ack::All => self.placement.copies(),
-        }
+        self.ack.of(self.placement.copies()).unwrap_or(1)
     }
 
     pub(super) fn levels(&self) -> Levels {
@@ -81,23 +79,30 @@ impl Config {
 
     pub(super) fn fit(&mut self, cluster: &Cluster) -> Vec<Misfit> {
         let mut misfits = Vec::new();
-        self.placement = match self.replication {
-            Replication::Nodes(copies) if (1..=cluster.nodes).contains(&copies) => {
-                Placement::ring(cluster.nodes, copies)
-            }
-            Replication::Nodes(copies) => {
+        let nodes = cluster.nodes;
+        self.placement = Placement::all(nodes);
+        match &self.replication {
+            Count::Word(word) if word == "all" => {}
+            Count::Number(copies) if (1..=nodes).contains(copies) => self.placement = Placement::ring(nodes, *copies),
+            Count::Number(copies) => {
                 let message = format!("a replication of {copies} is more than there are replicas");
-                misfits.push(Misfit::new("replication", message, format!("at most {}", cluster.nodes)));
-                Placement::all(cluster.nodes)
+                misfits.push(Misfit::new("replication", message, format!("at most {nodes}")));
             }
-            Replication::All => Placement::all(cluster.nodes),
-        };
-        let holders = self.placement.copies();
-        self.ack = Ack::Replicas(self.acks());
-        if !(1..=holders).contains(&self.acks()) {
-            let message = format!("{} are more than hold a key", self.acks());
-            misfits.push(Misfit::new("ack", message, format!("\"majority\", \"all\", or 1 to {holders}")));
+            Count::Word(word) => {
+                let message = format!("`{}` is not a number of nodes", shown(word));
+                misfits.push(Misfit::new("replication", message, format!("\"all\", or 1 to {nodes}")));
+            }
         }
+        let holders = self.placement.copies();
+        let message = match (&self.ack, self.ack.of(holders)) {
+            (Count::Word(word), None) => Some(format!("`{}` is not a number of replicas", shown(word))),
+            (_, Some(acks)) if !(1..=holders).contains(&acks) => Some(format!("{acks} are more than hold a key")),
+            _ => None,
+        };
+        misfits.extend(
+            message.map(|message| Misfit::new("ack", message, format!("\"majority\", \"all\", or 1 to {holders}"))),
+        );
+        self.ack = Count::Number(self.acks());
         // What needs all views.
         let cause = match cluster.levels.iter().find(|level| *level != Level::Eventual) {
             Some(level) => Some(Cause::Level(level)),
@@ -121,15 +126,11 @@ impl Config {
     }
 
     pub(super) fn profile(&self, nodes: u16) -> Profile {
-        let copies = match self.replication {
-            Replication::Nodes(copies) => copies.min(nodes),
-            Replication::All => nodes,
-        };
         Profile {
             anti_entropy_ns: self.anti_entropy.0,
             clean_up_ns: self.strip.0,
             heartbeat_ns: self.heartbeat.0,
-            copies,
+            copies: self.replication.of(nodes).map_or(nodes, |copies| copies.min(nodes)),
             ack: self.acks(),
         }
     }
@@ -143,11 +144,10 @@ impl Config {
             }
             Reduction::Heartbeats => self.heartbeat = IntervalOrOff(None),
             Reduction::Nodes(nodes) => {
-                if let Replication::Nodes(copies) = &mut self.replication {
-                    *copies = nodes.min(*copies);
-                }
-                if let Ack::Replicas(replicas) = &mut self.ack {
-                    *replicas = nodes.min(*replicas);
+                for count in [&mut self.replication, &mut self.ack] {
+                    if let Count::Number(number) = count {
+                        *number = nodes.min(*number);
+                    }
                 }
             }
         }
@@ -165,119 +165,51 @@ pub enum Views {
     All,
 }
 
-/// On how many nodes a key is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "NumberOrWord", into = "NumberOrWord")]
-pub enum Replication {
-    /// On all.
-    All,
-    /// On this many.
-    Nodes(u16),
-}
-
-/// How many replicas must have a write on their disks before it is acknowledged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "NumberOrWord", into = "NumberOrWord")]
-pub enum Ack {
-    /// This many, the asked one included.
-    Replicas(u16),
-    /// More than half of those that hold the key.
-    Majority,
-    /// All that hold the key.
-    All,
-}
-
-#[derive(Serialize, Deserialize)]
+/// A number of nodes, or a word that stands for one: "all" or, where it makes sense, "majority".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-enum NumberOrWord {
+pub enum Count {
+    /// This many.
     Number(u16),
+    /// What the word says.
     Word(String),
 }
 
-impl TryFrom<NumberOrWord> for Replication {
-    type Error = Wrong;
+impl Count {
+    /// All of them.
+    pub fn all() -> Count {
+        Count::Word("all".to_owned())
+    }
 
-    fn try_from(text: NumberOrWord) -> Result<Replication, Wrong> {
-        match text {
-            NumberOrWord::Word(word) if word == "all" => Ok(Replication::All),
-            NumberOrWord::Number(nodes @ 1..) => Ok(Replication::Nodes(nodes)),
-            NumberOrWord::Number(0) => Err(Wrong::new("a key is kept on no node", "\"all\", or a number from 1")),
-            NumberOrWord::Word(word) => {
-                let message = format!("`{}` is not a number of nodes", shown(&word));
-                Err(Wrong::new(message, "\"all\", or a number of nodes"))
-            }
+    /// The number, of `all`; absent when the word stands for none.
+    fn of(&self, all: u16) -> Option<u16> {
+        match self {
+            Count::Number(number) => Some(*number),
+            Count::Word(word) if word == "all" => Some(all),
+            Count::Word(word) if word == "majority" => Some(all / 2 + 1),
+            Count::Word(_) => None,
         }
     }
 }
 
-impl From<Replication> for NumberOrWord {
-    fn from(replication: Replication) -> NumberOrWord {
-        match replication {
-            Replication::All => NumberOrWord::Word("all".to_owned()),
-            Replication::Nodes(nodes) => NumberOrWord::Number(nodes),
-        }
-    }
+fn replication_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "title": "number of nodes",
+        "type": ["integer", "string"],
+        "minimum": 1,
+        "maximum": 1000,
+        "pattern": "^all$",
+        "examples": ["all", 3],
+    })
 }
 
-impl TryFrom<NumberOrWord> for Ack {
-    type Error = Wrong;
-
-    fn try_from(text: NumberOrWord) -> Result<Ack, Wrong> {
-        const EXPECTED: &str = "\"majority\", \"all\", or a number of replicas";
-        match text {
-            NumberOrWord::Word(word) if word == "majority" => Ok(Ack::Majority),
-            NumberOrWord::Word(word) if word == "all" => Ok(Ack::All),
-            NumberOrWord::Number(replicas @ 1..) => Ok(Ack::Replicas(replicas)),
-            NumberOrWord::Number(0) => Err(Wrong::new("the asked replica always counts", EXPECTED)),
-            NumberOrWord::Word(word) => {
-                Err(Wrong::new(format!("`{}` is not a number of replicas", shown(&word)), EXPECTED))
-            }
-        }
-    }
-}
-
-impl From<Ack> for NumberOrWord {
-    fn from(ack: Ack) -> NumberOrWord {
-        match ack {
-            Ack::Replicas(replicas) => NumberOrWord::Number(replicas),
-            Ack::Majority => NumberOrWord::Word("majority".to_owned()),
-            Ack::All => NumberOrWord::Word("all".to_owned()),
-        }
-    }
-}
-
-impl JsonSchema for Replication {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Replication".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "title": "number of nodes",
-            "description": "\"all\", or a whole number from 1 to the number of replicas.",
-            "type": ["integer", "string"],
-            "minimum": 1,
-            "maximum": 1000,
-            "pattern": "^all$",
-            "examples": ["all", 3],
-        })
-    }
-}
-
-impl JsonSchema for Ack {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Ack".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "title": "number of replicas",
-            "description": "\"majority\" or \"all\" of those that hold a key, or a whole number of them.",
-            "type": ["integer", "string"],
-            "minimum": 1,
-            "maximum": 1000,
-            "pattern": "^(majority|all)$",
-            "examples": ["majority", 2],
-        })
-    }
+fn ack_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "title": "number of replicas",
+        "type": ["integer", "string"],
+        "minimum": 1,
+        "maximum": 1000,
+        "pattern": "^(majority|all)$",
+        "examples": ["majority", 2],
+    })
 }

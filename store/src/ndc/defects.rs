@@ -6,8 +6,8 @@ mod rules;
 
 pub(super) use rules::Amnesia;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::quantity::Wrong;
 use crate::settings::DefectInfo;
@@ -15,9 +15,13 @@ use crate::settings::DefectInfo;
 macro_rules! defects {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, noticed by $checkers:literal;)+) => {
         /// A mistake that can be switched on.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
         pub enum Defect {
-            $($(#[doc = $doc])+ $variant,)+
+            $(
+                $(#[doc = $doc])+
+                #[serde(rename = $name)]
+                $variant,
+            )+
         }
 
         impl Defect {
@@ -96,8 +100,10 @@ defects! {
 }
 
 /// The defects that are on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Defects(u32);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "Vec<Defect>", into = "Vec<Defect>")]
+#[schemars(inline)]
+pub struct Defects(#[schemars(with = "Vec<Defect>")] u32);
 
 impl Defects {
     /// A store as it should be.
@@ -115,43 +121,22 @@ impl FromIterator<Defect> for Defects {
     }
 }
 
-/// Written as a list of names.
-impl Serialize for Defects {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let planted = Defect::ALL.iter().zip(Defect::INFO).filter(|(defect, _)| self.has(**defect));
-        serializer.collect_seq(planted.map(|(_, info)| info.name))
+impl From<Defects> for Vec<Defect> {
+    fn from(defects: Defects) -> Vec<Defect> {
+        Defect::ALL.iter().copied().filter(|defect| defects.has(*defect)).collect()
     }
 }
 
-impl<'de> Deserialize<'de> for Defects {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Defects, D::Error> {
-        let mut all = Defects::NONE;
-        for name in Vec::<String>::deserialize(deserializer)? {
-            let known: Vec<&str> = Defect::INFO.iter().map(|info| info.name).collect();
-            let Some(place) = known.iter().position(|known| *known == name) else {
-                return Err(de::Error::custom(Wrong::name("store ndc has no planted defect", &name, &known)));
-            };
-            let with = Defects(all.0 | 1 << place);
-            if with == all {
-                let message = format!("defect `{name}` is named twice");
-                return Err(de::Error::custom(Wrong::new(message, "each defect once")));
+impl TryFrom<Vec<Defect>> for Defects {
+    type Error = Wrong;
+
+    fn try_from(list: Vec<Defect>) -> Result<Defects, Wrong> {
+        match list.iter().enumerate().find(|(place, defect)| list[..*place].contains(defect)) {
+            Some((_, twice)) => {
+                let name = Defect::INFO[*twice as usize].name;
+                Err(Wrong::new(format!("defect `{name}` is named twice"), "each defect once"))
             }
-            all = with;
+            None => Ok(list.into_iter().collect()),
         }
-        Ok(all)
-    }
-}
-
-impl JsonSchema for Defects {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Defects".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "array", "items": { "type": "string" } })
     }
 }

@@ -60,7 +60,7 @@ use message::{Delta, KINDS, Pull, Repair};
 use object::Context;
 use state::State;
 
-pub use config::{Ack, Config, Replication, Views};
+pub use config::{Config, Count, Views};
 pub use defects::{Defect, Defects};
 pub use message::Message;
 pub use names::{Named, Naming};

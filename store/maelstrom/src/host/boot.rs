@@ -49,7 +49,7 @@ impl Host {
             strip: Interval(args.strip_ms.saturating_mul(MS)),
             views: Some(ndc::Views::All),
             buffer: Bytes(args.buffer_bytes),
-            ack: ndc::Ack::Replicas(args.ack),
+            ack: ndc::Count::Number(args.ack),
             placement: Placement::all(count),
             ..ndc::Config::default()
         };
