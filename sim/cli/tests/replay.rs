@@ -193,7 +193,10 @@ fn a_damaged_folder_is_not_reproduced_and_does_no_harm() {
 fn wrong_plans_are_refused_with_their_place() {
     type Change = fn(&mut Value);
     let wrong: &[(Change, &str)] = &[
-        (|plan| plan["schema"] = json!(1), "version 1 is not supported"),
+        (|plan| plan["schema"] = json!(1), "version 1 is not supported, only 2"),
+        (|plan| plan["store"]["strip"] = json!("soon"), "store: `soon` is not a duration"),
+        (|plan| plan["store"]["ack"] = json!(9), "store.ack: 9 are more than hold a key"),
+        (|plan| plan["store"]["colour"] = json!("red"), "store: unknown field `colour`"),
         (|plan| plan["store"]["name"] = json!("postgres"), "there is no store postgres"),
         (|plan| plan["sessions"][1]["node"] = json!(3), "sessions[1].node: there is no node n3"),
         (|plan| plan["faults"][0]["kind"]["drop"]["to"] = json!([9]), "there is no node n9"),
