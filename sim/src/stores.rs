@@ -208,15 +208,11 @@ impl StoreEntry {
     /// The first problem.
     pub fn validate(&self, plan: &Plan) -> Result<(), PlanError> {
         let wrong = |place: String, problem: String| Err(PlanError { place, problem });
-        let checked = (self.check)(&plan.store).map_err(|why| ("store".to_owned(), why.message, why.expected));
-        let fitted = checked.and_then(|()| {
-            plan.store.fitted(&plan.cluster()).map_err(|mut misfits| {
-                let Misfit { setting, message, expected, .. } = misfits.swap_remove(0);
-                (format!("store.{setting}"), message, expected)
-            })
-        });
-        if let Err((place, message, expected)) = fitted {
-            return wrong(place, format!("{message}; expected {expected}"));
+        if let Err(why) = (self.check)(&plan.store) {
+            return wrong("store".to_owned(), why.line());
+        }
+        if let Err(misfits) = plan.store.fitted(&plan.cluster()) {
+            return wrong(format!("store.{}", misfits[0].setting), misfits[0].wrong.line());
         }
         let served = (self.served)(plan);
         let levels = plan.sessions.iter().map(|session| session.level);

@@ -31,6 +31,12 @@ impl Wrong {
         self
     }
 
+    /// In one line, without help.
+    pub fn line(&self) -> String {
+        let Wrong { message, expected, .. } = self;
+        if expected.is_empty() { message.clone() } else { format!("{message}; expected {expected}") }
+    }
+
     /// `lead` and a name that is not one of `known`, with the nearest that is.
     pub fn name(lead: &str, name: &str, known: &[&str]) -> Wrong {
         let wrong = Wrong::new(format!("{lead} `{}`", shown(name)), listed(known.iter().copied(), "or"));

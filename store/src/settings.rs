@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{Key, Level, Levels};
+use crate::quantity::Wrong;
 
 /// What the settings of a store have to fit.
 #[derive(Clone, Debug)]
@@ -22,9 +23,7 @@ pub struct Misfit {
     /// Its name.
     pub setting: &'static str,
     /// What is wrong with it.
-    pub message: String,
-    /// What was expected.
-    pub expected: String,
+    pub wrong: Wrong,
     /// What it does not fit, when that is not the number of nodes.
     pub cause: Option<Cause>,
 }
@@ -32,7 +31,7 @@ pub struct Misfit {
 impl Misfit {
     /// A setting that does not fit the number of nodes.
     pub fn new(setting: &'static str, message: impl Into<String>, expected: impl Into<String>) -> Misfit {
-        Misfit { setting, message: message.into(), expected: expected.into(), cause: None }
+        Misfit { setting, wrong: Wrong::new(message, expected), cause: None }
     }
 }
 
@@ -76,7 +75,7 @@ pub enum Reduction {
     AntiEntropy,
     /// Heartbeats.
     Heartbeats,
-    /// All nodes but this number.
+    /// All nodes but this many.
     Nodes(u16),
 }
 

@@ -42,8 +42,7 @@ pub fn lower(scenario: &Scenario, seed: u64, made_by: &str) -> Result<Plan, Stri
         other_fates_below: None,
     };
     plan.store = plan.store.fitted(&plan.cluster()).map_err(|misfits| {
-        let told =
-            misfits.iter().map(|one| format!("store.{}: {}; expected {}", one.setting, one.message, one.expected));
+        let told = misfits.iter().map(|misfit| format!("store.{}: {}", misfit.setting, misfit.wrong.line()));
         told.collect::<Vec<_>>().join("\n")
     })?;
     plan.settle_ns = match scenario.settle {

@@ -126,12 +126,13 @@ impl Config {
     }
 
     pub(super) fn profile(&self, nodes: u16) -> Profile {
+        let copies = self.replication.of(nodes).map_or(nodes, |copies| copies.min(nodes));
         Profile {
             anti_entropy_ns: self.anti_entropy.0,
             clean_up_ns: self.strip.0,
             heartbeat_ns: self.heartbeat.0,
-            copies: self.replication.of(nodes).map_or(nodes, |copies| copies.min(nodes)),
-            ack: self.acks(),
+            copies,
+            ack: self.ack.of(copies).unwrap_or(1),
         }
     }
 

@@ -63,7 +63,7 @@ impl Check<'_> {
             Ok(fitted) => return fitted,
             Err(misfits) => misfits,
         };
-        for Misfit { setting, message, expected, cause } in misfits {
+        for Misfit { setting, wrong, cause } in misfits {
             let cause = cause.and_then(|cause| match cause {
                 Cause::Level(level) => {
                     let (_, table, inner, name) = readers.iter().find(|(other, ..)| *other == level)?;
@@ -76,7 +76,7 @@ impl Check<'_> {
                 }
             });
             let help = cause.map(|cause| format!("leave `{setting}` out; {cause}"));
-            self.wrong(self.span(&["store", setting]), Wrong { help, ..Wrong::new(message, expected) });
+            self.wrong(self.span(&["store", setting]), Wrong { help, ..wrong });
         }
         store
     }

@@ -15,7 +15,7 @@ const FIRST: [&str; 22] = [
 /// The scenario, with `comments` below its title. What has its default is left out.
 ///
 /// # Errors
-/// What of the plan the format cannot say.
+/// The part of the plan that the format cannot express.
 pub fn text(plan: &Plan, comments: &[String]) -> Result<String, String> {
     let scenario = Scenario::of_plan(plan)?;
     let mut fields = serde_json::to_value(&scenario).map_err(|error| error.to_string())?;
