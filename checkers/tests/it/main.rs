@@ -12,4 +12,5 @@ mod metadata;
 mod metrics;
 mod ordered;
 mod pram;
+mod script;
 mod toy;

@@ -5,7 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_checkers::trace::{Action, Conflict, Disk, Dot, Event, Level, NodeId, Recording, What};
 
-use super::toy::{LEVELS, view};
+const LEVELS: [Level; 6] = [Level::Eventual, Level::Fifo, Level::FifoP1, Level::FifoP2, Level::FifoP3, Level::Priority];
+
+/// The view of keys of a priority at a level, if the level carries them.
+fn view(level: Level, priority: u8) -> Option<usize> {
+    let view = match level {
+        Level::Eventual => return None,
+        Level::Priority => priority,
+        ordered => LEVELS.iter().position(|level| *level == ordered)? as u8 - 1,
+    };
+    (view <= priority).then_some(usize::from(view))
+}
 
 /// A finding that a checker should report.
 #[derive(Clone, Debug, PartialEq, Eq)]
