@@ -374,7 +374,7 @@ pub fn decimal(number: u64, unit: u64) -> String {
 
 /// Bytes in the largest unit that needs no decimals.
 pub fn size(bytes: u64) -> String {
-    let fits = |(_, unit): &&(&str, u64)| bytes >= *unit && bytes % unit == 0;
+    let fits = |(_, unit): &&(&str, u64)| bytes >= *unit && bytes.is_multiple_of(*unit);
     let (name, unit) =
         [("MB", 1_000_000), ("kB", 1_000), ("MiB", 1 << 20), ("KiB", 1 << 10)].iter().find(fits).unwrap_or(&("B", 1));
     format!("{}{name}", bytes / unit)
