@@ -7,9 +7,9 @@ use serde::Deserialize as _;
 use serde_json::{Map, Value as Json, json};
 
 /// Fields that come first in their tables, in this order.
-const FIRST: [&str; 22] = [
+const FIRST: [&str; 24] = [
     "title", "seed", "replicas", "duration", "settle", "name", "at", "for", "until", "by", "kind", "id", "read",
-    "write", "delete", "value", "size", "node", "from", "to", "store", "disk",
+    "write", "delete", "value", "size", "node", "from", "to", "store", "disk", "net", "script",
 ];
 
 /// The scenario, with `comments` below its title. What has its default is left out.
