@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::CodeInfo;
-
 /// The three answers. *Unknown* is not a pass: nothing was observed that could have failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -24,6 +22,15 @@ impl std::fmt::Display for Verdict {
             Verdict::Unknown => "unknown",
         })
     }
+}
+
+/// A kind of breach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodeInfo {
+    /// Its fixed name.
+    pub code: &'static str,
+    /// What it means, in one line.
+    pub meaning: &'static str,
 }
 
 /// One checker's answer about one recording.

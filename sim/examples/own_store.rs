@@ -9,8 +9,9 @@ use kvsim_checkers::operations::seconds;
 use kvsim_checkers::trace::Recording;
 use kvsim_checkers::{NO_RERUN, check_all};
 use kvsim_sim::lower::lower;
+use kvsim_sim::plan::StoreSpec;
 use kvsim_sim::scenario::Scenario;
-use kvsim_sim::stores::{StoreEntry, StoreSpec};
+use kvsim_sim::stores::StoreEntry;
 use kvsim_store::settings::NoSettings;
 use kvsim_store::{
     Call, Conflict, Dot, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, NodeId, Observation, Refusal, Replica,

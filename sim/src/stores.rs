@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use crate::engine::{self, Outcome, Sink, StorePanic};
-use crate::plan::{Plan, PlanError};
+use crate::plan::{Plan, PlanError, StoreSpec};
 
 /// Every store, the default first.
 pub const STORES: &[StoreEntry] = &[
@@ -32,35 +32,8 @@ pub fn find(name: &str) -> Option<&'static StoreEntry> {
     STORES.iter().find(|store| store.name == name)
 }
 
-/// Which store runs, and how it is set. What the settings mean is the store's business.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoreSpec {
-    /// The store's name.
-    #[serde(default = "default_name")]
-    pub name: String,
-    /// Its settings, as a scenario's `[store]` table has them; those left out have their defaults. A plan has all.
-    #[serde(flatten)]
-    pub settings: BTreeMap<String, Json>,
-}
-
+/// What depends on which stores there are.
 impl StoreSpec {
-    /// The store called `name`, with its defaults.
-    pub fn named(name: &str) -> StoreSpec {
-        StoreSpec { name: name.to_owned(), settings: BTreeMap::new() }
-    }
-
-    /// With one more setting.
-    #[must_use]
-    pub fn with(mut self, setting: &str, value: impl Into<Json>) -> StoreSpec {
-        self.set(setting, value);
-        self
-    }
-
-    /// Changes a setting.
-    pub fn set(&mut self, setting: &str, value: impl Into<Json>) {
-        self.settings.insert(setting.to_owned(), value.into());
-    }
-
     /// The store; absent when the list has none of that name.
     pub fn entry(&self) -> Option<&'static StoreEntry> {
         find(&self.name)
@@ -92,7 +65,8 @@ impl Default for StoreSpec {
     }
 }
 
-fn default_name() -> String {
+/// The store that runs where none is named.
+pub(crate) fn default_name() -> String {
     STORES[0].name.to_owned()
 }
 

@@ -2,7 +2,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::Reason;
+use super::reason::Reason;
 use crate::facts::Facts;
 use crate::facts::messages::Line;
 use crate::facts::operations::{Operation, Outcome};

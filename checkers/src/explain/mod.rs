@@ -11,14 +11,17 @@
 //! gives shorter answers.
 
 mod ended;
+mod reason;
 mod spread;
 mod why;
+
+use reason::REASONS_MAX;
+pub use reason::Reason;
 
 use rustc_hash::FxHashSet;
 use serde::Serialize;
 
 use crate::facts::Facts;
-use crate::facts::messages::Line;
 use crate::facts::operations::{Operation, Outcome};
 use crate::trace::{Action, NodeId, Recording, What};
 use crate::verdict::TraceLine;
@@ -30,25 +33,6 @@ pub struct Explanation {
     pub operation: TraceLine,
     /// The reasons, the most important first.
     pub reasons: Vec<Reason>,
-}
-
-/// One reason, with its evidence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Reason {
-    /// In one sentence.
-    pub title: String,
-    /// What led to it, in order.
-    pub evidence: Vec<TraceLine>,
-}
-
-impl Reason {
-    fn new(facts: &Facts<'_>, title: String, lines: Vec<Line>) -> Reason {
-        Reason { title, evidence: facts.in_order(lines) }
-    }
-
-    fn bare(title: String) -> Reason {
-        Reason { title, evidence: Vec::new() }
-    }
 }
 
 /// Explains an operation of a [valid](Recording::validate) recording; nothing when it has no such operation.
@@ -70,9 +54,6 @@ pub fn explain(recording: &Recording, op: u32) -> Option<Explanation> {
     }
     Some(Explanation { operation: line, reasons })
 }
-
-/// More writes than these are counted: they mostly say the same.
-const REASONS_MAX: usize = 6;
 
 fn read(facts: &Facts<'_>, read: &Operation) -> Vec<Reason> {
     let (facts, Outcome::Answered(until)) = (facts, read.outcome) else { return Vec::new() };

@@ -1,6 +1,7 @@
 //! Where a write came, and since when each replica shows it.
 
-use super::{REASONS_MAX, Reason, why};
+use super::reason::{REASONS_MAX, Reason};
+use super::why;
 use crate::facts::Facts;
 use crate::facts::operations::Operation;
 use crate::facts::words::{name, seconds};

@@ -1,6 +1,6 @@
 //! Why a replica returned a version, or did not.
 
-use super::Reason;
+use super::reason::Reason;
 use crate::facts::Facts;
 use crate::facts::messages::Line;
 use crate::facts::operations::Operation;

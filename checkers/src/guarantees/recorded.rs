@@ -25,7 +25,7 @@ impl Known {
     }
 }
 
-struct Building<'a> {
+struct LogBuilder<'a> {
     operations: &'a Operations<'a>,
     overwrites: Conflict,
     log: Log,
@@ -58,7 +58,7 @@ impl Log {
             deletes: vec![Vec::new(); recording.header.keys.len()],
             ..Log::default()
         };
-        let mut building = Building {
+        let mut building = LogBuilder {
             operations,
             overwrites,
             log,
@@ -91,7 +91,7 @@ impl Log {
     }
 }
 
-impl Building<'_> {
+impl LogBuilder<'_> {
     fn wrote(&mut self, op: u32, id: Dot) {
         let Some(operation) = self.operations.get(op).filter(|operation| operation.write == Some(id)) else { return };
         // A name belongs to the write that had it first.

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::order::{ABSENT, INITIAL, NONE, Own, Write, Writes};
+use super::order::{ABSENT, ChainWrite, INITIAL, NONE, Own, Writes};
 use crate::history::{History, Op};
 
 /// Nothing that is placed looks past what is not.
@@ -227,7 +227,7 @@ impl<'a> Backwards<'a> {
         let tail = self.tails[chain as usize] as usize;
         let range = self.writes.chains[chain as usize].start as usize..tail;
         let writes = self.writes.list[range.clone()].iter().zip(&self.readers[range]).rev();
-        let is_unnoticed = |(write, readers): &(&Write, &u32)| {
+        let is_unnoticed = |(write, readers): &(&ChainWrite, &u32)| {
             **readers == 0
                 && !write.is_delete
                 && write.session != self.session
@@ -242,7 +242,7 @@ impl<'a> Backwards<'a> {
     }
 
     /// False when it is the session's own write and a later operation of the session is unplaced.
-    fn is_own_turn(&self, number: u32, write: &Write) -> bool {
+    fn is_own_turn(&self, number: u32, write: &ChainWrite) -> bool {
         write.session != self.session || write.is_late || self.is_own_tail(number)
     }
 

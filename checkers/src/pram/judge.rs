@@ -1,9 +1,9 @@
 //! The verdict about a history, and the witness of a session.
 
-use super::Order;
 use super::order::{Doubt, Writes};
 use super::search::{Certain, Search, has_order, is_doubtful, search};
 use super::smallest::smallest;
+use super::variant::Order;
 use crate::Expired;
 use crate::history::History;
 use crate::register::{Judgement, Unclear};

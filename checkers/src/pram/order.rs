@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::Order;
+use super::variant::Order;
 use crate::history::{Ending, History, Kind, NOTHING, Op, SEVERAL};
 use crate::register::Writers;
 
@@ -29,7 +29,7 @@ pub(super) enum Doubt {
 
 /// A write that took place.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Write {
+pub(super) struct ChainWrite {
     pub(super) key: u32,
     pub(super) session: u32,
     pub(super) chain: u32,
@@ -41,7 +41,7 @@ pub(super) struct Write {
 /// Writes are numbered chain by chain; within a chain each precedes the next.
 #[derive(Debug)]
 pub(super) struct Writes {
-    pub(super) list: Vec<Write>,
+    pub(super) list: Vec<ChainWrite>,
     /// By write: its operation.
     pub(super) ops: Vec<u32>,
     pub(super) chains: Vec<Range<u32>>,
@@ -73,7 +73,7 @@ impl Writes {
     pub(super) fn of(history: &History, order: Order, doubt: Doubt) -> Writes {
         let writers = Writers::of(history);
         let happened = happened(history, doubt, &writers);
-        let mut building = Building { history, order, chains: Vec::new(), cross: Vec::new() };
+        let mut building = OrderBuilder { history, order, chains: Vec::new(), cross: Vec::new() };
         match history.origins() {
             None => {
                 for session in 0..history.sessions() {
@@ -159,7 +159,7 @@ fn happened(history: &History, doubt: Doubt, writers: &Writers) -> Vec<bool> {
     happened
 }
 
-struct Building<'a> {
+struct OrderBuilder<'a> {
     history: &'a History,
     order: Order,
     /// Operations.
@@ -168,7 +168,7 @@ struct Building<'a> {
     cross: Vec<(u32, u32)>,
 }
 
-impl Building<'_> {
+impl OrderBuilder<'_> {
     /// Takes in writes that were issued one after the other.
     fn line(&mut self, writes: impl Iterator<Item = u32>, is_late: impl Fn(&Op) -> bool) {
         // The chain of each priority (there are few); its last write is the last of that priority so far.
@@ -236,7 +236,7 @@ impl Building<'_> {
                 let Op { key, session, value, ending, .. } = ops[*op as usize];
                 numbers[*op as usize] = list.len() as u32;
                 let (is_delete, is_late) = (value == NOTHING, ending == Ending::Indeterminate);
-                list.push(Write { key, session, chain: number, is_delete, is_late });
+                list.push(ChainWrite { key, session, chain: number, is_delete, is_late });
             }
             ranges.push(start..list.len() as u32);
         }

@@ -1,7 +1,7 @@
 //! The report about a history, with findings for people.
 
-use super::Order;
 use super::judge::{OutOfOrder, has_read, judge};
+use super::variant::Order;
 use crate::Expired;
 use crate::describe::{self, Describe};
 use crate::history::{History, Kind, NOTHING, Op};

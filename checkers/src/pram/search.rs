@@ -1,8 +1,8 @@
 //! Going through the choices that deletes leave, and what is certain in spite of them.
 
-use super::Order;
 use super::backwards::{Backwards, Decisions};
 use super::order::{Doubt, Writes};
+use super::variant::Order;
 use crate::history::{Ending, History, Kind, NOTHING};
 
 /// At most this many ways are tried, and fewer in long histories: about `STEPS_MAX` operations are placed in all.

@@ -1,7 +1,7 @@
 //! Few operations that show a breach, out of many.
 
-use super::Order;
 use super::search::Certain;
+use super::variant::Order;
 use crate::Expired;
 use crate::history::{Ending, History, Kind};
 use crate::minimize::minimize;

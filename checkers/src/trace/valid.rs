@@ -149,7 +149,7 @@ pub(super) struct Rules<'a> {
     header: &'a Header,
     number: u64,
     at_ns: u64,
-    ops: FxHashMap<u32, Op>,
+    ops: FxHashMap<u32, OpenOp>,
     /// Nodes that are or were down, and in which life they last were up.
     lives: FxHashMap<NodeId, Life>,
 }
@@ -162,7 +162,7 @@ struct Life {
 }
 
 #[derive(Clone, Copy)]
-struct Op {
+struct OpenOp {
     action: Action,
     ended: bool,
 }
@@ -259,7 +259,7 @@ impl<'a> Rules<'a> {
                 if self.ops.contains_key(&op) {
                     return Err(Invalid::Again { op });
                 }
-                self.ops.insert(op, Op { action, ended: false });
+                self.ops.insert(op, OpenOp { action, ended: false });
                 Ok(())
             }
             What::Wrote { op, write } => {
@@ -272,9 +272,9 @@ impl<'a> Rules<'a> {
             What::Returned { op, write } => {
                 self.write(write)?;
                 match self.op(op)? {
-                    Op { ended: true, .. } => Err(Invalid::Ended { op }),
-                    Op { action: Action::Read, .. } => Ok(()),
-                    Op { action, .. } => Err(Invalid::Kind { op, action }),
+                    OpenOp { ended: true, .. } => Err(Invalid::Ended { op }),
+                    OpenOp { action: Action::Read, .. } => Ok(()),
+                    OpenOp { action, .. } => Err(Invalid::Kind { op, action }),
                 }
             }
             What::Answered { op } | What::Refused { op } | What::TimedOut { op } => {
@@ -312,7 +312,7 @@ impl<'a> Rules<'a> {
         }
     }
 
-    fn op(&self, op: u32) -> Result<Op, Invalid> {
+    fn op(&self, op: u32) -> Result<OpenOp, Invalid> {
         self.ops.get(&op).copied().ok_or(Invalid::NotInvoked { op })
     }
 

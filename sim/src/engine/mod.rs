@@ -28,6 +28,7 @@ use backlog::{OwnedCall, Waiting};
 use disk::Held;
 use host::{Host, observed};
 use payloads::Payloads;
+use queue::ROOM;
 use sessions::Sessions;
 use tracer::Tracer;
 
@@ -186,9 +187,6 @@ enum Scheduled {
     },
     Settling,
 }
-
-/// How many pending events and messages there is room for from the start, so that small runs never grow.
-const ROOM: usize = 1024;
 
 /// Replicas are told of coming messages in groups of such sizes: in fewer no misses overlap, and what very many
 /// messages need does not stay in the cache. The upper bound is a guess: with 50 replicas, whose groups have about

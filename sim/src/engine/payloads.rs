@@ -1,5 +1,6 @@
 //! Messages under way.
 
+use super::queue::ROOM;
 use kvsim_store::{MessageMeta, NodeId};
 
 /// A message that some receivers are still to get.
@@ -24,7 +25,7 @@ pub struct Payloads<M> {
 
 impl<M> Payloads<M> {
     pub fn new() -> Payloads<M> {
-        Payloads { slots: Vec::with_capacity(super::ROOM), free: Vec::with_capacity(super::ROOM) }
+        Payloads { slots: Vec::with_capacity(ROOM), free: Vec::with_capacity(ROOM) }
     }
 
     /// Puts a message in, to be [sealed](Payloads::seal); the number is for the queue.

@@ -42,6 +42,9 @@ struct Entry<T> {
     what: T,
 }
 
+/// How many pending events and messages there is room for from the start, so that small runs never grow.
+pub const ROOM: usize = 1024;
+
 impl<T: Copy> Default for Queue<T> {
     fn default() -> Queue<T> {
         Queue::new()
@@ -56,7 +59,7 @@ impl<T: Copy> Queue<T> {
             len: 0,
             buckets: vec![Bucket { first: NOBODY, last: NOBODY }; RANKS * DIGITS].into_boxed_slice(),
             occupied: [0; RANKS],
-            entries: Vec::with_capacity(super::ROOM),
+            entries: Vec::with_capacity(ROOM),
             free: NOBODY,
         }
     }

@@ -3,7 +3,7 @@
 use kvsim_checkers::trace::NodeId;
 use kvsim_store::Stream;
 
-use super::Exponential;
+use super::exponential::Exponential;
 use crate::faults::NodeFault;
 use crate::plan::{Cut, FaultKind, FaultPlan, MessageName, Plan};
 use crate::quantity::{Duration, NodeName, Nodes};

@@ -4,15 +4,13 @@
 //! Each concern draws from a stream of its own, so that one more client changes no other client and one more
 //! fault changes no client.
 
+mod exponential;
 mod faults;
 pub(crate) mod heartbeats;
 mod workload;
 
 use std::collections::BTreeMap;
 
-use kvsim_store::Stream;
-
-use crate::net::Delay;
 use crate::plan::{FaultKind, LinkOverride, LinkPlan, Plan};
 use crate::scenario::{Scenario, Settle};
 
@@ -112,19 +110,4 @@ pub fn settle_auto_ns(plan: &Plan) -> u64 {
     let late_ns = late.into_values().fold(0, u64::saturating_add).saturating_mul(patience);
     let margin_ns = delay_ns.saturating_mul(10).saturating_add(store.clean_up_ns.saturating_mul(3));
     passes_ns.saturating_add(margin_ns).saturating_add(late_ns).saturating_add(plan.disk.write.ns().saturating_mul(10))
-}
-
-/// Draws times with an exponential distribution.
-struct Exponential {
-    quantiles: crate::net::Quantiles,
-}
-
-impl Exponential {
-    fn new(mean_ns: u64) -> Exponential {
-        Exponential { quantiles: crate::net::Quantiles::new(&Delay::Exponential { mean: mean_ns }) }
-    }
-
-    fn draw(&self, chance: &mut Stream) -> u64 {
-        self.quantiles.draw(chance.bits())
-    }
 }

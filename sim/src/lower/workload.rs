@@ -3,7 +3,8 @@
 use kvsim_checkers::trace::{Action, NodeId};
 use kvsim_store::Stream;
 
-use super::{Exponential, heartbeats};
+use super::exponential::Exponential;
+use super::heartbeats;
 use crate::net::power;
 use crate::plan::{self, OpPlan, Plan, SessionPlan};
 use crate::quantity::Sizes;

@@ -52,7 +52,7 @@ pub struct Network {
     /// Those are the ones that replicate a write of a priority below this one: none when it is 0.
     other_below: u8,
     /// Different behaviours; the first is that of all links that are not named.
-    links: Vec<Link>,
+    links: Vec<LinkState>,
     /// Which behaviour, by link; empty when all are alike.
     which: Vec<u16>,
     /// Number of active cuts, by link.
@@ -76,7 +76,7 @@ struct ActiveLinkFault {
     delay: Option<Quantiles>,
 }
 
-struct Link {
+struct LinkState {
     delay: Quantiles,
     plan: LinkPlan,
 }
@@ -89,7 +89,7 @@ impl Network {
             let mut chance = Stream::new(plan.seed, "net", which);
             [chance.bits(), chance.bits()]
         };
-        let link = |plan: &LinkPlan| Link { delay: Quantiles::new(&plan.delay), plan: plan.clone() };
+        let link = |plan: &LinkPlan| LinkState { delay: Quantiles::new(&plan.delay), plan: plan.clone() };
         let mut links = vec![link(&plan.net)];
         let mut which = Vec::new();
         for named in &plan.links {

@@ -4,6 +4,7 @@
 //! A plan is plain data. It is what a run folder stores, what `replay` executes again, and what a shrinking
 //! search makes smaller.
 
+mod store;
 mod valid;
 
 use std::collections::BTreeMap;
@@ -16,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::faults::{DiskLoss, LinkFault, NodeFault};
 use crate::net::{Delay, Ratio};
 use crate::quantity::{Bandwidth, Duration, Sync};
-use crate::stores::StoreSpec;
 
+pub use store::StoreSpec;
 pub use valid::PlanError;
 
 /// A run with every decision made.

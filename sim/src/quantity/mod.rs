@@ -427,13 +427,13 @@ impl<'de> Deserialize<'de> for Seed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Seed, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
-        enum Written {
+        enum SeedText {
             Number(u64),
             Text(String),
         }
-        match Written::deserialize(deserializer)? {
-            Written::Number(seed) => Ok(Seed(seed)),
-            Written::Text(text) => text.parse().map_err(de::Error::custom),
+        match SeedText::deserialize(deserializer)? {
+            SeedText::Number(seed) => Ok(Seed(seed)),
+            SeedText::Text(text) => text.parse().map_err(de::Error::custom),
         }
     }
 }
@@ -458,13 +458,13 @@ macro_rules! one_or_many {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<$name, D::Error> {
                 #[derive(Deserialize)]
                 #[serde(untagged)]
-                enum Written {
+                enum NameOrNames {
                     One($item),
                     Many(Vec<$item>),
                 }
-                Ok($name(match Written::deserialize(deserializer)? {
-                    Written::One(one) => vec![one.0],
-                    Written::Many(many) => many.into_iter().map(|one| one.0).collect(),
+                Ok($name(match NameOrNames::deserialize(deserializer)? {
+                    NameOrNames::One(one) => vec![one.0],
+                    NameOrNames::Many(many) => many.into_iter().map(|one| one.0).collect(),
                 }))
             }
         }

@@ -18,9 +18,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::net::{Delay, Ratio};
+use crate::plan::StoreSpec;
 use crate::plan::{DiskPlan, LinkPlan};
 use crate::quantity::{Bandwidth, Duration, Nodes, Seed};
-use crate::stores::StoreSpec;
 
 pub use crate::quantity::{KeyChoice, Settle};
 pub use clients::{ClientGroup, Mix, OpChoice, Pace, Script, ScriptOp, ScriptSession};

@@ -6,9 +6,9 @@ use super::{
 };
 use crate::faults::NodeFault;
 use crate::lower::settle_auto_ns;
+use crate::plan::StoreSpec;
 use crate::plan::{Cut, FaultKind, FaultPlan, LinkPlan, MessageName, Pace, Plan};
 use crate::quantity::{Bandwidth, Duration, NodeName, Nodes, Seed, Size, Times};
-use crate::stores::StoreSpec;
 use kvsim_checkers::trace::{Action, NodeId};
 
 impl Scenario {

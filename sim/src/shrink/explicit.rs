@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use kvsim_checkers::trace::{Event, LostBy, NodeId, What};
 use kvsim_store::MessageMeta;
 
-use super::{Search, remove};
+use super::remove;
+use super::search::Search;
 use crate::net::{Delay, Delivery, Network, Ratio};
 use crate::plan::{FaultKind, FaultPlan, LinkPlan, MessageName, Pace, Plan};
 use crate::stores;

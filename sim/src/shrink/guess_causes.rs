@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use kvsim_checkers::trace::{Action, NodeId};
 
-use super::{Search, explicit, remove, times};
+use super::search::Search;
+use super::{explicit, remove, times};
 use crate::plan::{FaultKind, FaultPlan, MessageName, Plan};
 
 /// With more operations it is not one write that matters.

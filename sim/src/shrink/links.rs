@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use kvsim_checkers::trace::{LostBy, NodeId, What};
 
-use super::Search;
 use super::explicit::record;
+use super::search::Search;
 use crate::faults::LinkFault;
 use crate::net::Delay;
 use crate::plan::{Cut, FaultKind, FaultPlan, MessageName, Plan};

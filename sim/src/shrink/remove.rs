@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use kvsim_checkers::trace::NodeId;
 use kvsim_store::settings::Reduction;
 
-use super::Search;
 use super::canonical::is_named_by_plan;
+use super::search::Search;
 use crate::lower::heartbeats;
 use crate::plan::{Cut, FaultKind, FaultPlan, MessageName, OpPlan, Plan};
 

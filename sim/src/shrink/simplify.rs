@@ -3,7 +3,8 @@
 use kvsim_checkers::trace::Action;
 use kvsim_store::settings::Reduction;
 
-use super::{Search, times};
+use super::search::Search;
+use super::times;
 use crate::net::{Delay, Ratio};
 use crate::plan::{FaultKind, LinkPlan, Plan, SessionPlan};
 use crate::quantity::Duration;

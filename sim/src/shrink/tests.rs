@@ -6,10 +6,10 @@ use kvsim_checkers::trace::{Event, Level, LostBy, NodeId, What};
 
 use super::*;
 use crate::net::{Delay, Ratio};
+use crate::plan::StoreSpec;
 use crate::plan::{DiskPlan, LinkPlan, Pace};
 use crate::quantity::{Duration, Seed, Sizes};
 use crate::scenario::{ClientGroup, KeyChoice, Keys, Mix, Net, Scenario, Script, Settle, Writers};
-use crate::stores::StoreSpec;
 use crate::{lower, scenario, stores};
 
 const MS: u64 = 1_000_000;

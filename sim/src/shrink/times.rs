@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Search;
+use super::search::Search;
 use crate::plan::{FaultKind, Pace, Plan};
 
 const MS: u64 = 1_000_000;

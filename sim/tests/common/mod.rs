@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use kvsim_checkers::trace::{Level, Recording};
 use kvsim_sim::engine::Outcome;
 use kvsim_sim::net::{Delay, Ratio};
+pub use kvsim_sim::plan::StoreSpec;
 use kvsim_sim::plan::{DiskPlan, LinkPlan, Plan};
 use kvsim_sim::quantity::{Duration, Seed, Sizes};
 use kvsim_sim::scenario::*;
-pub use kvsim_sim::stores::StoreSpec;
 use kvsim_sim::{lower, stores};
 
 pub const MS: u64 = 1_000_000;

@@ -4,7 +4,8 @@ use crate::common::*;
 use kvsim_checkers::metrics::{Measured, Metrics, Sample};
 use kvsim_checkers::trace::{Event, Recording};
 use kvsim_sim::engine::Sink;
-use kvsim_sim::stores::{self, StoreSpec};
+use kvsim_sim::plan::StoreSpec;
+use kvsim_sim::stores;
 
 #[derive(Default)]
 struct Measures {

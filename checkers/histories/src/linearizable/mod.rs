@@ -26,47 +26,16 @@
 //!   do whatever one can that has used more. That may still be too much, and then the answer is *unknown*.
 
 pub(crate) mod model;
+mod op;
 mod search;
 mod smallest;
 mod zones;
 
 use kvsim_checkers::Expired;
 
-use crate::jepsen::Action;
+use op::Decision;
 
-/// An operation that took place, or one of unknown outcome that may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Op {
-    /// When it was asked for. All moments of a history are different.
-    pub invoked: u32,
-    /// When it was completed; [`Op::NEVER`] if its outcome is not known.
-    pub completed: u32,
-    /// What it does.
-    pub action: Action,
-    /// What it read or wrote.
-    pub value: u64,
-    /// What a cas found.
-    pub expected: u64,
-}
-
-impl Op {
-    /// In place of a completion: there is none.
-    pub const NEVER: u32 = u32::MAX;
-
-    /// The value that it needs to be there.
-    pub fn needs(&self) -> Option<u64> {
-        match self.action {
-            Action::Read => Some(self.value),
-            Action::Write => None,
-            Action::Cas => Some(self.expected),
-        }
-    }
-
-    /// The value that it leaves.
-    pub fn writes(&self) -> Option<u64> {
-        (self.action != Action::Read).then_some(self.value)
-    }
-}
+pub use op::Op;
 
 /// What there is to say about the operations of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,16 +68,6 @@ pub fn judge(ops: &[Op], initial: u64, expired: Expired<'_>) -> Answer {
             Answer::No(small.into_iter().map(|op| kept[op as usize]).collect())
         }
     }
-}
-
-/// Whether there is an order of operations that are all noticed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Decision {
-    Yes,
-    /// There is none of these.
-    No(Vec<u32>),
-    TooMany,
-    GaveUp,
 }
 
 fn decide(ops: &[Op], initial: u64, expired: Expired<'_>) -> Decision {

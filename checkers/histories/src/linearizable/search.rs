@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Decision, Op};
+use super::op::{Decision, Op};
 use crate::jepsen::Action;
 use kvsim_checkers::Expired;
 

@@ -5,7 +5,8 @@ use std::ops::Range;
 use kvsim_checkers::Expired;
 use kvsim_checkers::minimize::minimize;
 
-use super::{Decision, Op, decide};
+use super::decide;
+use super::op::{Decision, Op};
 use crate::jepsen::Action;
 
 /// A minimal set of operations, by their places; those in `broken` are tried first.

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{Decision, Op};
+use super::op::{Decision, Op};
 use crate::jepsen::Action;
 
 /// What fills some time. Moments are shifted by one, so that there is one before all.

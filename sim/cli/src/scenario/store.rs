@@ -1,6 +1,7 @@
 //! The store and its settings. What they mean the store knows; here is where they are written.
 
-use kvsim_sim::stores::{StoreEntry, StoreSpec};
+use kvsim_sim::plan::StoreSpec;
+use kvsim_sim::stores::StoreEntry;
 use kvsim_store::quantity::Wrong;
 use kvsim_store::settings::{Cause, Cluster, Misfit};
 use serde_json::Value as Json;

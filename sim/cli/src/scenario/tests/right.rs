@@ -6,12 +6,12 @@ use expect_test::expect_file;
 use kvsim_checkers::trace::{Level, NodeId};
 use kvsim_sim::lower::lower;
 use kvsim_sim::net::{Delay, Ratio};
+use kvsim_sim::plan::StoreSpec;
 use kvsim_sim::plan::{DiskPlan, LinkPlan};
 use kvsim_sim::quantity::{Duration, Nodes, Rate, Seed, Sizes, Sync};
 use kvsim_sim::scenario::{
     ClientGroup, FaultSpec, KeyChoice, Keys, Mix, Net, Pace, PartitionFault, Scenario, Script, Settle, Writers,
 };
-use kvsim_sim::stores::StoreSpec;
 use serde_json::Value as Json;
 
 use super::{FULL, SMALLEST, read_text};
