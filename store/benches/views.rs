@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use kvsim_store::ndc::object::Context;
 use kvsim_store::ndc::{Config, Message, Ndc, Timer, Views};
 use kvsim_store::placement::Placement;
-use kvsim_store::quantity::{Bytes, Interval, IntervalOrOff};
+use kvsim_store::quantity::{Interval, IntervalOrOff, Size};
 use kvsim_store::{Call, CallId, Env, Input, Key, NodeId, Outbox, Output, Priority, Replica, ReplicaId, Stream, Value};
 
 static BYTES: AtomicI64 = AtomicI64::new(0);
@@ -53,7 +53,7 @@ impl Cluster {
             anti_entropy: IntervalOrOff(Some(1)),
             strip: Interval(1),
             views: Some(views),
-            buffer: Bytes(64 << 20),
+            buffer: Size(64 << 20),
             placement: Placement::all(NODES),
             ..Config::default()
         };
@@ -116,7 +116,7 @@ fn key(index: u32) -> Key {
     Key::new(index, [Priority::P0, Priority::P1, Priority::P2, Priority::P3][index as usize % 4])
 }
 
-/// Bytes of a replica at rest, and a cluster in that state.
+/// Size of a replica at rest, and a cluster in that state.
 fn at_rest(views: Views) -> (Cluster, i64) {
     let before = BYTES.load(Ordering::Relaxed);
     let mut cluster = Cluster::new(views);

@@ -16,42 +16,13 @@ use kvsim_checkers::trace::NodeId;
 
 use crate::net::{Delay, Ratio};
 pub use forms::KeyChoice;
-use kvsim_store::quantity::{self as base, DURATION, Decimal, Quantity, SIZE, TIME_MAX_NS, decimal};
-pub use kvsim_store::quantity::{Wrong, listed, nearest, printable, shown};
+use kvsim_store::quantity::{DURATION, DURATION_PATTERN, Decimal, Quantity, SIZE, SIZE_PATTERN, TIME_MAX_NS, decimal};
+pub use kvsim_store::quantity::{Duration, Size, Wrong, listed, nearest, printable, shown};
 
-/// Declares types that are written as strings: how they serialise, what the schema says of them, and how the form check
-/// finds their grammar by the title.
-macro_rules! written_as_text {
-    ($($type:ident, $title:literal, [$($example:literal),+], $pattern:expr, $description:literal;)+) => {
-        $(
-            impl Serialize for $type {
-                fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                    serializer.collect_str(self)
-                }
-            }
-
-            impl<'de> Deserialize<'de> for $type {
-                fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<$type, D::Error> {
-                    String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-                }
-            }
-
-            impl JsonSchema for $type {
-                fn schema_name() -> Cow<'static, str> {
-                    stringify!($type).into()
-                }
-
-                fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                    json_schema!({
-                        "title": $title,
-                        "description": $description,
-                        "type": "string",
-                        "pattern": $pattern,
-                        "examples": [$($example),+],
-                    })
-                }
-            }
-        )+
+/// Declares types that are written as strings, and how the form check finds their grammar by the title.
+macro_rules! quantities {
+    ($($type:ident, $title:literal, $examples:expr, $pattern:expr, $description:literal;)+) => {
+        kvsim_store::written_as_text! { $($type, $title, $examples, $pattern, $description;)+ }
 
         /// Whether `text` is a quantity with this title in the schema. Texts of other titles always fit.
         ///
@@ -60,6 +31,8 @@ macro_rules! written_as_text {
         pub fn check(title: &str, text: &str) -> Result<(), Wrong> {
             match title {
                 $($title => text.parse::<$type>().map(|_| ()),)+
+                "duration" => text.parse::<Duration>().map(|_| ()),
+                "size" => text.parse::<Size>().map(|_| ()),
                 "seed" => text.parse::<Seed>().map(|_| ()),
                 _ => Ok(()),
             }
@@ -67,19 +40,13 @@ macro_rules! written_as_text {
     };
 }
 
-const DURATION_PATTERN: &str = r"\d+(\.\d+)?(ns|us|ms|s|min|h)";
 const SHARE_PATTERN: &str = r"\d+(\.\d+)?%";
-const SIZE_PATTERN: &str = r"\d+(\.\d+)?([kMG]|[KMG]i)?B";
 
-written_as_text! {
-    Duration, "duration", ["10ms", "1.5s"], format!("^{DURATION_PATTERN}$"),
-        "A number and a unit: ns, us, ms, s, min or h.";
+quantities! {
     Ratio, "percentage", ["5%", "0.1%"], format!("^{SHARE_PATTERN}$"),
         "A share of the whole, from \"0%\" to \"100%\".";
     Rate, "rate", ["100/s", "30/min"], r"^\d+(\.\d+)?/(ns|us|ms|s|min|h)$",
         "Operations per time.";
-    Size, "size", ["16B", "1kB"], format!("^{SIZE_PATTERN}$"),
-        "A number of bytes with a unit (B, kB, MB, GB in powers of 1000, KiB, MiB, GiB in powers of 1024).";
     Sizes, "size or range of sizes", ["16B", "16B..1kB"], format!(r"^{SIZE_PATTERN}( *\.\. *{SIZE_PATTERN})?$"),
         "A number of bytes with a unit (B, kB, MB, GB in powers of 1000, KiB, MiB, GiB in powers of 1024), or a range of them.";
     Bandwidth, "bandwidth", ["10MB/s", "unlimited"], format!("^(unlimited|{SIZE_PATTERN}/s)$"),
@@ -108,52 +75,6 @@ const SHARE: Quantity = Quantity {
     max_shown: "100%",
 };
 
-/// A time in nanoseconds: `10ms`, `1.5s`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Duration(pub u64);
-
-impl Duration {
-    /// In nanoseconds.
-    pub const fn ns(self) -> u64 {
-        self.0
-    }
-
-    /// A time above 0.
-    ///
-    /// # Errors
-    /// Why the text is none.
-    pub fn positive(text: &str) -> Result<Duration, Wrong> {
-        match text.parse()? {
-            Duration(0) => Err(Wrong::new(format!("`{}` is too short", shown(text)), "a duration above 0")),
-            duration => Ok(duration),
-        }
-    }
-
-    /// A time above 0, or nothing for `word`.
-    fn positive_or(word: &str, text: &str) -> Result<Option<Duration>, Wrong> {
-        match Duration::positive(text) {
-            _ if text == word => Ok(None),
-            Err(wrong) => Err(Wrong { expected: format!("{}, or \"{word}\"", wrong.expected), ..wrong }),
-            Ok(duration) => Ok(Some(duration)),
-        }
-    }
-}
-
-impl FromStr for Duration {
-    type Err = Wrong;
-
-    fn from_str(text: &str) -> Result<Duration, Wrong> {
-        DURATION.read(text).map(Duration)
-    }
-}
-
-/// In the largest unit that needs no more than three decimals.
-impl fmt::Display for Duration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&base::time(self.0))
-    }
-}
-
 impl FromStr for Ratio {
     type Err = Wrong;
 
@@ -167,25 +88,6 @@ impl FromStr for Ratio {
 impl fmt::Display for Ratio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}%", decimal(u64::from(self.billionths()), 10_000_000))
-    }
-}
-
-/// A number of bytes: `64KiB`, `16MiB`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Size(pub u64);
-
-impl FromStr for Size {
-    type Err = Wrong;
-
-    fn from_str(text: &str) -> Result<Size, Wrong> {
-        SIZE.read(text).map(Size)
-    }
-}
-
-/// In the largest unit that needs no decimals.
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&base::size(self.0))
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::defects::Defects;
 use crate::contract::{Key, Level, Levels};
 use crate::placement::Placement;
-use crate::quantity::{Bytes, Interval, IntervalOrOff, shown};
+use crate::quantity::{Interval, IntervalOrOff, Size, shown};
 use crate::settings::{Cause, Cluster, Misfit, Profile, Reduction};
 
 /// The settings of the store.
@@ -31,7 +31,7 @@ pub struct Config {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub views: Option<Views>,
     /// How many bytes of writes a replica lets wait for their turn, per level. What does not fit is asked for again.
-    pub buffer: Bytes,
+    pub buffer: Size,
     /// Time between two writes by which each replica shows the others that it is alive, to a key of its own, so that
     /// a level that falls behind is noticed; "off" for none.
     pub heartbeat: IntervalOrOff,
@@ -53,7 +53,7 @@ impl Default for Config {
             replication: Count::all(),
             ack: Count::Number(1),
             views: None,
-            buffer: Bytes(16 << 20),
+            buffer: Size(16 << 20),
             heartbeat: IntervalOrOff(None),
             defects: Defects::NONE,
             placement: Placement::all(0),
@@ -141,7 +141,7 @@ impl Config {
             Reduction::AntiEntropy => {
                 self.anti_entropy = IntervalOrOff(None);
                 // What finds no room is lost for good then.
-                self.buffer = Bytes(self.buffer.0.max(Config::default().buffer.0));
+                self.buffer = Size(self.buffer.0.max(Config::default().buffer.0));
             }
             Reduction::Heartbeats => self.heartbeat = IntervalOrOff(None),
             Reduction::Nodes(nodes) => {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_store::ndc::{self, Ndc};
 use kvsim_store::placement::Placement;
-use kvsim_store::quantity::{Bytes, Interval, IntervalOrOff};
+use kvsim_store::quantity::{Interval, IntervalOrOff, Size};
 use kvsim_store::{Env, NodeId, Outbox, Replica, ReplicaId, Stream};
 
 use super::{Host, MS};
@@ -48,7 +48,7 @@ impl Host {
             anti_entropy: IntervalOrOff(Some(args.anti_entropy_ms.saturating_mul(MS))),
             strip: Interval(args.strip_ms.saturating_mul(MS)),
             views: Some(ndc::Views::All),
-            buffer: Bytes(args.buffer_bytes),
+            buffer: Size(args.buffer_bytes),
             ack: ndc::Count::Number(args.ack),
             placement: Placement::all(count),
             ..ndc::Config::default()

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use kvsim_store::ndc::{Config, Defect, Defects, Ndc, Timer, Views};
 use kvsim_store::placement::Placement;
-use kvsim_store::quantity::{Bytes, Interval, IntervalOrOff};
+use kvsim_store::quantity::{Interval, IntervalOrOff, Size};
 use kvsim_store::{Dot, Key, Level, Levels, NodeId, Priority, Replica, Stream};
 
 use super::{Net, Packet};
@@ -36,7 +36,7 @@ pub fn config(nodes: u16, views: Views, buffer_bytes: u64) -> Config {
         anti_entropy: IntervalOrOff(Some(1_000_000)),
         strip: Interval(1_000_000),
         views: Some(views),
-        buffer: Bytes(buffer_bytes),
+        buffer: Size(buffer_bytes),
         placement: Placement::all(nodes),
         ..Config::default()
     }
