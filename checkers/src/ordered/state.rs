@@ -314,8 +314,9 @@ impl<'a, 'b> LevelStates<'a, 'b> {
         for (line, position) in &seen.0 {
             let cell = self.cell(node, *line, view);
             cell.perhaps = cell.perhaps.max(*position);
-            let ready = cell.ready;
+            let (ready, due) = (cell.ready, cell.due);
             self.touch(*line, ready);
+            self.touch(*line, due);
         }
         self.seen[write as usize] = Some(seen);
     }
@@ -333,8 +334,10 @@ impl<'a, 'b> LevelStates<'a, 'b> {
             // One of several is named: the first taken in.
             if cell.surely < *position || cell.surely == *position && write < cell.by {
                 (cell.surely, cell.by) = (*position, write);
-                let ready = cell.ready;
+                let (ready, due) = (cell.ready, cell.due);
                 self.touch(*line, ready);
+                // What is due may be shown as long as a later one is excused.
+                self.touch(*line, due);
             }
         }
         self.seen[write as usize] = Some(seen);

@@ -131,6 +131,7 @@ fn planted_defects_are_found() {
             ("join-waiting", &[("PRIO003", 4), ("PRIO004", 4)], &["FIFO003"]),
             ("counted-buffer", &[("PRIO003", 4), ("PRIO004", 4)], &["FIFO003"]),
             ("repair-from-eventual", &[("PRIO001", 1)], &[]),
+            ("frontier-first", &[("FIFO001", 5), ("PRIO001", 5), ("PRIO004", 5)], &[]),
             (
                 "low-predecessors",
                 &[("PRIO003", 15), ("PRIO004", 3), ("PRIO005", 10)],
