@@ -51,6 +51,10 @@ pub fn judge(store: &StoreEntry, plan: &Plan, keep: Keep) -> Judged {
     let violated = judged.reports.iter().any(|report| report.verdict == Verdict::Violated && report.checker != "panic");
     if keep == Keep::Judged && violated && !judged.interrupted {
         let explained = run(store, plan, Keep::Everything, u64::MAX);
+        if explained.interrupted {
+            // What the first run has shown stands, with less evidence.
+            return Judged { interrupted: true, ..judged };
+        }
         assert_eq!(explained.outcome, judged.outcome, "two runs of one plan are the same");
         return Judged { real: judged.real, ..explained };
     }
@@ -91,7 +95,6 @@ fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Record
     let keep = recorder.keep;
     let result = (store.run)(plan, &mut recorder);
     let (real, silent) = (recorder.progress.elapsed(), recorder.progress.is_silent());
-    let interrupted = interrupt::is_requested();
     let recording = Recording { header: (store.header)(plan), events: recorder.events };
     let (outcome, reports) = match result {
         Ok(outcome) if outcome.complete && until_ns >= plan.end_ns() => {
@@ -120,7 +123,8 @@ fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Record
         checkpoints: recorder.checkpoints,
         measured: recorder.measured,
         real,
-        interrupted,
+        // Asked last: a signal may come while checkers judge.
+        interrupted: interrupt::is_requested(),
     }
 }
 
@@ -131,7 +135,23 @@ pub fn reports(store: &StoreEntry, plan: &Plan, recording: &Recording) -> Vec<Re
 
 fn check(store: &StoreEntry, plan: &Plan, recording: &Recording, silent: bool, checkers: Checkers) -> Vec<Report> {
     let rerun = |below| rerun(store, plan, silent, below);
-    applicable(store, plan, &recording.header, checkers).map(|checker| (checker.check)(recording, &rerun)).collect()
+    let judge = |checker: &CheckerInfo| match interrupt::is_requested() {
+        true => unknown(checker.name, INTERRUPTED.to_owned()),
+        false => believed((checker.check)(recording, &rerun), interrupt::is_requested()),
+    };
+    applicable(store, plan, &recording.header, checkers).map(judge).collect()
+}
+
+/// Why a verdict is unknown that was not reached in time.
+const INTERRUPTED: &str = "interrupted before the verdict was reached";
+
+/// The report, unless the user has stopped what it rests on: a second run that was interrupted looks to a checker as if
+/// there were none. A breach that was found stands.
+fn believed(report: Report, interrupted: bool) -> Report {
+    match interrupted && report.verdict == Verdict::Holds {
+        true => unknown(&report.checker, INTERRUPTED.to_owned()),
+        false => report,
+    }
 }
 
 /// The same run, in which messages that carry writes of a priority below this one meet other fates.
@@ -204,6 +224,15 @@ mod tests {
     use kvsim_sim::lower::lower;
 
     use super::*;
+
+    #[test]
+    fn an_interrupted_verdict_is_unknown_and_a_breach_stands() {
+        let report =
+            |verdict| Report { checker: "priority".to_owned(), verdict, note: String::new(), findings: vec![] };
+        assert_eq!(believed(report(Verdict::Holds), true), unknown("priority", INTERRUPTED.to_owned()));
+        assert_eq!(believed(report(Verdict::Violated), true).verdict, Verdict::Violated);
+        assert_eq!(believed(report(Verdict::Holds), false).verdict, Verdict::Holds);
+    }
 
     #[test]
     fn a_checker_gets_a_second_run_where_one_can_be_had() {

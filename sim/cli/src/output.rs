@@ -15,11 +15,14 @@ pub const BOLD: anstyle::Style = anstyle::Style::new().bold();
 /// Back to normal.
 pub const PLAIN: anstyle::Reset = anstyle::Reset;
 
-/// Prints a result in one piece; colours are left out where the output is no terminal.
+/// Prints a result in one piece; colours are left out where the output is no terminal. A reader that has seen enough
+/// (`| head`) changes neither the result nor the exit code that says it.
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
 }
 
 /// Prints a value as indented JSON.

@@ -100,7 +100,7 @@ pub struct Net {
     pub link: Vec<Link>,
 }
 
-/// Links that differ from the others. What is not given is as in [net].
+/// Links that differ from the others. What is not given is as in `[net]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Link {

@@ -86,6 +86,9 @@ pub fn explain(args: &ExplainArgs) -> Result<u8, Failure> {
         return Err(wrong(no_operation(&plan, op)));
     }
     let judged = judge::run(store, &plan, Keep::Everything, u64::MAX);
+    if judged.interrupted {
+        return Ok(exit::INTERRUPTED);
+    }
     let (op, finding) = match args.op {
         Some(op) => (Some(op), None),
         None => {

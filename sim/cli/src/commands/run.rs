@@ -77,29 +77,43 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
         same_again(store, &plan, &judged);
     }
     let summary = Summary::new(&plan, &judged, folder.path());
-    folder.store(&summary, &judged.checkpoints, (args.trace == Kept::Full).then_some(&judged.recording))?;
-    if let Some(form) = args.history {
-        folder.store_history(&judged.recording, form)?;
-    }
-    let scenario = written(args, &plan);
-    if let Some(text) = &scenario {
-        folder.store_scenario(text)?;
-    }
+    let fits = summary.events <= report::EVENTS_MAX;
     let wants_page = !args.no_report && args.trace != Kept::Off && !judged.interrupted;
-    let has_page = wants_page
-        && summary.events <= report::EVENTS_MAX
-        && report::leave(&folder, store, &plan, &summary, &judged.reports, scenario.as_deref())?;
+    let stored = store_results(args, store, &plan, (&judged, &summary), &folder, wants_page && fits);
+    // The verdict is told whether or not the disk takes it.
     args.output.print(&summary, || {
         let mut out = text::report(&plan, &summary, judged.real);
-        if has_page {
+        if matches!(stored, Ok(true)) {
             out.push_str(&report::line(&folder));
-        } else if wants_page {
+        } else if wants_page && !fits {
             let (most, run) = (grouped(report::EVENTS_MAX), quoted(&summary.run_dir));
             out.push_str(&format!("  report      left out above {most} events: kvsim report {run}\n"));
         }
         out
     })?;
-    Ok(summary.exit_code())
+    let has_page = stored?;
+    let is_cut_off = wants_page && fits && !has_page;
+    Ok(if is_cut_off { exit::INTERRUPTED } else { summary.exit_code() })
+}
+
+/// Leaves the results in the run's folder; true when the page is among them, which an interrupt leaves out.
+fn store_results(
+    args: &RunArgs,
+    store: &StoreEntry,
+    plan: &Plan,
+    (judged, summary): (&Judged, &Summary),
+    folder: &Folder,
+    wants_page: bool,
+) -> Result<bool, Failure> {
+    folder.store(summary, &judged.checkpoints, (args.trace == Kept::Full).then_some(&judged.recording))?;
+    if let Some(form) = args.history {
+        folder.store_history(&judged.recording, form)?;
+    }
+    let scenario = written(args, plan);
+    if let Some(text) = &scenario {
+        folder.store_scenario(text)?;
+    }
+    Ok(wants_page && report::leave(folder, store, plan, summary, &judged.reports, scenario.as_deref())?)
 }
 
 /// The text of the scenario below the command that runs it, which is a comment there.
