@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kvsim_checkers::trace::Header;
 use kvsim_store::quantity::Wrong;
 use kvsim_store::settings::{Cluster, DefectInfo, Misfit, Profile, Reduction};
-use kvsim_store::{Key, Levels, Priority, Replica, lww, ndc};
+use kvsim_store::{Key, Levels, Priority, Replica};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -16,16 +16,7 @@ use crate::engine::{self, Outcome, Sink, StorePanic};
 use crate::plan::{Plan, PlanError, StoreSpec};
 
 /// Every store, the default first.
-pub const STORES: &[StoreEntry] = &[
-    StoreEntry::of::<ndc::Ndc>(
-        "ndc",
-        "node-wide dot-based clocks (DottedDB): siblings, deletes without tombstones, anti-entropy by clocks",
-    ),
-    StoreEntry::of::<lww::Lww>(
-        "lww",
-        "last writer wins: one version per key by time stamp, tombstones, anti-entropy by comparing all keys",
-    ),
-];
+pub const STORES: &[StoreEntry] = &kvsim_store::stores!(StoreEntry::of);
 
 /// The store called `name`.
 pub fn find(name: &str) -> Option<&'static StoreEntry> {
@@ -183,7 +174,11 @@ impl StoreEntry {
     pub fn validate(&self, plan: &Plan) -> Result<(), PlanError> {
         let wrong = |place: String, problem: String| Err(PlanError { place, problem });
         if let Err(why) = (self.check)(&plan.store) {
-            return wrong("store".to_owned(), why.line());
+            // All settings have defaults, so one that is wrong is wrong alone.
+            let alone = |(name, value): (&String, &Json)| StoreSpec::named(&plan.store.name).with(name, value.clone());
+            let named = plan.store.settings.iter().find(|one| (self.check)(&alone(*one)).is_err());
+            let place = named.map_or("store".to_owned(), |(name, _)| format!("store.{name}"));
+            return wrong(place, why.line());
         }
         if let Err(misfits) = plan.store.fitted(&plan.cluster()) {
             return wrong(format!("store.{}", misfits[0].setting), misfits[0].wrong.line());

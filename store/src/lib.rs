@@ -28,3 +28,20 @@ pub use contract::{
 };
 pub use kvsim_types::{Conflict, Dot, Level, Levels, NodeId, Priority, ReplicaId};
 pub use random::{GOLDEN, Stream, scatter};
+
+/// Every store, the default first, as `$of::<Store>(name, summary)`: a host makes of each what it needs.
+#[macro_export]
+macro_rules! stores {
+    ($($of:tt)+) => {
+        [
+            $($of)+::<$crate::ndc::Ndc>(
+                "ndc",
+                "node-wide dot-based clocks (DottedDB): siblings, deletes without tombstones, anti-entropy by clocks",
+            ),
+            $($of)+::<$crate::lww::Lww>(
+                "lww",
+                "last writer wins: one version per key by time stamp, tombstones, anti-entropy by comparing all keys",
+            ),
+        ]
+    };
+}

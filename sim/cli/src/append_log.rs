@@ -26,6 +26,10 @@ impl AppendLog {
     pub fn open(path: &Path) -> Result<(AppendLog, RawLines), Failure> {
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).map_err(|error| failed("make", folder, &error))?;
+        if path.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            let path = path.display();
+            return Err(Failure::Usage(format!("{path} is not a regular file; give --out another folder")));
+        }
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let mut file = opened.map_err(|error| failed("write", path, &error))?;
         // Where files cannot be locked, it is up to the user that only one program is at work.

@@ -9,10 +9,13 @@
 //! - `trace.jsonl`: all events, if asked for;
 //! - `history.edn` or `history.jsonl`: all operations, if asked for;
 //! - `charts/`: what `kvsim plot` has drawn.
+//!
+//! A folder may come from elsewhere: what lies in it is opened only where it is a regular file of a sensible size, links in
+//! it are not followed, and nothing outside of it is written.
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{BufReader, BufWriter, Write};
+use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -23,8 +26,9 @@ use kvsim_sim::plan::Plan;
 use crate::charts;
 use crate::exit::Failure;
 use crate::output::{PLAIN, RED};
-use crate::recorder::Checkpoint;
+use crate::recorder::{Checkpoint, Recorder};
 use crate::report::Summary;
+use crate::text::printable;
 
 /// The folder of a run.
 pub struct Folder(PathBuf);
@@ -65,11 +69,12 @@ impl Folder {
                 "{place} has files that are not a run's; give --out a new or empty folder"
             )));
         }
+        not_a_link(&folder.0.join(CHARTS))?;
         let charts = charts::file_names().map(|name| Path::new(CHARTS).join(name));
         let own = [SUMMARY, MARKS, TRACE, REPORT, SCENARIO].into_iter().chain(HISTORIES).map(PathBuf::from);
         for old in own.chain(charts) {
             let path = folder.0.join(old);
-            if path.exists() {
+            if path.symlink_metadata().is_ok() {
                 fs::remove_file(&path).map_err(|error| cannot("remove", &path, &error))?;
             }
         }
@@ -115,7 +120,8 @@ impl Folder {
 
     /// The stored text of the scenario.
     pub fn scenario(&self) -> Option<String> {
-        fs::read_to_string(self.0.join(SCENARIO)).ok()
+        let text = read(&self.0.join(SCENARIO), TEXT_BYTES_MAX).ok()?;
+        String::from_utf8(text).ok()
     }
 
     /// Stores the page.
@@ -146,13 +152,67 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 fn write_with(path: &Path, content: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>) -> Result<(), Failure> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let beside = path.with_file_name(beside(&name));
-    let written = File::create(&beside).map(BufWriter::new).and_then(|mut out| {
+    // A new file: what lies under its name, say a link, is taken away and not written through.
+    if beside.symlink_metadata().is_ok() {
+        fs::remove_file(&beside).map_err(|error| cannot("write", &beside, &error))?;
+    }
+    let written = File::create_new(&beside).map(BufWriter::new).and_then(|mut out| {
         content(&mut out)?;
         out.flush()?;
         fs::rename(&beside, path)
     });
     written.map_err(|error| cannot("write", path, &error))
 }
+
+/// Makes a folder for what is drawn, unless its name is a link's: that leads elsewhere.
+pub fn make(path: &Path) -> Result<(), Failure> {
+    not_a_link(path)?;
+    fs::create_dir_all(path).map_err(|error| cannot("make the folder", path, &error))
+}
+
+fn not_a_link(path: &Path) -> Result<(), Failure> {
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_symlink() => {
+            let place = path.display();
+            Err(Failure::Usage(format!("{place} is a link, which is not followed; expected a folder: remove the link")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Larger plans, summaries and texts are no run's.
+const PLAN_BYTES_MAX: u64 = 2 << 30;
+const TEXT_BYTES_MAX: u64 = 64 << 20;
+
+/// Opens a file of a folder that may come from elsewhere: a regular one of at most `bytes_max` bytes.
+fn open(path: &Path, bytes_max: u64) -> std::io::Result<File> {
+    let metadata = path.symlink_metadata()?;
+    if !metadata.is_file() {
+        let what = if metadata.is_symlink() { "a link, which is not followed" } else { "not a regular file" };
+        return Err(std::io::Error::other(what));
+    }
+    if metadata.len() > bytes_max {
+        let bytes = metadata.len();
+        return Err(std::io::Error::other(format!("{bytes} bytes are more than the {bytes_max} that it can have")));
+    }
+    File::open(path)
+}
+
+/// The content of such a file.
+pub fn read(path: &Path, bytes_max: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path, bytes_max)?.take(bytes_max).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The name of a plan's scenario becomes part of the names of files, and so must not lead out of a folder.
+fn is_name(name: &str) -> bool {
+    let leads_away = name.contains(['/', '\\']) || name.chars().any(char::is_control) || matches!(name, "." | "..");
+    !name.is_empty() && name.len() <= NAME_BYTES_MAX && !leads_away
+}
+
+/// What is left of the 255 bytes that a file's name may have, with code and ending.
+const NAME_BYTES_MAX: usize = 200;
 
 /// A file that is not whole yet.
 fn beside(name: &str) -> String {
@@ -183,7 +243,7 @@ impl Stored {
             let path = if path.parent() == Some(Path::new("")) { here } else { path.to_path_buf() };
             (path.parent().map(Path::to_path_buf).unwrap_or_default(), path)
         };
-        let file = File::open(&plan_path).map_err(|error| {
+        let file = open(&plan_path, PLAN_BYTES_MAX).map_err(|error| {
             let what = format!("{}: {error}", plan_path.display());
             Failure::Usage(format!("{what}\n  expected the folder of a run, or a {PLAN} (see kvsim run --out)"))
         })?;
@@ -191,9 +251,20 @@ impl Stored {
             .map_err(|error| Failure::Usage(format!("{}: {}", plan_path.display(), not_a_plan(&plan_path, &error))))?;
         plan.validate()
             .map_err(|error| Failure::Usage(format!("{}: the plan cannot be run: {error}", plan_path.display())))?;
-        let checkpoints = fs::read(folder.join(MARKS)).unwrap_or_default();
+        if !is_name(&plan.scenario) {
+            let (place, name) = (plan_path.display(), printable(&plan.scenario));
+            return Err(Failure::Usage(format!(
+                "{place}: `scenario` cannot be `{name}`; expected a name of 1 to {NAME_BYTES_MAX} bytes without `/`, `\\` and control characters"
+            )));
+        }
+        let marks = folder.join(MARKS);
+        let checkpoints = match read(&marks, (Recorder::CHECKPOINTS_MAX * Checkpoint::BYTES) as u64) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(cannot("read", &marks, &error)),
+            bytes => bytes.unwrap_or_default(),
+        };
         let checkpoints = checkpoints.as_chunks().0.iter().map(Checkpoint::from_bytes).collect();
-        let trace_hash = Summary::stored_hash(&folder.join(SUMMARY));
+        let trace_hash =
+            read(&folder.join(SUMMARY), TEXT_BYTES_MAX).ok().and_then(|bytes| Summary::stored_hash(&bytes));
         Ok(Stored { plan, path: plan_path, trace_hash, checkpoints, folder })
     }
 
@@ -216,7 +287,7 @@ impl Stored {
 
     /// The stored event with this number, if the trace was kept.
     pub fn event(&self, number: u64) -> Option<Event> {
-        let file = File::open(self.folder.join(TRACE)).ok()?;
+        let file = open(&self.folder.join(TRACE), u64::MAX).ok()?;
         let recording = jsonl::read(BufReader::new(file)).ok()?;
         recording.events.into_iter().find(|event| event.number == number)
     }
@@ -228,7 +299,7 @@ fn not_a_plan(path: &Path, error: &serde_json::Error) -> String {
     struct Versioned {
         schema: u32,
     }
-    let version = File::open(path).ok().and_then(|file| serde_json::from_reader(BufReader::new(file)).ok());
+    let version = open(path, PLAN_BYTES_MAX).ok().and_then(|file| serde_json::from_reader(BufReader::new(file)).ok());
     match version {
         Some(Versioned { schema }) if schema != Plan::SCHEMA => {
             format!("a plan of version {schema} is not supported, only {}", Plan::SCHEMA)

@@ -194,13 +194,13 @@ fn wrong_plans_are_refused_with_their_place() {
     type Change = fn(&mut Value);
     let wrong: &[(Change, &str)] = &[
         (|plan| plan["schema"] = json!(1), "version 1 is not supported, only 2"),
-        (|plan| plan["store"]["strip"] = json!("soon"), "store: `soon` is not a duration"),
+        (|plan| plan["store"]["strip"] = json!("soon"), "store.strip: `soon` is not a duration"),
         (|plan| plan["store"]["ack"] = json!(9), "store.ack: 9 are more than hold a key"),
-        (|plan| plan["store"]["colour"] = json!("red"), "store: unknown field `colour`"),
+        (|plan| plan["store"]["colour"] = json!("red"), "store.colour: unknown field `colour`"),
         (|plan| plan["store"]["name"] = json!("postgres"), "there is no store postgres"),
         (|plan| plan["sessions"][1]["node"] = json!(3), "sessions[1].node: there is no node n3"),
         (|plan| plan["faults"][0]["kind"]["drop"]["to"] = json!([9]), "there is no node n9"),
-        (|plan| plan["replicas"] = json!(0), "replicas: there must be at least one"),
+        (|plan| plan["replicas"] = json!(0), "replicas: expected 1 to 1000"),
         (|plan| plan["sessions"][0]["ops"][0]["key"] = json!(7), "sessions[0].ops[0]: there is no key 7"),
         (|plan| plan["sessions"][0]["ops"][1]["op"] = json!(0), "two operations with number 0"),
         (|plan| plan["seed"] = json!(1), "not a plan: invalid type"),

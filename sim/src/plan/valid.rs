@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use kvsim_checkers::trace::NodeId;
 use kvsim_store::Key;
+use kvsim_store::quantity::TIME_MAX_NS;
 
 use super::{FaultKind, LinkPlan, Pace, Plan};
 use crate::faults::{self, NodeFault};
@@ -33,11 +34,14 @@ impl Plan {
             let expected = Plan::SCHEMA;
             return wrong("schema".into(), format!("version {} is not supported, only {expected}", self.schema));
         }
-        if self.replicas == 0 {
-            return wrong("replicas".into(), "there must be at least one".into());
+        if !(1..=Plan::REPLICAS_MAX).contains(&self.replicas) {
+            return wrong("replicas".into(), format!("expected 1 to {}", Plan::REPLICAS_MAX));
         }
-        if self.workload_end_ns.checked_add(self.settle_ns).is_none_or(|end_ns| end_ns > Plan::END_NS_MAX) {
-            return wrong("settle_ns".into(), "the run ends more than 100 years after it began".into());
+        for (place, ns) in [("workload_end_ns", self.workload_end_ns), ("settle_ns", self.settle_ns)] {
+            if ns > TIME_MAX_NS {
+                let hours = TIME_MAX_NS / 3_600_000_000_000;
+                return wrong(place.into(), format!("{ns} ns are longer than {hours} hours"));
+            }
         }
         if self.other_fates_below.is_some_and(|priority| !(1..=3).contains(&priority)) {
             return wrong("other_fates_below".into(), "expected 1 to 3".into());
@@ -140,8 +144,8 @@ impl Plan {
         self.store.entry().map_or(Ok(()), |store| store.validate(self))
     }
 
-    /// A run is shorter than 100 years of virtual time.
-    pub const END_NS_MAX: u64 = 100 * 366 * 24 * 3_600 * 1_000_000_000;
+    /// The most nodes of a run.
+    pub const REPLICAS_MAX: u16 = 1000;
 
     /// The most faults that a run may have: events name them by numbers of 16 bits.
     pub const FAULTS_MAX: usize = 1 << 15;

@@ -18,8 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::net::{Delay, Ratio};
-use crate::plan::StoreSpec;
-use crate::plan::{DiskPlan, LinkPlan};
+use crate::plan::{DiskPlan, LinkPlan, Plan, StoreSpec};
 use crate::quantity::{Bandwidth, Duration, Nodes, Seed};
 
 pub use crate::quantity::{KeyChoice, Settle};
@@ -46,7 +45,7 @@ pub struct Scenario {
     #[serde(default = "first_seed")]
     pub seed: Seed,
     /// Number of nodes, each with one replica. They are called n0, n1 and so on.
-    #[schemars(range(min = 1, max = 1000), example = 5)]
+    #[schemars(range(min = 1, max = Plan::REPLICAS_MAX), example = 5)]
     pub replicas: u16,
     /// How long clients work. All faults lie within this time.
     #[schemars(example = &"10s", extend("exclusiveMinimum" = 0))]

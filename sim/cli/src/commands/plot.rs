@@ -1,6 +1,5 @@
 //! `kvsim plot`: charts of stored runs.
 
-use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -78,8 +77,7 @@ pub fn plot(args: &PlotArgs) -> Result<u8, Failure> {
         [one] => one.path.parent().unwrap_or(Path::new(".")).join(folder::CHARTS),
         _ => PathBuf::from(folder::CHARTS),
     });
-    fs::create_dir_all(&out)
-        .map_err(|error| Failure::Usage(format!("cannot make the folder {}: {error}", out.display())))?;
+    folder::make(&out)?;
     let wanted: Vec<&ChartInfo> =
         CHARTS.iter().filter(|chart| args.kind.is_empty() || args.kind.iter().any(|name| name == chart.name)).collect();
     let is_diagram = wanted.iter().any(|chart| chart.name == charts::MESSAGES.name);

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::args::{Output, real_time};
 use crate::exit::{self, Failure};
-use crate::folder::{Folder, Stored};
+use crate::folder::{self, Folder, Stored};
 use crate::interrupt;
 use crate::judge::{self, Checkers, Judged};
 use crate::load;
@@ -157,6 +157,9 @@ pub fn shrink(args: &ShrinkArgs) -> Result<u8, Failure> {
 
     let name = format!("{}-{}", stored.plan.scenario, target.finding.code.to_lowercase());
     let place = args.out.clone().unwrap_or_else(|| stored.path.parent().unwrap_or(Path::new(".")).join("shrunk"));
+    if args.out.is_none() {
+        folder::make(&place)?;
+    }
     // The smaller plan is there even if it cannot be written as a scenario.
     Folder::create(place.clone(), &shrunk.plan)?;
     let before = Size::of(&stored.plan, &judged);
@@ -165,7 +168,7 @@ pub fn shrink(args: &ShrinkArgs) -> Result<u8, Failure> {
     let summary = Summary::new(&small, &judged, folder.path());
     folder.store(&summary, &judged.checkpoints, None)?;
     let file = folder.path().join(format!("{name}.toml"));
-    std::fs::write(&file, text).map_err(|error| Failure::Usage(format!("cannot write {}: {error}", file.display())))?;
+    folder::write_whole(&file, text.as_bytes())?;
     let outcome = Outcome {
         schema: 1,
         checker: target.checker,

@@ -177,8 +177,7 @@ fn draw(
     done: &BTreeMap<u64, DoneRun>,
 ) -> Result<String, Failure> {
     let folder = folder.join(folder::CHARTS);
-    std::fs::create_dir_all(&folder)
-        .map_err(|error| Failure::Usage(format!("cannot make the folder {}: {error}", folder.display())))?;
+    folder::make(&folder)?;
     let mut charts = lines::charts(table);
     charts.extend(visibility::charts(runs, done));
     for (name, chart) in charts {
