@@ -21,6 +21,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 
 use kvsim_sim::net::Ratio;
+use kvsim_sim::plan::Plan;
 use kvsim_sim::quantity::{Duration, Seed, Size};
 use kvsim_sim::scenario::Scenario;
 use kvsim_sim::stores::StoreEntry;
@@ -121,7 +122,10 @@ pub fn scenario(
         |value: &Spanned<DeValue<'_>>| value.get_ref().as_integer().and_then(|number| number.as_str().parse().ok());
     let name = value_at(root, &["store", "name"]).map_or(Some(names.stores[0].name), |name| name.get_ref().as_str());
     let store = names.stores.iter().find(|store| Some(store.name) == name);
-    let known = Known { replicas: root.get("replicas").and_then(number), store };
+    let known = Known {
+        replicas: root.get("replicas").and_then(number).filter(|count: &u16| (1..=Plan::REPLICAS_MAX).contains(count)),
+        store,
+    };
     let mistakes = structure::check(root, &SCHEMA, sources, &known);
     if !mistakes.is_empty() {
         return Err(mistakes);
