@@ -102,11 +102,12 @@ fn plans_are_checked_as_scenarios_are() {
     let dir = folder();
     let run = violated(dir.path());
     let original = fs::read(run.join("plan.json")).expect("a plan");
-    let cases: [(&str, &dyn Fn(&mut serde_json::Value)); 4] = [
-        ("anti_entropy", &|plan| plan["store"]["anti_entropy"] = "0ms".into()),
-        ("strip", &|plan| plan["store"]["strip"] = "0ms".into()),
-        ("replicas", &|plan| plan["replicas"] = 65_535.into()),
-        ("settle", &|plan| plan["settle_ns"] = 3_153_600_000_000_000_000_u64.into()),
+    type Change = fn(&mut serde_json::Value);
+    let cases: [(&str, Change); 4] = [
+        ("anti_entropy", |plan| plan["store"]["anti_entropy"] = "0ms".into()),
+        ("strip", |plan| plan["store"]["strip"] = "0ms".into()),
+        ("replicas", |plan| plan["replicas"] = 65_535.into()),
+        ("settle", |plan| plan["settle_ns"] = 3_153_600_000_000_000_000_u64.into()),
     ];
     for (place, change) in cases {
         fs::write(run.join("plan.json"), &original).expect("a plan");
