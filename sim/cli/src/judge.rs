@@ -205,16 +205,19 @@ fn panicked(panic: &StorePanic) -> Report {
     }
 }
 
-/// The text with `…` for each number.
+/// The text with `…` for each word that has a digit: numbers, and names such as `n0` and `n0.2`, which the same breach
+/// has with others.
 fn without_numbers(text: &str) -> String {
-    text.chars().fold(String::new(), |mut out, next| {
-        match next.is_ascii_digit() {
-            true if out.ends_with('…') => {}
-            true => out.push('…'),
-            false => out.push(next),
+    let is_in_word = |c: char| c.is_alphanumeric() || c == '.';
+    let pieces = text.split_inclusive(|c: char| !is_in_word(c)).map(|piece| {
+        let word = piece.trim_end_matches(|c: char| !c.is_alphanumeric());
+        if word.contains(|c: char| c.is_ascii_digit()) {
+            format!("…{}", &piece[word.len()..])
+        } else {
+            piece.to_owned()
         }
-        out
-    })
+    });
+    pieces.collect()
 }
 
 #[cfg(test)]
@@ -224,6 +227,14 @@ mod tests {
     use kvsim_sim::lower::lower;
 
     use super::*;
+
+    #[test]
+    fn a_panic_is_the_same_whatever_its_numbers_are() {
+        for name in ["n0", "n3", "n0.2"] {
+            let text = without_numbers(&format!("{name}: view 2 has 17 objects of its own."));
+            assert_eq!(text, "…: view … has … objects of its own.");
+        }
+    }
 
     #[test]
     fn an_interrupted_verdict_is_unknown_and_a_breach_stands() {

@@ -31,6 +31,7 @@ pub fn text(plan: &Plan, comments: &[String]) -> Result<String, String> {
         leave_out(own, &session);
     }
     leave_out(&mut fields, &usual);
+    let sessions: Vec<&str> = scenario.script.sessions.iter().map(|session| session.name.as_str()).collect();
     let mut out = String::new();
     if let Some(title) = fields.as_object_mut().and_then(|fields| fields.remove("title")) {
         out.push_str(&format!("title = {}\n\n", inline(&title)));
@@ -45,7 +46,7 @@ pub fn text(plan: &Plan, comments: &[String]) -> Result<String, String> {
         }
     }
     for (name, table) in ordered(&fields).into_iter().filter(|(_, field)| field.is_object()) {
-        write_table(&mut out, name, table);
+        write_table(&mut out, name, table, &sessions);
     }
     Ok(out)
 }
@@ -61,11 +62,16 @@ fn leave_out(value: &mut Json, usual: &Json) {
     });
 }
 
-/// A table: first those inside it, then its own fields.
-fn write_table(out: &mut String, path: &str, table: &Json) {
+/// A table: first those inside it, then its own fields. The `sessions` of a script keep their order, by which operations
+/// and their messages are numbered.
+fn write_table(out: &mut String, path: &str, table: &Json, sessions: &[&str]) {
     let is_list = |field: &Json| path != "script" && field[0].is_object();
+    let mut all = ordered(table);
+    if path == "script.sessions" {
+        all.sort_by_key(|(name, _)| sessions.iter().position(|session| session == name));
+    }
     let (inner, fields): (Vec<_>, Vec<_>) =
-        ordered(table).into_iter().partition(|(_, field)| path == "script" && field.is_object() || is_list(field));
+        all.into_iter().partition(|(_, field)| path == "script" && field.is_object() || is_list(field));
     let inner = |out: &mut String| {
         for (name, field) in &inner {
             let path = format!("{path}.{name}");
@@ -74,7 +80,7 @@ fn write_table(out: &mut String, path: &str, table: &Json) {
                 ordered(item).iter().for_each(|(name, field)| out.push_str(&format!("{name} = {}\n", inline(field))));
             }
             if field.is_object() {
-                write_table(out, &path, field);
+                write_table(out, &path, field, sessions);
             }
         }
     };

@@ -6,8 +6,7 @@ use expect_test::expect_file;
 use kvsim_checkers::trace::{Level, NodeId};
 use kvsim_sim::lower::lower;
 use kvsim_sim::net::{Delay, Ratio};
-use kvsim_sim::plan::StoreSpec;
-use kvsim_sim::plan::{DiskPlan, LinkPlan};
+use kvsim_sim::plan::{DiskPlan, LinkPlan, StoreSpec};
 use kvsim_sim::quantity::{Duration, Nodes, Rate, Seed, Sizes, Sync};
 use kvsim_sim::scenario::{
     ClientGroup, FaultSpec, KeyChoice, Keys, Mix, Net, Pace, PartitionFault, Scenario, Script, Settle, Writers,
@@ -238,4 +237,15 @@ fn inline(json: &Json) -> String {
         }
         None => json.to_string(),
     }
+}
+
+/// Operations and the messages about them are numbered session by session: in a written scenario, too.
+#[test]
+fn a_written_script_keeps_the_order_of_its_sessions() {
+    let text = "replicas = 2\nduration = \"1s\"\n[script.sessions]\nzoe = { at = \"n1\" }\nat = { at = \"n0\" }\n\
+                [script]\nops = [{ at = \"2ms\", by = \"zoe\", read = \"x\" }, { at = \"1ms\", by = \"at\", write = \"x\", value = 1 }]\n";
+    let lowered = |text: &str| lower(&read_text(text, &[]).unwrap(), 1, "test").unwrap();
+    let plan = lowered(text);
+    let again = lowered(&crate::scenario::write(&plan, &[]).unwrap());
+    assert_eq!(again.sessions, plan.sessions);
 }
