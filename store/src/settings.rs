@@ -1,10 +1,10 @@
 //! What a host asks a store about its settings: whether they fit the cluster, and what follows from them for the host.
 
+use kvsim_types::quantity::Wrong;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{Key, Level, Levels};
-use crate::quantity::Wrong;
 
 /// What the settings of a store have to fit.
 #[derive(Clone, Debug)]

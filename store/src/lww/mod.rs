@@ -8,6 +8,7 @@
 //! clock, or one more than what the overwritten version had, whichever is larger; ties go to the larger
 //! origin. So a write wins over everything that its replica held.
 
+use kvsim_types::quantity::IntervalOrOff;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,6 @@ use crate::contract::{
 };
 use crate::key_table::KeyTable;
 use crate::pulling::Rounds;
-use crate::quantity::IntervalOrOff;
 use crate::settings::{Profile, Reduction};
 
 /// The settings of the store.

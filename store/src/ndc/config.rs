@@ -1,12 +1,12 @@
 //! The settings of the store, and what follows from them.
 
+use kvsim_types::quantity::{Interval, IntervalOrOff, Size, shown};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::defects::Defects;
 use crate::contract::{Key, Level, Levels};
 use crate::placement::Placement;
-use crate::quantity::{Interval, IntervalOrOff, Size, shown};
 use crate::settings::{Cause, Cluster, Misfit, Profile, Reduction};
 
 /// The settings of the store.

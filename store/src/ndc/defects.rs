@@ -6,10 +6,10 @@ mod rules;
 
 pub(super) use rules::Amnesia;
 
+use kvsim_types::quantity::Wrong;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::quantity::Wrong;
 use crate::settings::DefectInfo;
 
 macro_rules! defects {

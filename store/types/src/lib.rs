@@ -1,10 +1,11 @@
 //! The vocabulary that stores and checkers share: who takes part ([`NodeId`], [`ReplicaId`]), what a write is called
-//! ([`Dot`]), how urgent it is ([`Priority`]), what a session's reads may see ([`Level`], [`Levels`]), and what a write
-//! replaces ([`Conflict`]).
+//! ([`Dot`]), how urgent it is ([`Priority`]), what a session's reads may see ([`Level`], [`Levels`]), what a write
+//! replaces ([`Conflict`]), and how times and sizes are written ([`quantity`]).
 //!
 //! Stores and checkers know each other by these words alone: a store has no say in what a checker concludes.
 
 mod level;
+pub mod quantity;
 
 use std::fmt;
 
