@@ -6,7 +6,7 @@ use kvsim_store::settings::Reduction;
 
 use crate::faults::LinkFault;
 use crate::net::{Delay, Ratio};
-use crate::quantity::Duration;
+use crate::quantity::{Bandwidth, Duration};
 use crate::scenario::{ClientGroup, FaultSpec, KeyChoice, MessageFault, Net, Scenario};
 
 /// The scenario with each of its kinds of faults and features switched off with probability 1/2, by a stream of the
@@ -94,7 +94,7 @@ const FEATURES: [Feature; 11] = [
         delays.for_each(|delay| *delay = Delay::Constant(delay.median_ns()));
     }),
     ("bandwidth", |scenario| {
-        scenario.net.usual.bytes_per_s = None;
+        scenario.net.usual.bandwidth = Bandwidth(None);
         scenario.net.link.iter_mut().for_each(|link| link.bandwidth = None);
     }),
     ("links that differ", |scenario| scenario.net.link.clear()),

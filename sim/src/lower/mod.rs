@@ -66,7 +66,7 @@ fn links(scenario: &Scenario) -> Vec<LinkOverride> {
             delay: rule.delay.clone().unwrap_or_else(|| usual.delay.clone()),
             loss: rule.loss.unwrap_or(usual.loss),
             duplicate: rule.duplicate.unwrap_or(usual.duplicate),
-            bytes_per_s: rule.bandwidth.map_or(usual.bytes_per_s, |bandwidth| bandwidth.0),
+            bandwidth: rule.bandwidth.unwrap_or(usual.bandwidth),
         };
         links.extend(rule.pairs().into_iter().map(|(from, to)| LinkOverride { from, to, link: link.clone() }));
     }

@@ -114,7 +114,7 @@ impl Network {
             others += u16::from(fault.kind.message().is_none());
             place
         });
-        let limited = links.iter().any(|link| link.plan.bytes_per_s.is_some());
+        let limited = links.iter().any(|link| link.plan.bandwidth.0.is_some());
         Network {
             nodes,
             keys: keys(0),
@@ -160,7 +160,7 @@ impl Network {
             return Delivery::Lost(LostBy::Fault(fault));
         }
         let mut leaves_ns = now_ns;
-        if let Some(bytes_per_s) = link.plan.bytes_per_s {
+        if let Some(bytes_per_s) = link.plan.bandwidth.0 {
             let free_at_ns = &mut self.free_at_ns[place];
             let sending_ns = u128::from(meta.bytes) * 1_000_000_000 / u128::from(bytes_per_s);
             leaves_ns = now_ns.max(*free_at_ns).saturating_add(u64::try_from(sending_ns).unwrap_or(u64::MAX));

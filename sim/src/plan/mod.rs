@@ -77,7 +77,7 @@ impl Plan {
     /// happens to the others must not depend on that. Nothing where it may, through no fault of the store: messages
     /// that share a bandwidth or a slow node wait for each other, and so do outputs behind the records of a slow disk.
     pub fn with_other_fates_below(&self, priority: u8) -> Option<Plan> {
-        let limited = |link: &LinkPlan| link.bytes_per_s.is_some();
+        let limited = |link: &LinkPlan| link.bandwidth.0.is_some();
         // What one message costs the next one, and a disk that forgets whatever came last.
         let couples = |fault: &FaultPlan| match &fault.kind {
             FaultKind::Node { fault, .. } => matches!(
@@ -145,9 +145,7 @@ pub struct LinkPlan {
     /// Share of messages that arrive twice, the second time with a delay of its own.
     pub duplicate: Ratio,
     /// How fast a link takes messages, one after the other.
-    #[serde(rename = "bandwidth", with = "bandwidth")]
-    #[schemars(with = "Bandwidth")]
-    pub bytes_per_s: Option<u64>,
+    pub bandwidth: Bandwidth,
 }
 
 impl Default for LinkPlan {
@@ -156,23 +154,8 @@ impl Default for LinkPlan {
             delay: Delay::Uniform { min: 1_000_000, max: 5_000_000 },
             loss: Ratio::ZERO,
             duplicate: Ratio::ZERO,
-            bytes_per_s: None,
+            bandwidth: Bandwidth(None),
         }
-    }
-}
-
-/// Bytes per second as text.
-mod bandwidth {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use crate::quantity::Bandwidth;
-
-    pub fn serialize<S: Serializer>(bytes_per_s: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
-        Bandwidth(*bytes_per_s).serialize(serializer)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-        Bandwidth::deserialize(deserializer).map(|bandwidth| bandwidth.0)
     }
 }
 

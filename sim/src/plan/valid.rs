@@ -64,7 +64,7 @@ impl Plan {
             }
             _ => Ok(()),
         };
-        let link = |place: &str, link: &LinkPlan| match link.bytes_per_s {
+        let link = |place: &str, link: &LinkPlan| match link.bandwidth.0 {
             Some(0) => wrong(place.into(), "a link needs some bandwidth".into()),
             _ => delay(place, &link.delay),
         };

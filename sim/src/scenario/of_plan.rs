@@ -8,7 +8,7 @@ use crate::faults::NodeFault;
 use crate::lower::settle_auto_ns;
 use crate::plan::StoreSpec;
 use crate::plan::{Cut, FaultKind, FaultPlan, LinkPlan, MessageName, Pace, Plan};
-use crate::quantity::{Bandwidth, Duration, NodeName, Nodes, Seed, Size, Times};
+use crate::quantity::{Duration, NodeName, Nodes, Seed, Size, Times};
 use kvsim_checkers::trace::{Action, NodeId};
 
 impl Scenario {
@@ -62,7 +62,7 @@ fn store(plan: &Plan) -> StoreSpec {
 fn net(plan: &Plan) -> Net {
     let usual = &plan.net;
     let link = |named: &crate::plan::LinkOverride| {
-        let LinkPlan { delay, loss, duplicate, bytes_per_s } = &named.link;
+        let LinkPlan { delay, loss, duplicate, bandwidth } = &named.link;
         Link {
             from: Nodes(vec![named.from]),
             to: Nodes(vec![named.to]),
@@ -70,7 +70,7 @@ fn net(plan: &Plan) -> Net {
             delay: (*delay != usual.delay).then(|| delay.clone()),
             loss: (*loss != usual.loss).then_some(*loss),
             duplicate: (*duplicate != usual.duplicate).then_some(*duplicate),
-            bandwidth: (*bytes_per_s != usual.bytes_per_s).then_some(Bandwidth(*bytes_per_s)),
+            bandwidth: (*bandwidth != usual.bandwidth).then_some(*bandwidth),
         }
     };
     Net { usual: usual.clone(), link: plan.links.iter().map(link).collect() }

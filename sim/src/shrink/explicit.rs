@@ -9,6 +9,7 @@ use super::remove;
 use super::search::Search;
 use crate::net::{Delay, Delivery, Network, Ratio};
 use crate::plan::{FaultKind, FaultPlan, LinkPlan, MessageName, Pace, Plan};
+use crate::quantity::Bandwidth;
 use crate::stores;
 
 /// More messages than this are not written out one by one.
@@ -81,8 +82,8 @@ pub(super) fn try_explicit(search: &mut Search<'_>, constant: impl Fn(&Delay) ->
     }
     let mut plan = search.best.clone();
     // How long a message waits for others before it leaves is not its own fate.
-    plan.net.bytes_per_s = None;
-    plan.links.iter_mut().for_each(|named| named.link.bytes_per_s = None);
+    plan.net.bandwidth = Bandwidth(None);
+    plan.links.iter_mut().for_each(|named| named.link.bandwidth = Bandwidth(None));
     let mut network = Network::new(&plan, kinds);
     let mut faults = Vec::new();
     for (kind, id, from, to) in messages {
@@ -134,7 +135,7 @@ fn messages(events: &[Event], until_ns: u64) -> BTreeSet<(u8, u64, NodeId, NodeI
 fn try_without_link_faults(search: &mut Search<'_>) -> bool {
     let is_of_links = |fault: &FaultPlan| matches!(fault.kind, FaultKind::Partition { .. } | FaultKind::Links { .. });
     let with = &search.best;
-    let has_limit = with.net.bytes_per_s.is_some() || with.links.iter().any(|named| named.link.bytes_per_s.is_some());
+    let has_limit = with.net.bandwidth.0.is_some() || with.links.iter().any(|named| named.link.bandwidth.0.is_some());
     // How long a message waits for others before it leaves is not its own fate.
     if has_limit || !with.faults.iter().any(is_of_links) {
         return false;

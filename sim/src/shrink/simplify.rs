@@ -7,7 +7,7 @@ use super::search::Search;
 use super::times;
 use crate::net::{Delay, Ratio};
 use crate::plan::{FaultKind, LinkPlan, Plan, SessionPlan};
-use crate::quantity::Duration;
+use crate::quantity::{Bandwidth, Duration};
 
 /// What a scenario means that says nothing: simpler than any other value.
 const USUAL_TIMEOUT_NS: u64 = 1_000_000_000;
@@ -21,7 +21,7 @@ pub(super) fn features(search: &mut Search<'_>) {
     };
     search.try_change(|plan| plan.faults.clear());
     search.try_change(|plan| plan.links.clear());
-    search.try_change(|plan| links(plan, &|link| link.bytes_per_s = None));
+    search.try_change(|plan| links(plan, &|link| link.bandwidth = Bandwidth(None)));
     search.try_change(|plan| links(plan, &|link| link.duplicate = Ratio::ZERO));
     search.try_change(|plan| links(plan, &|link| link.loss = Ratio::ZERO));
     search.try_change(|plan| plan.disk.write = Duration(0));

@@ -8,7 +8,7 @@ use super::*;
 use crate::net::{Delay, Ratio};
 use crate::plan::StoreSpec;
 use crate::plan::{DiskPlan, LinkPlan, Pace};
-use crate::quantity::{Duration, Seed, Sizes};
+use crate::quantity::{Bandwidth, Duration, Seed, Sizes};
 use crate::scenario::{ClientGroup, KeyChoice, Keys, Mix, Net, Scenario, Script, Settle, Writers};
 use crate::{lower, scenario, stores};
 
@@ -20,7 +20,7 @@ fn rough(seed: u64) -> Plan {
         delay: Delay::Exponential { mean: 20 * MS },
         loss: percent(20),
         duplicate: percent(10),
-        bytes_per_s: None,
+        bandwidth: Bandwidth(None),
     };
     let scenario = Scenario {
         name: "rough".into(),

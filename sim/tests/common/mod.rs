@@ -8,7 +8,7 @@ use kvsim_sim::engine::Outcome;
 use kvsim_sim::net::{Delay, Ratio};
 pub use kvsim_sim::plan::StoreSpec;
 use kvsim_sim::plan::{DiskPlan, LinkPlan, Plan};
-use kvsim_sim::quantity::{Duration, Seed, Sizes};
+use kvsim_sim::quantity::{Bandwidth, Duration, Seed, Sizes};
 use kvsim_sim::scenario::*;
 use kvsim_sim::{lower, stores};
 
@@ -35,7 +35,7 @@ pub fn rough() -> Scenario {
                 delay: Delay::Exponential { mean: 20 * MS },
                 loss: percent(20),
                 duplicate: percent(10),
-                bytes_per_s: None,
+                bandwidth: Bandwidth(None),
             },
             link: Vec::new(),
         },

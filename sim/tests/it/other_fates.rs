@@ -6,7 +6,7 @@ use crate::common::*;
 use kvsim_checkers::trace::{Dot, Event, Level, NodeId, Recording, What};
 use kvsim_sim::net::{Delay, Ratio};
 use kvsim_sim::plan::Plan;
-use kvsim_sim::quantity::Duration;
+use kvsim_sim::quantity::{Bandwidth, Duration};
 use serde_json::json;
 
 /// What became of every message: of those that replicate a write of a priority below `below`, and of all others.
@@ -121,9 +121,9 @@ fn a_drop_of_lower_priority_is_part_of_the_fate_that_differs() {
 fn there_is_no_second_run_where_messages_wait_for_each_other() {
     let mut scenario = rough();
     assert!(plan(&scenario, 1).with_other_fates_below(1).is_some());
-    scenario.net.usual.bytes_per_s = Some(1 << 20);
+    scenario.net.usual.bandwidth = Bandwidth(Some(1 << 20));
     assert!(plan(&scenario, 1).with_other_fates_below(1).is_none());
-    scenario.net.usual.bytes_per_s = None;
+    scenario.net.usual.bandwidth = Bandwidth(None);
     scenario.disk.write = Duration(MS);
     assert!(plan(&scenario, 1).with_other_fates_below(1).is_none());
 }

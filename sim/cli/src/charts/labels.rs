@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kvsim_sim::plan::Plan;
 use serde_json::Value as Json;
 
-use kvsim_sim::quantity::{Bandwidth, Duration};
+use kvsim_sim::quantity::Duration;
 
 /// What runs may differ in, each with its name, in the order of a legend.
 fn settings(plan: &Plan) -> Vec<(String, String)> {
@@ -18,7 +18,7 @@ fn settings(plan: &Plan) -> Vec<(String, String)> {
         own("loss", plan.net.loss.to_string()),
         own("delay", plan.net.delay.to_string()),
         own("duplicate", plan.net.duplicate.to_string()),
-        own("bandwidth", Bandwidth(plan.net.bytes_per_s).to_string()),
+        own("bandwidth", plan.net.bandwidth.to_string()),
     ];
     settings.extend(plan.store.settings.iter().map(|(name, value)| (name.replace('_', "-"), of_store(value))));
     settings.extend([

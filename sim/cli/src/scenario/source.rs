@@ -4,6 +4,7 @@
 //! one. So a span is a pair of numbers wherever it comes from, and an error in an overridden value points at
 //! the argument that overrides it.
 
+use kvsim_sim::quantity::Wrong;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -86,6 +87,13 @@ impl<'a> Sources<'a> {
         let to = floor_char(text, span.end.max(span.start) - start);
         let column = text[..from].chars().count() + 1;
         Diagnostic::new(file, line, column, message, Some(Excerpt::new(text, from..to)))
+    }
+
+    /// What is wrong with the value at `span`.
+    pub fn wrong(&self, span: Option<Span>, Wrong { message, expected, help }: Wrong) -> Diagnostic {
+        let mut diagnostic = self.diagnostic(span, message).expected(format!("expected {expected}"));
+        diagnostic.help = help;
+        diagnostic
     }
 
     fn argument_of(&self, span: Span) -> Option<usize> {

@@ -41,12 +41,8 @@ impl<'a> Checker<'a> {
         target.and_then(|path| self.schema.pointer(path)).unwrap_or(schema)
     }
 
-    fn wrong(&mut self, span: impl Into<Option<Span>>, Wrong { message, expected, help }: Wrong) {
-        let diagnostic = self.sources.diagnostic(span.into(), message).expected(format!("expected {expected}"));
-        self.found.push(match help {
-            Some(help) => diagnostic.help(help),
-            None => diagnostic,
-        });
+    fn wrong(&mut self, span: impl Into<Option<Span>>, wrong: Wrong) {
+        self.found.push(self.sources.wrong(span.into(), wrong));
     }
 
     /// `path` is the table's name, empty for the top. `span` is absent for the top.
@@ -288,13 +284,12 @@ impl<'a> Checker<'a> {
             _ if with_unit.is_some() => format!("`{}` has no unit", shown(path)),
             value => format!("`{}` is {}", shown(path), kind_of(value)),
         };
-        let mut diagnostic = self.sources.diagnostic(Some(span), message).expected(format!("expected {expected}"));
         let help = with_unit.or_else(|| match value {
             DeValue::Table(_) if schema["type"] == "array" => Some(format!("write [[{path}]]")),
-            DeValue::String(text) if schema["type"] == "integer" && text.parse::<u64>().is_ok() => {
-                Some(format!("write {text} without quotes"))
-            }
-            DeValue::String(text) if schema["type"] == "boolean" && (text == "true" || text == "false") => {
+            DeValue::String(text)
+                if schema["type"] == "integer" && text.parse::<u64>().is_ok()
+                    || schema["type"] == "boolean" && text.parse::<bool>().is_ok() =>
+            {
                 Some(format!("write {text} without quotes"))
             }
             DeValue::Boolean(false) if schema["examples"].as_array().is_some_and(|e| e.contains(&"off".into())) => {
@@ -302,10 +297,7 @@ impl<'a> Checker<'a> {
             }
             _ => None,
         });
-        if let Some(help) = help {
-            diagnostic = diagnostic.help(help);
-        }
-        self.found.push(diagnostic);
+        self.wrong(span, Wrong { help, ..Wrong::new(message, expected) });
     }
 }
 

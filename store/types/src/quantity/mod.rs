@@ -42,9 +42,14 @@ impl Wrong {
     /// `lead` and a name that is not one of `known`, with the nearest that is.
     pub fn name(lead: &str, name: &str, known: &[&str]) -> Wrong {
         let wrong = Wrong::new(format!("{lead} `{}`", shown(name)), listed(known.iter().copied(), "or"));
+        wrong.near(name, known)
+    }
+
+    /// Offers the nearest of `known`, when `name` looks like a slip of it.
+    pub fn near(self, name: &str, known: &[&str]) -> Wrong {
         match nearest(name, known.iter().copied()) {
-            Some(near) => wrong.help(format!("did you mean `{near}`?")),
-            None => wrong,
+            Some(near) if near != name => self.help(format!("did you mean `{near}`?")),
+            _ => self,
         }
     }
 }

@@ -51,13 +51,9 @@ impl Check<'_> {
     }
 
     /// Keeps a mistake.
-    pub fn wrong(&mut self, span: Option<Span>, Wrong { message, expected, help }: Wrong) {
+    pub fn wrong(&mut self, span: Option<Span>, wrong: Wrong) {
         if !Diagnostics::is_enough(&self.found) {
-            let diagnostic = self.sources.diagnostic(span, message).expected(format!("expected {expected}"));
-            self.found.push(match help {
-                Some(help) => diagnostic.help(help),
-                None => diagnostic,
-            });
+            self.found.push(self.sources.wrong(span, wrong));
         }
     }
 

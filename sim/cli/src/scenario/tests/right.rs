@@ -7,7 +7,7 @@ use kvsim_checkers::trace::{Level, NodeId};
 use kvsim_sim::lower::lower;
 use kvsim_sim::net::{Delay, Ratio};
 use kvsim_sim::plan::{DiskPlan, LinkPlan, StoreSpec};
-use kvsim_sim::quantity::{Duration, Nodes, Rate, Seed, Sizes, Sync};
+use kvsim_sim::quantity::{Bandwidth, Duration, Nodes, Rate, Seed, Sizes, Sync};
 use kvsim_sim::scenario::{
     ClientGroup, FaultSpec, KeyChoice, Keys, Mix, Net, Pace, PartitionFault, Scenario, Script, Settle, Writers,
 };
@@ -46,7 +46,7 @@ fn the_smallest_scenario_has_all_defaults() {
                 delay: Delay::Uniform { min: 1_000_000, max: 5_000_000 },
                 loss: Ratio::ZERO,
                 duplicate: Ratio::ZERO,
-                bytes_per_s: None,
+                bandwidth: Bandwidth(None),
             },
             link: vec![],
         },
