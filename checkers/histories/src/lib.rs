@@ -6,11 +6,14 @@
 //! - [`causal`]: each read sees what came before the writes it sees;
 //! - [`linearizable`]: operations take effect one after the other, each while it is under way.
 //!
-//! [`models::MODELS`] lists all models. Those that are also judged of recordings, PRAM order and the session guarantees,
-//! are checkers of `kvsim-checkers`.
+//! [`models::MODELS`] lists all models. Some, PRAM order and the session guarantees, are checkers of recordings in
+//! `kvsim-checkers`; [`CHECKERS`] makes the others such checkers, too.
 
 pub mod causal;
+mod checkers;
 pub mod edn;
 pub mod jepsen;
 pub mod linearizable;
 pub mod models;
+
+pub use checkers::CHECKERS;

@@ -91,6 +91,17 @@ pub enum Checkers<'a> {
     Only(&'a str),
 }
 
+/// All checkers of recordings, in the order in which they report: the models of histories, too.
+pub fn checkers() -> impl Iterator<Item = &'static CheckerInfo> {
+    CHECKERS.iter().chain(kvsim_histories::CHECKERS)
+}
+
+/// What the code of a finding means.
+pub fn meaning(code: &str) -> &'static str {
+    let mut codes = checkers().flat_map(|checker| checker.codes);
+    codes.find(|info| info.code == code).map_or("", |info| info.meaning)
+}
+
 fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Recorder, checkers: Checkers<'_>) -> Judged {
     let keep = recorder.keep;
     let result = (store.run)(plan, &mut recorder);
@@ -173,7 +184,7 @@ fn applicable<'a>(
     let cleans_up = store.cleans_up && plan.store.profile(plan.replicas).anti_entropy_ns.is_some();
     let promised =
         move |checker: &CheckerInfo| (checker.by_default)(header) && (checker.name != metadata::INFO.name || cleans_up);
-    CHECKERS.iter().filter(move |checker| {
+    self::checkers().filter(move |checker| {
         let is_named = plan.expect.contains_key(checker.name);
         match checkers {
             Checkers::Promised => is_named || promised(checker),

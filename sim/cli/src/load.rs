@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use kvsim_checkers::CHECKERS;
 use kvsim_checkers::trace::{Header, NodeId};
 use kvsim_sim::lower;
 use kvsim_sim::plan::Plan;
@@ -11,6 +10,7 @@ use kvsim_sim::stores::{self, STORES, StoreEntry};
 
 use crate::exit::Failure;
 use crate::folder::Stored;
+use crate::judge;
 use crate::scenario::{self, Names};
 use crate::sweep::read::{self, SweepFile};
 use crate::text::{nearest, printable};
@@ -63,7 +63,7 @@ pub fn store_of(stored: &Stored) -> Result<&'static StoreEntry, Failure> {
 
 /// The names that scenarios may use.
 pub fn names() -> Names {
-    Names { stores: STORES, checkers: CHECKERS.iter().map(|checker| checker.name).collect() }
+    Names { stores: STORES, checkers: judge::checkers().map(|checker| checker.name).collect() }
 }
 
 /// The number of the node called `name`.

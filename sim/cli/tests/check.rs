@@ -145,3 +145,26 @@ fn runs_write_their_histories() {
     let refused = end(kvsim().args(["run", &scenario, "--history", "edn", "--trace", "off"])).expect(2);
     assert!(refused.stderr.contains("--history needs"), "{}", refused.stderr);
 }
+
+#[test]
+fn models_say_the_same_of_a_run_and_of_its_history() {
+    let folder = folder();
+    for (name, seed) in [("not-linearizable", "1"), ("not-linearizable", "2"), ("last-writer-wins", "1")] {
+        let (scenario, out) = (format!("scenarios/limits/{name}.toml"), folder.path().join(format!("{name}-{seed}")));
+        let out = out.to_str().expect("UTF-8");
+        let models = ["linearizable", "causal-memory", "causal-convergence", "causal"];
+        let expect: Vec<String> = models.iter().map(|model| format!("expect.{model}=unknown")).collect();
+        let set = expect.iter().flat_map(|change| ["--set", change]);
+        let fixed =
+            ["run", &scenario, "--seed", seed, "--out", out, "--no-report", "--history", "edn", "--format", "json"];
+        let judged = run(fixed.into_iter().chain(set)).json();
+        let history = check(&[out, "--model", &models.join(","), "--format", "json"]).json();
+        for model in models {
+            let of = |value: &serde_json::Value, list: &str, name: &str| {
+                let mut verdicts = value[list].as_array().expect("a list").iter();
+                verdicts.find(|one| one[name] == model).expect("a verdict")["verdict"].clone()
+            };
+            assert_eq!(of(&judged, "verdicts", "checker"), of(&history, "results", "model"), "{name} {seed} {model}");
+        }
+    }
+}

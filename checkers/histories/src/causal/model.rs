@@ -43,8 +43,8 @@ pub(crate) const CONVERGENT: Model = Model {
 const REPLACED: &str = "a read returned what a write that causally precedes it had replaced";
 const CYCLIC: &str = "an operation causally precedes itself";
 
-fn report(subject: &Subject, causality: Causality, expired: Expired<'_>) -> Option<Report> {
-    let Subject { history, calls } = subject;
+fn report(subject: &Subject<'_>, causality: Causality, expired: Expired<'_>) -> Option<Report> {
+    let (history, calls) = (&subject.history, subject.describe());
     let judgement = judge(history, causality, expired)?;
     let codes = match causality {
         Causality::Consistent => CONSISTENT.codes,

@@ -32,9 +32,7 @@ pub struct Call {
     pub ending: Ending,
 }
 
-/// The number of what returned several values. Whole numbers from 0 stand for themselves, other values have numbers
-/// between.
-const SEVERAL: u64 = u64::MAX - 1;
+/// Whole numbers from 0 stand for themselves, other values have numbers from here.
 const OTHERS: u64 = 1 << 63;
 
 /// Operations of a function that is neither read, write nor cas.
@@ -69,6 +67,14 @@ impl Calls {
     /// The number of nil, which every key begins with.
     pub const NIL: u64 = u64::MAX;
 
+    /// The number of what returned several values.
+    pub(crate) const SEVERAL: u64 = u64::MAX - 1;
+
+    /// Calls with keys and values that have no names.
+    pub(super) fn of_list(list: Vec<Call>) -> Calls {
+        Calls { list, ..Calls::default() }
+    }
+
     /// In the order of their invocation.
     pub fn list(&self) -> &[Call] {
         &self.list
@@ -98,7 +104,7 @@ impl Calls {
     pub fn value(&self, number: u64) -> Option<Edn> {
         match number {
             Calls::NIL => Some(Edn::Nil),
-            SEVERAL => None,
+            Calls::SEVERAL => None,
             OTHERS.. => Some(self.values.list[(number - OTHERS) as usize].clone()),
             int => Some(Edn::Int(int as i64)),
         }
@@ -134,7 +140,7 @@ impl Calls {
                 let Call { session, key, ending, invoked: place, .. } = *call;
                 let value = match value {
                     Calls::NIL => Value::Nothing,
-                    SEVERAL => Value::Several,
+                    Calls::SEVERAL => Value::Several,
                     value => Value::One(value),
                 };
                 entries.push(Entry { session, key, kind, value, ending, origin: None, number, place });
@@ -307,7 +313,7 @@ impl Collector {
             };
             let value = match value {
                 // What a store returns that keeps versions side by side.
-                Edn::Set(versions) if versions.len() > 1 => SEVERAL,
+                Edn::Set(versions) if versions.len() > 1 => Calls::SEVERAL,
                 value => self.value(value),
             };
             self.calls.list[call as usize].value = value;

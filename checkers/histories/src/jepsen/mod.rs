@@ -9,6 +9,7 @@ mod names;
 mod recorded;
 
 pub use calls::{Call, Calls, Collector, Misfit};
+pub(crate) use recorded::calls_of;
 pub use recorded::steps_of;
 
 use std::io::{self, BufRead, Write};

@@ -35,13 +35,14 @@ pub(crate) const LINEARIZABLE: Model = Model {
     judge: report,
 };
 
-fn report(Subject { calls, .. }: &Subject, expired: Expired<'_>) -> Option<Report> {
+fn report(subject: &Subject<'_>, expired: Expired<'_>) -> Option<Report> {
+    let (calls, words) = (&subject.calls, subject.describe());
     let report =
         |verdict, note, findings| Some(Report { checker: LINEARIZABLE.name.to_owned(), verdict, note, findings });
     let mut by_key: Vec<u32> = (0..calls.list().len() as u32).filter(|call| matters(calls.call(*call))).collect();
     let several = |call: &&u32| calls.value(calls.call(**call).value).is_none();
     if let Some(call) = by_key.iter().find(several) {
-        let (name, key) = (calls.name(*call), Describe::key(calls, *call));
+        let (name, key) = (words.name(*call), words.key(*call));
         let note = format!("read {name} of {key} returned several values, and keys are registers here");
         return report(Verdict::Unknown, note, Vec::new());
     }
@@ -53,7 +54,7 @@ fn report(Subject { calls, .. }: &Subject, expired: Expired<'_>) -> Option<Repor
             return None;
         }
         keys += 1;
-        let key = Describe::key(calls, group[0]);
+        let key = words.key(group[0]);
         let ops: Vec<Op> = group.iter().map(|call| op(calls.call(*call))).collect();
         answered += ops.iter().filter(|op| op.needs().is_some() && op.completed != Op::NEVER).count();
         let finding = match judge(&ops, Calls::NIL, expired) {
@@ -66,8 +67,8 @@ fn report(Subject { calls, .. }: &Subject, expired: Expired<'_>) -> Option<Repor
                 unclear.get_or_insert(format!("the time limit was reached at {key}"));
                 continue;
             }
-            Answer::No(broken) => no_order(calls, &key, broken.iter().map(|op| group[*op as usize])),
-            Answer::Unwritten(op) => unwritten(calls, &key, group[op as usize]),
+            Answer::No(broken) => no_order(words, &key, broken.iter().map(|op| group[*op as usize])),
+            Answer::Unwritten(op) => unwritten(subject, &key, group[op as usize]),
         };
         if findings.len() < Report::FINDINGS_MAX { findings.push(finding) } else { unlisted += 1 }
     }
@@ -101,26 +102,27 @@ fn op(call: &Call) -> Op {
     Op { invoked, completed: if ending == Ending::Ok { completed } else { Op::NEVER }, action, value, expected }
 }
 
-fn no_order(calls: &Calls, key: &str, ops: impl Iterator<Item = u32>) -> Finding {
-    let ops = describe::in_order(calls, ops);
+fn no_order(words: &dyn Describe, key: &str, ops: impl Iterator<Item = u32>) -> Finding {
+    let ops = describe::in_order(words, ops);
     let title = format!("no order of the operations of {key} keeps real time and explains what they found");
-    let lines = describe::lines(calls, &ops, None, "");
-    describe::finding(calls, LINEARIZABLE.codes[0].code, title, &ops, lines)
+    let lines = describe::lines(words, &ops, None, "");
+    describe::finding(words, LINEARIZABLE.codes[0].code, title, &ops, lines)
 }
 
-fn unwritten(calls: &Calls, key: &str, place: u32) -> Finding {
+fn unwritten(subject: &Subject<'_>, key: &str, place: u32) -> Finding {
+    let (calls, words) = (&subject.calls, subject.describe());
     let call = calls.call(place);
     let title = format!(
         "{} found {} in {key}, which was never written there",
-        calls.subject(call.session),
-        calls.returned(place)
+        words.subject(call.session),
+        words.returned(place)
     );
     let needed = op(call).needs();
     let is_refused = |other: &u32| {
         let other = calls.call(*other);
         other.ending == Ending::Failed && other.key == call.key && op(other).writes() == needed
     };
-    let ops = describe::in_order(calls, (0..calls.list().len() as u32).filter(is_refused).chain([place]));
-    let lines = describe::lines(calls, &ops, Some(place), "   <== here");
-    describe::finding(calls, LINEARIZABLE.codes[1].code, title, &ops, lines)
+    let ops = describe::in_order(words, (0..calls.list().len() as u32).filter(is_refused).chain([place]));
+    let lines = describe::lines(words, &ops, Some(place), "   <== here");
+    describe::finding(words, LINEARIZABLE.codes[1].code, title, &ops, lines)
 }

@@ -1,33 +1,19 @@
-//! Consistency models, which judge histories of operations alone.
+//! Consistency models, which judge histories of operations alone, of other systems or recorded here.
 //!
 //! A history that a model allows is allowed by the weaker ones, too ([`Model::implies`]), so that the answer about a
 //! history is short: [the strongest models that hold](strongest).
 
 mod describe;
+mod subject;
+
+pub use subject::Subject;
 
 use kvsim_checkers::guarantees::{self, Guarantee, Log};
-use kvsim_checkers::history::History;
 use kvsim_checkers::pram::{self, Order};
 use kvsim_checkers::{CodeInfo, Expired, Report, Verdict};
 
 use crate::jepsen::Calls;
 use crate::{causal, linearizable};
-
-/// A history to be judged, in both its forms.
-#[derive(Debug)]
-pub struct Subject {
-    /// What clients asked for.
-    pub calls: Calls,
-    /// The same for checkers that know reads and writes only.
-    pub history: History,
-}
-
-impl Subject {
-    /// A history from its operations.
-    pub fn of(calls: Calls) -> Subject {
-        Subject { history: calls.history(), calls }
-    }
-}
 
 /// A consistency model.
 #[derive(Debug)]
@@ -43,7 +29,7 @@ pub struct Model {
     /// Names of all weaker models here.
     pub implies: &'static [&'static str],
     /// Judges a history; nothing if the time is over before anything is known.
-    pub(crate) judge: fn(&Subject, Expired<'_>) -> Option<Report>,
+    pub(crate) judge: fn(&Subject<'_>, Expired<'_>) -> Option<Report>,
 }
 
 /// The entry of a model that is also judged of recordings, with what it implies and how it is reported.
@@ -60,23 +46,26 @@ macro_rules! model {
     };
 }
 
-fn order(subject: &Subject, order: Order, expired: Expired<'_>) -> Option<Report> {
-    pram::report(&subject.history, order, &subject.calls, expired)
+fn order(subject: &Subject<'_>, order: Order, expired: Expired<'_>) -> Option<Report> {
+    pram::report(&subject.history, order, subject.describe(), expired)
 }
 
-fn guarantee(subject: &Subject, guarantee: Guarantee, expired: Expired<'_>) -> Option<Report> {
-    guarantees::report(&Log::of_history(&subject.history), guarantee, &subject.calls, expired)
+fn guarantee(subject: &Subject<'_>, guarantee: Guarantee, expired: Expired<'_>) -> Option<Report> {
+    guarantees::report(&Log::of_history(&subject.history), guarantee, subject.describe(), expired)
 }
+
+/// Causal memory.
+pub(crate) const CAUSAL_MEMORY: Model = model!(
+    Order::Causal,
+    Some("cm"),
+    &["causal", "pram", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"],
+    order
+);
 
 /// All models, stronger ones first.
 pub const MODELS: &[Model] = &[
     linearizable::model::LINEARIZABLE,
-    model!(
-        Order::Causal,
-        Some("cm"),
-        &["causal", "pram", "read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"],
-        order
-    ),
+    CAUSAL_MEMORY,
     causal::model::CONVERGENT,
     causal::model::CONSISTENT,
     model!(Order::Pram, None, &["read-your-writes", "monotonic-reads", "monotonic-writes"], order),
@@ -93,7 +82,7 @@ impl Model {
     }
 
     /// Judges a history. When the time is over before anything is known, the verdict is unknown.
-    pub fn judge(&self, subject: &Subject, expired: Expired<'_>) -> Report {
+    pub fn judge(&self, subject: &Subject<'_>, expired: Expired<'_>) -> Report {
         if let Some(note) = unfit(&subject.calls) {
             return self.unknown(note);
         }

@@ -24,7 +24,7 @@ fn expected(text: &str) -> BTreeMap<&'static str, Verdict> {
     expected
 }
 
-fn subject(text: &str) -> Subject {
+fn subject(text: &str) -> Subject<'static> {
     let mut collector = Collector::default();
     for step in steps(text.as_bytes()).expect("memory can be read") {
         let (step, place) = step.unwrap_or_else(|mistake| panic!("{mistake}"));

@@ -1,6 +1,6 @@
 //! `kvsim list`: what there is to choose from.
 
-use kvsim_checkers::{CHECKERS, CodeInfo};
+use kvsim_checkers::CodeInfo;
 use kvsim_histories::models::MODELS;
 use kvsim_sim::scenario::fault_kinds;
 use kvsim_sim::stores::{STORES, StoreEntry};
@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 
 use crate::args::Output;
 use crate::exit::{self, Failure};
+use crate::judge;
 use crate::scenario;
 use crate::sweep::measures::{MEASURES, Measure};
 use clap::ValueEnum;
@@ -94,7 +95,7 @@ pub fn list(args: &ListArgs) -> Result<u8, Failure> {
         Listed::Stores => STORES.iter().map(|store| item(store.name, store.summary, details(store))).collect(),
         Listed::Faults => faults(),
         Listed::Checkers => {
-            CHECKERS.iter().map(|checker| item(checker.name, checker.summary, codes(checker.codes))).collect()
+            judge::checkers().map(|checker| item(checker.name, checker.summary, codes(checker.codes))).collect()
         }
         Listed::Defects => {
             let of = |store: &StoreEntry, defect: &DefectInfo| {

@@ -137,7 +137,7 @@ impl Target {
         // A store has one code for all its panics.
         let is_same = |finding: &Finding| {
             finding.code == self.finding.code
-                && (finding.code != judge::PANIC || cause(finding) == cause(&self.finding))
+                && (finding.code != judge::PANIC || cause(finding, "") == cause(&self.finding, ""))
         };
         reports.any(|report| report.findings.iter().any(is_same))
     }

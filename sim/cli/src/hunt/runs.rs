@@ -111,7 +111,7 @@ impl RunSet {
                         seed: summary.seed.clone(),
                         checker: judgement.checker.clone(),
                         code: finding.code.clone(),
-                        cause: cause(finding),
+                        cause: cause(finding, judge::meaning(&finding.code)),
                         title: finding.title.clone(),
                         at_ns: finding.at_ns,
                         events: summary.events,

@@ -91,7 +91,7 @@ impl Column {
 
     /// The usual columns, and the checkers that a cell names.
     pub fn usual(cells: &[Scenario]) -> Vec<Column> {
-        let checkers: Vec<&'static str> = kvsim_checkers::CHECKERS.iter().map(|checker| checker.name).collect();
+        let checkers: Vec<&'static str> = crate::judge::checkers().map(|checker| checker.name).collect();
         let named = checkers.iter().filter(|checker| cells.iter().any(|cell| cell.expect.contains_key(**checker)));
         let read = |name: &str| Column::read(name, &checkers).expect("the usual columns are columns");
         USUAL.iter().copied().chain(named.copied()).map(read).collect()

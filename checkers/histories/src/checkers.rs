@@ -1,0 +1,41 @@
+//! Models as checkers of recordings: what a scenario may expect of a store beside what its replicas announce.
+
+use std::cell::Cell;
+
+use kvsim_checkers::operations::Operations;
+use kvsim_checkers::trace::Recording;
+use kvsim_checkers::{CheckerInfo, Report};
+
+use crate::models::{CAUSAL_MEMORY, Model, Subject};
+use crate::{causal, linearizable};
+
+/// A checker is a plain function, so that each model needs one of its own.
+macro_rules! checkers {
+    ($($model:expr),*) => {
+        &[$(CheckerInfo {
+            name: $model.name,
+            summary: $model.summary,
+            codes: $model.codes,
+            by_default: |_| false,
+            check: |recording, _| check(&$model, recording),
+        }),*]
+    };
+}
+
+/// The models that are no checkers of `kvsim-checkers`. They run when they are named, and judge operations alone.
+pub const CHECKERS: &[CheckerInfo] =
+    checkers![linearizable::model::LINEARIZABLE, CAUSAL_MEMORY, causal::model::CONVERGENT, causal::model::CONSISTENT];
+
+/// So often a model may ask whether its time is over. A verdict must not depend on the machine, so that searches in
+/// recordings are limited by what they do, not by a clock.
+const ASKED_MAX: u32 = 200_000;
+
+/// Judges a [valid](Recording::validate) recording.
+fn check(model: &Model, recording: &Recording) -> Report {
+    let operations = Operations::of(recording);
+    let asked = Cell::new(0);
+    model.judge(&Subject::of_operations(&operations), &|| {
+        asked.set(asked.get() + 1);
+        asked.get() > ASKED_MAX
+    })
+}
