@@ -10,6 +10,7 @@ use super::Merge;
 /// them. Number, sum, least and greatest are exact. Two can be merged, and it makes no difference whether numbers were
 /// counted together or apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
 pub struct Distribution {
     /// By class.
     counts: BTreeMap<u16, u64>,
@@ -17,6 +18,39 @@ pub struct Distribution {
     sum: u128,
     range: Option<(u64, u64)>,
 }
+
+/// A distribution as it is stored, which may be anything.
+#[derive(Deserialize)]
+struct Stored {
+    counts: BTreeMap<u16, u64>,
+    count: u64,
+    sum: u128,
+    range: Option<(u64, u64)>,
+}
+
+impl TryFrom<Stored> for Distribution {
+    type Error = &'static str;
+
+    fn try_from(Stored { counts, count, sum, range }: Stored) -> Result<Distribution, &'static str> {
+        let counted = counts.values().try_fold(0u64, |all, count| all.checked_add(*count).filter(|_| *count > 0));
+        let classes =
+            counts.first_key_value().zip(counts.last_key_value()).map(|((least, _), (most, _))| (*least, *most));
+        let fits = |(least, most): (u64, u64)| {
+            let between = u128::from(least) * u128::from(count)..=u128::from(most) * u128::from(count);
+            between.contains(&sum)
+        };
+        let is_one = counted == Some(count)
+            && count <= COUNT_MAX
+            && classes == range.map(|(least, most)| (class(least), class(most)))
+            && range.map_or(sum == 0, fits);
+        is_one
+            .then_some(Distribution { counts, count, sum, range })
+            .ok_or("a distribution whose counts do not fit together")
+    }
+}
+
+/// A stored distribution has no more numbers: no run has, and many can still be merged.
+const COUNT_MAX: u64 = 1 << 40;
 
 /// Binary digits that tell classes apart.
 const DIGITS: u32 = 8;

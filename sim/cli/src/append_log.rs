@@ -2,7 +2,7 @@
 //! written in part counts for nothing and is cut off.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -17,13 +17,12 @@ pub struct AppendLog {
     whole_bytes: u64,
 }
 
-/// Whole lines, each with the number of its first byte.
-pub type RawLines = Vec<(u64, Vec<u8>)>;
+/// A longer file is none that kvsim has written.
+const BYTES_MAX: u64 = 1 << 30;
 
 impl AppendLog {
-    /// Opens the file and returns its lines, each with the number of its first byte; makes it, and its folder, if it is not
-    /// there. Changes nothing in it.
-    pub fn open(path: &Path) -> Result<(AppendLog, RawLines), Failure> {
+    /// Opens the file and returns its whole lines; makes it, and its folder, if it is not there. Changes nothing in it.
+    pub fn open(path: &Path) -> Result<(AppendLog, Vec<Vec<u8>>), Failure> {
         let folder = path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(folder).map_err(|error| failed("make", folder, &error))?;
         if path.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
@@ -31,7 +30,7 @@ impl AppendLog {
             return Err(Failure::Usage(format!("{path} is not a regular file; give --out another folder")));
         }
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
-        let mut file = opened.map_err(|error| failed("write", path, &error))?;
+        let file = opened.map_err(|error| failed("write", path, &error))?;
         // Where files cannot be locked, it is up to the user that only one program is at work.
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
             let path = path.display();
@@ -39,15 +38,25 @@ impl AppendLog {
                 "{path} is in use: another kvsim is at work there\n  wait for it, or give --out another folder"
             )));
         }
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(|error| failed("read", path, &error))?;
-        let mut log = AppendLog { path: path.to_path_buf(), file, whole_bytes: 0 };
-        let mut lines = Vec::new();
-        for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
-            lines.push((log.whole_bytes, line.to_vec()));
-            log.whole_bytes += line.len() as u64;
+        let bytes = file.metadata().map_err(|error| failed("read", path, &error))?.len();
+        if bytes > BYTES_MAX {
+            let path = path.display();
+            return Err(Failure::Usage(format!(
+                "{path} has {bytes} bytes, more than the {BYTES_MAX} that it can have; give --out another folder"
+            )));
         }
-        Ok((log, lines))
+        let (mut lines, mut whole_bytes) = (Vec::new(), 0);
+        let mut reader = BufReader::new((&file).take(BYTES_MAX));
+        loop {
+            let mut line = Vec::new();
+            reader.read_until(b'\n', &mut line).map_err(|error| failed("read", path, &error))?;
+            if !line.ends_with(b"\n") {
+                break;
+            }
+            whole_bytes += line.len() as u64;
+            lines.push(line);
+        }
+        Ok((AppendLog { path: path.to_path_buf(), file, whole_bytes }, lines))
     }
 
     /// Begins anew, with an empty file.

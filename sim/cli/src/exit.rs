@@ -58,6 +58,18 @@ impl Failure {
     }
 }
 
+/// All went well, or what did not, one line each.
+pub fn all(results: impl IntoIterator<Item = Result<(), Failure>>) -> Result<(), Failure> {
+    let mut all = Ok(());
+    for result in results {
+        all = match (all, result) {
+            (Err(Failure::Usage(one)), Err(Failure::Usage(other))) => Err(Failure::Usage(format!("{one}\n{other}"))),
+            (before, result) => before.and(result),
+        };
+    }
+    all
+}
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Failure {
         Failure::Output(error)

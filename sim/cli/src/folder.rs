@@ -14,7 +14,7 @@
 //! it are not followed, and nothing outside of it is written.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -24,14 +24,17 @@ use kvsim_histories::jepsen::{self, Form};
 use kvsim_sim::plan::Plan;
 
 use crate::charts;
-use crate::exit::Failure;
-use crate::output::{PLAIN, RED};
+use crate::exit::{self, Failure};
+use crate::output::{self, PLAIN, RED};
 use crate::recorder::{Checkpoint, Recorder};
 use crate::report::Summary;
 use crate::text::printable;
 
-/// The folder of a run.
-pub struct Folder(PathBuf);
+/// The folder of a run, which no other program has open this way.
+pub struct Folder {
+    path: PathBuf,
+    _lock: Option<File>,
+}
 
 const PLAN: &str = "plan.json";
 const SUMMARY: &str = "summary.json";
@@ -55,25 +58,25 @@ pub enum History {
 }
 
 impl Folder {
-    /// Makes the folder and stores the plan. What another run has left there is removed.
+    /// Makes the folder and stores the plan. What another run has left there is removed, but for one that is at work.
     pub fn create(path: PathBuf, plan: &Plan) -> Result<Folder, Failure> {
-        let folder = Folder(path);
-        fs::create_dir_all(&folder.0).map_err(|error| cannot("make the folder", &folder.0, &error))?;
-        let inside = fs::read_dir(&folder.0).map_err(|error| cannot("read the folder", &folder.0, &error))?;
+        fs::create_dir_all(&path).map_err(|error| cannot("make the folder", &path, &error))?;
+        let folder = Folder { _lock: lock(&path, File::try_lock)?, path };
+        let inside = fs::read_dir(&folder.path).map_err(|error| cannot("read the folder", &folder.path, &error))?;
         // Of a run that was killed at once there may be no more than the beginning of its plan.
         let is_other = |name: &OsStr| name != beside(PLAN).as_str();
         let mut others = inside.filter_map(Result::ok).filter(|entry| is_other(&entry.file_name()));
-        if others.next().is_some() && !folder.0.join(PLAN).exists() {
-            let place = folder.0.display();
+        if others.next().is_some() && !folder.path.join(PLAN).exists() {
+            let place = folder.path.display();
             return Err(Failure::Usage(format!(
                 "{place} has files that are not a run's; give --out a new or empty folder"
             )));
         }
-        not_a_link(&folder.0.join(CHARTS))?;
+        not_a_link(&folder.path.join(CHARTS))?;
         let charts = charts::file_names().map(|name| Path::new(CHARTS).join(name));
         let own = [SUMMARY, MARKS, TRACE, REPORT, SCENARIO].into_iter().chain(HISTORIES).map(PathBuf::from);
         for old in own.chain(charts) {
-            let path = folder.0.join(old);
+            let path = folder.path.join(old);
             if path.symlink_metadata().is_ok() {
                 fs::remove_file(&path).map_err(|error| cannot("remove", &path, &error))?;
             }
@@ -84,24 +87,26 @@ impl Folder {
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
-    /// Stores the run's results.
+    /// Stores the run's results, the shortest first: a disk that is nearly full takes the verdicts.
     pub fn store(
         &self,
         summary: &Summary,
         checkpoints: &[Checkpoint],
         trace: Option<&Recording>,
     ) -> Result<(), Failure> {
-        self.write(MARKS, |out| checkpoints.iter().try_for_each(|checkpoint| out.write_all(&checkpoint.to_bytes())))?;
-        if let Some(recording) = trace {
-            self.write(TRACE, |out| {
-                jsonl::write_header(out, &recording.header)?;
-                recording.events.iter().try_for_each(|event| jsonl::write_event(out, event))
-            })?;
-        }
-        self.write(SUMMARY, |out| Ok(serde_json::to_writer_pretty(out, summary)?))
+        exit::all([
+            self.write(SUMMARY, |out| Ok(serde_json::to_writer_pretty(out, summary)?)),
+            self.write(MARKS, |out| checkpoints.iter().try_for_each(|one| out.write_all(&one.to_bytes()))),
+            trace.map_or(Ok(()), |recording| {
+                self.write(TRACE, |out| {
+                    jsonl::write_header(out, &recording.header)?;
+                    recording.events.iter().try_for_each(|event| jsonl::write_event(out, event))
+                })
+            }),
+        ])
     }
 
     /// Stores the history of all operations.
@@ -120,7 +125,7 @@ impl Folder {
 
     /// The stored text of the scenario.
     pub fn scenario(&self) -> Option<String> {
-        let text = read(&self.0.join(SCENARIO), TEXT_BYTES_MAX).ok()?;
+        let text = read(&self.path.join(SCENARIO), TEXT_BYTES_MAX).ok()?;
         String::from_utf8(text).ok()
     }
 
@@ -131,7 +136,7 @@ impl Folder {
 
     /// Where the page is.
     pub fn report(&self) -> PathBuf {
-        self.0.join(REPORT)
+        self.path.join(REPORT)
     }
 
     /// Writes beside the file and renames, so that half of it is never found.
@@ -140,7 +145,7 @@ impl Folder {
         name: &str,
         content: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>,
     ) -> Result<(), Failure> {
-        write_with(&self.0.join(name), content)
+        write_with(&self.path.join(name), content)
     }
 }
 
@@ -161,7 +166,24 @@ fn write_with(path: &Path, content: impl FnOnce(&mut BufWriter<File>) -> std::io
         out.flush()?;
         fs::rename(&beside, path)
     });
-    written.map_err(|error| cannot("write", path, &error))
+    written.map_err(|error| {
+        // What could be written of it takes room that something else may need.
+        let _ = fs::remove_file(&beside);
+        cannot("write", path, &error)
+    })
+}
+
+/// Locks a folder, until the file is closed or the program ends, however it does. Where folders cannot be locked, it is up
+/// to the user that only one program is at work.
+fn lock(path: &Path, how: fn(&File) -> Result<(), TryLockError>) -> Result<Option<File>, Failure> {
+    let Ok(folder) = File::open(path) else { return Ok(None) };
+    match how(&folder) {
+        Err(TryLockError::WouldBlock) => Err(Failure::Usage(format!(
+            "{} is in use: a kvsim is at work there\n  wait for it, or give --out another folder",
+            path.display()
+        ))),
+        locked => Ok(locked.is_ok().then_some(folder)),
+    }
 }
 
 /// Makes a folder for what is drawn, unless its name is a link's: that leads elsewhere.
@@ -230,6 +252,8 @@ pub struct Stored {
     /// See [`crate::recorder::Recorder::checkpoints`].
     pub checkpoints: Vec<Checkpoint>,
     folder: PathBuf,
+    /// Nobody else makes it another run in the meantime.
+    lock: Option<File>,
 }
 
 impl Stored {
@@ -243,6 +267,7 @@ impl Stored {
             let path = if path.parent() == Some(Path::new("")) { here } else { path.to_path_buf() };
             (path.parent().map(Path::to_path_buf).unwrap_or_default(), path)
         };
+        let lock = lock(&folder, File::try_lock_shared)?;
         let file = open(&plan_path, PLAN_BYTES_MAX).map_err(|error| {
             let what = format!("{}: {error}", plan_path.display());
             Failure::Usage(format!("{what}\n  expected the folder of a run, or a {PLAN} (see kvsim run --out)"))
@@ -265,7 +290,7 @@ impl Stored {
         let checkpoints = checkpoints.as_chunks().0.iter().map(Checkpoint::from_bytes).collect();
         let trace_hash =
             read(&folder.join(SUMMARY), TEXT_BYTES_MAX).ok().and_then(|bytes| Summary::stored_hash(&bytes));
-        Ok(Stored { plan, path: plan_path, trace_hash, checkpoints, folder })
+        Ok(Stored { plan, path: plan_path, trace_hash, checkpoints, folder, lock })
     }
 
     /// Whether the run has the stored trace hash again, if there is one. If not, says so on standard error:
@@ -273,16 +298,17 @@ impl Stored {
     pub fn is_reproduced(&self, trace_hash: u64, what: &str) -> bool {
         let Some(hash) = self.trace_hash.filter(|hash| *hash != trace_hash) else { return true };
         let path = self.path.display();
-        anstream::eprintln!(
+        output::complain(&format!(
             "{RED}not reproduced{PLAIN}: {path} has the trace hash {hash:#018x} but now {trace_hash:#018x}, so that \
-             {what} would be of another run; kvsim replay finds the first difference"
-        );
+             {what} would be of another run; kvsim replay finds the first difference\n"
+        ));
         false
     }
 
     /// Its folder.
     pub fn folder(&self) -> Folder {
-        Folder(self.folder.clone())
+        let lock = self.lock.as_ref().and_then(|lock| lock.try_clone().ok());
+        Folder { path: self.folder.clone(), _lock: lock }
     }
 
     /// The stored event with this number, if the trace was kept.

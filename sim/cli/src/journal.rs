@@ -19,7 +19,7 @@ pub struct Journal {
     path: PathBuf,
 }
 
-/// The lines below the header, each with the number of its first byte.
+/// The lines below the header, each with its number in the file.
 pub type Lines<L> = Vec<(u64, L)>;
 
 impl Journal {
@@ -73,12 +73,14 @@ impl Journal {
         let (log, lines) = AppendLog::open(&path)?;
         let journal = Journal { log, kind, path };
         let (mut header, mut known) = (None, Vec::new());
-        for (at, line) in lines {
+        for (number, line) in (1..).zip(lines) {
             if header.is_none() {
                 let named: Option<BTreeMap<String, Value>> = serde_json::from_slice(&line).ok();
-                header = Some(named.and_then(|mut named| named.remove(kind)).ok_or_else(|| journal.is_wrong(at))?);
+                let named = named.and_then(|mut named| named.remove(kind));
+                header = Some(named.ok_or_else(|| journal.is_wrong(number, "it does not say what it is of"))?);
             } else {
-                known.push((at, serde_json::from_slice(&line).map_err(|_| journal.is_wrong(at))?));
+                let parsed = serde_json::from_slice(&line);
+                known.push((number, parsed.map_err(|error| journal.is_wrong(number, &without_line(&error)))?));
             }
         }
         Ok((journal, header, known))
@@ -94,10 +96,18 @@ impl Journal {
         self.log.add(line, sync)
     }
 
-    /// The file is no such journal, as its line at this byte shows.
-    pub fn is_wrong(&self, at: u64) -> Failure {
-        Failure::Usage(format!("{} is not the journal of a {}: see its byte {at}", self.path.display(), self.kind))
+    /// The file is no such journal, as the line with this number shows.
+    pub fn is_wrong(&self, line: u64, why: &str) -> Failure {
+        let (path, kind) = (self.path.display(), self.kind);
+        Failure::Usage(format!(
+            "{path}:{line}: not a line of the journal of a {kind}: {why}\n  give --out another folder, or remove the file"
+        ))
     }
+}
+
+/// What is wrong with one line: that it is line 1 of itself says nothing.
+fn without_line(error: &serde_json::Error) -> String {
+    error.to_string().replace(" at line 1 column ", " at column ")
 }
 
 /// The first difference, for people.

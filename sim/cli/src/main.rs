@@ -53,8 +53,8 @@ fn main() -> ExitCode {
             ExitCode::from(failure.code())
         }
         Err(_) => {
-            eprintln!("kvsim: this is a bug of kvsim itself, please report it with the command line");
-            eprintln!("{}", panics::last_panic());
+            let what = "this is a bug of kvsim itself, please report it with the command line";
+            output::complain(&format!("kvsim: {what}\n{}\n", panics::last_panic()));
             ExitCode::from(INTERNAL)
         }
     }
@@ -81,10 +81,10 @@ impl Failure {
         }
         match self {
             Failure::Scenario(mistakes) => anstream::eprint!("{}", mistakes.render(true)),
-            Failure::Usage(message) => anstream::eprintln!("{}error{}: {message}", RED, PLAIN),
+            Failure::Usage(message) => output::complain(&format!("{RED}error{PLAIN}: {message}\n")),
             Failure::Output(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
             Failure::Output(error) => {
-                anstream::eprintln!("{}error{}: the result cannot be written: {error}", RED, PLAIN);
+                output::complain(&format!("{RED}error{PLAIN}: the result cannot be written: {error}\n"));
             }
         }
     }

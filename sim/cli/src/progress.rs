@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::text::seconds;
+use crate::text::{printable, seconds};
 
 /// Runs shorter than this show nothing.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -27,7 +27,7 @@ impl Progress {
     /// For a run that ends at this virtual time.
     pub fn new(name: &str, end_ns: u64) -> Progress {
         Progress {
-            name: name.to_string(),
+            name: printable(name),
             end_ns,
             begun: Instant::now(),
             ticker: RefCell::new(None),

@@ -1,7 +1,7 @@
 //! Numbers, times and names as people read them: in messages, reports, tables and charts.
 
 pub use kvsim_checkers::operations::seconds;
-pub use kvsim_store::quantity::{decimal, listed, nearest, printable, shown};
+pub use kvsim_store::quantity::{decimal, disturbs, listed, nearest, printable, shown};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -88,8 +88,8 @@ pub fn quoted(path: &str) -> String {
     }
 }
 
-/// The text as HTML and SVG show it, also within the quotes of an attribute. Line breaks stay; other control characters
-/// would disturb a reader of the page.
+/// The text as HTML and SVG show it, also within the quotes of an attribute. Line breaks stay; what else would
+/// disturb a reader of the page does not.
 pub fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -99,7 +99,7 @@ pub fn escaped(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\n' | '\t' => out.push(c),
-            c if c.is_control() => out.push('?'),
+            c if disturbs(c) => out.push('?'),
             c => out.push(c),
         }
     }

@@ -1,9 +1,11 @@
 //! `kvsim check`, and the histories that `kvsim run` writes for it.
+#![allow(clippy::disallowed_types)] // how long people wait is real time
 
 mod common;
 
 use std::io::Write as _;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use common::{Ended, SMALL, end, file, folder, kvsim, run};
 
@@ -166,5 +168,28 @@ fn models_say_the_same_of_a_run_and_of_its_history() {
             };
             assert_eq!(of(&judged, "verdicts", "checker"), of(&history, "results", "model"), "{name} {seed} {model}");
         }
+    }
+}
+
+/// A map with many keys takes time in proportion to them, whether it stands for a step or for a value.
+#[test]
+fn large_maps_are_read_at_once() {
+    let folder = folder();
+    let keys: String = (0..200_000).map(|number| format!(":k{number} 1 ")).collect();
+    let fields: Vec<String> = (0..200_000).map(|number| format!("\"k{number}\":1")).collect();
+    let step = ":type :invoke :process 0 :f :write :value";
+    let maps = [
+        ("bare.edn", format!("{{{keys}}}")),
+        ("step.edn", format!("{{{step} 1 {keys}}}")),
+        ("value.edn", format!("{{{step} {{{keys}}}}}")),
+        ("step.jsonl", format!("{{{}}}", fields.join(","))),
+    ];
+    for (name, text) in maps {
+        let path = file(folder.path(), name, text);
+        let begin = Instant::now();
+        let ended = check(&[&path]);
+        assert!(matches!(ended.code, 2 | 3), "{ended:?}");
+        let taken = begin.elapsed();
+        assert!(taken < Duration::from_secs(10), "{name} took {taken:?}");
     }
 }

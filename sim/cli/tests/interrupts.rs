@@ -97,3 +97,24 @@ fn a_verdict_that_cannot_be_stored_is_told() {
     assert!(ended.stdout.contains("convergence"), "{ended:?}");
     assert!(ended.stderr.contains("summary.json"), "{ended:?}");
 }
+
+/// A disk that is full before everything is stored: what is small is there, and the message names what is not.
+#[test]
+#[cfg(unix)]
+fn a_full_disk_takes_the_verdicts_first() {
+    let dir = folder();
+    let out = dir.path().join("run");
+    // No file may have more than 128 KiB: the plan fits, the marks and the trace do not.
+    let limited = "trap '' XFSZ; ulimit -f 256; exec \"$@\"";
+    let mut command = Command::new("sh");
+    command.current_dir(top()).args(["-c", limited, "sh", env!("CARGO_BIN_EXE_kvsim")]);
+    command.args(["run", "scenarios/tour/ring.toml", "--trace", "full", "--out"]).arg(&out);
+    let ended = common::end(&mut command).expect(2);
+    assert!(ended.stdout.contains("holds     convergence"), "{ended:?}");
+    for missing in ["marks.bin", "trace.jsonl", "report.html"] {
+        assert!(ended.stderr.contains(missing), "{ended:?}");
+        assert!(!out.join(missing).exists() && !out.join(format!("{missing}.new")).exists());
+    }
+    assert_eq!(read_json(&out.join("summary.json"))["interrupted"], false);
+    common::end(kvsim().arg("replay").arg(&out)).expect(0);
+}

@@ -116,3 +116,77 @@ fn plans_are_checked_as_scenarios_are() {
         assert!(ended.stderr.contains(place), "{place}: {ended:?}");
     }
 }
+
+/// Two programs at work in one folder would leave a mixture. The lock goes with its owner, however that ends.
+#[test]
+fn a_folder_is_of_one_program_at_a_time() {
+    let dir = folder();
+    let run = violated(dir.path());
+    let again = || {
+        let arguments = ["run", "scenarios/levels/eventual-breaks-pram.toml", "--no-report", "--out"];
+        end(kvsim().args(arguments).arg(&run))
+    };
+    let other = fs::File::open(&run).expect("a folder");
+    other.lock_shared().expect("it can be locked");
+    on("replay", &run).expect(0);
+    let kept = fs::read(run.join("plan.json")).expect("a plan");
+    assert!(again().expect(2).stderr.contains("is in use"));
+    assert_eq!(fs::read(run.join("plan.json")).expect("a plan"), kept);
+    drop(other);
+    let other = fs::File::open(&run).expect("a folder");
+    other.lock().expect("it can be locked");
+    assert!(on("report", &run).expect(2).stderr.contains("is in use"));
+    assert!(again().expect(2).stderr.contains("is in use"));
+    drop(other);
+    again().expect(0);
+}
+
+#[test]
+fn names_do_not_control_a_terminal() {
+    let dir = folder();
+    let run = dir.path().join("a\u{1b}[2J\u{7}b");
+    let arguments = ["run", "scenarios/tour/by-hand.toml", "--no-report", "--out"];
+    let ended = end(kvsim().args(arguments).arg(&run)).expect(0);
+    assert!(ended.stdout.contains("a?[2J?b"), "{ended:?}");
+    fs::remove_file(run.join("plan.json")).expect("a plan");
+    for command in ["replay", "explain", "plot"] {
+        let ended = on(command, &run).expect(2);
+        assert!(ended.stderr.contains("a?[2J?b") && !ended.stderr.contains('\u{1b}'), "{ended:?}");
+    }
+}
+
+/// Counts that fit no run, one by one and in sum, in the journal that a sweep goes on from.
+#[test]
+fn a_journal_with_impossible_figures_is_refused_with_its_line() {
+    let dir = folder();
+    let out = dir.path().join("sweep");
+    let sweep = |more: &[&str]| {
+        let set = ["sweep", "scenarios/sweeps/replicas.toml", "--set", "sweep.seeds=1", "--set", "duration=100ms"];
+        end(kvsim().args(set).args(more).arg("--out").arg(&out))
+    };
+    sweep(&[]);
+    let journal = out.join("sweep.jsonl");
+    let whole = fs::read_to_string(&journal).expect("a journal");
+    let lines: Vec<&str> = whole.lines().collect();
+    let mut line: serde_json::Value = serde_json::from_str(lines[2]).expect("a run");
+    let latency = &line["run"]["outcome"]["visibility"][0][2]["latency"];
+    let class = latency["counts"].as_object().and_then(|counts| counts.keys().next()).expect("a class").clone();
+    type Change = fn(&mut serde_json::Value, &str);
+    let cases: [(&str, Change); 6] = [
+        ("a count", |run, class| run["outcome"]["visibility"][0][2]["latency"]["counts"][class] = u64::MAX.into()),
+        ("the sum", |run, _| run["outcome"]["visibility"][0][2]["latency"]["sum"] = 0.into()),
+        ("never seen", |run, _| run["outcome"]["visibility"][0][2]["never"] = u64::MAX.into()),
+        ("the time", |run, _| run["took_ms"] = u64::MAX.into()),
+        ("a figure", |run, _| run["outcome"]["figures"][0] = serde_json::json!({ "is": u64::MAX })),
+        ("figures", |run, _| run["outcome"]["figures"] = serde_json::json!([])),
+    ];
+    let original = line.clone();
+    for (what, change) in cases {
+        line = original.clone();
+        change(&mut line["run"], &class);
+        let changed = line.to_string();
+        fs::write(&journal, [lines[0], lines[1], &changed].join("\n") + "\n").expect("a journal");
+        let ended = sweep(&["--resume"]).expect(2);
+        assert!(ended.stderr.contains("sweep.jsonl:3: not a line of the journal"), "{what}: {ended:?}");
+    }
+}

@@ -293,7 +293,7 @@ fn results_are_neither_overwritten_nor_mixed() {
     file(folder.path(), "tiny.toml", TINY.replace("50/s", "60/s"));
     refused(&["--resume", "--set", "sweep.seeds=1"], "the file has changed since");
     std::fs::write(out.path().join("sweep.jsonl"), "no JSON\n").unwrap();
-    refused(&["--resume"], "is not the journal of a sweep: see its byte 0");
+    refused(&["--resume"], "sweep.jsonl:1: not a line of the journal of a sweep");
     // A folder without a journal is a beginning.
     let new = common::folder();
     sweep(&tiny, &new.path().join("a/b"), &["--resume", "--set", "sweep.seeds=1"]).expect(0);

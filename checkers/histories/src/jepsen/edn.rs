@@ -1,5 +1,6 @@
 //! Steps in EDN: one map after the other, or all in one vector or list; maps may be records, `#jepsen.history.Op{...}`.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 
 use super::{Action, Function, Process, Step, Type};
@@ -149,6 +150,8 @@ pub(super) struct Fields {
     value: Option<Edn>,
     error: Option<Edn>,
     others: Vec<(Box<str>, Edn)>,
+    /// The names of those.
+    known: BTreeSet<Box<str>>,
 }
 
 impl Fields {
@@ -162,7 +165,7 @@ impl Fields {
             Name::Value => (put(&mut self.value, Some(value)), "value"),
             Name::Error => (put(&mut self.error, Some(value)), "error"),
             Name::Other(name) => {
-                let is_new = self.others.iter().all(|(other, _)| *other != name);
+                let is_new = self.known.insert(name.clone());
                 self.others.push((name, value));
                 (is_new, self.others.last().map_or("", |(name, _)| name))
             }
@@ -179,7 +182,7 @@ impl Fields {
     }
 
     pub(super) fn finish(self) -> Result<Step, Problem> {
-        let Fields { index, time_ns, kind, process, function, value, error, others } = self;
+        let Fields { index, time_ns, kind, process, function, value, error, others, known: _ } = self;
         let missing = |name: &str| (format!("this step has no field :{name}"), "the fields :type, :process and :f");
         Ok(Step {
             index,

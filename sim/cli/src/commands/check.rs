@@ -17,7 +17,7 @@ use crate::args::{Output, real_time};
 use crate::exit::{self, Failure};
 use crate::folder::HISTORIES;
 use crate::interrupt;
-use crate::output::{GREEN, PLAIN, RED, YELLOW, print, print_json};
+use crate::output::{GREEN, PLAIN, RED, YELLOW, complain, print, print_json};
 use crate::text::{counted, printable, seconds};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use std::path::PathBuf;
@@ -106,7 +106,7 @@ pub fn check(args: &CheckArgs) -> Result<u8, Failure> {
                 let Mistake { place: Place { line, column }, problem, expected } = mistake;
                 let wrong = UnreadableFile { file, line, column, message: problem, expected };
                 if args.output.is_text() {
-                    anstream::eprint!("{wrong}");
+                    complain(&wrong.to_string());
                 }
                 all.mistakes.push(wrong);
                 continue;

@@ -89,6 +89,7 @@ pub fn hunt(args: &HuntArgs) -> Result<u8, Failure> {
     let end = if args.lasting.is_some() { u64::MAX } else { runs.runs_before(args.seeds.end) };
     let first = done.runs;
     let begun = Instant::now();
+    let mut stored = Ok(());
     if end > first && (args.keep_going || found.is_empty()) {
         let mut ticker = Ticker::new();
         let mut said = begun;
@@ -99,14 +100,16 @@ pub fn hunt(args: &HuntArgs) -> Result<u8, Failure> {
             let Some(outcome) = outcome? else { return Ok(Next::Stop) };
             let (done, found, journal) = &mut *state.borrow_mut();
             done.runs = run + 1;
-            done.with_findings += u64::from(!outcome.found.is_empty());
-            done.unknown += u64::from(!outcome.unknown.is_empty());
+            done.with_findings = done.with_findings.saturating_add(u64::from(!outcome.found.is_empty()));
+            done.unknown = done.unknown.saturating_add(u64::from(!outcome.unknown.is_empty()));
             for (checker, first) in outcome.unknown {
-                done.unknown_by.entry(checker).or_insert(first).runs += 1;
+                let by = done.unknown_by.entry(checker).or_insert(first);
+                by.runs = by.runs.saturating_add(1);
             }
-            outcome.found.iter().try_for_each(|one| journal.add(&HuntLine::Found(one.clone()), true))?;
             let is_hit = !outcome.found.is_empty();
-            found.extend(outcome.found);
+            found.extend(outcome.found.iter().cloned());
+            outcome.stored?;
+            outcome.found.into_iter().try_for_each(|one| journal.add(&HuntLine::Found(one), true))?;
             if is_hit || said.elapsed() >= JOURNAL {
                 journal.add(&HuntLine::Done(done.clone()), false)?;
                 said = Instant::now();
@@ -121,8 +124,9 @@ pub fn hunt(args: &HuntArgs) -> Result<u8, Failure> {
         };
         let one = |run| runs.one(run, &folder);
         let name = |run| format!("with seed {:#x}", runs.seed(run));
-        pool::run_parallel(first..end, jobs, one, name, &mut pool::in_order(first, take), &mut poll)?;
-        journal.add(&HuntLine::Done(done.clone()), false)?;
+        // What was found is told whether or not the disk takes it.
+        stored = pool::run_parallel(first..end, jobs, one, name, &mut pool::in_order(first, take), &mut poll);
+        stored = stored.and_then(|()| journal.add(&HuntLine::Done(done.clone()), false));
     }
     let interrupted = interrupt::is_requested();
     let summary = HuntSummary {
@@ -134,6 +138,7 @@ pub fn hunt(args: &HuntArgs) -> Result<u8, Failure> {
         hunt_dir: folder.display().to_string(),
     };
     args.output.print(&summary, || report(args, &summary, summary.done.runs - first, jobs, begun.elapsed()))?;
+    stored?;
     let surprises = [(!found.is_empty(), Verdict::Violated), (summary.done.unknown > 0, Verdict::Unknown)];
     Ok(exit::code_of(interrupted, surprises.into_iter().filter(|(is_there, _)| *is_there).map(|(_, verdict)| verdict)))
 }

@@ -105,15 +105,19 @@ fn store_results(
     folder: &Folder,
     wants_page: bool,
 ) -> Result<bool, Failure> {
-    folder.store(summary, &judged.checkpoints, (args.trace == Kept::Full).then_some(&judged.recording))?;
-    if let Some(form) = args.history {
-        folder.store_history(&judged.recording, form)?;
-    }
     let scenario = written(args, plan);
-    if let Some(text) = &scenario {
-        folder.store_scenario(text)?;
-    }
-    Ok(wants_page && report::leave(folder, store, plan, summary, &judged.reports, scenario.as_deref())?)
+    let stored = exit::all([
+        folder.store(summary, &judged.checkpoints, (args.trace == Kept::Full).then_some(&judged.recording)),
+        args.history.map_or(Ok(()), |form| folder.store_history(&judged.recording, form)),
+        scenario.as_ref().map_or(Ok(()), |text| folder.store_scenario(text)),
+    ]);
+    let page = match wants_page {
+        true => report::leave(folder, store, plan, summary, &judged.reports, scenario.as_deref()),
+        false => Ok(false),
+    };
+    let has_page = matches!(page, Ok(true));
+    exit::all([stored, page.map(drop)])?;
+    Ok(has_page)
 }
 
 /// The text of the scenario below the command that runs it, which is a comment there.

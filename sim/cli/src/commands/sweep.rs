@@ -62,11 +62,12 @@ pub fn sweep(args: &SweepArgs) -> Result<u8, Failure> {
         return Ok(exit::INTERRUPTED);
     }
     let table = Table::of(&runs, &done);
+    // The table is told whether or not the disk takes it.
+    print(&args.format.write(&table))?;
     for form in Form::value_variants() {
         folder::write_whole(&folder.join(form.file_name()), form.write(&table).as_bytes())?;
     }
     let drawn = draw(args, &folder, &runs, &table, &done)?;
-    print(&args.format.write(&table))?;
     if args.format == Form::Text {
         let (fresh, taken) = ((done.len() - before) as u64, begun.elapsed().as_secs_f64());
         let known = if before > 0 { format!(", {} known from before", grouped(before as u64)) } else { String::new() };

@@ -89,7 +89,7 @@ impl RunSet {
             let this =
                 |note: &str| Unknown { runs: 0, scenario: scenario.clone(), seed: seed.clone(), note: note.into() };
             let unknown = surprising(Verdict::Unknown).map(|one| (one.checker.clone(), this(&one.note))).collect();
-            return Ok(Some(HuntOutcome { found: Vec::new(), unknown }));
+            return Ok(Some(HuntOutcome { found: Vec::new(), unknown, stored: Ok(()) }));
         }
         if judged.reports.iter().all(|report| report.checker != "panic") {
             // The same run again, with all messages, which findings are explained by.
@@ -99,8 +99,7 @@ impl RunSet {
             }
         }
         let summary = Summary::new(&plan, &judged, &place);
-        let folder = Folder::create(place, &plan)?;
-        folder.store(&summary, &judged.checkpoints, None)?;
+        let stored = Folder::create(place, &plan).and_then(|folder| folder.store(&summary, &judged.checkpoints, None));
         let mut found: Vec<Found> = Vec::new();
         for judgement in summary.verdicts.iter().filter(|one| !one.is_expected()) {
             for finding in &judgement.findings {
@@ -120,7 +119,7 @@ impl RunSet {
                 }
             }
         }
-        Ok(Some(HuntOutcome { found, unknown: Vec::new() }))
+        Ok(Some(HuntOutcome { found, unknown: Vec::new(), stored }))
     }
 }
 
@@ -131,6 +130,8 @@ pub struct HuntOutcome {
     /// The checkers whose verdicts are unknown though others were expected, with this run as the first; none where something
     /// was found.
     pub unknown: Vec<(String, Unknown)>,
+    /// Whether the run of a finding is in its folder.
+    pub stored: Result<(), Failure>,
 }
 
 /// The file, or all scenarios below the folder, each with a name for its runs.

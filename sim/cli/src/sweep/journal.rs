@@ -40,8 +40,8 @@ pub fn open(folder: &Path, runs: &SweepRuns, resumes: bool) -> Result<(Journal, 
         return Ok((Journal::begin(folder, KIND, &runs.header, results)?, done));
     }
     let (journal, lines) = Journal::resume(folder, KIND, &runs.header)?;
-    for (at, SweepLine::Run(run)) in lines {
-        let number = runs.number(run.cell, run.seed).ok_or_else(|| journal.is_wrong(at))?;
+    for (line, SweepLine::Run(run)) in lines {
+        let number = runs.number_of(&run).map_err(|why| journal.is_wrong(line, why))?;
         done.entry(number).or_insert(run);
     }
     Ok((journal, done))

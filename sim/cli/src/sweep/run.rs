@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::Column;
 use super::column::levels;
+use super::journal::DoneRun;
 use super::measures;
 use super::median::Value;
 use super::read::SweepFile;
@@ -70,6 +71,22 @@ impl SweepRuns {
     pub fn place(&self, run: u64) -> (usize, u64) {
         let cells = self.sweep.cells.len() as u64;
         ((run % cells) as usize, self.sweep.seeds.start + run / cells)
+    }
+
+    /// The number of a stored run, if it can be one of these; otherwise what is wrong with it.
+    pub fn number_of(&self, run: &DoneRun) -> Result<u64, &'static str> {
+        let number = self.number(run.cell, run.seed).ok_or("the sweep has no such cell or seed")?;
+        let SweepOutcome { figures, visibility, .. } = &run.outcome;
+        let columns = self.sweep.columns.iter().filter(|column| matches!(column, Column::Figure(_))).count();
+        let is_large = |figure: &Option<Value>| matches!(figure, Some(Value::Is(number)) if *number > FIGURE_MAX);
+        let is_wrong = |(_, priority, seen): &(Level, u8, Visibility)| *priority > 3 || seen.never > COUNT_MAX;
+        match () {
+            () if figures.len() != columns => Err("it has not one figure for each column"),
+            () if run.took_ms > COUNT_MAX || figures.iter().any(is_large) || visibility.iter().any(is_wrong) => {
+                Err("a figure that no run comes to")
+            }
+            () => Ok(number),
+        }
     }
 
     /// The number of a run.
@@ -140,6 +157,10 @@ impl SweepRuns {
         Ok(Some(SweepOutcome { figures, verdicts, visibility: visibility.collect() }))
     }
 }
+
+/// Stored figures are no larger, and stored counts, of which many are added up.
+const FIGURE_MAX: u64 = 1 << 62;
+const COUNT_MAX: u64 = 1 << 40;
 
 /// The name under which a panic of the store is reported.
 pub const PANICKED: &str = "panic";

@@ -6,7 +6,7 @@ mod written;
 
 use std::fmt;
 
-pub use text::{decimal, listed, nearest, printable, shown};
+pub use text::{decimal, disturbs, listed, nearest, printable, shown};
 pub use written::{DURATION_PATTERN, Duration, Interval, IntervalOrOff, SIZE_PATTERN, Size};
 
 /// Why a text is not the value that was asked for. As text it has a line for each part, and reads as it was: so it

@@ -7,9 +7,14 @@ pub fn decimal(number: u64, unit: u64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// The text without control characters, which would disturb a terminal.
+/// Control characters, those that change the direction of what follows, and those that no page may have.
+pub fn disturbs(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// The text in one line, without what would disturb a terminal or a page.
 pub fn printable(text: &str) -> String {
-    text.replace(char::is_control, "?")
+    text.replace(disturbs, "?")
 }
 
 /// A text for use in a message: without control characters, cut when it is long.
