@@ -103,7 +103,7 @@ fn other_hunts_are_left_alone() {
     }
     assert!(begin(folder.path()).is_err(), "findings are not overwritten");
     std::fs::write(folder.path().join(FILE), "no JSON\n").unwrap();
-    assert!(message(resume(folder.path(), &usual())).contains("not the journal"));
+    assert!(message(resume(folder.path(), &usual())).contains(":1: not a line of the journal"));
     // Nothing to lose.
     drop(begin(tempfile::tempdir().unwrap().path()).unwrap());
 }
