@@ -25,6 +25,13 @@ impl Rounds {
         Rounds { peers, begun: self.begun, before: self.begun }
     }
 
+    /// The number of a round outside of the order, with a peer that is asked for a reason.
+    pub(crate) fn one_more(&mut self) -> u64 {
+        self.begun += 1;
+        self.before += 1;
+        self.begun
+    }
+
     /// The number of the next round and the peer to ask in it; `None` when there are no peers.
     pub(crate) fn next(&mut self, chance: &mut Stream) -> Option<(u64, NodeId)> {
         let peers = self.peers.len() as u64;

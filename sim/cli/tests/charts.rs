@@ -65,8 +65,8 @@ fn the_same_run_gives_the_same_bytes() {
             staleness.svg 13190 fc7b78f92c0791b7
             timeline.png 67055 1acdb764e16ef7d2
             timeline.svg 4938 d238c8128795970b
-            traffic.png 195614 eb0a7f0b0cb2d50c
-            traffic.svg 10836 32b22691908794ab
+            traffic.png 196392 8d530b21eb65123f
+            traffic.svg 10820 cc49e250559118ab
             visibility.png 122353 9a4ec0a15f1d4185
             visibility.svg 10420 6e6862c1325b95a6
         "#]],
@@ -84,8 +84,8 @@ fn the_same_run_gives_the_same_bytes() {
             staleness.svg 15306 03813708a9e6b6f5
             timeline.png 91585 eb320c6861287bbc
             timeline.svg 7206 6224870d6387156f
-            traffic.png 263204 59a811a55058d5fe
-            traffic.svg 14016 759d8753acfb02a7
+            traffic.png 264058 24ec2119b2cafb34
+            traffic.svg 13984 181527b82d1a6b9f
             visibility.png 91594 05bc66d617d43298
             visibility.svg 12336 237a93d8c88a5784
         "#]],

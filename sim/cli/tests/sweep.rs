@@ -76,76 +76,76 @@ fn tables_of_all_forms_say_the_same() {
     golden(
         "table.txt",
         expect![[r#"
-        A tiny sweep, with 5 % & more
+            A tiny sweep, with 5 % & more
 
-        net.loss   level             reads/s   answered (%)   visibility p50 (ms)   visibility p90 P3 (ms)        stale reads (%)   bytes/write (B)   unseen at fifo-p3 (%)   pram
-        ---------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------
-        0%         fifo       150 [140, 170]         100.00     12.2 [11.9, 13.4]        18.5 [17.5, 18.9]     4.85 [1.61, 12.50]    188 [157, 197]                    0.00   holds 6/6
-        0%         priority   150 [140, 170]         100.00     12.2 [11.8, 13.4]        18.5 [17.5, 18.9]     4.85 [1.61, 12.50]    188 [157, 197]                    0.00   holds 6/6
-        10%        fifo       150 [140, 170]         100.00     16.3 [14.1, 19.6]          138 [93.6, 166]    11.71 [6.06, 21.42]    191 [167, 196]                    0.00   holds 6/6
-        10%        priority   150 [140, 170]         100.00     15.5 [13.9, 18.5]         29.8 [18.7, 137]    10.43 [6.06, 19.64]    191 [167, 196]                    0.00   holds 5/6, violated 1/6
-        30%        fifo       150 [140, 170]         100.00        222 [177, 278]           450 [328, 513]   30.49 [18.18, 53.57]    188 [149, 205]                    0.00   holds 6/6
-        30%        priority   150 [140, 170]         100.00        186 [169, 246]           411 [254, 501]   26.94 [18.18, 50.00]    188 [149, 205]                    0.00   holds 4/6, violated 2/6
+            net.loss   level             reads/s   answered (%)   visibility p50 (ms)   visibility p90 P3 (ms)        stale reads (%)   bytes/write (B)   unseen at fifo-p3 (%)   pram
+            ---------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------------
+            0%         fifo       150 [140, 170]         100.00     12.2 [11.9, 13.4]        18.5 [17.5, 18.9]     4.85 [1.61, 12.50]    189 [158, 198]                    0.00   holds 6/6
+            0%         priority   150 [140, 170]         100.00     12.2 [11.8, 13.4]        18.5 [17.5, 18.9]     4.85 [1.61, 12.50]    189 [158, 198]                    0.00   holds 6/6
+            10%        fifo       150 [140, 170]         100.00     16.3 [14.1, 19.6]          138 [93.6, 166]    11.71 [6.06, 21.42]    192 [167, 197]                    0.00   holds 6/6
+            10%        priority   150 [140, 170]         100.00     15.5 [13.9, 18.5]         29.8 [18.7, 137]    10.43 [6.06, 19.64]    192 [167, 197]                    0.00   holds 5/6, violated 1/6
+            30%        fifo       150 [140, 170]         100.00        222 [177, 278]           450 [328, 513]   30.49 [18.18, 53.57]    189 [150, 205]                    0.00   holds 6/6
+            30%        priority   150 [140, 170]         100.00        186 [169, 246]           411 [254, 501]   26.94 [18.18, 50.00]    189 [150, 205]                    0.00   holds 4/6, violated 2/6
 
-        Median of 6 seeds (1 to 6); in brackets an interval that has the true median in it with a probability of at least 96.87 % (order statistics). A number alone: the interval is that number.
-        pram violated (PRAM001), seed 3: net.loss 10%, level priority
-        pram violated (PRAM001), seeds 5 to 6: net.loss 30%, level priority
-    "#]],
+            Median of 6 seeds (1 to 6); in brackets an interval that has the true median in it with a probability of at least 96.87 % (order statistics). A number alone: the interval is that number.
+            pram violated (PRAM001), seed 3: net.loss 10%, level priority
+            pram violated (PRAM001), seeds 5 to 6: net.loss 30%, level priority
+        "#]],
     );
     golden(
         "table.csv",
         expect![[r#"
-        net.loss,level,reads/s median,reads/s low,reads/s high,answered median (%),answered low (%),answered high (%),visibility p50 median (ns),visibility p50 low (ns),visibility p50 high (ns),visibility p90 P3 median (ns),visibility p90 P3 low (ns),visibility p90 P3 high (ns),stale reads median (%),stale reads low (%),stale reads high (%),bytes/write median (B),bytes/write low (B),bytes/write high (B),unseen at fifo-p3 median (%),unseen at fifo-p3 low (%),unseen at fifo-p3 high (%),pram holds,pram violated,pram unknown
-        0%,fifo,150.000,140.000,170.000,100.00,100.00,100.00,12189695,11927551,13369343,18513919,17498111,18874367,4.85,1.61,12.50,188,157,197,0.00,0.00,0.00,6,0,0
-        0%,priority,150.000,140.000,170.000,100.00,100.00,100.00,12173311,11796479,13369343,18513919,17498111,18874367,4.85,1.61,12.50,188,157,197,0.00,0.00,0.00,6,0,0
-        10%,fifo,150.000,140.000,170.000,100.00,100.00,100.00,16318463,14057471,19595263,138412031,93585407,166199295,11.71,6.06,21.42,191,167,196,0.00,0.00,0.00,6,0,0
-        10%,priority,150.000,140.000,170.000,100.00,100.00,100.00,15450111,13893631,18481151,29786111,18677759,137363455,10.43,6.06,19.64,191,167,196,0.00,0.00,0.00,5,1,0
-        30%,fifo,150.000,140.000,170.000,100.00,100.00,100.00,221511679,177209343,277872639,449839103,328204287,512753663,30.49,18.18,53.57,188,149,205,0.00,0.00,0.00,6,0,0
-        30%,priority,150.000,140.000,170.000,100.00,100.00,100.00,186384383,168820735,246415359,410517503,254279679,501219327,26.94,18.18,50.00,188,149,205,0.00,0.00,0.00,4,2,0
-    "#]],
+            net.loss,level,reads/s median,reads/s low,reads/s high,answered median (%),answered low (%),answered high (%),visibility p50 median (ns),visibility p50 low (ns),visibility p50 high (ns),visibility p90 P3 median (ns),visibility p90 P3 low (ns),visibility p90 P3 high (ns),stale reads median (%),stale reads low (%),stale reads high (%),bytes/write median (B),bytes/write low (B),bytes/write high (B),unseen at fifo-p3 median (%),unseen at fifo-p3 low (%),unseen at fifo-p3 high (%),pram holds,pram violated,pram unknown
+            0%,fifo,150.000,140.000,170.000,100.00,100.00,100.00,12189695,11927551,13369343,18513919,17498111,18874367,4.85,1.61,12.50,189,158,198,0.00,0.00,0.00,6,0,0
+            0%,priority,150.000,140.000,170.000,100.00,100.00,100.00,12173311,11796479,13369343,18513919,17498111,18874367,4.85,1.61,12.50,189,158,198,0.00,0.00,0.00,6,0,0
+            10%,fifo,150.000,140.000,170.000,100.00,100.00,100.00,16318463,14057471,19595263,138412031,93585407,166199295,11.71,6.06,21.42,192,167,197,0.00,0.00,0.00,6,0,0
+            10%,priority,150.000,140.000,170.000,100.00,100.00,100.00,15450111,13893631,18481151,29786111,18677759,137363455,10.43,6.06,19.64,192,167,197,0.00,0.00,0.00,5,1,0
+            30%,fifo,150.000,140.000,170.000,100.00,100.00,100.00,221511679,177209343,277872639,449839103,328204287,512753663,30.49,18.18,53.57,189,150,205,0.00,0.00,0.00,6,0,0
+            30%,priority,150.000,140.000,170.000,100.00,100.00,100.00,186384383,168820735,246415359,410517503,254279679,501219327,26.94,18.18,50.00,189,150,205,0.00,0.00,0.00,4,2,0
+        "#]],
     );
     golden(
         "table.md",
         expect![[r#"
-        **A tiny sweep, with 5 % & more**
+            **A tiny sweep, with 5 % & more**
 
-        | net.loss | level | reads/s | answered (%) | visibility p50 (ms) | visibility p90 P3 (ms) | stale reads (%) | bytes/write (B) | unseen at fifo-p3 (%) | pram |
-        |---|---|---:|---:|---:|---:|---:|---:|---:|---:|
-        | 0% | fifo | 150 [140, 170] | 100.00 | 12.2 [11.9, 13.4] | 18.5 [17.5, 18.9] | 4.85 [1.61, 12.50] | 188 [157, 197] | 0.00 | holds 6/6 |
-        | 0% | priority | 150 [140, 170] | 100.00 | 12.2 [11.8, 13.4] | 18.5 [17.5, 18.9] | 4.85 [1.61, 12.50] | 188 [157, 197] | 0.00 | holds 6/6 |
-        | 10% | fifo | 150 [140, 170] | 100.00 | 16.3 [14.1, 19.6] | 138 [93.6, 166] | 11.71 [6.06, 21.42] | 191 [167, 196] | 0.00 | holds 6/6 |
-        | 10% | priority | 150 [140, 170] | 100.00 | 15.5 [13.9, 18.5] | 29.8 [18.7, 137] | 10.43 [6.06, 19.64] | 191 [167, 196] | 0.00 | holds 5/6, violated 1/6 |
-        | 30% | fifo | 150 [140, 170] | 100.00 | 222 [177, 278] | 450 [328, 513] | 30.49 [18.18, 53.57] | 188 [149, 205] | 0.00 | holds 6/6 |
-        | 30% | priority | 150 [140, 170] | 100.00 | 186 [169, 246] | 411 [254, 501] | 26.94 [18.18, 50.00] | 188 [149, 205] | 0.00 | holds 4/6, violated 2/6 |
+            | net.loss | level | reads/s | answered (%) | visibility p50 (ms) | visibility p90 P3 (ms) | stale reads (%) | bytes/write (B) | unseen at fifo-p3 (%) | pram |
+            |---|---|---:|---:|---:|---:|---:|---:|---:|---:|
+            | 0% | fifo | 150 [140, 170] | 100.00 | 12.2 [11.9, 13.4] | 18.5 [17.5, 18.9] | 4.85 [1.61, 12.50] | 189 [158, 198] | 0.00 | holds 6/6 |
+            | 0% | priority | 150 [140, 170] | 100.00 | 12.2 [11.8, 13.4] | 18.5 [17.5, 18.9] | 4.85 [1.61, 12.50] | 189 [158, 198] | 0.00 | holds 6/6 |
+            | 10% | fifo | 150 [140, 170] | 100.00 | 16.3 [14.1, 19.6] | 138 [93.6, 166] | 11.71 [6.06, 21.42] | 192 [167, 197] | 0.00 | holds 6/6 |
+            | 10% | priority | 150 [140, 170] | 100.00 | 15.5 [13.9, 18.5] | 29.8 [18.7, 137] | 10.43 [6.06, 19.64] | 192 [167, 197] | 0.00 | holds 5/6, violated 1/6 |
+            | 30% | fifo | 150 [140, 170] | 100.00 | 222 [177, 278] | 450 [328, 513] | 30.49 [18.18, 53.57] | 189 [150, 205] | 0.00 | holds 6/6 |
+            | 30% | priority | 150 [140, 170] | 100.00 | 186 [169, 246] | 411 [254, 501] | 26.94 [18.18, 50.00] | 189 [150, 205] | 0.00 | holds 4/6, violated 2/6 |
 
-        Median of 6 seeds (1 to 6); in brackets an interval that has the true median in it with a probability of at least 96.87 % (order statistics). A number alone: the interval is that number.
+            Median of 6 seeds (1 to 6); in brackets an interval that has the true median in it with a probability of at least 96.87 % (order statistics). A number alone: the interval is that number.
 
-        - pram violated (PRAM001), seed 3: net.loss 10%, level priority
-        - pram violated (PRAM001), seeds 5 to 6: net.loss 30%, level priority
-    "#]],
+            - pram violated (PRAM001), seed 3: net.loss 10%, level priority
+            - pram violated (PRAM001), seeds 5 to 6: net.loss 30%, level priority
+        "#]],
     );
     golden(
         "table.tex",
         expect![[r#"
-        \begin{table}
-          \centering
-          \begin{tabular}{llrrrrrrrr}
-            \hline
-            net.loss & level & reads/s & answered (\%) & visibility p50 (ms) & visibility p90 P3 (ms) & stale reads (\%) & bytes/write (B) & unseen at fifo-p3 (\%) & pram \\
-            \hline
-            0\% & fifo & 150 {[}140, 170] & 100.00 & 12.2 {[}11.9, 13.4] & 18.5 {[}17.5, 18.9] & 4.85 {[}1.61, 12.50] & 188 {[}157, 197] & 0.00 & holds 6/6 \\
-            0\% & priority & 150 {[}140, 170] & 100.00 & 12.2 {[}11.8, 13.4] & 18.5 {[}17.5, 18.9] & 4.85 {[}1.61, 12.50] & 188 {[}157, 197] & 0.00 & holds 6/6 \\
-            10\% & fifo & 150 {[}140, 170] & 100.00 & 16.3 {[}14.1, 19.6] & 138 {[}93.6, 166] & 11.71 {[}6.06, 21.42] & 191 {[}167, 196] & 0.00 & holds 6/6 \\
-            10\% & priority & 150 {[}140, 170] & 100.00 & 15.5 {[}13.9, 18.5] & 29.8 {[}18.7, 137] & 10.43 {[}6.06, 19.64] & 191 {[}167, 196] & 0.00 & holds 5/6, violated 1/6 \\
-            30\% & fifo & 150 {[}140, 170] & 100.00 & 222 {[}177, 278] & 450 {[}328, 513] & 30.49 {[}18.18, 53.57] & 188 {[}149, 205] & 0.00 & holds 6/6 \\
-            30\% & priority & 150 {[}140, 170] & 100.00 & 186 {[}169, 246] & 411 {[}254, 501] & 26.94 {[}18.18, 50.00] & 188 {[}149, 205] & 0.00 & holds 4/6, violated 2/6 \\
-            \hline
-          \end{tabular}
-          \caption{A tiny sweep, with 5 \% \& more. Median of 6 seeds (1 to 6); in brackets an interval that has the true median in it with a probability of at least 96.87 \% (order statistics). A number alone: the interval is that number.}
-        \end{table}
-        % pram violated (PRAM001), seed 3: net.loss 10%, level priority
-        % pram violated (PRAM001), seeds 5 to 6: net.loss 30%, level priority
-    "#]],
+            \begin{table}
+              \centering
+              \begin{tabular}{llrrrrrrrr}
+                \hline
+                net.loss & level & reads/s & answered (\%) & visibility p50 (ms) & visibility p90 P3 (ms) & stale reads (\%) & bytes/write (B) & unseen at fifo-p3 (\%) & pram \\
+                \hline
+                0\% & fifo & 150 {[}140, 170] & 100.00 & 12.2 {[}11.9, 13.4] & 18.5 {[}17.5, 18.9] & 4.85 {[}1.61, 12.50] & 189 {[}158, 198] & 0.00 & holds 6/6 \\
+                0\% & priority & 150 {[}140, 170] & 100.00 & 12.2 {[}11.8, 13.4] & 18.5 {[}17.5, 18.9] & 4.85 {[}1.61, 12.50] & 189 {[}158, 198] & 0.00 & holds 6/6 \\
+                10\% & fifo & 150 {[}140, 170] & 100.00 & 16.3 {[}14.1, 19.6] & 138 {[}93.6, 166] & 11.71 {[}6.06, 21.42] & 192 {[}167, 197] & 0.00 & holds 6/6 \\
+                10\% & priority & 150 {[}140, 170] & 100.00 & 15.5 {[}13.9, 18.5] & 29.8 {[}18.7, 137] & 10.43 {[}6.06, 19.64] & 192 {[}167, 197] & 0.00 & holds 5/6, violated 1/6 \\
+                30\% & fifo & 150 {[}140, 170] & 100.00 & 222 {[}177, 278] & 450 {[}328, 513] & 30.49 {[}18.18, 53.57] & 189 {[}150, 205] & 0.00 & holds 6/6 \\
+                30\% & priority & 150 {[}140, 170] & 100.00 & 186 {[}169, 246] & 411 {[}254, 501] & 26.94 {[}18.18, 50.00] & 189 {[}150, 205] & 0.00 & holds 4/6, violated 2/6 \\
+                \hline
+              \end{tabular}
+              \caption{A tiny sweep, with 5 \% \& more. Median of 6 seeds (1 to 6); in brackets an interval that has the true median in it with a probability of at least 96.87 \% (order statistics). A number alone: the interval is that number.}
+            \end{table}
+            % pram violated (PRAM001), seed 3: net.loss 10%, level priority
+            % pram violated (PRAM001), seeds 5 to 6: net.loss 30%, level priority
+        "#]],
     );
     let text = std::fs::read_to_string(out.path().join("table.txt")).unwrap();
     assert!(said.stdout.starts_with(&text) && said.stdout.contains("36 runs"), "{}", said.stdout);
@@ -178,7 +178,7 @@ fn the_number_of_jobs_does_not_matter_and_charts_are_the_same_bytes() {
     assert_eq!(results(one.path()), results(two.path()));
     expect![[r#"
         charts/answered.svg 4045 cce65e60decb8196
-        charts/bytes-write.svg 4203 eecae6808bd29dd6
+        charts/bytes-write.svg 4231 0b7e38dbb6ed2617
         charts/reads-s.svg 3956 77023961259bbc66
         charts/stale-reads.svg 4223 35c86047c169f614
         charts/unseen.svg 4091 8d6e56edc2e60d30
@@ -199,8 +199,8 @@ fn the_number_of_jobs_does_not_matter_and_charts_are_the_same_bytes() {
     expect![[r#"
         charts/answered-dark.png 39149 014ac6c2038b8ec4
         charts/answered.svg 2712 4aa44d4bae1142a3
-        charts/bytes-write-dark.png 41840 3b8eaa4f11d519d1
-        charts/bytes-write.svg 2690 4cb5ca2c57179d3d
+        charts/bytes-write-dark.png 41837 f239d1fde4212005
+        charts/bytes-write.svg 2690 e9a3cabded36f8c1
         charts/reads-s-dark.png 37379 77d62b605bd3da28
         charts/reads-s.svg 2638 a09336117adea303
         charts/stale-reads-dark.png 40887 95ec925519e5080f

@@ -63,10 +63,10 @@ pub struct Unacknowledged {
     pub id: RequestId,
     /// When it began, on the replica's clock.
     pub since_ns: u64,
-    /// Replicas still needed.
-    pub missing: u16,
-    /// Who has it.
-    pub by: SmallVec<[NodeId; 4]>,
+    /// What it writes to.
+    pub key: Key,
+    /// Which others have it.
+    pub by: SmallVec<[ReplicaId; 4]>,
     /// What a session that moves has seen.
     pub seen: Option<Frontiers>,
 }
@@ -122,20 +122,23 @@ impl Calls {
         self.unacknowledged.insert(counter, write);
     }
 
-    /// `from` has the own write `counter`. The call, when enough have.
-    pub fn acknowledged(&mut self, counter: u64, from: NodeId) -> Option<Unacknowledged> {
-        let write = self.unacknowledged.get_mut(&counter)?;
-        if write.by.contains(&from) {
-            return None;
+    /// `by` has the own writes for which `has`. True when that is news.
+    pub fn acknowledged(&mut self, by: ReplicaId, has: impl Fn(u64) -> bool) -> bool {
+        let mut is_news = false;
+        for (_, write) in self.unacknowledged.iter_mut().filter(|(counter, _)| has(**counter)) {
+            if !write.by.contains(&by) {
+                write.by.push(by);
+                is_news = true;
+            }
         }
-        write.by.push(from);
-        write.missing -= 1;
-        if write.missing == 0 { self.unacknowledged.remove(&counter) } else { None }
+        is_news
     }
 
-    /// The waiting own writes for which `holds`.
-    pub fn unacknowledged(&self, holds: impl Fn(u64) -> bool) -> Vec<u64> {
-        self.unacknowledged.keys().copied().filter(|counter| holds(*counter)).collect()
+    /// Takes out the own writes that enough replicas have.
+    pub fn enough(&mut self, is_enough: impl Fn(&Unacknowledged) -> bool) -> Vec<Unacknowledged> {
+        let enough: Vec<u64> =
+            self.unacknowledged.iter().filter(|(_, write)| is_enough(write)).map(|(counter, _)| *counter).collect();
+        enough.iter().filter_map(|counter| self.unacknowledged.remove(counter)).collect()
     }
 
     /// Lets a read wait for its view.

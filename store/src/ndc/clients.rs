@@ -19,9 +19,15 @@ impl Ndc {
         }
         let id = RequestId { node: self.me.node, call: call_id };
         let holders = self.state.placement().holders(key);
-        if let Call::Read { quorum, .. } = call
-            && usize::from(*quorum) > holders.len()
-        {
+        let live = match self.config.placement.is_full() {
+            true => env.members.len(),
+            false => self.config.holders(key, env.members).count(),
+        };
+        let asked = match call {
+            Call::Read { quorum, .. } => *quorum,
+            Call::Write { .. } => self.config.acks(live),
+        };
+        if usize::from(asked) > live {
             return env.refuse(call_id, Refusal::Quorum);
         }
         if let Call::Read { level, quorum, seen, .. } = *call
@@ -108,6 +114,8 @@ impl Ndc {
     /// Another node passes on a call of one of its clients, or asks for this replica's part of a quorum read.
     pub(super) fn serve(&mut self, from: NodeId, id: RequestId, key: Key, request: &Request, env: &mut Env<'_, Ndc>) {
         match request {
+            // What a replica does not have yet may be what the quorum is asked for.
+            Request::Read { .. } | Request::Frontiers if !self.counts() => {}
             Request::Read { level, quorum: 1 } => {
                 let Ok(view) = view_of(*level, key) else { return };
                 let object = self.state.filled(key, view);
@@ -115,7 +123,6 @@ impl Ndc {
                 env.send(from, Message::Reply { id, reply: Box::new(reply) });
             }
             Request::Read { level, quorum } => self.read(id, key, *level, *quorum, env),
-            Request::Frontiers if !self.state.serves() => {}
             Request::Frontiers => {
                 let reply = Reply::Frontiers(self.state.frontiers().clone());
                 env.send(from, Message::Reply { id, reply: Box::new(reply) });
@@ -190,11 +197,9 @@ impl Ndc {
             (0..).zip(reach).for_each(|(view, counter)| seen.raise(self.me, view, counter));
             seen
         });
-        if self.config.acks() > 1 {
-            self.calls.await_acks(
-                counter,
-                Unacknowledged { id, since_ns: env.now_ns, missing: self.config.acks() - 1, by: SmallVec::new(), seen },
-            );
+        if self.config.acks(self.config.holders(key, env.members).count()) > 1 {
+            let by = SmallVec::new();
+            self.calls.await_acks(counter, Unacknowledged { id, since_ns: env.now_ns, key, by, seen });
         } else {
             self.answer_write(id, seen.as_ref(), env);
         }

@@ -5,7 +5,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::defects::Defects;
-use crate::contract::{Key, Level, Levels};
+use crate::contract::{Key, Level, Levels, NodeId, ReplicaId};
 use crate::placement::Placement;
 use crate::settings::{Cause, Cluster, Misfit, Profile, Reduction};
 
@@ -68,9 +68,16 @@ impl Config {
         self.views == Some(Views::All)
     }
 
-    /// Replicas that must have a write on their disks before it is answered, the asked one included.
-    pub(super) fn acks(&self) -> u16 {
-        self.ack.of(self.placement.copies()).unwrap_or(1)
+    /// Replicas that must have a write on their disks before it is answered, the asked one included, where so many hold
+    /// the key.
+    pub(super) fn acks(&self, holders: usize) -> u16 {
+        self.ack.of(holders as u16).unwrap_or(1)
+    }
+
+    /// The members that hold `key`.
+    pub(super) fn holders(&self, key: Key, members: &[ReplicaId]) -> impl Iterator<Item = NodeId> {
+        let is_member = |node: &NodeId| members.iter().any(|member| member.node == *node);
+        self.placement.holders(key).iter().copied().filter(is_member)
     }
 
     pub(super) fn levels(&self) -> Levels {
@@ -102,7 +109,6 @@ impl Config {
         misfits.extend(
             message.map(|message| Misfit::new("ack", message, format!("\"majority\", \"all\", or 1 to {holders}"))),
         );
-        self.ack = Count::Number(self.acks());
         // What needs all views.
         let cause = match cluster.levels.iter().find(|level| *level != Level::Eventual) {
             Some(level) => Some(Cause::Level(level)),

@@ -34,11 +34,6 @@ impl Report {
         self.known.iter().find(|(id, _)| *id == dead).map_or(&NONE, |(_, known)| known)
     }
 
-    /// The members that its replica goes by.
-    pub fn members(&self) -> &[ReplicaId] {
-        &self.members
-    }
-
     /// Size when sent.
     pub fn wire_bytes(&self) -> u32 {
         let known = self.known.iter().chain(&self.void).map(|(_, known)| 12 + 8 * known.words() as u32);
@@ -67,11 +62,11 @@ impl Dead {
         self.void.get(origin).is_some()
     }
 
-    /// What this replica has to report, if it `must`, or if it or another replica knows of a dead one.
-    pub fn report(&self, members: &[ReplicaId], clock: &NodeClock, must: bool) -> Option<Box<Report>> {
+    /// What this replica has to report, if it or another replica knows of a dead one.
+    pub fn report(&self, members: &[ReplicaId], clock: &NodeClock) -> Option<Box<Report>> {
         let is_dead = |origin: ReplicaId| !is_member(members, origin);
         let is_silent = !clock.iter().any(|(origin, _)| is_dead(origin)) && self.mentioned.is_empty();
-        if self.reports.is_empty() && is_silent && !must {
+        if self.reports.is_empty() && is_silent {
             return None;
         }
         let known = self.open(members, clock);
@@ -136,6 +131,11 @@ impl Dead {
     /// What is missing of `origin` beside `known` is given up.
     pub fn give_up(&mut self, origin: ReplicaId, known: &DotSet) {
         self.void.entry(origin).clone_from(known);
+    }
+
+    /// Takes over what the sender of `report` has given up, together with all that it has.
+    pub fn take_over(&mut self, report: &Report) {
+        report.void.iter().for_each(|(origin, known)| self.give_up(*origin, known));
     }
 
     /// Forgets what replicas reported that are members no more.

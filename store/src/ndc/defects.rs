@@ -97,13 +97,22 @@ defects! {
     /// A quorum read at an ordered level merges the views of replicas that have come differently far, so the session's
     /// next read may fall behind it.
     NaiveQuorumRead = "naive-quorum-read", noticed by "fifo-visibility, pram";
+    /// Acknowledgements of replicas whose disk is lost still count, so one more lost disk takes the write.
+    StaleAcknowledgement = "stale-acknowledgement", noticed by "durable";
+    /// A replica that has yet to get everything again answers quorum reads and acknowledges.
+    RecoveringCounts = "recovering-counts", noticed by "fresh";
+    /// A replica that has lost its disk serves when one peer has sent it everything; what it had acknowledged, only
+    /// another one may have.
+    RecoverFromOne = "recover-from-one", noticed by "fresh, durable, pram";
+    /// Answers count for the recovery whatever list of members they were made under.
+    ViewNotCompared = "view-not-compared", noticed by "fresh, durable";
 }
 
 /// The defects that are on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Vec<Defect>", into = "Vec<Defect>")]
 #[schemars(inline)]
-pub struct Defects(#[schemars(with = "Vec<Defect>")] u32);
+pub struct Defects(#[schemars(with = "Vec<Defect>")] u64);
 
 impl Defects {
     /// A store as it should be.

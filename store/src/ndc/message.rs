@@ -59,8 +59,10 @@ pub struct Pull {
     pub frontiers: Frontiers,
     /// Writes that it knows and had no room for at its ordered views.
     pub stubs: Vec<Dot>,
-    /// The sender has lost its disk, or is new: it needs everything before it may serve clients.
+    /// The sender has lost its disk, or is new, and does not serve yet: what it has counts for no acknowledgement.
     pub recovers: bool,
+    /// It needs everything.
+    pub wants_all: bool,
     /// What it knows of dead replicas.
     pub report: Option<Box<Report>>,
 }
@@ -75,6 +77,10 @@ pub struct Repair {
     pub to: ReplicaId,
     /// The round that asked for it.
     pub round: u64,
+    /// The list of members by which the sender goes, see [`super::recovery::view_of`].
+    pub view: u64,
+    /// The sender serves: it has not yet to get everything itself.
+    pub serves: bool,
     /// The answer has all objects: what it does not mention the sender has seen deleted.
     pub full: bool,
     /// What the sender knew of dead replicas.
@@ -189,6 +195,8 @@ pub enum Message {
     Ack {
         /// The write.
         dot: Dot,
+        /// The sender, with its incarnation: what was on the disk of an earlier life counts no more.
+        by: ReplicaId,
         /// Its value's identity.
         value: u64,
     },
@@ -225,7 +233,7 @@ impl Message {
     pub fn meta(&self) -> MessageMeta {
         let (kind, id, bytes) = match self {
             Message::Update(delta) => (0, delta.value.id, delta.wire_bytes()),
-            Message::Ack { value, .. } => (5, *value, 12),
+            Message::Ack { value, .. } => (5, *value, 16),
             Message::Pull(pull) => {
                 let ordered = pull.frontiers.wire_bytes() + 12 * pull.stubs.len() as u32;
                 let report = pull.report.as_ref().map_or(0, |report| report.wire_bytes());
@@ -236,7 +244,7 @@ impl Message {
                 let brought = repair.items.iter().map(RepairItem::wire_bytes).chain(deltas);
                 let clocks = repair.clock.wire_bytes() + repair.watermarks.wire_bytes() + repair.frontiers.wire_bytes();
                 let report = repair.report.as_ref().map_or(0, |report| report.wire_bytes());
-                (2, repair.round, brought.fold(8 + clocks + report, u32::saturating_add))
+                (2, repair.round, brought.fold(17 + clocks + report, u32::saturating_add))
             }
             Message::Request { id, request, .. } => {
                 let bytes = match &**request {

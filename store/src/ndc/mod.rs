@@ -23,7 +23,7 @@
 //! The folder: [`object`] is the algebra of versions and contexts; `eventual` the view of everything that has
 //! arrived; [`frontier`] how far ordered views have come, `waiting` what waits for its turn in them, `ordered` the
 //! views themselves; `state` puts the views together and does anti-entropy; `memory` is temporary memory; `message`
-//! what is sent, `names` the keys and values in it; `clients` serves them, `calls` is what waits for others; `lag` tells
+//! what is sent, `recovery` is what a new replica waits for; `names` the keys and values in it; `clients` serves them, `calls` is what waits for others; `lag` tells
 //! whether views fall behind; `config` has the settings; this file connects them with the contract. `defects` are planted
 //! mistakes: what is called on `defects` or `amnesia` does nothing in a sound store.
 
@@ -40,13 +40,14 @@ mod message;
 mod names;
 pub mod object;
 mod ordered;
+mod recovery;
 mod repair;
 mod state;
 mod waiting;
 
 use crate::clock::{DotSet, NodeClock};
 use crate::contract::{
-    Conflict, Dot, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, NodeId, Replica, ReplicaId, Version,
+    Conflict, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, NodeId, Replica, ReplicaId, Version,
 };
 use crate::pulling::Rounds;
 use crate::settings::{Cluster, DefectInfo, Misfit, Profile, Reduction};
@@ -70,6 +71,8 @@ pub use names::{Named, Naming};
 pub enum Timer {
     /// Ask a peer for what is missing.
     AntiEntropy,
+    /// Ask for what a replica that does not serve yet has to get.
+    Recovery,
     /// Strip contexts, prune the dot-key map, forget old calls.
     CleanUp,
 }
@@ -87,6 +90,8 @@ pub enum Record {
         /// There was nothing yet that it could miss.
         founding: bool,
     },
+    /// A replica that was new has got everything and serves.
+    Recovered,
     /// What is missing of a dead replica beside these writes is given up.
     GivenUp(ReplicaId, DotSet),
     /// A write request with this number goes to a node.
@@ -189,8 +194,9 @@ impl Replica for Ndc {
             let first = env.chance.below(every.max(1));
             env.arm(Timer::AntiEntropy, first);
         }
+        ndc.state.enter(env.members);
         if !ndc.state.serves() {
-            env.arm(Timer::AntiEntropy, 0);
+            env.arm(Timer::Recovery, 0);
         }
         let first = env.chance.below(config.strip.0.max(1));
         env.arm(Timer::CleanUp, first);
@@ -202,22 +208,23 @@ impl Replica for Ndc {
             Input::Message { message, .. } if !self.accepts(message, env.members) => {}
             Input::Message { from, message } => match message {
                 Message::Update(delta) => self.receive(delta, env),
-                Message::Ack { dot, .. } => self.acknowledged(*dot, from, env),
+                Message::Ack { dot, by, .. } => self.acknowledged(*by, |counter| counter == dot.counter, env),
                 Message::Pull(pull) => self.answer_pull(pull, env),
                 Message::Repair(repair) => self.absorb(repair, env),
                 Message::Request { id, key, request } => self.serve(from, *id, *key, request, env),
                 Message::Reply { id, reply } => self.take_reply(from, *id, reply, env),
             },
             Input::Timer(Timer::AntiEntropy) => {
-                // A replica that misses everything asks also where replicas do not ask otherwise.
-                let asks = self.config.anti_entropy.0.or_else(|| (!self.state.serves()).then_some(self.config.strip.0));
-                if let Some(every) = asks {
+                if let Some(every) = self.config.anti_entropy.0 {
                     env.arm(Timer::AntiEntropy, every);
                 }
-                if let Some((round, peer)) = self.rounds.next(env.chance) {
-                    env.send(peer, Message::Pull(Box::new(self.state.pull(round, env.members))));
+                if self.state.serves()
+                    && let Some((round, peer)) = self.rounds.next(env.chance)
+                {
+                    self.pull(round, peer, env);
                 }
             }
+            Input::Timer(Timer::Recovery) => self.ask_for_all(env),
             Input::Timer(Timer::CleanUp) => {
                 env.arm(Timer::CleanUp, self.config.strip.0);
                 let dead = self.state.clean_up(env.members);
@@ -226,7 +233,12 @@ impl Replica for Ndc {
                 self.calls.expire(env.now_ns);
                 self.look_for_lag(env);
             }
-            Input::Members => self.rounds = std::mem::take(&mut self.rounds).among(self.peers(env.members)),
+            Input::Members => {
+                self.rounds = std::mem::take(&mut self.rounds).among(self.peers(env.members));
+                let is_over = self.state.enter(env.members);
+                self.go_on(is_over, env);
+                self.answer_acknowledged(env);
+            }
             Input::Call { id, call } => self.call(id, &call, env),
         }
     }
@@ -291,9 +303,10 @@ impl Ndc {
                 lag.look(peer..peer + 1, self.me, &self.state, env.now_ns, &mut |lagging| env.observe(lagging));
             }
         }
-        if self.config.acks() > 1 {
+        if self.config.acks(env.members.len()) > 1 && self.counts() {
             // It leaves when the record is durable.
-            env.send(delta.dot.origin.node, Message::Ack { dot: delta.dot, value: delta.value.id });
+            let ack = Message::Ack { dot: delta.dot, by: self.me, value: delta.value.id };
+            env.send(delta.dot.origin.node, ack);
         }
     }
 
@@ -317,25 +330,72 @@ impl Ndc {
         match message {
             _ if self.config.defects.accepts(message) => true,
             Message::Update(delta) => is_member(members, delta.dot.origin),
-            Message::Ack { dot, .. } => dot.origin == self.me,
+            Message::Ack { dot, by, .. } => dot.origin == self.me && is_member(members, *by),
             Message::Pull(pull) => is_member(members, pull.from),
             Message::Repair(repair) => is_member(members, repair.from) && repair.to == self.me,
             Message::Request { .. } | Message::Reply { .. } => true,
         }
     }
 
-    /// `from` has a write of this replica on its disk.
-    fn acknowledged(&mut self, dot: Dot, from: NodeId, env: &mut Env<'_, Ndc>) {
-        if let Some(call) = self.calls.acknowledged(dot.counter, from) {
-            self.answer_write(call.id, call.seen.as_ref(), env);
+    /// `by` has those of this replica's writes on its disk whose counters `has` says.
+    fn acknowledged(&mut self, by: ReplicaId, has: impl Fn(u64) -> bool, env: &mut Env<'_, Ndc>) {
+        if self.calls.acknowledged(by, has) {
+            self.answer_acknowledged(env);
         }
     }
 
-    /// `from` has all of this replica's writes in `clock` on its disk.
-    fn acknowledged_all(&mut self, clock: &NodeClock, from: NodeId, env: &mut Env<'_, Ndc>) {
-        let me = self.me;
-        for counter in self.calls.unacknowledged(|counter| clock.contains(Dot { origin: me, counter })) {
-            self.acknowledged(Dot { origin: me, counter }, from, env);
+    /// `by` has all of this replica's writes in `clock` on its disk.
+    fn acknowledged_all(&mut self, clock: &NodeClock, by: ReplicaId, env: &mut Env<'_, Ndc>) {
+        let own = clock.of(self.me);
+        self.acknowledged(by, |counter| own.contains(counter), env);
+    }
+
+    /// Answers the writes that enough members have on their disks. How many are enough, and who is one, follows the list
+    /// of members.
+    fn answer_acknowledged(&mut self, env: &mut Env<'_, Ndc>) {
+        let (config, members) = (&self.config, env.members);
+        let enough = self.calls.enough(|write| {
+            let by = write.by.iter().filter(|by| config.defects.counts_dead() || is_member(members, **by));
+            by.count() + 1 >= usize::from(config.acks(config.holders(write.key, members).count()))
+        });
+        enough.into_iter().for_each(|write| self.answer_write(write.id, write.seen.as_ref(), env));
+    }
+
+    /// True when quorums and acknowledgements may count on this replica.
+    fn counts(&self) -> bool {
+        self.state.serves() || self.config.defects.counts_while_recovering()
+    }
+
+    /// Asks `peer` for what is missing here.
+    fn pull(&self, round: u64, peer: NodeId, env: &mut Env<'_, Ndc>) {
+        env.send(peer, Message::Pull(Box::new(self.state.pull(round, env.members))));
+    }
+
+    /// Asks for what this replica has to get before it serves.
+    fn ask_for_all(&mut self, env: &mut Env<'_, Ndc>) {
+        let Some((peers, again_ns)) = self.state.ask(env.members) else { return };
+        env.arm(Timer::Recovery, again_ns);
+        for peer in peers {
+            let round = self.rounds.one_more();
+            self.pull(round, peer, env);
+        }
+    }
+
+    /// What was missing has come as far as it can now; with the last of it, this replica begins to serve.
+    fn go_on(&mut self, is_over: bool, env: &mut Env<'_, Ndc>) {
+        if !is_over {
+            return if !self.state.serves() {
+                env.arm(Timer::Recovery, 0)
+            };
+        }
+        env.append(|| Record::Recovered);
+        env.disarm(Timer::Recovery);
+        if self.config.acks(env.members.len()) > 1 {
+            // Whoever waits for this replica's acknowledgement is to learn what it has.
+            for peer in self.peers(env.members) {
+                let round = self.rounds.one_more();
+                self.pull(round, peer, env);
+            }
         }
     }
 
@@ -353,6 +413,7 @@ impl Ndc {
             Record::Received(delta) => drop(self.state.receive(delta, observe)),
             Record::Absorbed(repair) => self.state.absorb(repair, observe),
             Record::GivenUp(origin, known) => drop(self.state.give_up(vec![(*origin, known.clone())], observe)),
+            Record::Recovered => self.state.begin_to_serve(),
             Record::Booted { founding } => {
                 *boots += 1;
                 if *founding {
@@ -367,7 +428,9 @@ impl Ndc {
     fn answer_pull(&mut self, pull: &Pull, env: &mut Env<'_, Ndc>) {
         let dead = self.state.note(pull, env.members);
         self.give_up(dead, env);
-        self.acknowledged_all(&pull.clock, pull.from.node, env);
+        if !pull.recovers || self.config.defects.counts_while_recovering() {
+            self.acknowledged_all(&pull.clock, pull.from, env);
+        }
         self.answer_ready(env);
         env.send(pull.from.node, Message::Repair(Box::new(self.state.answer(pull, env.members))));
     }
@@ -377,9 +440,15 @@ impl Ndc {
             env.append(|| Record::Absorbed(Box::new(repair.clone())));
         }
         self.state.absorb(repair, &mut |observation| env.observe(observation));
+        if !self.state.serves() {
+            let is_over = self.state.hear(repair, env.members);
+            self.go_on(is_over, env);
+        }
         let dead = self.state.note_report(repair.from, repair.report.as_deref(), env.members);
         self.give_up(dead, env);
-        self.acknowledged_all(&repair.clock, repair.from.node, env);
+        if repair.serves || self.config.defects.counts_while_recovering() {
+            self.acknowledged_all(&repair.clock, repair.from, env);
+        }
         self.answer_ready(env);
         self.look_for_lag(env);
     }

@@ -49,7 +49,8 @@ impl Naming for Record {
         match self {
             Record::Received(delta) => of_delta(delta, each),
             Record::Absorbed(repair) => of_repair(repair, each),
-            Record::Booted { .. } | Record::GivenUp(..) | Record::Sent(..) | Record::Served(..) => {}
+            Record::Booted { .. } | Record::Recovered | Record::GivenUp(..) | Record::Sent(..) | Record::Served(..) => {
+            }
         }
     }
 }
@@ -99,6 +100,8 @@ mod tests {
             from: me,
             to: me,
             round: 1,
+            view: 0,
+            serves: true,
             full: true,
             report: None,
             clock: NodeClock::default(),

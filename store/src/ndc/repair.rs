@@ -9,6 +9,7 @@ use super::frontier::VIEWS;
 use super::message::{Delta, Pull, Repair, RepairItem};
 use super::object::Object;
 use super::ordered::Ordered;
+use super::recovery::{Recovery, view_of};
 use super::state::{State, apply_delta};
 use crate::clock::DotSet;
 use crate::contract::{Dot, Key, Level, Levels, Observation, ReplicaId};
@@ -26,21 +27,14 @@ impl State {
             clock: self.eventual.clock.clone(),
             frontiers: self.ordered.as_ref().map(|ordered| ordered.frontiers.clone()).unwrap_or_default(),
             stubs: self.ordered.as_ref().filter(|ordered| ordered.waiting.lacking() > 0).map(stubs).unwrap_or_default(),
-            recovers: !self.serves,
-            report: self.dead.report(members, &self.eventual.clock, !self.serves),
+            recovers: !self.serves(),
+            wants_all: self.recovery.as_ref().is_some_and(Recovery::wants_all),
+            report: self.dead.report(members, &self.eventual.clock),
         }
     }
 
     /// Takes in what the sender of `pull` says of itself. Returns what is to be [given up](State::give_up).
     pub fn note(&mut self, pull: &Pull, members: &[ReplicaId]) -> Vec<(ReplicaId, DotSet)> {
-        if let (false, true, Some(report)) = (self.serves, pull.recovers, &pull.report) {
-            let (me, others) = (self.me, &mut self.also_recover);
-            report.members().clone_into(others.entry(pull.from));
-            let mut peers = members.iter().filter(|member| **member != me);
-            // No member has everything, and none will: it was on disks that are lost. Under one list of members all say
-            // so, so that none of them can have got everything from another one in the meantime.
-            self.serves = peers.all(|peer| others.get(*peer).is_some_and(|theirs| theirs == members));
-        }
         let frontiers = self.ordered.is_some().then_some(&pull.frontiers);
         self.watermarks.learn_clock(pull.from, &pull.clock, frontiers);
         self.note_report(pull.from, pull.report.as_deref(), members)
@@ -54,7 +48,7 @@ impl State {
         members: &[ReplicaId],
     ) -> Vec<(ReplicaId, DotSet)> {
         // One that misses everything must not take for void what it has yet to get.
-        let State { me, dead, eventual, serves: true, .. } = self else { return Vec::new() };
+        let State { me, dead, eventual, recovery: None, .. } = self else { return Vec::new() };
         if let Some(all) = eventual.defects.gives_up(dead, members, &eventual.clock) {
             return all;
         }
@@ -68,7 +62,7 @@ impl State {
     /// disk, may miss the write after all: then the answer has everything.
     pub fn answer(&mut self, pull: &Pull, members: &[ReplicaId]) -> Repair {
         let State { me, eventual: Eventual { clock, dot_keys, defects, .. }, ordered, watermarks, .. } = self;
-        let mut asks_for_all = pull.recovers;
+        let mut full = pull.wants_all;
         let unknown = clock
             .iter()
             .flat_map(|(origin, _)| clock.missing_in(&pull.clock, origin).map(move |counter| Dot { origin, counter }));
@@ -87,34 +81,32 @@ impl State {
                 // Void, or the question is old and the sender has the write by now.
                 let base = defects.base(watermarks, pull.from, dot.origin);
                 let has_it = base >= dot.counter || self.dead.is_void(dot.origin);
-                asks_for_all |= !has_it;
+                full |= !has_it;
             }
         }
-        let full = asks_for_all && self.serves && self.placement.is_full();
-        // A replica that is still recovering cannot give everything. Its views cannot be followed then: writes are
-        // missing.
-        let can_follow = full || !asks_for_all;
+        let full = full && self.placement.is_full();
         missing.sort_unstable();
         let items = match full {
             true => self.all_items(&missing),
-            false => missing.chunk_by(|a, b| a.0 == b.0).map(|group| self.item(group, pull, can_follow)).collect(),
+            false => missing.chunk_by(|a, b| a.0 == b.0).map(|group| self.item(group, pull)).collect(),
         };
         if let (true, Some(ordered)) = (full, &self.ordered) {
             deltas = ordered.waiting.iter().filter_map(|(_, waiter)| waiter.delta().cloned()).collect();
         }
         let frontiers = self.ordered.as_ref().map(|ordered| &ordered.frontiers);
-        let to_follow = frontiers.filter(|_| can_follow);
         let mut watermarks = self.watermarks.clone();
         watermarks.learn_clock(self.me, &self.eventual.clock, frontiers);
         let mut repair = Repair {
             from: self.me,
             to: pull.from,
             round: pull.round,
+            view: view_of(members),
+            serves: self.serves(),
             full,
-            report: self.dead.report(members, &self.eventual.clock, false),
+            report: self.dead.report(members, &self.eventual.clock),
             clock: self.eventual.clock.clone(),
             watermarks,
-            frontiers: to_follow.cloned().unwrap_or_default(),
+            frontiers: frontiers.cloned().unwrap_or_default(),
             deltas,
             items,
         };
@@ -123,25 +115,15 @@ impl State {
     }
 
     /// The object of a key to which the sender of `pull` misses these writes: once for all views that see it alike.
-    /// Its views are told where the sender `can_follow` them.
-    pub fn item(&self, missing: &[(Key, Dot)], pull: &Pull, can_follow: bool) -> RepairItem {
+    pub fn item(&self, missing: &[(Key, Dot)], pull: &Pull) -> RepairItem {
         let key = missing[0].0;
-        let mut dots: Vec<Dot> = missing.iter().map(|(_, dot)| *dot).collect();
-        if !can_follow {
-            // The object may show writes, too, whose key is forgotten: who shows them has to know them.
-            let shown = self.eventual.objects.get(key).into_iter().flat_map(|object| object.versions.iter());
-            dots.extend(shown.map(|version| version.dot).filter(|dot| !pull.clock.contains(*dot)));
-            dots.sort_unstable();
-            dots.dedup();
-        }
+        let dots = || missing.iter().map(|(_, dot)| *dot);
         let is_ahead = |dot: Dot, view: usize| {
             let reaches = |ordered: &Ordered| dot.counter <= ordered.frontiers.frontier(dot.origin, view);
-            can_follow
-                && self.ordered.as_ref().is_some_and(reaches)
-                && pull.frontiers.frontier(dot.origin, view) < dot.counter
+            self.ordered.as_ref().is_some_and(reaches) && pull.frontiers.frontier(dot.origin, view) < dot.counter
         };
-        let eventual = dots.iter().any(|dot| !pull.clock.contains(*dot));
-        self.item_for(key, dots.iter().copied(), eventual, |view| dots.iter().any(|dot| is_ahead(*dot, view)))
+        let eventual = dots().any(|dot| !pull.clock.contains(dot));
+        self.item_for(key, dots(), eventual, |view| dots().any(|dot| is_ahead(dot, view)))
     }
 
     fn item_for(
@@ -193,6 +175,20 @@ impl State {
             || self.ordered.as_ref().is_some_and(is_ahead)
     }
 
+    /// An answer to a question of this replica has come and is taken in. Returns true when it was the last one that was
+    /// missing, so that the replica serves from now on.
+    pub fn hear(&mut self, repair: &Repair, members: &[ReplicaId]) -> bool {
+        if let Some(recovery) = &mut self.recovery {
+            let view = self.eventual.defects.counted_view(repair.view, members);
+            recovery.hear(repair.from, view, repair.full, repair.serves);
+        }
+        if repair.full && self.defects().recovers_from_one() {
+            self.begin_to_serve();
+            return true;
+        }
+        self.enter(members)
+    }
+
     /// Takes in an answer to a pull, however late: all views in one step.
     pub fn absorb(&mut self, repair: &Repair, observe: &mut impl FnMut(Observation)) {
         let unmentioned = if repair.full { self.unmentioned(repair) } else { Vec::new() };
@@ -212,7 +208,8 @@ impl State {
         if repair.full {
             let is_void = |dot| repair.report.as_ref().is_some_and(|report| report.is_void(dot));
             self.eventual.absorb_clock(&repair.clock, is_void, observe);
-            self.serves = true;
+            // Or it would pass them on as writes that it knows.
+            repair.report.iter().for_each(|report| self.dead.take_over(report));
         }
         // What the sender's clock said about the objects stays with them where the own clock does not say it.
         let own = &self.eventual.clock;

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::clock::{DotSet, NodeClock, ReplicaMap};
-use crate::contract::{Dot, Key, Level, Levels, Observation, ReplicaId, Value, Version};
+use crate::clock::{DotSet, NodeClock};
+use crate::contract::{Dot, Key, Level, Levels, NodeId, Observation, ReplicaId, Value, Version};
 use crate::placement::Placement;
 
 use super::dead::{Dead, is_member};
@@ -15,6 +15,7 @@ use super::memory::Watermarks;
 use super::message::Delta;
 use super::object::{Context, Object};
 use super::ordered::Ordered;
+use super::recovery::Recovery;
 use super::waiting::Waiter;
 
 /// A replica's knowledge. Everything but the watermarks, which are only a saving, follows from its log.
@@ -29,10 +30,8 @@ pub struct State {
     pub(super) watermarks: Watermarks,
     /// What is agreed about replicas that are no more.
     pub(super) dead: Dead,
-    /// False until a replica that has lost its disk, or is new, has got everything from a peer.
-    pub(super) serves: bool,
-    /// While it is false: the members by which others went who said that they have to get everything, too.
-    pub(super) also_recover: ReplicaMap<Vec<ReplicaId>>,
+    /// What a replica that has lost its disk, or is new, has yet to get before it serves; absent when it serves.
+    pub(super) recovery: Option<Recovery>,
 }
 
 impl State {
@@ -45,8 +44,7 @@ impl State {
             ordered: room_bytes.map(|room_bytes| Ordered::new(room_bytes, defects)),
             watermarks: Watermarks::default(),
             dead: Dead::default(),
-            serves: false,
-            also_recover: ReplicaMap::default(),
+            recovery: Some(Recovery::default()),
         }
     }
 
@@ -60,14 +58,34 @@ impl State {
         &self.eventual.clock
     }
 
-    /// True when clients may be served.
+    /// True when clients may be served, and quorums and acknowledgements may count on this replica.
     pub fn serves(&self) -> bool {
-        self.serves
+        self.recovery.is_none()
     }
 
-    /// The replica may serve clients: there was never anything that it could miss.
+    /// The replica may serve clients: it has everything, or there was never anything that it could miss.
     pub fn begin_to_serve(&mut self) {
-        self.serves = true;
+        self.recovery = None;
+    }
+
+    /// Whom to ask for what this replica has to get before it serves, and how long to wait for the answers, in
+    /// nanoseconds.
+    pub fn ask(&mut self, members: &[ReplicaId]) -> Option<(Vec<NodeId>, u64)> {
+        let me = self.me;
+        self.recovery.as_mut().map(|recovery| recovery.ask(me, members))
+    }
+
+    /// The list of members is this one. Returns true when nothing is left to get, so that the replica serves from now on.
+    pub fn enter(&mut self, members: &[ReplicaId]) -> bool {
+        let me = self.me;
+        let is_over = self.recovery.as_mut().is_some_and(|recovery| {
+            recovery.enter(members);
+            recovery.is_over(me, members)
+        });
+        if is_over {
+            self.begin_to_serve();
+        }
+        is_over
     }
 
     /// What is missing of dead replicas beside the known writes is given up. Returns those for which that could be done

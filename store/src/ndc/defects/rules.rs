@@ -13,6 +13,7 @@ use crate::ndc::memory::Watermarks;
 use crate::ndc::message::{Delta, Message, Pull, Repair};
 use crate::ndc::object::{Context, Object};
 use crate::ndc::ordered::Ordered;
+use crate::ndc::recovery::view_of;
 use crate::ndc::state::State;
 use crate::ndc::waiting::Waiting;
 
@@ -65,8 +66,29 @@ impl Defects {
         match message {
             Message::Update(_) | Message::Pull(_) => self.has(Defect::AcceptDead),
             Message::Repair(_) => self.has(Defect::AbsorbLateAnswers),
+            Message::Ack { .. } => self.has(Defect::StaleAcknowledgement),
             _ => false,
         }
+    }
+
+    /// Acknowledgements count, whoever's they are.
+    pub fn counts_dead(self) -> bool {
+        self.has(Defect::StaleAcknowledgement)
+    }
+
+    /// The list of members under which an answer counts for the recovery.
+    pub fn counted_view(self, view: u64, members: &[ReplicaId]) -> u64 {
+        if self.has(Defect::ViewNotCompared) { view_of(members) } else { view }
+    }
+
+    /// One answer with everything ends the recovery.
+    pub fn recovers_from_one(self) -> bool {
+        self.has(Defect::RecoverFromOne)
+    }
+
+    /// A replica counts in quorums and acknowledgements, whatever it misses.
+    pub fn counts_while_recovering(self) -> bool {
+        self.has(Defect::RecoveringCounts)
     }
 
     /// A client writes with this causal context.
@@ -176,7 +198,7 @@ impl Defects {
         if repair.full && self.has(Defect::NoFullTransfer) {
             let missing = repair.items.iter().filter(|item| !item.dots.is_empty());
             let missing = missing.map(|item| item.dots.iter().map(|dot| (item.key, *dot)).collect::<Vec<_>>());
-            repair.items = missing.map(|missing| state.item(&missing, pull, true)).collect();
+            repair.items = missing.map(|missing| state.item(&missing, pull)).collect();
         }
         if self.has(Defect::RepairFromEventual) {
             for item in repair.items.iter_mut().filter(|item| !item.forked.is_empty()) {

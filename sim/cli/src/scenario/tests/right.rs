@@ -79,14 +79,8 @@ fn overrides_change_values() {
     assert_eq!(set(&["store.anti_entropy=off"]).store.settings["anti_entropy"], "off");
     let ring = ["store.replication=3", "store.views=eventual", "store.heartbeat=off"];
     assert_eq!(set(&ring).store.settings["replication"], 3);
-    for (ack, replicas) in [("2", 2), ("majority", 3), ("all", 5)] {
-        assert_eq!(set(&[&format!("store.ack={ack}")]).store.settings["ack"], replicas);
-    }
-    assert_eq!(
-        set(&[&ring[..], &["store.ack=majority"]].concat()).store.settings["ack"],
-        2,
-        "of those that hold a key"
-    );
+    assert_eq!(set(&["store.ack=2"]).store.settings["ack"], 2);
+    assert_eq!(set(&["store.ack=majority"]).store.settings["ack"], "majority", "of however many hold a key then");
     assert_eq!(set(&["clients.panel.rate=20/s"]).clients[0].pace, Pace::Rate { rate: Rate { every_ns: 50_000_000 } });
     assert_eq!(set(&["clients.panel.at=n3"]).clients[0].at, Some(Nodes(vec![NodeId(3)])));
     assert_eq!(set(&["clients.panel.at=[\"n3\", \"n4\"]"]).clients[0].at, Some(Nodes(vec![NodeId(3), NodeId(4)])));
