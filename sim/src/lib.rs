@@ -5,6 +5,7 @@
 //! [`engine::Sink`]. This crate has no terminal and touches no files.
 
 pub mod engine;
+pub mod estimate;
 pub mod faults;
 pub mod hunt;
 pub mod lower;

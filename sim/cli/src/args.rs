@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
 use kvsim_sim::stores::STORES;
+use kvsim_store::quantity::Size;
 
 use crate::exit::Failure;
 use crate::output::{print, print_json};
@@ -95,6 +96,11 @@ pub fn seeds(text: &str) -> Result<Range<u64>, String> {
     } else {
         Err("there is no seed between them: the first must be the smaller one".into())
     }
+}
+
+/// Bytes: as in scenarios.
+pub fn size(text: &str) -> Result<u64, String> {
+    text.parse().map(|size: Size| size.0).map_err(|wrong| wrong.to_string())
 }
 
 /// Real time: as in scenarios, and `10m` for minutes.

@@ -21,10 +21,12 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use kvsim_checkers::trace::{Event, Recording, jsonl};
 use kvsim_histories::jepsen::{self, Form};
+use kvsim_sim::estimate::Estimate;
 use kvsim_sim::plan::Plan;
 
 use crate::charts;
 use crate::exit::{self, Failure};
+use crate::memory;
 use crate::output::{self, PLAIN, RED};
 use crate::recorder::{Checkpoint, Recorder};
 use crate::report::Summary;
@@ -203,7 +205,7 @@ fn not_a_link(path: &Path) -> Result<(), Failure> {
 }
 
 /// Larger plans, summaries and texts are no run's.
-const PLAN_BYTES_MAX: u64 = 2 << 30;
+const PLAN_BYTES_MAX: u64 = 1 << 30;
 const TEXT_BYTES_MAX: u64 = 64 << 20;
 
 /// Opens a file of a folder that may come from elsewhere: a regular one of at most `bytes_max` bytes.
@@ -276,6 +278,7 @@ impl Stored {
             .map_err(|error| Failure::Usage(format!("{}: {}", plan_path.display(), not_a_plan(&plan_path, &error))))?;
         plan.validate()
             .map_err(|error| Failure::Usage(format!("{}: the plan cannot be run: {error}", plan_path.display())))?;
+        memory::check(&plan_path, &Estimate::of_plan(&plan))?;
         if !is_name(&plan.scenario) {
             let (place, name) = (plan_path.display(), printable(&plan.scenario));
             return Err(Failure::Usage(format!(

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use kvsim_checkers::trace::{Header, NodeId};
+use kvsim_sim::estimate::Estimate;
 use kvsim_sim::lower;
 use kvsim_sim::plan::Plan;
 use kvsim_sim::scenario::Scenario;
@@ -11,6 +12,7 @@ use kvsim_sim::stores::{self, STORES, StoreEntry};
 use crate::exit::Failure;
 use crate::folder::Stored;
 use crate::judge;
+use crate::memory;
 use crate::scenario::{self, Names};
 use crate::sweep::read::{self, SweepFile};
 use crate::text::{nearest, printable};
@@ -43,8 +45,10 @@ pub fn sweep(file: &Path, overrides: &[String]) -> Result<SweepFile, Failure> {
 pub fn lowered(file: &Path, scenario: &Scenario, seed: u64) -> Result<Run, Failure> {
     let usage = |message: String| Failure::Usage(format!("{}: {message}", file.display()));
     let store = stores::find(&scenario.store.name).expect("the scenario reader knows the stores");
+    memory::check(file, &Estimate::of_scenario(scenario))?;
     let plan = lower::lower(scenario, seed, concat!("kvsim ", env!("CARGO_PKG_VERSION"))).map_err(usage)?;
     plan.validate().map_err(|error| usage(error.to_string()))?;
+    memory::check(file, &Estimate::of_plan(&plan))?;
     if let Some(session) = plan.sessions.iter().find(|session| session.quorum > 1 && !store.quorum_reads) {
         let (session, quorum, store) = (&session.name, session.quorum, store.name);
         return Err(usage(format!(

@@ -16,6 +16,7 @@ mod interrupt;
 mod journal;
 mod judge;
 mod load;
+mod memory;
 mod output;
 mod panics;
 mod pool;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::HOLDS });
         }
     };
+    memory::limit(args.memory);
     match std::panic::catch_unwind(|| args.command.execute()) {
         Ok(Ok(code)) => ExitCode::from(code),
         Ok(Err(failure)) => {

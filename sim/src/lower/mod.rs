@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 use crate::plan::{FaultKind, LinkOverride, LinkPlan, Plan};
 use crate::scenario::{Scenario, Settle};
 
+pub use workload::planned_operations;
+
 /// Makes the plan of `scenario` for `seed`. `made_by` is the program's name and version.
 ///
 /// # Errors
@@ -81,12 +83,12 @@ const SETTLE_AUTO_NS_MAX: u64 = 2 * 3_600_000_000_000;
 /// it; the third is a margin. Then contexts and logs are cleaned up, and messages under way take their time.
 pub fn settle_auto_ns(plan: &Plan) -> u64 {
     let slowest = |link: &LinkPlan| link.delay.almost_always_below_ns();
-    let links = plan.links.iter().map(|named| slowest(&named.link));
+    let links = plan.link_kinds().map(slowest);
     let messages = plan.faults.iter().filter_map(|fault| match &fault.kind {
         FaultKind::Delay { takes_ns, .. } | FaultKind::Duplicate { takes_ns, .. } => Some(*takes_ns),
         _ => None,
     });
-    let delay_ns = links.chain(messages).chain([slowest(&plan.net)]).max().unwrap_or(0);
+    let delay_ns = links.chain(messages).max().unwrap_or(0);
     let store = plan.store.profile(plan.replicas);
     let cycle_ns = store
         .anti_entropy_ns

@@ -100,8 +100,8 @@ impl Numbers {
     }
 }
 
-/// Refuses a plan that no machine could hold, before it is made.
-fn check_size(scenario: &Scenario) -> Result<(), String> {
+/// About how many operations clients and heartbeats make.
+pub fn planned_operations(scenario: &Scenario) -> u64 {
     let operations: u64 = scenario
         .clients
         .iter()
@@ -112,7 +112,12 @@ fn check_size(scenario: &Scenario) -> Result<(), String> {
         .profile(scenario.replicas)
         .heartbeat_ns
         .map_or(0, |every_ns| scenario.duration.ns() / every_ns.max(1));
-    let operations = operations.saturating_add(beats.saturating_mul(u64::from(scenario.replicas)));
+    operations.saturating_add(beats.saturating_mul(u64::from(scenario.replicas)))
+}
+
+/// Refuses a plan whose operations cannot be numbered.
+fn check_size(scenario: &Scenario) -> Result<(), String> {
+    let operations = planned_operations(scenario);
     if operations >= u64::from(Plan::OP_LIMIT) / 2 {
         let most = Plan::OP_LIMIT / 2;
         return Err(format!("about {operations} operations are planned; a run can have {most}: shorten it or slow it"));

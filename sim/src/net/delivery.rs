@@ -54,7 +54,7 @@ pub struct Network {
     /// Different behaviours; the first is that of all links that are not named.
     links: Vec<LinkState>,
     /// Which behaviour, by link; empty when all are alike.
-    which: Vec<u16>,
+    which: Vec<u32>,
     /// Number of active cuts, by link.
     cuts: Vec<u16>,
     /// Messages that faults name (kind and identity), each with the fault that does, in order.
@@ -94,8 +94,11 @@ impl Network {
         let mut which = Vec::new();
         for named in &plan.links {
             which.resize(nodes * nodes, 0);
-            which[named.from.index() * nodes + named.to.index()] = links.len() as u16;
-            links.push(link(&named.link));
+            // Where many links differ, most of them do so alike.
+            if links.last().is_none_or(|last| last.plan != named.link) {
+                links.push(link(&named.link));
+            }
+            which[named.from.index() * nodes + named.to.index()] = links.len() as u32 - 1;
         }
         let mut named: Vec<(u8, u64, u16)> = plan
             .faults
@@ -143,7 +146,7 @@ impl Network {
         if let Some(fault) = overridden.lost_by {
             return Delivery::Lost(LostBy::Fault(fault));
         }
-        let link = &self.links[self.which.get(place).map_or(0, |which| usize::from(*which))];
+        let link = &self.links[self.which.get(place).map_or(0, |which| *which as usize)];
         let name = u64::from(meta.kind) << 32 | u64::from(from.0) << 16 | u64::from(to.0);
         let keys = if other { &self.other_keys } else { &self.keys };
         let identity = scatter(scatter(keys[0] ^ name) ^ keys[1] ^ meta.id);
@@ -282,4 +285,36 @@ fn cutting_fault(plan: &Plan, now_ns: u64, from: NodeId, to: NodeId) -> u16 {
         _ => false,
     };
     plan.faults.iter().position(cuts_now).expect("a link is cut by a fault") as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::net::Delay;
+    use crate::plan::LinkOverride;
+
+    /// More links that differ than 16 bits can number.
+    #[test]
+    fn each_link_behaves_as_its_plan_says() {
+        let scenario = json!({ "replicas": 300, "duration": "1ms", "clients": { "a": {} } });
+        let mut plan = crate::lower::lower(&serde_json::from_value(scenario).unwrap(), 1, "test").unwrap();
+        let pairs = (0..300u16).flat_map(|from| (0..300u16).map(move |to| (from, to))).filter(|(from, to)| from != to);
+        let link = |number: u64| LinkPlan { delay: Delay::Constant(1 + number % 2), ..LinkPlan::default() };
+        let differ = pairs.zip(0..).map(|((from, to), number)| LinkOverride {
+            from: NodeId(from),
+            to: NodeId(to),
+            link: link(number),
+        });
+        plan.links = differ.collect();
+        let mut network = Network::new(&plan, &[]);
+        let meta = MessageMeta { kind: 0, id: 1, bytes: 10, carries: None };
+        for named in plan.links.iter().step_by(97).chain(plan.links.last()) {
+            let delivery = network.delivery(&plan, 0, named.from, named.to, meta);
+            let Delay::Constant(expected) = named.link.delay else { panic!("a constant") };
+            let arrives = Delivery::Arrives { at_ns: expected, again_at_ns: None };
+            assert_eq!(delivery, arrives, "{} to {}", named.from, named.to);
+        }
+    }
 }

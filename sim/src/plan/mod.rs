@@ -100,6 +100,12 @@ impl Plan {
         self.sessions.iter().map(|session| session.ops.len()).sum()
     }
 
+    /// How links behave: the usual one first, then each of those that differ unless it is as the one before.
+    pub fn link_kinds(&self) -> impl Iterator<Item = &LinkPlan> {
+        let differ = self.links.chunk_by(|one, other| one.link == other.link);
+        [&self.net].into_iter().chain(differ.filter_map(|alike| alike.first()).map(|named| &named.link))
+    }
+
     /// How the link behaves.
     pub fn link(&self, from: NodeId, to: NodeId) -> &LinkPlan {
         let named = self.links.iter().rfind(|named| (named.from, named.to) == (from, to));

@@ -10,7 +10,7 @@ mod of_plan;
 mod schema;
 mod tables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_checkers::Verdict;
 use kvsim_checkers::trace::NodeId;
@@ -127,11 +127,11 @@ impl Link {
     pub fn pairs(&self) -> Vec<(NodeId, NodeId)> {
         let (from, to) = (&self.from.0, &self.to.0);
         let directions = if self.both_ways { &[(from, to), (to, from)][..] } else { &[(from, to)] };
-        let mut pairs = Vec::new();
+        let (mut pairs, mut seen) = (Vec::new(), BTreeSet::new());
         for (from, to) in
             directions.iter().flat_map(|(from, to)| from.iter().flat_map(|from| to.iter().map(move |to| (*from, *to))))
         {
-            if from != to && !pairs.contains(&(from, to)) {
+            if from != to && seen.insert((from, to)) {
                 pairs.push((from, to));
             }
         }

@@ -45,9 +45,10 @@ pub struct Runs {
     pub is_chosen: bool,
 }
 
-/// The width of windows for runs of these plans: a round number, so that there are about fifty.
+/// The width of windows for runs of these plans: a round number, so that there are about fifty, or, where settling takes much
+/// longer than the workload, at most some thousands.
 pub fn window_ns(plans: &[&Plan]) -> u64 {
-    let longest = plans.iter().map(|plan| plan.workload_end_ns).max().unwrap_or(1);
+    let longest = plans.iter().map(|plan| plan.workload_end_ns.max(plan.end_ns() / 100)).max().unwrap_or(1);
     round_step(longest, 60)
 }
 

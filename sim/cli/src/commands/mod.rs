@@ -15,6 +15,7 @@ mod trace;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use crate::args::size;
 use crate::exit::{self, Failure};
 
 /// Run, replay and check simulations of replicated key-value stores.
@@ -24,6 +25,9 @@ pub struct Args {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// Refuse runs that may take more memory than this, each
+    #[arg(long, global = true, value_name = "SIZE", value_parser = size, default_value = "4GB")]
+    pub memory: u64,
 }
 
 /// What to do; the arguments of a subcommand say what it is for.

@@ -113,7 +113,9 @@ impl SweepRuns {
                 plan.expect.entry(checker.to_string()).or_insert(Verdict::Holds);
             }
         }
-        let judged = judge::run_measured(store, &plan, (plan.workload_end_ns / SAMPLES).max(1));
+        // Settling may take much longer than the workload.
+        let window_ns = plan.workload_end_ns.max(plan.end_ns() / 100).max(1);
+        let judged = judge::run_measured(store, &plan, (window_ns / SAMPLES).max(1));
         if judged.interrupted || interrupt::is_requested() {
             return Ok(None);
         }
@@ -147,7 +149,7 @@ impl SweepRuns {
                 visibility: Vec::new(),
             }));
         }
-        let metrics = Metrics::of(&judged.recording, &judged.measured, plan.workload_end_ns.max(1));
+        let metrics = Metrics::of(&judged.recording, &judged.measured, window_ns);
         let measured = measures::MeasuredRun { plan: &plan, judged: &judged, metrics: &metrics };
         let figures = figures.map(|figure| figure.of(&measured)).collect();
         let levels = levels(&plan);
