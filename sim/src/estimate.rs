@@ -18,7 +18,7 @@ pub struct Estimate {
     pub plan: u64,
     /// What is recorded of operations and of what follows from them, and judging that.
     pub operations: u64,
-    /// What is recorded of anti-entropy.
+    /// What is recorded of anti-entropy where all messages are.
     pub rounds: u64,
     /// Messages under way.
     pub messages: u64,
@@ -115,6 +115,11 @@ impl Estimate {
                 .saturating_mul(MESSAGE)
                 .saturating_add(repairs.saturating_mul(MESSAGE.saturating_add(carried))),
         }
+    }
+
+    /// The same with no message recorded, as a run is judged at first.
+    pub fn without_messages(self) -> Estimate {
+        Estimate { rounds: 0, ..self }
     }
 
     /// All together.

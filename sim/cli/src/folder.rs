@@ -278,7 +278,7 @@ impl Stored {
             .map_err(|error| Failure::Usage(format!("{}: {}", plan_path.display(), not_a_plan(&plan_path, &error))))?;
         plan.validate()
             .map_err(|error| Failure::Usage(format!("{}: the plan cannot be run: {error}", plan_path.display())))?;
-        memory::check(&plan_path, &Estimate::of_plan(&plan))?;
+        memory::check(&plan_path, &Estimate::of_plan(&plan).without_messages())?;
         if !is_name(&plan.scenario) {
             let (place, name) = (plan_path.display(), printable(&plan.scenario));
             return Err(Failure::Usage(format!(

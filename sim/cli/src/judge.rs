@@ -11,6 +11,7 @@ use kvsim_sim::plan::Plan;
 use kvsim_sim::stores::StoreEntry;
 
 use crate::interrupt;
+use crate::memory;
 use crate::panics;
 use crate::progress::Progress;
 use crate::recorder::{Checkpoint, Counts, Keep, Recorder};
@@ -45,11 +46,11 @@ pub struct Judged {
 pub const PANIC: &str = "PANIC001";
 
 /// Runs `plan` and judges it. After a violation the run is repeated with all messages recorded, so that findings can
-/// say how they came about; the second run is the same as the first.
+/// say how they came about, if there is room for them; the second run is the same as the first.
 pub fn judge(store: &StoreEntry, plan: &Plan, keep: Keep) -> Judged {
     let judged = run(store, plan, keep, u64::MAX);
     let violated = judged.reports.iter().any(|report| report.verdict == Verdict::Violated && report.checker != "panic");
-    if keep == Keep::Judged && violated && !judged.interrupted {
+    if keep == Keep::Judged && violated && !judged.interrupted && memory::takes_messages(plan) {
         let explained = run(store, plan, Keep::Everything, u64::MAX);
         if explained.interrupted {
             // What the first run has shown stands, with less evidence.

@@ -45,10 +45,10 @@ pub fn sweep(file: &Path, overrides: &[String]) -> Result<SweepFile, Failure> {
 pub fn lowered(file: &Path, scenario: &Scenario, seed: u64) -> Result<Run, Failure> {
     let usage = |message: String| Failure::Usage(format!("{}: {message}", file.display()));
     let store = stores::find(&scenario.store.name).expect("the scenario reader knows the stores");
-    memory::check(file, &Estimate::of_scenario(scenario))?;
+    memory::check(file, &Estimate::of_scenario(scenario).without_messages())?;
     let plan = lower::lower(scenario, seed, concat!("kvsim ", env!("CARGO_PKG_VERSION"))).map_err(usage)?;
     plan.validate().map_err(|error| usage(error.to_string()))?;
-    memory::check(file, &Estimate::of_plan(&plan))?;
+    memory::check(file, &Estimate::of_plan(&plan).without_messages())?;
     if let Some(session) = plan.sessions.iter().find(|session| session.quorum > 1 && !store.quorum_reads) {
         let (session, quorum, store) = (&session.name, session.quorum, store.name);
         return Err(usage(format!(

@@ -1,8 +1,10 @@
 //! The limit of memory: a run that would take more is refused before it begins.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use kvsim_sim::estimate::Estimate;
+use kvsim_sim::plan::Plan;
 
 use crate::exit::Failure;
 use crate::text::grouped;
@@ -15,8 +17,18 @@ pub fn limit(bytes: u64) {
     LIMIT.store(bytes, Ordering::Relaxed);
 }
 
+/// Whether a run of the plan can be recorded with all messages.
+pub fn takes_messages(plan: &Plan) -> bool {
+    Estimate::of_plan(plan).bytes() <= LIMIT.load(Ordering::Relaxed)
+}
+
+/// Refuses a plan that cannot be recorded with all messages.
+pub fn check_with_messages(place: &Path, plan: &Plan) -> Result<(), Failure> {
+    check(place, &Estimate::of_plan(plan))
+}
+
 /// Refuses what takes more than the limit; `place` says what was read.
-pub fn check(place: &std::path::Path, estimate: &Estimate) -> Result<(), Failure> {
+pub fn check(place: &Path, estimate: &Estimate) -> Result<(), Failure> {
     let (limit, bytes) = (LIMIT.load(Ordering::Relaxed), estimate.bytes());
     if bytes <= limit {
         return Ok(());

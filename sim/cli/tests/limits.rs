@@ -47,7 +47,7 @@ fn a_stored_plan_has_the_limit_of_scenarios() {
     let mut plan = read_json(&out.join("plan.json"));
     plan["store"]["anti_entropy"] = "100ns".into();
     std::fs::write(out.join("plan.json"), plan.to_string()).expect("the folder can be written");
-    let ended = end(common::kvsim().arg("replay").arg(&out)).expect(2);
+    let ended = end(common::kvsim().arg("explain").arg(&out)).expect(2);
     assert!(ended.stderr.contains("recorded of anti-entropy"), "{ended:?}");
 }
 

@@ -11,6 +11,7 @@ use crate::exit::{self, Failure};
 use crate::interrupt;
 use crate::judge;
 use crate::load;
+use crate::memory;
 use crate::output::{BOLD, PLAIN, YELLOW};
 use crate::recorder::Keep;
 use crate::report::text::write_evidence;
@@ -80,6 +81,7 @@ impl Explanations {
 /// Explains; returns the exit code.
 pub fn explain(args: &ExplainArgs) -> Result<u8, Failure> {
     let (store, plan) = load::run(&args.run)?;
+    memory::check_with_messages(&args.run, &plan)?;
     interrupt::stop_gently();
     let wrong = |why: String| Failure::Usage(format!("{}: {why}", args.run.display()));
     if let Some(op) = args.op.filter(|op| plan.sessions.iter().all(|session| session.ops.iter().all(|o| o.op != *op))) {

@@ -16,6 +16,7 @@ use crate::folder::{self, Stored};
 use crate::interrupt;
 use crate::judge;
 use crate::load;
+use crate::memory;
 use crate::output::{PLAIN, YELLOW, print};
 use crate::text::seconds;
 
@@ -128,6 +129,7 @@ fn shown(args: &PlotArgs, stored: &[Stored]) -> Result<Option<Range<u64>>, Failu
 
 /// Runs the stored plan again; the exit code when that was interrupted or is not the stored run.
 fn record(stored: &Stored, window_ns: u64) -> Result<Result<(Recording, Measured), u8>, Failure> {
+    memory::check_with_messages(&stored.path, &stored.plan)?;
     let (store, path) = (load::store_of(stored)?, stored.path.display());
     let (outcome, recording, measured) = charts::record(store, &stored.plan, window_ns).map_err(|panic| {
         let at = seconds(panic.at_ns);

@@ -9,6 +9,7 @@ use crate::folder::{Folder, Stored};
 use crate::interrupt;
 use crate::judge;
 use crate::load;
+use crate::memory;
 use crate::output::print;
 use crate::recorder::Keep;
 use crate::report::{Page, Summary};
@@ -30,6 +31,7 @@ pub const EVENTS_MAX: u64 = 2_000_000;
 pub fn report(args: &ReportArgs) -> Result<u8, Failure> {
     let stored = Stored::read(&args.run)?;
     let store = load::store_of(&stored)?;
+    memory::check_with_messages(&stored.path, &stored.plan)?;
     interrupt::stop_gently();
     let judged = judge::judge(store, &stored.plan, Keep::Judged);
     if !judged.interrupted && !stored.is_reproduced(judged.outcome.trace_hash, "the report") {

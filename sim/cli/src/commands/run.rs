@@ -12,6 +12,7 @@ use crate::folder::{Folder, History};
 use crate::interrupt;
 use crate::judge::{self, Judged};
 use crate::load;
+use crate::memory;
 use crate::recorder::Keep;
 use crate::report::{Summary, text};
 use crate::text::{grouped, printable, quoted};
@@ -64,6 +65,9 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
         return Err(Failure::Usage("--history needs what --trace off does not keep; leave out one of them".to_owned()));
     }
     let (store, plan) = plan(args)?;
+    if args.trace == Kept::Full {
+        memory::check_with_messages(&args.file, &plan)?;
+    }
     let place = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/{}-{:x}", plan.scenario, plan.seed)));
     let folder = Folder::create(place, &plan)?;
     interrupt::stop_gently();

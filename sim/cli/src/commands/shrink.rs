@@ -18,6 +18,7 @@ use crate::folder::{self, Folder, Stored};
 use crate::interrupt;
 use crate::judge::{self, Checkers, Judged};
 use crate::load;
+use crate::memory;
 use crate::progress::Ticker;
 use crate::recorder::Keep;
 use crate::report::{Judgement, Summary, text};
@@ -147,6 +148,7 @@ impl Target {
 pub fn shrink(args: &ShrinkArgs) -> Result<u8, Failure> {
     let stored = Stored::read(&args.run)?;
     let store = load::store_of(&stored)?;
+    memory::check_with_messages(&stored.path, &stored.plan)?;
     interrupt::stop_gently();
     let judged = judge::judge(store, &stored.plan, Keep::Everything);
     let target = target(args, &stored.plan, &judged)?;

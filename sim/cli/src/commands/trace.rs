@@ -13,6 +13,7 @@ use crate::filter::{Filter, Selection};
 use crate::interrupt;
 use crate::judge::{self, Judged};
 use crate::load;
+use crate::memory;
 use crate::output::{print, print_json};
 use crate::recorder::Keep;
 use crate::report::moment::describe;
@@ -45,6 +46,9 @@ pub fn trace(args: &TraceArgs) -> Result<u8, Failure> {
     let until_ns = args.at.or(args.filter.to).unwrap_or(u64::MAX);
     // A diagram marks what the checkers find, for which the run has to come to its end.
     let until_ns = if args.svg.is_some() { u64::MAX } else { until_ns };
+    if until_ns >= plan.end_ns() {
+        memory::check_with_messages(&args.run, &plan)?;
+    }
     let judged = judge::run(store, &plan, Keep::Everything, until_ns);
     match (&args.svg, args.at) {
         (Some(file), _) => draw(args, file, &plan, &judged)?,

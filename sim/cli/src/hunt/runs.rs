@@ -16,6 +16,7 @@ use crate::folder::Folder;
 use crate::interrupt;
 use crate::judge::{self, Checkers};
 use crate::load::{self, lowered};
+use crate::memory;
 use crate::recorder::Keep;
 use crate::report::Summary;
 
@@ -91,7 +92,7 @@ impl RunSet {
             let unknown = surprising(Verdict::Unknown).map(|one| (one.checker.clone(), this(&one.note))).collect();
             return Ok(Some(HuntOutcome { found: Vec::new(), unknown, stored: Ok(()) }));
         }
-        if judged.reports.iter().all(|report| report.checker != "panic") {
+        if judged.reports.iter().all(|report| report.checker != "panic") && memory::takes_messages(&plan) {
             // The same run again, with all messages, which findings are explained by.
             judged = judge::run_quiet(store, &plan, Keep::Everything, Checkers::Promised);
             if judged.interrupted {

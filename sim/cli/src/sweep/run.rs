@@ -20,6 +20,7 @@ use crate::folder::Folder;
 use crate::interrupt;
 use crate::judge::{self, Checkers};
 use crate::load::{self, lowered};
+use crate::memory;
 use crate::recorder::Keep;
 use crate::report::Summary;
 
@@ -129,7 +130,8 @@ impl SweepRuns {
             *verdict != Verdict::Unknown && expected.is_some_and(|expected| expected != *verdict)
         };
         if verdicts.iter().any(is_surprise) {
-            let judged = judge::run_quiet(store, &as_written, Keep::Everything, Checkers::Promised);
+            let keep = if memory::takes_messages(&plan) { Keep::Everything } else { Keep::Judged };
+            let judged = judge::run_quiet(store, &as_written, keep, Checkers::Promised);
             if judged.interrupted {
                 return Ok(None);
             }
