@@ -45,7 +45,6 @@ struct Obligation {
     position: u32,
     /// It wrote that itself.
     own: bool,
-    /// Where and when.
     node: NodeId,
     place: usize,
     /// One bit for each view in which the node owes it although its disk was lost since.

@@ -54,7 +54,6 @@ impl Output {
         self.format == Format::Text
     }
 
-    /// Prints a result.
     pub fn print(&self, value: &impl serde::Serialize, text: impl FnOnce() -> String) -> Result<(), Failure> {
         if self.is_text() { print(&text()) } else { print_json(value) }
     }
@@ -75,7 +74,6 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Runs at a time.
     pub fn jobs(&self) -> u16 {
         let cores = || std::thread::available_parallelism().map_or(1, |count| count.get().min(1024) as u16);
         self.jobs.unwrap_or_else(cores)

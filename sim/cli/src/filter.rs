@@ -10,7 +10,6 @@ use crate::args::virtual_time;
 use crate::exit::Failure;
 use crate::load;
 
-/// Kinds of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum EventKind {
     /// Operations of sessions and their answers
@@ -70,7 +69,6 @@ const USUAL: [EventKind; 5] =
     [EventKind::Operations, EventKind::Writes, EventKind::Messages, EventKind::Nodes, EventKind::Faults];
 
 impl Filter {
-    /// Looks up the names.
     pub fn new(selection: &Selection, recording: &Recording, operations: &Operations<'_>) -> Result<Filter, Failure> {
         let header = &recording.header;
         let node = selection.node.as_deref().map(|name| load::node(header, name)).transpose()?;
@@ -114,7 +112,6 @@ impl Filter {
         }
     }
 
-    /// True when the event is wanted.
     pub fn wants(&self, header: &Header, operations: &Operations<'_>, event: &Event) -> bool {
         let kind = kind(&event.what);
         (self.from_ns..=self.to_ns).contains(&event.at_ns)

@@ -17,7 +17,6 @@ use crate::scenario::{self, Names};
 use crate::sweep::read::{self, SweepFile};
 use crate::text::{nearest, printable};
 
-/// A plan and its store.
 pub type Run = (&'static StoreEntry, Plan);
 
 /// The run in the folder `path`, that of the plan file `path`, or that of the scenario `path` with its own seed.
@@ -65,7 +64,6 @@ pub fn store_of(stored: &Stored) -> Result<&'static StoreEntry, Failure> {
     stores::find(name).ok_or_else(unknown)
 }
 
-/// The names that scenarios may use.
 pub fn names() -> Names {
     Names { stores: STORES, checkers: judge::checkers().map(|checker| checker.name).collect() }
 }

@@ -53,7 +53,6 @@ fn put(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Prints a value as indented JSON.
 pub fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(std::io::Error::from)?;
     // JSON has a form for what would disturb a terminal: it stands within strings alone.

@@ -6,7 +6,6 @@ thread_local! {
     static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// From now on panics are noted and not printed.
 pub fn keep_panics_quiet() {
     std::panic::set_hook(Box::new(|info| note_panic(info.to_string())));
 }

@@ -13,7 +13,6 @@ use crate::panics;
 /// Whether the work goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// It does.
     More,
     /// Nothing new is begun, and what is under way does not count.
     Stop,

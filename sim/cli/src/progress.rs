@@ -100,7 +100,6 @@ impl Ticker {
         self.tick(line);
     }
 
-    /// Shows the line, if it is time to.
     pub fn tick(&mut self, line: impl FnOnce() -> String) {
         match &self.bar {
             Some(bar) if self.said.elapsed() >= Duration::from_millis(100) => {

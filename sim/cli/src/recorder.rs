@@ -12,11 +12,9 @@ use crate::self_reports::SelfReports;
 /// Which events are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// None.
     Nothing,
     /// Those that verdicts follow from. Messages only explain, and most events are messages.
     Judged,
-    /// All.
     Everything,
 }
 
@@ -25,11 +23,8 @@ pub enum Keep {
 pub struct Counts {
     /// Operations begun.
     pub operations: u64,
-    /// Operations answered.
     pub answered: u64,
-    /// Operations refused.
     pub refused: u64,
-    /// Operations that timed out.
     pub timed_out: u64,
     /// Copies of messages sent.
     pub messages: u64,
@@ -37,14 +32,12 @@ pub struct Counts {
     pub lost: u64,
     /// Copies that the network added.
     pub duplicated: u64,
-    /// Bytes sent.
     pub bytes: u64,
 }
 
 /// What is left of an event that is not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// When it happened.
     pub at_ns: u64,
     /// The lower half of the trace hash after it.
     pub hash: u32,
@@ -80,15 +73,11 @@ fn is_judged(what: &What) -> bool {
     )
 }
 
-/// Takes the events of a run.
 pub struct Recorder {
-    /// What is kept.
     pub keep: Keep,
     /// Nothing later is taken, in nanoseconds of virtual time.
     until_ns: u64,
-    /// What was kept.
     pub events: Vec<Event>,
-    /// What was counted.
     pub counts: Counts,
     /// The same, up to the beginning of settling; absent before and without that.
     pub counts_of_workload: Option<Counts>,
@@ -103,7 +92,6 @@ pub struct Recorder {
     pub progress: Progress,
     /// How often what replicas hold is measured, if at all.
     measures_ns: Option<u64>,
-    /// What was measured.
     pub measured: Measured,
     now_ns: u64,
 }
@@ -112,7 +100,6 @@ impl Recorder {
     /// Marks take memory; four million events are more than people compare by hand.
     pub const CHECKPOINTS_MAX: usize = 4 << 20;
 
-    /// For a new run.
     pub fn new(keep: Keep, until_ns: u64, progress: Progress) -> Recorder {
         Recorder {
             keep,

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use kvsim_checkers::trace::{Level, NodeId, What};
 use serde::Serialize;
 
-/// Collects what replicas say.
 #[derive(Clone, Debug, Default)]
 pub struct SelfReports {
     /// How often, and the longest, by the replica that is behind, the origin of the writes that wait, and the level.
@@ -21,7 +20,6 @@ pub struct Lag {
     pub node: NodeId,
     /// Whose writes had arrived and could not be shown.
     pub origin: NodeId,
-    /// At which level.
     pub level: Level,
     /// How often the replica noticed: once per heartbeat while it lasts.
     pub times: u64,
@@ -32,7 +30,6 @@ pub struct Lag {
 /// A replica had no room for writes that had to wait for their turn.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Overflow {
-    /// The replica.
     pub node: NodeId,
     /// How often a write was dropped, to be asked for again.
     pub times: u64,

@@ -53,7 +53,6 @@ pub(super) fn leave_out(search: &mut Search<'_>) {
     });
 }
 
-/// Leaves out faults.
 pub(super) fn faults(search: &mut Search<'_>) {
     search.reduce(search.best.faults.len(), |plan, kept| Plan {
         faults: kept.iter().map(|index| plan.faults[*index].clone()).collect(),

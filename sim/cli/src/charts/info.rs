@@ -3,7 +3,6 @@
 use super::runs::Runs;
 use crate::draw::Drawing;
 
-/// A kind of chart.
 #[derive(Debug)]
 pub struct ChartInfo {
     /// As the command line and file names call it.

@@ -19,9 +19,7 @@ use crate::recorder::{Keep, Recorder};
 /// The most runs that fit into one chart: their lines differ in dashes.
 pub const MAX: usize = Dash::ALL.len();
 
-/// A run and its figures.
 pub struct Run {
-    /// Its plan.
     pub plan: Plan,
     /// All that happened.
     pub recording: Recording,
@@ -33,7 +31,6 @@ pub struct Run {
     pub label: String,
 }
 
-/// The runs of a chart.
 pub struct Runs {
     /// In the order in which they were named.
     pub list: Vec<Run>,
@@ -68,12 +65,10 @@ impl Runs {
         Runs { list: list.collect(), window_ns, shown: shown.unwrap_or(usual), is_chosen }
     }
 
-    /// True when runs are compared.
     pub fn are_many(&self) -> bool {
         self.list.len() > 1
     }
 
-    /// The axis of virtual time.
     pub fn time(&self) -> Axis {
         Axis::time(self.shown.clone())
     }

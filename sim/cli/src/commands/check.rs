@@ -55,7 +55,6 @@ struct Results {
     mistakes: Vec<UnreadableFile>,
 }
 
-/// What a model says about a file.
 #[derive(Debug, Serialize)]
 struct ModelVerdict {
     file: String,
@@ -77,7 +76,6 @@ struct Checked {
     strongest: Vec<&'static str>,
 }
 
-/// A file that is no history.
 #[derive(Debug, Serialize)]
 struct UnreadableFile {
     file: String,
@@ -88,7 +86,6 @@ struct UnreadableFile {
     expected: String,
 }
 
-/// Judges histories; returns the exit code.
 pub fn check(args: &CheckArgs) -> Result<u8, Failure> {
     interrupt::stop_gently();
     let is_asked = |model: &&Model| {
@@ -188,7 +185,6 @@ impl fmt::Display for UnreadableFile {
     }
 }
 
-/// The results of a file, for people.
 fn text(checked: &Checked, calls: &Calls, reports: &[Report]) -> String {
     let mut out = String::new();
     write_text(&mut out, checked, calls, reports).expect("a string takes everything");

@@ -34,7 +34,6 @@ pub struct ExplainArgs {
     output: Output,
 }
 
-/// An explanation, for programs.
 #[derive(Serialize)]
 struct Explanations {
     schema: u32,
@@ -78,7 +77,6 @@ impl Explanations {
     }
 }
 
-/// Explains; returns the exit code.
 pub fn explain(args: &ExplainArgs) -> Result<u8, Failure> {
     let (store, plan) = load::run(&args.run)?;
     memory::check_with_messages(&args.run, &plan)?;

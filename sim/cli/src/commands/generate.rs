@@ -13,13 +13,11 @@ pub struct CompletionsArgs {
     shell: clap_complete::Shell,
 }
 
-/// The JSON Schema of scenario files.
 pub fn schema() -> Result<u8, Failure> {
     print_json(&scenario::schema())?;
     Ok(exit::HOLDS)
 }
 
-/// A completion script.
 pub fn completions(args: &CompletionsArgs, mut command: Command) -> Result<u8, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "kvsim", &mut script);

@@ -52,7 +52,6 @@ struct Group<'a> {
     checker: &'a str,
     code: &'a str,
     cause: &'a str,
-    /// Number of runs.
     runs: usize,
     /// Those with the fewest events first: they are the quickest to look at.
     found: Vec<&'a Found>,
@@ -75,7 +74,6 @@ struct HuntSummary<'a> {
 /// How often the journal says how far the hunt is, at least.
 const JOURNAL: Duration = Duration::from_millis(200);
 
-/// Hunts; returns the exit code.
 pub fn hunt(args: &HuntArgs) -> Result<u8, Failure> {
     let runs = RunSet::read(&args.path, args.overrides.list(), args.swarm, args.seeds.start)?;
     let folder = args.batch.out.clone().unwrap_or_else(|| usual_folder(&args.path));
@@ -236,7 +234,6 @@ fn run_of(found: &Found) -> String {
     format!("{} {}", printable(&found.scenario), seed_of(&found.seed))
 }
 
-/// `seed 0x1f`.
 fn seed_of(seed: &str) -> String {
     let seed = seed.trim_start_matches("0x").trim_start_matches('0');
     format!("seed 0x{}", if seed.is_empty() { "0" } else { seed })

@@ -86,7 +86,6 @@ fn details(store: &StoreEntry) -> Vec<String> {
     details
 }
 
-/// Lists; returns the exit code.
 pub fn list(args: &ListArgs) -> Result<u8, Failure> {
     let item =
         |name: &str, summary: &str, details| Item { name: name.to_owned(), summary: summary.to_owned(), details };

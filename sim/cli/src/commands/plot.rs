@@ -51,7 +51,6 @@ fn chart_names() -> Vec<PossibleValue> {
     CHARTS.iter().map(|chart| PossibleValue::new(chart.name).help(chart.summary)).collect()
 }
 
-/// Draws the charts; returns the exit code.
 pub fn plot(args: &PlotArgs) -> Result<u8, Failure> {
     if args.runs.len() > charts::MAX {
         return Err(Failure::Usage(format!(
@@ -144,7 +143,6 @@ fn record(stored: &Stored, window_ns: u64) -> Result<Result<(Recording, Measured
     Ok(Ok((recording, measured)))
 }
 
-/// The name of the folder that a plan lies in.
 fn folder_of(plan: &Path) -> String {
     let folder = plan.parent().and_then(Path::file_name);
     folder.map_or_else(|| plan.display().to_string(), |name| name.to_string_lossy().into_owned())

@@ -45,7 +45,6 @@ struct Comparison {
     run: Option<Summary>,
 }
 
-/// Replays; returns the exit code.
 pub fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
     let stored = Stored::read(&args.run)?;
     let store = load::store_of(&stored)?;

@@ -27,7 +27,6 @@ pub struct ReportArgs {
 /// Above this number of events `kvsim run` leaves out the page, which needs the run again, in memory.
 pub const EVENTS_MAX: u64 = 2_000_000;
 
-/// Writes the page anew; returns the exit code.
 pub fn report(args: &ReportArgs) -> Result<u8, Failure> {
     let stored = Stored::read(&args.run)?;
     let store = load::store_of(&stored)?;

@@ -59,7 +59,6 @@ pub enum Kept {
     Full,
 }
 
-/// Runs a scenario; returns the exit code.
 pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     if args.history.is_some() && args.trace == Kept::Off {
         return Err(Failure::Usage("--history needs what --trace off does not keep; leave out one of them".to_owned()));

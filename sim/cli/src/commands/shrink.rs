@@ -45,7 +45,6 @@ pub struct ShrinkArgs {
     output: Output,
 }
 
-/// How large a run is.
 #[derive(Clone, Copy, Serialize)]
 struct Size {
     replicas: u16,
@@ -109,7 +108,6 @@ struct Outcome {
     complete: bool,
     interrupted: bool,
     scenario: String,
-    /// The smaller run.
     run: Summary,
 }
 
@@ -144,7 +142,6 @@ impl Target {
     }
 }
 
-/// Shrinks; returns the exit code.
 pub fn shrink(args: &ShrinkArgs) -> Result<u8, Failure> {
     let stored = Stored::read(&args.run)?;
     let store = load::store_of(&stored)?;

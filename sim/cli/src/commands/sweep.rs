@@ -46,7 +46,6 @@ pub struct SweepArgs {
     theme: Theme,
 }
 
-/// Sweeps; returns the exit code.
 pub fn sweep(args: &SweepArgs) -> Result<u8, Failure> {
     let runs = SweepRuns::read(&args.file, &args.overrides.list())?;
     let folder = args.batch.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/sweep-{}", runs.name)));

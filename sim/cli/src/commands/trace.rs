@@ -39,7 +39,6 @@ pub struct TraceArgs {
     output: Output,
 }
 
-/// Traces; returns the exit code.
 pub fn trace(args: &TraceArgs) -> Result<u8, Failure> {
     let (store, plan) = load::run(&args.run)?;
     interrupt::stop_gently();

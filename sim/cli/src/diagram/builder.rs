@@ -171,7 +171,6 @@ impl SceneBuilder<'_> {
         if self.named.contains(&op) { Kind::Found } else { Kind::Operation }
     }
 
-    /// How an operation ended.
     fn end(&self, operation: &Operation) -> String {
         match (operation.outcome, operation.action) {
             (Outcome::Answered(_), Action::Read) => {

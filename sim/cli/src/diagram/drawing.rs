@@ -7,7 +7,6 @@ use super::scene::{Arrow, Scene};
 use crate::draw::{Anchor, At, Drawing, Kind, Shape, flow};
 use crate::text::{printable, wrapped};
 
-/// All of it.
 pub fn draw(scene: &Scene) -> Drawing {
     const FINDINGS: usize = 3;
     let faults = scene.faults.iter().map(|fault| fault.text.chars().count()).max().unwrap_or(0);

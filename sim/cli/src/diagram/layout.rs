@@ -17,7 +17,6 @@ pub const CROSS: i32 = 20;
 /// Average width of a letter, in tenths of a pixel.
 const LETTER: i32 = 66;
 
-/// Places.
 pub struct Layout {
     /// Where replicas' lines begin and end.
     pub top: i32,

@@ -31,7 +31,6 @@ pub struct Scene {
     pub ends: Vec<Vec<String>>,
 }
 
-/// One moment.
 #[derive(Default)]
 pub struct Row {
     /// By node, from the top. Where an operation is invoked they stand above the moment, since messages leave downwards;
@@ -49,7 +48,6 @@ pub struct Label {
     pub kind: Kind,
 }
 
-/// A message.
 pub struct Arrow {
     pub from: NodeId,
     pub to: NodeId,
@@ -61,7 +59,6 @@ pub struct Arrow {
     pub text: String,
 }
 
-/// A node is down or paused.
 pub struct Downtime {
     pub kind: Kind,
     pub node: NodeId,

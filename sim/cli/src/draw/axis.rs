@@ -9,13 +9,10 @@ use crate::text::{decimal, duration};
 pub enum Unit {
     /// Nanoseconds.
     Time,
-    /// Things.
     Count,
-    /// Thousandths of something.
     Thousandths,
     /// Parts of 10,000, shown as percent.
     Share,
-    /// Bytes.
     Bytes,
 }
 
@@ -29,7 +26,6 @@ enum Scale {
     Names(Vec<String>),
 }
 
-/// An axis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Axis {
     what: String,
@@ -46,7 +42,6 @@ pub struct Axis {
 const SECOND: u64 = 1_000_000_000;
 
 impl Axis {
-    /// Virtual time.
     pub fn time(range: Range<u64>) -> Axis {
         let axis = Axis::linear("virtual time", Unit::Time, range.end);
         Axis { from: range.start, scale: Scale::VirtualTime, ..axis }
@@ -119,12 +114,10 @@ impl Axis {
         if unit.is_empty() { self.what.clone() } else { format!("{} ({unit})", self.what) }
     }
 
-    /// The first number.
     pub fn start(&self) -> u64 {
         self.from
     }
 
-    /// The last number.
     pub fn end(&self) -> u64 {
         self.to
     }
@@ -218,7 +211,6 @@ impl Axis {
         length / self.to.max(1) as i32
     }
 
-    /// True when the number is on the axis.
     pub fn has(&self, number: u64) -> bool {
         (self.from..=self.to).contains(&number)
     }

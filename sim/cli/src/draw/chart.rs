@@ -12,9 +12,7 @@ pub struct Chart {
     pub notes: Vec<String>,
     /// What the styles of lines and bars mean.
     pub legend: Vec<LegendEntry>,
-    /// Panels per row.
     pub columns: usize,
-    /// Height of a panel in pixels.
     pub panel_height: i32,
     /// From above, row by row.
     pub panels: Vec<Panel>,
@@ -27,9 +25,7 @@ pub struct Chart {
 pub struct Shaded {
     /// When it begins, in nanoseconds.
     pub from_ns: u64,
-    /// When it ends.
     pub until_ns: u64,
-    /// What it is called.
     pub name: String,
     /// A fault, and not something that belongs to every run.
     pub is_fault: bool,
@@ -38,7 +34,6 @@ pub struct Shaded {
 /// A pair of axes with what is drawn between them.
 #[derive(Clone, Debug)]
 pub struct Panel {
-    /// What it shows.
     pub title: String,
     /// To the right.
     pub x: Axis,
@@ -48,7 +43,6 @@ pub struct Panel {
     pub marks: Vec<Mark>,
 }
 
-/// Something drawn.
 #[derive(Clone, Debug)]
 pub enum Mark {
     /// A line through points.
@@ -68,7 +62,6 @@ pub enum Mark {
 /// A place in a row that several things share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// The row.
     pub row: u64,
     /// Which of them, from above.
     pub number: u32,
@@ -76,7 +69,6 @@ pub struct Slot {
     pub of: u32,
 }
 
-/// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LineStyle {
     /// Which of [`super::COLOURS`].
@@ -95,9 +87,7 @@ impl LineStyle {
 /// A style and what it means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LegendEntry {
-    /// How it looks.
     pub style: LineStyle,
-    /// What it means.
     pub label: String,
 }
 

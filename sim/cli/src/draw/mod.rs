@@ -31,7 +31,6 @@ pub enum ImageFormat {
 }
 
 impl ImageFormat {
-    /// Ending of file names.
     pub fn ending(self) -> &'static str {
         match self {
             ImageFormat::Svg => "svg",
@@ -41,7 +40,6 @@ impl ImageFormat {
 }
 
 impl Drawing {
-    /// The bytes of its file.
     pub fn file(&self, format: ImageFormat, theme: Theme) -> Vec<u8> {
         match format {
             ImageFormat::Svg => self.svg(Some(theme)).into_bytes(),
@@ -55,7 +53,6 @@ impl Drawing {
     }
 }
 
-/// The name of a picture's file.
 pub fn file_name(name: &str, format: ImageFormat, theme: Theme) -> String {
     let page = if theme == Theme::Dark { "-dark" } else { "" };
     format!("{name}{page}.{}", format.ending())

@@ -35,7 +35,6 @@ fn width(kind: Kind, text: &str) -> i32 {
 }
 
 impl Chart {
-    /// The chart as shapes.
     pub fn draw(&self) -> Drawing {
         let mut drawing = Drawing { title: self.title.clone(), units: UNITS, width: px(WIDTH), ..Drawing::default() };
         let mut y = MARGIN;

@@ -16,7 +16,6 @@ type Pixels<'a> = DrawingArea<BitMapBackend<'a>, Shift>;
 /// Never an error: everything happens in memory.
 type Drawn = Result<(), DrawingAreaErrorKind<<BitMapBackend<'static> as DrawingBackend>::ErrorType>>;
 
-/// The bytes of a PNG file.
 pub fn write(drawing: &Drawing, theme: Theme) -> Vec<u8> {
     load_font();
     let (width, height) = (drawing.width / drawing.units, drawing.height / drawing.units);

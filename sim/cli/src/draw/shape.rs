@@ -3,7 +3,6 @@
 use super::style::Kind;
 use crate::text::printable;
 
-/// A drawing.
 #[derive(Default)]
 pub struct Drawing {
     /// What it shows, for readers who do not see it.
@@ -22,7 +21,6 @@ pub struct Drawing {
 /// A point, from the left and from above.
 pub type At = (i32, i32);
 
-/// Something drawn.
 pub enum Shape {
     /// A rectangle: its upper left corner, width and height.
     Rect(Kind, At, At),
@@ -47,7 +45,6 @@ pub enum Anchor {
 }
 
 impl Shape {
-    /// What it is.
     pub fn kind(&self) -> Kind {
         match self {
             Shape::Rect(kind, ..)

@@ -34,7 +34,6 @@ pub enum Kind {
     AxisTitle,
     Grid,
     Axis,
-    /// The time of a fault.
     Fault,
     Settling,
     /// One of [`COLOURS`] and how it is broken.
@@ -52,7 +51,6 @@ pub enum Kind {
     Visible,
     Message,
     Lost,
-    /// A fault of a node.
     NodeFault,
     // Diagrams: replicas and operations.
     Replica,
@@ -91,7 +89,6 @@ pub enum Dash {
 }
 
 impl Dash {
-    /// All.
     pub const ALL: [Dash; 4] = [Dash::Solid, Dash::Dashed, Dash::Dotted, Dash::Mixed];
 
     /// Lengths of dashes and gaps in turn, in pixels.
@@ -111,7 +108,6 @@ pub const COLOURS: usize = 7;
 /// Red, green, blue.
 pub type Colour = [u8; 3];
 
-/// How a shape looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Style {
     /// Inside shapes and letters.

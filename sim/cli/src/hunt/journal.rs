@@ -14,13 +14,10 @@ use crate::text::counted;
 pub struct Found {
     /// Number of the run in the hunt.
     pub run: u64,
-    /// Name of the scenario.
     pub scenario: String,
     /// In hexadecimal.
     pub seed: String,
-    /// Name of the checker.
     pub checker: String,
-    /// Code of the finding.
     pub code: String,
     /// See [`kvsim_sim::hunt::cause`].
     pub cause: String,
@@ -28,9 +25,7 @@ pub struct Found {
     pub title: String,
     /// When it could first be detected, in nanoseconds of virtual time.
     pub at_ns: u64,
-    /// Number of events of the run.
     pub events: u64,
-    /// The folder of the run.
     pub run_dir: String,
 }
 
@@ -60,7 +55,6 @@ pub struct HuntProgress {
 /// Runs in which a checker's verdict is unknown although another one was expected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unknown {
-    /// How many.
     pub runs: u64,
     /// The scenario of the first of them.
     pub scenario: String,
@@ -97,7 +91,6 @@ impl Resumed {
     }
 }
 
-/// The name of the journal.
 pub const KIND: &str = "hunt";
 
 /// The findings that the lines have, in words.

@@ -20,7 +20,6 @@ use crate::memory;
 use crate::recorder::Keep;
 use crate::report::Summary;
 
-/// The runs.
 pub struct RunSet {
     /// What they follow from: hunts that agree in this find the same.
     pub header: Value,
@@ -64,7 +63,6 @@ impl RunSet {
         self.first_seed.wrapping_add(run / self.scenarios.len() as u64)
     }
 
-    /// Run number `run`.
     pub fn plan(&self, run: u64) -> Result<(&'static StoreEntry, Plan), Failure> {
         let (file, scenario) = &self.scenarios[(run % self.scenarios.len() as u64) as usize];
         let seed = self.seed(run);
@@ -124,7 +122,6 @@ impl RunSet {
     }
 }
 
-/// The result of a run.
 pub struct HuntOutcome {
     /// The first finding of each code that is not expected.
     pub found: Vec<Found>,

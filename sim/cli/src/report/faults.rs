@@ -5,7 +5,6 @@ use kvsim_sim::plan::{FaultKind, MessageName};
 
 use crate::text::duration;
 
-/// What a fault does.
 pub fn words(kind: &FaultKind) -> String {
     match kind {
         FaultKind::Partition { cuts } => {

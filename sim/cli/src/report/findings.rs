@@ -5,23 +5,17 @@ use kvsim_checkers::{Finding, Report, Verdict};
 use kvsim_sim::plan::Plan;
 use serde::Serialize;
 
-/// A verdict beside the expected one.
 #[derive(Debug, Serialize)]
 pub struct Judgement {
-    /// Name of the checker.
     pub checker: String,
-    /// What it said.
     pub verdict: Verdict,
-    /// What the scenario expects.
     pub expected: Verdict,
     /// What was put to the test, or why nothing can be said.
     pub note: String,
-    /// What was broken.
     pub findings: Vec<Finding>,
 }
 
 impl Judgement {
-    /// A report beside what the plan expects.
     pub fn new(plan: &Plan, report: &Report) -> Judgement {
         Judgement {
             checker: report.checker.clone(),
@@ -32,7 +26,6 @@ impl Judgement {
         }
     }
 
-    /// The verdict is the expected one.
     pub fn is_expected(&self) -> bool {
         self.verdict == self.expected
     }

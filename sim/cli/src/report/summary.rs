@@ -14,25 +14,18 @@ use crate::self_reports::{Lag, Overflow};
 /// The results of a run. New fields may be added; a change to one of these changes `schema`.
 #[derive(Debug, Serialize)]
 pub struct Summary {
-    /// Version of this form.
     pub schema: u32,
-    /// Version of the program.
     pub kvsim: &'static str,
-    /// Name of the scenario.
     pub scenario: String,
-    /// Name of the store.
     pub store: String,
     /// In hexadecimal.
     pub seed: String,
     /// In hexadecimal.
     pub trace_hash: String,
-    /// Number of events.
     pub events: u64,
     /// Virtual time at the end.
     pub virtual_seconds: f64,
-    /// Number of nodes.
     pub replicas: u16,
-    /// Operations and messages.
     pub counts: Counts,
     /// Levels that fell behind, the longest first; absent when none did, or without heartbeats.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -40,18 +33,14 @@ pub struct Summary {
     /// Replicas that had no room for waiting writes, the most frequent first; absent when there was room.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub overflowed: Vec<Overflow>,
-    /// One per checker.
     pub verdicts: Vec<Judgement>,
-    /// True when the run was interrupted.
     pub interrupted: bool,
-    /// The folder that the run left.
     pub run_dir: String,
 }
 
 impl Summary {
     const SCHEMA: u32 = 1;
 
-    /// The results of a run.
     pub fn new(plan: &Plan, judged: &Judged, run_dir: &Path) -> Summary {
         Summary {
             schema: Summary::SCHEMA,

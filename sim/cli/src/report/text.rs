@@ -13,7 +13,6 @@ use crate::output::{GREEN, PLAIN, RED, YELLOW};
 use crate::self_reports::{Lag, Overflow};
 use crate::text::{exact, grouped, printable, quoted, seconds};
 
-/// The whole report of a run.
 pub fn report(plan: &Plan, summary: &Summary, real: Duration) -> String {
     let mut out = String::new();
     write_report(&mut out, plan, summary, real).expect("a string takes everything");
@@ -119,7 +118,6 @@ fn write_findings(out: &mut String, plan: &Plan, summary: &Summary, judgement: &
     Ok(())
 }
 
-/// The lines of evidence with their times.
 pub fn write_evidence(out: &mut String, evidence: &[TraceLine]) -> fmt::Result {
     evidence.iter().try_for_each(|line| writeln!(out, "  {:>10}  {}", seconds(line.at_ns), line.text))
 }

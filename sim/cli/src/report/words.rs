@@ -12,12 +12,10 @@ pub struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    /// For the events of a recording.
     pub fn of(recording: &'a Recording) -> Words<'a> {
         Words { header: &recording.header, operations: Operations::of(recording) }
     }
 
-    /// The operations of the recording.
     pub fn operations(&self) -> &Operations<'a> {
         &self.operations
     }
@@ -32,7 +30,6 @@ impl<'a> Words<'a> {
         line
     }
 
-    /// Where and what.
     fn event(&self, event: &Event) -> String {
         let node = event.node;
         let key = |key: u32| named(&self.header.keys, key);
@@ -121,7 +118,6 @@ fn named(table: &[String], number: impl Into<u32>) -> &str {
     table.get(number.into() as usize).map_or("?", |name| name)
 }
 
-/// The names of levels.
 fn all(levels: Levels) -> String {
     levels.iter().map(Level::name).collect::<Vec<_>>().join(", ")
 }

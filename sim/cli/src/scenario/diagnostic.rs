@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use crate::text::printable;
 
-/// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
     /// The file, or `--set ARGUMENT` when the value was given there.
@@ -16,12 +15,9 @@ pub struct Diagnostic {
     pub line: usize,
     /// Column in characters, from 1; in an argument counted from its first character.
     pub column: usize,
-    /// What is wrong.
     pub message: String,
-    /// What should stand there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
-    /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
     #[serde(skip)]
@@ -34,13 +30,11 @@ impl Diagnostic {
         Diagnostic { file, line, column, message, expected: None, help: None, excerpt }
     }
 
-    /// Says what should stand there.
     pub fn expected(mut self, expected: impl Into<String>) -> Diagnostic {
         self.expected = Some(expected.into());
         self
     }
 
-    /// Says what to do.
     pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
         self.help = Some(help.into());
         self
@@ -103,7 +97,6 @@ impl Diagnostics {
         self.0
     }
 
-    /// The mistakes.
     #[cfg(test)]
     pub fn list(&self) -> &[Diagnostic] {
         &self.0

@@ -49,9 +49,7 @@ pub const FILE_BYTES_MAX: usize = 4 << 20;
 
 /// The names that a scenario may use.
 pub struct Names {
-    /// The stores.
     pub stores: &'static [StoreEntry],
-    /// The checkers.
     pub checkers: Vec<&'static str>,
 }
 

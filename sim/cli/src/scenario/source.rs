@@ -13,7 +13,6 @@ use super::diagnostic::{Diagnostic, Excerpt};
 /// A stretch of bytes in the common numbering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {
-    /// The first byte.
     pub start: usize,
     /// The byte after the last.
     pub end: usize,
@@ -89,7 +88,6 @@ impl<'a> Sources<'a> {
         Diagnostic::new(file, line, column, message, Some(Excerpt::new(text, from..to)))
     }
 
-    /// What is wrong with the value at `span`.
     pub fn wrong(&self, span: Option<Span>, Wrong { message, expected, help }: Wrong) -> Diagnostic {
         let mut diagnostic = self.diagnostic(span, message).expected(format!("expected {expected}"));
         diagnostic.help = help;

@@ -324,7 +324,6 @@ fn whole_number(min: i128, max: i128) -> String {
     }
 }
 
-/// The strings of an enumeration.
 fn names(schema: &Json) -> Vec<&str> {
     let listed = schema.get("enum").and_then(Json::as_array).into_iter().flatten();
     let described = schema.get("oneOf").and_then(Json::as_array).into_iter().flatten().map(|one| &one["const"]);

@@ -7,12 +7,10 @@ use super::diagnostic::{Diagnostic, Diagnostics, Excerpt};
 use super::source::{Sources, Span};
 use crate::text::shown;
 
-/// The bytes as text.
 pub fn utf8<'b>(file: &str, bytes: &'b [u8]) -> Result<&'b str, Diagnostics> {
     std::str::from_utf8(bytes).map_err(|error| not_utf8(file, bytes, error.valid_up_to()).into())
 }
 
-/// The text as TOML.
 pub fn toml<'t>(text: &'t str, sources: &Sources<'_>) -> Result<Spanned<DeTable<'t>>, Diagnostics> {
     DeTable::parse(text)
         .map_err(|error| slip(&error, text, sources).unwrap_or_else(|| not_toml(&error, sources)).into())

@@ -113,7 +113,6 @@ fn ordered(table: &Json) -> Vec<(&String, &Json)> {
     fields
 }
 
-/// A value on one line.
 fn inline(value: &Json) -> String {
     match value {
         Json::Object(_) => {

@@ -71,13 +71,11 @@ pub fn file_name(name: &str) -> String {
 /// How many letters fit into a line of notes.
 pub const NOTE_LETTERS: usize = 145;
 
-/// What goes where.
 struct SweepLayout {
     /// The axis to the right, by number, with its values as numbers.
     x: Option<(usize, Vec<u64>)>,
     /// The axis that colours tell apart.
     colour: Option<usize>,
-    /// Its values.
     colours: Vec<String>,
     /// The combinations of all other axes.
     others: Vec<Vec<String>>,
@@ -254,7 +252,6 @@ impl SweepLayout {
         Panel { title, x: Axis::values(&table.axes[axis], named), y, marks: bands }
     }
 
-    /// Points in rows.
     fn points(&self, table: &Table, measure: &Measure, (column, name): (usize, &str)) -> Panel {
         let x = axis_of(table, measure, column, name);
         let mut marks = Vec::new();

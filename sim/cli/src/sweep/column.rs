@@ -8,21 +8,16 @@ use kvsim_sim::scenario::Scenario;
 use super::measures::{MEASURES, Measure, MeasuredRun};
 use super::median::Value;
 
-/// A column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Column {
-    /// A figure.
     Figure(FigureColumn),
-    /// The verdict of a checker.
     Verdict(&'static str),
 }
 
-/// A figure of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FigureColumn {
     /// As the file writes it.
     pub name: String,
-    /// What is measured.
     pub measure: &'static Measure,
     /// Which quantile of it, where it is a distribution.
     of_10_000: u16,
@@ -32,7 +27,6 @@ pub struct FigureColumn {
     level: Option<Level>,
 }
 
-/// The default columns.
 const USUAL: &[&str] = &[
     "reads/s",
     "writes/s",

@@ -62,7 +62,6 @@ fn csv_line(cells: &[String]) -> String {
     quoted.collect::<Vec<_>>().join(",") + "\n"
 }
 
-/// A number with all its decimal places.
 fn exactly(value: Value, unit: u64) -> String {
     match value {
         Value::Never => "never".to_string(),

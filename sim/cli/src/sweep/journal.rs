@@ -9,16 +9,12 @@ use super::run::{SweepOutcome, SweepRuns};
 use crate::exit::Failure;
 use crate::journal::{Journal, Lines};
 
-/// A run that is done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DoneRun {
-    /// Number of the cell.
     pub cell: usize,
-    /// The seed.
     pub seed: u64,
     /// Real time that it took: for estimates, and no part of the result.
     pub took_ms: u64,
-    /// Its result.
     pub outcome: SweepOutcome,
 }
 
@@ -26,7 +22,6 @@ pub struct DoneRun {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SweepLine {
-    /// A run is done.
     Run(DoneRun),
 }
 

@@ -9,7 +9,6 @@ use super::median::Value;
 use crate::draw::Unit;
 use crate::judge::Judged;
 
-/// Something that is measured.
 #[derive(Debug)]
 pub struct Measure {
     /// What the file calls it.
@@ -39,12 +38,10 @@ impl Measure {
     }
 }
 
-/// A measure that is one number.
 const fn number(name: &'static str, meaning: &'static str, unit: Unit, of: Of) -> Measure {
     Measure { name, meaning, unit, is_distribution: false, is_grouped: false, of }
 }
 
-/// A measure that is a distribution.
 const fn distribution(name: &'static str, meaning: &'static str, unit: Unit, of: Of) -> Measure {
     Measure { is_distribution: true, ..number(name, meaning, unit, of) }
 }
@@ -60,7 +57,6 @@ impl PartialEq for Measure {
 
 impl Eq for Measure {}
 
-/// Everything that is measured.
 pub const MEASURES: &[Measure] = &[
     number("reads/s", "answered reads per second of the workload", Unit::Thousandths, |_, run| {
         Some(run.per_second(|action| action == Action::Read))
@@ -137,13 +133,9 @@ pub const MEASURES: &[Measure] = &[
     ),
 ];
 
-/// A run and its figures.
 pub struct MeasuredRun<'a> {
-    /// Its plan.
     pub plan: &'a Plan,
-    /// What happened.
     pub judged: &'a Judged,
-    /// Its figures.
     pub metrics: &'a Metrics,
 }
 

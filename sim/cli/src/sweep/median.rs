@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A figure of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Value {
@@ -19,7 +18,6 @@ pub struct Spread {
     pub median: Value,
     /// The lower end of [`interval`].
     pub low: Value,
-    /// The upper end.
     pub high: Value,
 }
 

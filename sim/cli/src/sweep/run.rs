@@ -24,7 +24,6 @@ use crate::memory;
 use crate::recorder::Keep;
 use crate::report::Summary;
 
-/// The result of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepOutcome {
     /// By figure, in the order of the columns; nothing where there was nothing to measure.
@@ -35,13 +34,11 @@ pub struct SweepOutcome {
     pub visibility: Vec<(Level, u8, Visibility)>,
 }
 
-/// The runs.
 pub struct SweepRuns {
     /// What they follow from: sweeps that agree in this come to the same.
     pub header: Json,
     /// The name of the file.
     pub name: String,
-    /// What it says.
     pub sweep: SweepFile,
     file: PathBuf,
 }
@@ -63,7 +60,6 @@ impl SweepRuns {
         Ok(SweepRuns { header, name, sweep, file: file.to_path_buf() })
     }
 
-    /// How many there are.
     pub fn count(&self) -> u64 {
         self.sweep.cells.len() as u64 * (self.sweep.seeds.end - self.sweep.seeds.start)
     }
@@ -90,7 +86,6 @@ impl SweepRuns {
         }
     }
 
-    /// The number of a run.
     pub fn number(&self, cell: usize, seed: u64) -> Option<u64> {
         let cells = self.sweep.cells.len();
         let is_there = cell < cells && self.sweep.seeds.contains(&seed);

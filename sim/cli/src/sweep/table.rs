@@ -12,44 +12,34 @@ use super::read::SweepFile;
 use super::run::{PANICKED, SweepRuns};
 use crate::exit;
 
-/// The table.
 #[derive(Debug)]
 pub struct Table {
-    /// The name of the sweep.
     pub name: String,
     /// What it shows.
     pub title: String,
-    /// What is varied.
     pub axes: Vec<String>,
-    /// The columns.
     pub columns: Vec<Column>,
-    /// The seeds of each cell.
     pub seeds: Vec<u64>,
     /// One per cell, in the order of the file.
     pub rows: Vec<CellRow>,
 }
 
-/// A cell.
 #[derive(Debug)]
 pub struct CellRow {
     /// The value on each axis.
     pub values: Vec<String>,
-    /// By column.
     pub entries: Vec<CellEntry>,
     /// Verdicts that are not as the cell expects, and panics: the checker, what it says, with which seed, by which code.
     pub surprises: Vec<Surprise>,
 }
 
-/// A verdict that is not the expected one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Surprise {
     /// Name of the checker, or `panic`.
     pub checker: String,
     /// What it says.
     pub verdict: Verdict,
-    /// What the cell expects.
     pub expected: Verdict,
-    /// With these seeds.
     pub seeds: Vec<u64>,
 }
 
@@ -58,14 +48,12 @@ pub struct Surprise {
 pub enum CellEntry {
     /// By seed, and what they come to; nothing when no seed had anything to measure.
     Figure(Vec<Option<Value>>, Option<Spread>),
-    /// A checker's verdicts.
     Verdicts(Tally),
 }
 
 /// How often which verdict was given, with the seeds.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// It held.
     pub holds: Vec<u64>,
     /// It was violated, with the code of the first finding.
     pub violated: Vec<(u64, String)>,

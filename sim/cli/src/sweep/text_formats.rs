@@ -11,7 +11,6 @@ use super::table::{CellEntry, CellRow, Table, Tally};
 use crate::draw::Unit;
 use crate::text::rounded;
 
-/// The form of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Form {
     /// For people, in columns
@@ -38,7 +37,6 @@ impl Form {
         }
     }
 
-    /// The table.
     pub fn write(self, table: &Table) -> String {
         match self {
             Form::Text => text(table),
@@ -50,7 +48,6 @@ impl Form {
     }
 }
 
-/// How the numbers of a column are written.
 #[derive(Clone, Copy)]
 pub struct NumberScale {
     /// How many of the measure's units are one.
@@ -96,7 +93,6 @@ impl NumberScale {
 }
 
 impl Table {
-    /// How the numbers of a column are written.
     pub fn scale(&self, column: usize) -> NumberScale {
         let Column::Figure(figure) = &self.columns[column] else { return NumberScale::new(Unit::Count, 0) };
         let medians = self.rows.iter().filter_map(|row| match row.entries[column].spread()?.median {
@@ -200,7 +196,6 @@ impl Table {
         said.into_iter().map(|(what, cells)| format!("{what}: {}", cells.join("; "))).collect()
     }
 
-    /// A cell in words.
     fn cell(&self, row: &CellRow) -> String {
         let pairs = self.axes.iter().zip(&row.values).map(|(axis, value)| format!("{axis} {value}"));
         pairs.collect::<Vec<_>>().join(", ")
@@ -282,7 +277,6 @@ fn latex(table: &Table) -> String {
     out
 }
 
-/// For LaTeX.
 fn escaped(text: &str) -> String {
     let mut out = String::new();
     for letter in text.chars() {

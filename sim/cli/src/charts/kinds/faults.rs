@@ -13,7 +13,6 @@ pub const CHART: ChartInfo =
 /// More rows than these are too many to read.
 const ROWS_MAX: usize = 100;
 
-/// The colour of bars.
 const VERMILION: usize = 1;
 
 /// A row per fault, as long as it lasts.

@@ -33,15 +33,12 @@ const EXAMPLE: &str = "for instance:\n\
 pub struct SweepFile {
     /// What is varied, in the order of the text.
     pub axes: Vec<SweepAxis>,
-    /// The seeds of each cell.
     pub seeds: Range<u64>,
-    /// What the table shows of each cell.
     pub columns: Vec<Column>,
     /// All combinations: the last axis changes first.
     pub cells: Vec<Scenario>,
 }
 
-/// Something that is varied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SweepAxis {
     /// A path in the scenario, or the name of the cases.

@@ -26,7 +26,6 @@ const SEEDS_MAX: u64 = 100;
 /// More cells are a mistake.
 const CELLS_MAX: usize = 10_000;
 
-/// What the table says.
 #[derive(Default)]
 pub struct SweepTable<'i> {
     pub axes: Vec<Swept<'i>>,
@@ -34,11 +33,9 @@ pub struct SweepTable<'i> {
     pub columns: Option<Vec<Column>>,
 }
 
-/// The seeds of each cell.
 pub enum Seeds {
     /// This number of seeds, from the scenario's on.
     Number(u64),
-    /// These.
     Range(Range<u64>),
 }
 
@@ -48,7 +45,6 @@ impl Default for Seeds {
     }
 }
 
-/// An axis.
 pub struct Swept<'i> {
     pub name: String,
     /// Where the axis begins in the text.
@@ -56,7 +52,6 @@ pub struct Swept<'i> {
     pub values: Vec<SweptValue<'i>>,
 }
 
-/// A value on an axis.
 pub struct SweptValue<'i> {
     pub label: String,
     pub change: Change<'i>,
@@ -91,7 +86,6 @@ impl<'i> SweepTable<'i> {
     }
 }
 
-/// Reads the table.
 pub struct Reader<'a> {
     pub sources: &'a Sources<'a>,
     pub names: &'a Names,
