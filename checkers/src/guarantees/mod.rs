@@ -52,7 +52,7 @@ pub use report::report;
 use crate::operations::Operations;
 use crate::trace::Recording;
 use crate::verdict::Report;
-use crate::{CheckerInfo, CodeInfo, NEVER, Rerun};
+use crate::{CheckerInfo, CodeInfo, NEVER};
 
 /// One of the four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,19 +67,42 @@ pub enum Guarantee {
     WritesFollowReads,
 }
 
-/// The checkers of all four.
+/// The checkers of all four, in the order of [`Guarantee::ALL`].
 pub const CHECKERS: [CheckerInfo; 4] = [
-    Guarantee::ReadYourWrites.checker(|recording, _| check(recording, Guarantee::ReadYourWrites)),
-    Guarantee::MonotonicReads.checker(|recording, _| check(recording, Guarantee::MonotonicReads)),
-    Guarantee::MonotonicWrites.checker(|recording, _| check(recording, Guarantee::MonotonicWrites)),
-    Guarantee::WritesFollowReads.checker(|recording, _| check(recording, Guarantee::WritesFollowReads)),
+    CheckerInfo {
+        name: "read-your-writes",
+        summary: "sessions see what they have written",
+        codes: &[CodeInfo { code: "RYW001", meaning: "a read is without an earlier write of its session" }],
+        by_default: |_| false,
+        check: |recording, _| check(recording, Guarantee::ReadYourWrites),
+    },
+    CheckerInfo {
+        name: "monotonic-reads",
+        summary: "sessions go on seeing what they have seen",
+        codes: &[CodeInfo { code: "MR001", meaning: "a read is without what an earlier read of its session returned" }],
+        by_default: |_| false,
+        check: |recording, _| check(recording, Guarantee::MonotonicReads),
+    },
+    CheckerInfo {
+        name: "monotonic-writes",
+        summary: "who sees a write of a session sees its earlier ones",
+        codes: &[CodeInfo { code: "MW001", meaning: "a write of a session was seen, but not an earlier one" }],
+        by_default: |_| false,
+        check: |recording, _| check(recording, Guarantee::MonotonicWrites),
+    },
+    CheckerInfo {
+        name: "writes-follow-reads",
+        summary: "who sees a write of a session sees what the session had read before",
+        codes: &[CodeInfo {
+            code: "WFR001",
+            meaning: "a write of a session was seen, but not what that had read before",
+        }],
+        by_default: |_| false,
+        check: |recording, _| check(recording, Guarantee::WritesFollowReads),
+    },
 ];
 
 impl Guarantee {
-    const fn checker(self, check: fn(&Recording, &Rerun<'_>) -> Report) -> CheckerInfo {
-        CheckerInfo { name: self.name(), summary: self.summary(), codes: self.codes(), by_default: |_| false, check }
-    }
-
     /// All four.
     pub const ALL: [Guarantee; 4] = [
         Guarantee::ReadYourWrites,
@@ -88,51 +111,19 @@ impl Guarantee {
         Guarantee::WritesFollowReads,
     ];
 
-    /// Name, summary, and the code of its findings.
-    const fn entry(self) -> (&'static str, &'static str, &'static [CodeInfo]) {
-        match self {
-            Guarantee::ReadYourWrites => (
-                "read-your-writes",
-                "sessions see what they have written",
-                &[CodeInfo { code: "RYW001", meaning: "a read is without an earlier write of its session" }],
-            ),
-            Guarantee::MonotonicReads => (
-                "monotonic-reads",
-                "sessions go on seeing what they have seen",
-                &[CodeInfo {
-                    code: "MR001",
-                    meaning: "a read is without what an earlier read of its session returned",
-                }],
-            ),
-            Guarantee::MonotonicWrites => (
-                "monotonic-writes",
-                "who sees a write of a session sees its earlier ones",
-                &[CodeInfo { code: "MW001", meaning: "a write of a session was seen, but not an earlier one" }],
-            ),
-            Guarantee::WritesFollowReads => (
-                "writes-follow-reads",
-                "who sees a write of a session sees what the session had read before",
-                &[CodeInfo {
-                    code: "WFR001",
-                    meaning: "a write of a session was seen, but not what that had read before",
-                }],
-            ),
-        }
-    }
-
     /// Name of the checker.
     pub const fn name(self) -> &'static str {
-        self.entry().0
+        CHECKERS[self as usize].name
     }
 
     /// What it promises, in one line.
     pub const fn summary(self) -> &'static str {
-        self.entry().1
+        CHECKERS[self as usize].summary
     }
 
     /// The code of its findings.
     pub const fn codes(self) -> &'static [CodeInfo] {
-        self.entry().2
+        CHECKERS[self as usize].codes
     }
 
     /// The fixed name of its findings.

@@ -13,6 +13,7 @@ const NO_CAUSAL_ORDER: &str =
 /// Which writes of a writer keep their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
+    /// All.
     Pram,
     /// A write keeps its place before later ones whose priority is not higher.
     Priority,

@@ -14,59 +14,13 @@ use super::{Event, Header, Recording};
 /// The version that is written, and the only one that is read.
 pub const VERSION: u64 = 1;
 
-/// Why a recording cannot be read.
+/// Why a recording cannot be read: the line, what is wrong about it, and what was expected.
 #[derive(Debug, Error)]
-pub enum ReadError {
-    /// The input itself failed, or is no UTF-8 text.
-    #[error("line {line} cannot be read: {source}")]
-    Io {
-        /// Number of the line, from 1.
-        line: u64,
-        /// What the input says.
-        source: io::Error,
-    },
-    /// There is no first line.
-    #[error("the recording is empty; its first line should be {{\"kvsim-trace\": 1, \"header\": {{...}}}}")]
-    Empty,
-    /// The first line is something else.
-    #[error(
-        "line 1, column {column}: {problem}; expected the head of a recording, \
-         {{\"kvsim-trace\": 1, \"header\": {{...}}}}"
-    )]
-    Head {
-        /// Where in the line, from 1; 0 when it concerns the whole line.
-        column: usize,
-        /// What is wrong.
-        problem: String,
-    },
-    /// Another version of the format.
-    #[error("line 1: the recording has version {found} of the format; expected version {VERSION}")]
-    Version {
-        /// Its version.
-        found: u64,
-    },
-    /// A line that is no event.
-    #[error(
-        "line {line}, column {column}: {problem}; expected an event, for instance \
-         {{\"n\": 7, \"at\": 3901000000, \"cause\": 6, \"node\": 0, \"known\": {{\"write\": [0, 1, 17]}}}}"
-    )]
-    Event {
-        /// Number of the line, from 1.
-        line: u64,
-        /// Where in the line, from 1; 0 when it concerns the whole line.
-        column: usize,
-        /// What is wrong.
-        problem: String,
-    },
-    /// The header contradicts itself, or an event does not fit to the header or the events before.
-    #[error("line {line}: {problem}")]
-    Invalid {
-        /// Number of the line, from 1.
-        line: u64,
-        /// What does not fit.
-        problem: Invalid,
-    },
-}
+#[error("{0}")]
+pub struct ReadError(String);
+
+const HEAD: &str = "{\"kvsim-trace\": 1, \"header\": {...}}";
+const EVENT: &str = r#"{"n": 7, "at": 3901000000, "cause": 6, "node": 0, "known": {"write": [0, 1, 17]}}"#;
 
 /// Only the version, whatever else the line holds: another version may have another header.
 #[derive(Deserialize)]
@@ -119,23 +73,24 @@ pub fn read(mut input: impl BufRead) -> Result<Recording, ReadError> {
     let mut text = String::new();
     let mut line = 1;
     if !next_line(&mut input, &mut text, line)? {
-        return Err(ReadError::Empty);
+        return Err(ReadError(format!("the recording is empty; its first line should be {HEAD}")));
     }
-    let VersionOnly { version } = serde_json::from_str(&text).map_err(head_error)?;
+    let no_head = |error| taken_apart(1, &error, &format!("the head of a recording, {HEAD}"));
+    let VersionOnly { version } = serde_json::from_str(&text).map_err(no_head)?;
     if version != VERSION {
-        return Err(ReadError::Version { found: version });
+        let why = format!("the recording has version {version} of the format; expected version {VERSION}");
+        return Err(ReadError(format!("line 1: {why}")));
     }
-    let Head { header, .. } = serde_json::from_str(&text).map_err(head_error)?;
+    let Head { header, .. } = serde_json::from_str(&text).map_err(no_head)?;
 
     let mut events = Vec::new();
-    let mut rules = Rules::new(&header).map_err(|problem| ReadError::Invalid { line, problem })?;
+    let invalid = |line: u64, why: Invalid| ReadError(format!("line {line}: {why}"));
+    let mut rules = Rules::new(&header).map_err(|why| invalid(line, why))?;
     line += 1;
     while next_line(&mut input, &mut text, line)? {
-        let event: Event = serde_json::from_str(&text).map_err(|error| {
-            let (column, problem) = taken_apart(&error);
-            ReadError::Event { line, column, problem }
-        })?;
-        rules.event(&event).map_err(|problem| ReadError::Invalid { line, problem })?;
+        let no_event = |error| taken_apart(line, &error, &format!("an event, for instance {EVENT}"));
+        let event: Event = serde_json::from_str(&text).map_err(no_event)?;
+        rules.event(&event).map_err(|why| invalid(line, why))?;
         events.push(event);
         line += 1;
     }
@@ -145,19 +100,14 @@ pub fn read(mut input: impl BufRead) -> Result<Recording, ReadError> {
 /// False at the end of the input. The end of the line is left out, or errors would be found in the next one.
 fn next_line(input: &mut impl BufRead, text: &mut String, line: u64) -> Result<bool, ReadError> {
     text.clear();
-    let bytes = input.read_line(text).map_err(|source| ReadError::Io { line, source })?;
+    let bytes = input.read_line(text).map_err(|why| ReadError(format!("line {line} cannot be read: {why}")))?;
     text.truncate(text.trim_end_matches(['\r', '\n']).len());
     Ok(bytes > 0)
 }
 
-fn head_error(error: serde_json::Error) -> ReadError {
-    let (column, problem) = taken_apart(&error);
-    ReadError::Head { column, problem }
-}
-
 /// The column and the message alone: to serde_json every text of ours is line 1.
-fn taken_apart(error: &serde_json::Error) -> (usize, String) {
+fn taken_apart(line: u64, error: &serde_json::Error, expected: &str) -> ReadError {
     let text = error.to_string();
-    let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
-    (error.column(), message.to_owned())
+    let problem = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
+    ReadError(format!("line {line}, column {}: {problem}; expected {expected}", error.column()))
 }

@@ -9,128 +9,13 @@ use thiserror::Error;
 
 use super::{Action, Disk, Dot, Event, Header, LostBy, NodeId, Recording, What};
 
-/// Why something is no recording.
+/// Why something is no recording, in words.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum Invalid {
-    /// The priorities are not one for each key.
-    #[error("the header gives {found} priorities, but it names {expected} keys")]
-    Priorities {
-        /// Number of keys.
-        expected: usize,
-        /// Number of priorities.
-        found: usize,
-    },
-    /// The quorums are not one for each session.
-    #[error("the header gives {found} quorums, but it names {expected} sessions")]
-    Quorums {
-        /// Number of sessions.
-        expected: usize,
-        /// Number of quorums.
-        found: usize,
-    },
-    /// The placement is not a list of nodes for each key.
-    #[error("the header places {found} keys, but it names {expected}")]
-    Placement {
-        /// Number of keys.
-        expected: usize,
-        /// Number of placed keys.
-        found: usize,
-    },
-    /// The holders of a key are out of order or repeated.
-    #[error("the header's holders of key {key} are not in ascending order")]
-    Holders {
-        /// Which key.
-        key: usize,
-    },
-    /// The settling phase is to begin after the run.
-    #[error("the header has the run settle from {settling_from_ns} ns, but end at {end_ns} ns")]
-    Settling {
-        /// When the settling phase begins.
-        settling_from_ns: u64,
-        /// When the run ends.
-        end_ns: u64,
-    },
-    /// Event numbers must grow, from 1.
-    #[error("event number {found} follows {previous}; event numbers must grow")]
-    Number {
-        /// The event's number.
-        found: u64,
-        /// The number of the event before, 0 for none.
-        previous: u64,
-    },
-    /// Time must not run backwards.
-    #[error("the event is at {found} ns, earlier than the one before at {previous} ns")]
-    Time {
-        /// The event's time.
-        found: u64,
-        /// The time of the event before.
-        previous: u64,
-    },
-    /// A cause comes before its effect.
-    #[error("the event is number {number} and cannot follow from event {cause}, which is not earlier")]
-    Cause {
-        /// The event's number.
-        number: u64,
-        /// The number of its cause.
-        cause: u64,
-    },
-    /// A number leads nowhere.
-    #[error("there is no {table} {found}: the header knows {known}, counted from 0")]
-    Range {
-        /// What the number is to name.
-        table: &'static str,
-        /// The number.
-        found: u64,
-        /// How many there are.
-        known: u64,
-    },
-    /// Writes and lives of a node are counted from 1.
-    #[error("{write} is no write: lives and writes are counted from 1")]
-    Write {
-        /// The write.
-        write: Dot,
-    },
-    /// An operation is invoked once.
-    #[error("operation {op} is invoked a second time")]
-    Again {
-        /// The operation.
-        op: u32,
-    },
-    /// The operation was never invoked.
-    #[error("operation {op} was not invoked before")]
-    NotInvoked {
-        /// The operation.
-        op: u32,
-    },
-    /// Reads return, writes are named, and not the other way round.
-    #[error("operation {op} is a {action:?}, which cannot have an event of this kind")]
-    Kind {
-        /// The operation.
-        op: u32,
-        /// What it asks for.
-        action: Action,
-    },
-    /// A node goes down when it is up, and up when it is down; while it is down its disk may be lost, once. A life is never
-    /// an earlier one.
-    #[error("{node} is {} already, or its lives are not in order", if *is_down { "down" } else { "up" })]
-    Life {
-        /// The node.
-        node: NodeId,
-        /// What it was before.
-        is_down: bool,
-    },
-    /// A node that is down does nothing.
-    #[error("{node} is down and cannot do this")]
-    IsDown {
-        /// The node.
-        node: NodeId,
-    },
-    /// An operation ends once.
-    #[error("operation {op} has already ended")]
-    Ended {
-        /// The operation.
-        op: u32,
-    },
+#[error("{0}")]
+pub struct Invalid(String);
+
+fn invalid<T>(why: String) -> Result<T, Invalid> {
+    Err(Invalid(why))
 }
 
 impl Recording {
@@ -170,14 +55,16 @@ struct OpenOp {
 impl<'a> Rules<'a> {
     /// The rules for the events of a run with this header.
     pub(super) fn new(header: &'a Header) -> Result<Rules<'a>, Invalid> {
-        if !header.placement.is_empty() && header.placement.len() != header.keys.len() {
-            return Err(Invalid::Placement { expected: header.keys.len(), found: header.placement.len() });
-        }
-        if !header.priorities.is_empty() && header.priorities.len() != header.keys.len() {
-            return Err(Invalid::Priorities { expected: header.keys.len(), found: header.priorities.len() });
-        }
-        if !header.quorums.is_empty() && header.quorums.len() != header.sessions.len() {
-            return Err(Invalid::Quorums { expected: header.sessions.len(), found: header.quorums.len() });
+        let (keys, sessions) = (header.keys.len(), header.sessions.len());
+        for (found, what, expected, named) in [
+            (header.placement.len(), "places {} keys", keys, ""),
+            (header.priorities.len(), "gives {} priorities", keys, " keys"),
+            (header.quorums.len(), "gives {} quorums", sessions, " sessions"),
+        ] {
+            if found != 0 && found != expected {
+                let what = what.replace("{}", &found.to_string());
+                return invalid(format!("the header {what}, but it names {expected}{named}"));
+            }
         }
         for session in &header.movers {
             range("session", *session, header.sessions.len())?;
@@ -187,12 +74,12 @@ impl<'a> Rules<'a> {
                 range("node", node.0, usize::from(header.nodes))?;
             }
             if !holders.is_sorted_by(|a, b| a < b) {
-                return Err(Invalid::Holders { key });
+                return invalid(format!("the header's holders of key {key} are not in ascending order"));
             }
         }
         match header.settling_from_ns {
-            Some(settling_from_ns) if settling_from_ns > header.end_ns => {
-                Err(Invalid::Settling { settling_from_ns, end_ns: header.end_ns })
+            Some(from_ns) if from_ns > header.end_ns => {
+                invalid(format!("the header has the run settle from {from_ns} ns, but end at {} ns", header.end_ns))
             }
             _ => Ok(Rules { header, number: 0, at_ns: 0, ops: FxHashMap::default(), lives: FxHashMap::default() }),
         }
@@ -200,38 +87,42 @@ impl<'a> Rules<'a> {
 
     /// Takes in the next event; one that makes no sense leaves no trace.
     pub(super) fn event(&mut self, event: &Event) -> Result<(), Invalid> {
-        if event.number <= self.number {
-            return Err(Invalid::Number { found: event.number, previous: self.number });
+        let Event { number, at_ns, cause, .. } = *event;
+        if number <= self.number {
+            return invalid(format!("event number {number} follows {}; event numbers must grow", self.number));
         }
-        if event.at_ns < self.at_ns {
-            return Err(Invalid::Time { found: event.at_ns, previous: self.at_ns });
+        if at_ns < self.at_ns {
+            return invalid(format!("the event is at {at_ns} ns, earlier than the one before at {} ns", self.at_ns));
         }
-        if event.cause >= event.number {
-            return Err(Invalid::Cause { number: event.number, cause: event.cause });
+        if cause >= number {
+            let why =
+                format!("the event is number {number} and cannot follow from event {cause}, which is not earlier");
+            return invalid(why);
         }
         if !matches!(event.what, What::FaultOn { .. } | What::FaultOff { .. } | What::Settling) {
             self.node(event.node)?;
         }
         self.life(event.node, &event.what)?;
         self.what(&event.what)?;
-        (self.number, self.at_ns) = (event.number, event.at_ns);
+        (self.number, self.at_ns) = (number, at_ns);
         Ok(())
     }
 
     /// Whether the node is up for what it does.
     fn life(&mut self, node: NodeId, what: &What) -> Result<(), Invalid> {
+        let wrong = |is: &str| invalid(format!("{node} is {is} already, or its lives are not in order"));
         match *what {
             What::Down { disk } => match self.lives.entry(node).or_default().down.replace(disk) {
                 None => Ok(()),
                 Some(before) if disk == Disk::Lost && before != Disk::Lost => Ok(()),
-                Some(_) => Err(Invalid::Life { node, is_down: true }),
+                Some(_) => wrong("down"),
             },
             What::Up { incarnation } => match self.lives.get_mut(&node) {
                 Some(life) if life.down.is_some() && incarnation >= life.incarnation.max(1) => {
                     *life = Life { down: None, incarnation };
                     Ok(())
                 }
-                life => Err(Invalid::Life { node, is_down: life.is_some_and(|life| life.down.is_some()) }),
+                life => wrong(if life.is_some_and(|life| life.down.is_some()) { "down" } else { "up" }),
             },
             What::Wrote { .. }
             | What::Returned { .. }
@@ -243,7 +134,7 @@ impl<'a> Rules<'a> {
             | What::Hidden { .. }
             | What::Reached { .. }
             | What::Holds { .. } => match self.lives.get(&node) {
-                Some(Life { down: Some(_), .. }) => Err(Invalid::IsDown { node }),
+                Some(Life { down: Some(_), .. }) => invalid(format!("{node} is down and cannot do this")),
                 _ => Ok(()),
             },
             _ => Ok(()),
@@ -256,30 +147,30 @@ impl<'a> Rules<'a> {
             What::Invoked { op, session, key, action, .. } => {
                 range("session", session, header.sessions.len())?;
                 range("key", key, header.keys.len())?;
-                if self.ops.contains_key(&op) {
-                    return Err(Invalid::Again { op });
+                match self.ops.insert(op, OpenOp { action, ended: false }) {
+                    Some(_) => invalid(format!("operation {op} is invoked a second time")),
+                    None => Ok(()),
                 }
-                self.ops.insert(op, OpenOp { action, ended: false });
-                Ok(())
             }
             What::Wrote { op, write } => {
                 self.write(write)?;
                 match self.op(op)?.action {
-                    Action::Read => Err(Invalid::Kind { op, action: Action::Read }),
+                    Action::Read => wrong_kind(op, Action::Read),
                     Action::Write | Action::Delete => Ok(()),
                 }
             }
             What::Returned { op, write } => {
                 self.write(write)?;
                 match self.op(op)? {
-                    OpenOp { ended: true, .. } => Err(Invalid::Ended { op }),
+                    OpenOp { ended: true, .. } => ended(op),
                     OpenOp { action: Action::Read, .. } => Ok(()),
-                    OpenOp { action, .. } => Err(Invalid::Kind { op, action }),
+                    OpenOp { action, .. } => wrong_kind(op, action),
                 }
             }
             What::Answered { op } | What::Refused { op } | What::TimedOut { op } => {
-                let state = self.ops.get_mut(&op).ok_or(Invalid::NotInvoked { op })?;
-                if std::mem::replace(&mut state.ended, true) { Err(Invalid::Ended { op }) } else { Ok(()) }
+                let OpenOp { action, ended: is_over } = self.op(op)?;
+                self.ops.insert(op, OpenOp { action, ended: true });
+                if is_over { ended(op) } else { Ok(()) }
             }
             What::Sent { kind, .. } => range("message kind", kind, header.kinds.len()),
             What::Lost { kind, to, by, .. } => {
@@ -313,7 +204,7 @@ impl<'a> Rules<'a> {
     }
 
     fn op(&self, op: u32) -> Result<OpenOp, Invalid> {
-        self.ops.get(&op).copied().ok_or(Invalid::NotInvoked { op })
+        self.ops.get(&op).copied().map_or_else(|| invalid(format!("operation {op} was not invoked before")), Ok)
     }
 
     fn node(&self, node: NodeId) -> Result<(), Invalid> {
@@ -322,11 +213,24 @@ impl<'a> Rules<'a> {
 
     fn write(&self, write: Dot) -> Result<(), Invalid> {
         self.node(write.node())?;
-        if write.origin.incarnation == 0 || write.counter == 0 { Err(Invalid::Write { write }) } else { Ok(()) }
+        match write.origin.incarnation == 0 || write.counter == 0 {
+            true => invalid(format!("{write} is no write: lives and writes are counted from 1")),
+            false => Ok(()),
+        }
     }
 }
 
+fn wrong_kind(op: u32, action: Action) -> Result<(), Invalid> {
+    invalid(format!("operation {op} is a {action:?}, which cannot have an event of this kind"))
+}
+
+fn ended(op: u32) -> Result<(), Invalid> {
+    invalid(format!("operation {op} has already ended"))
+}
+
 fn range(table: &'static str, found: impl Into<u64>, known: usize) -> Result<(), Invalid> {
-    let (found, known) = (found.into(), known as u64);
-    if found < known { Ok(()) } else { Err(Invalid::Range { table, found, known }) }
+    match found.into() {
+        found if found < known as u64 => Ok(()),
+        found => invalid(format!("there is no {table} {found}: the header knows {known}, counted from 0")),
+    }
 }

@@ -98,14 +98,7 @@ pub fn header<R: Replica>(plan: &Plan, config: &R::Config) -> Header {
             .map(|fault| FaultName {
                 name: fault.name.clone(),
                 place: fault.place.clone(),
-                node: match fault.kind {
-                    FaultKind::Node { node, .. } => Some(node),
-                    FaultKind::Partition { .. }
-                    | FaultKind::Links { .. }
-                    | FaultKind::Drop { .. }
-                    | FaultKind::Delay { .. }
-                    | FaultKind::Duplicate { .. } => None,
-                },
+                node: if let FaultKind::Node { node, .. } = fault.kind { Some(node) } else { None },
             })
             .collect(),
         gauges: R::GAUGES

@@ -3,8 +3,8 @@
 use kvsim_checkers::trace::NodeId;
 use kvsim_store::Stream;
 
-use super::exponential::Exponential;
 use crate::faults::NodeFault;
+use crate::net::Quantiles;
 use crate::plan::{Cut, FaultKind, FaultPlan, MessageName, Plan};
 use crate::quantity::{Duration, NodeName, Nodes};
 use crate::scenario::{
@@ -122,16 +122,16 @@ fn random(
         ));
     }
     let mut chance = Stream::new(seed, "fault", number);
-    let (gap, length) = (Exponential::new(every.ns()), Exponential::new(lasting.ns()));
-    let mut now_ns = gap.draw(&mut chance);
+    let (gap, length) = (Quantiles::exponential(every.ns()), Quantiles::exponential(lasting.ns()));
+    let mut now_ns = gap.draw(chance.bits());
     let mut count = 0;
     while now_ns < duration_ns {
         // At least a nanosecond, or a mean of 0 would never come to an end.
-        let until_ns = now_ns.saturating_add(length.draw(&mut chance).max(1)).min(duration_ns);
+        let until_ns = now_ns.saturating_add(length.draw(chance.bits()).max(1)).min(duration_ns);
         let kind = kind(&mut chance);
         plans.push(timed(fault, Some(count), (now_ns, until_ns), kind));
         count += 1;
-        now_ns = until_ns.saturating_add(gap.draw(&mut chance));
+        now_ns = until_ns.saturating_add(gap.draw(chance.bits()));
     }
     Ok(())
 }
@@ -152,10 +152,10 @@ fn members(
     let mut chance = Stream::new(seed, "fault", number);
     let mut order: Vec<NodeId> = nodes.iter().copied().filter(|node| *node != stays).collect();
     chance.shuffle(&mut order);
-    let gap = Exponential::new(every.ns());
+    let gap = Quantiles::exponential(every.ns());
     let mut now_ns = 0_u64;
     for (node, count) in order.into_iter().zip(0..) {
-        now_ns = now_ns.saturating_add(gap.draw(&mut chance).max(1));
+        now_ns = now_ns.saturating_add(gap.draw(chance.bits()).max(1));
         if now_ns >= scenario.duration.ns() {
             return;
         }

@@ -4,7 +4,6 @@
 //! Each concern draws from a stream of its own, so that one more client changes no other client and one more
 //! fault changes no client.
 
-mod exponential;
 mod faults;
 pub(crate) mod heartbeats;
 mod workload;

@@ -3,9 +3,8 @@
 use kvsim_checkers::trace::{Action, NodeId};
 use kvsim_store::Stream;
 
-use super::exponential::Exponential;
 use super::heartbeats;
-use crate::net::power;
+use crate::net::{Quantiles, power};
 use crate::plan::{self, OpPlan, Plan, SessionPlan};
 use crate::quantity::Sizes;
 use crate::scenario::{ClientGroup, KeyChoice, Keys, Pace, Scenario, ScriptOp, Writers};
@@ -24,7 +23,7 @@ pub fn sessions(scenario: &Scenario, seed: u64) -> Result<(Vec<String>, Vec<Sess
         let writers: u32 = scenario.clients.iter().filter(writing).map(|group| group.sessions).sum();
         let mut writer = 0;
         for group in &scenario.clients {
-            let gaps = Exponential::new(group.pace.every_ns());
+            let gaps = Quantiles::exponential(group.pace.every_ns());
             for member in 0..group.sessions {
                 let mut chance = Stream::new(seed, "client", sessions.len() as u64);
                 let own = match scenario.keys.writers {
@@ -152,16 +151,16 @@ fn places(scenario: &Scenario, group: &ClientGroup) -> Vec<NodeId> {
 /// the others with the first operation after each stay. In a closed loop a stay is counted in time to think, as how
 /// long answers take is not known yet.
 fn travel(session: &mut SessionPlan, places: &[NodeId], stay_ns: u64, mut chance: Stream) {
-    let stays = Exponential::new(stay_ns);
+    let stays = Quantiles::exponential(stay_ns);
     let mut at = places.iter().position(|node| *node == session.node).expect("a session starts at one of its places");
-    let mut leaves_ns = stays.draw(&mut chance);
+    let mut leaves_ns = stays.draw(chance.bits());
     let mut now_ns = 0;
     for op in &mut session.ops {
         now_ns = if session.pace == plan::Pace::Open { op.wait_ns } else { now_ns + op.wait_ns };
         if now_ns >= leaves_ns {
             let other = chance.below(places.len() as u64 - 1) as usize;
             at = if other < at { other } else { other + 1 };
-            leaves_ns = now_ns.saturating_add(stays.draw(&mut chance));
+            leaves_ns = now_ns.saturating_add(stays.draw(chance.bits()));
         }
         op.node = (places[at] != session.node).then_some(places[at]);
     }
@@ -185,7 +184,7 @@ impl Own {
 fn operations(
     scenario: &Scenario,
     group: &ClientGroup,
-    gaps: &Exponential,
+    gaps: &Quantiles,
     popularity: &Popularity,
     own: Option<Own>,
     chance: &mut Stream,
@@ -196,7 +195,7 @@ fn operations(
     let mut now_ns = 0u64;
     loop {
         // At least a nanosecond apart: a session's operations have an order.
-        let gap_ns = gaps.draw(chance).max(1);
+        let gap_ns = gaps.draw(chance.bits()).max(1);
         // Answers only make a closed loop slower: thinking alone bounds the number of its operations.
         now_ns = now_ns.saturating_add(gap_ns);
         if now_ns >= scenario.duration.ns() {

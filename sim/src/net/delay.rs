@@ -86,6 +86,11 @@ impl Quantiles {
         })
     }
 
+    /// Of times that are memoryless, with this mean.
+    pub fn exponential(mean: u64) -> Quantiles {
+        Quantiles::new(&Delay::Exponential { mean })
+    }
+
     /// The value for 64 random bits; more bits, longer time.
     pub fn draw(&self, random: u64) -> u64 {
         match &self.0 {

@@ -6,60 +6,23 @@
 /// order; when it answers nothing, the search ends with what it has.
 pub fn ddmin(count: usize, test: &mut dyn FnMut(&[usize]) -> Option<bool>) -> Vec<usize> {
     let mut kept: Vec<usize> = (0..count).collect();
-    if count == 0 {
-        return kept;
-    }
     let mut parts = 1;
-    loop {
-        match smaller(&kept, parts, test) {
-            Step::Part(part) => {
-                kept = part;
-                parts = 2;
-            }
-            Step::Rest(rest) => {
-                kept = rest;
-                parts = (parts - 1).max(2);
-            }
-            Step::Nothing if parts < kept.len() => parts = (parts * 2).min(kept.len()),
-            Step::Nothing | Step::Stop => return kept,
-        }
-        if kept.is_empty() {
-            return kept;
-        }
+    while !kept.is_empty() {
         parts = parts.min(kept.len());
-    }
-}
-
-enum Step {
-    Part(Vec<usize>),
-    Rest(Vec<usize>),
-    Nothing,
-    Stop,
-}
-
-/// Divides `kept` into `parts`: one of them, or `kept` without one.
-fn smaller(kept: &[usize], parts: usize, test: &mut dyn FnMut(&[usize]) -> Option<bool>) -> Step {
-    let bounds: Vec<(usize, usize)> =
-        (0..parts).map(|part| (kept.len() * part / parts, kept.len() * (part + 1) / parts)).collect();
-    if parts > 1 {
-        for (from, to) in &bounds {
-            match test(&kept[*from..*to]) {
-                Some(true) => return Step::Part(kept[*from..*to].to_vec()),
-                Some(false) => {}
-                None => return Step::Stop,
-            }
+        let bound = |part: usize| kept.len() * part / parts;
+        let single = (0..parts).filter(|_| parts > 1).map(|part| kept[bound(part)..bound(part + 1)].to_vec());
+        // Of two parts each is the rest of the other.
+        let rests =
+            (0..parts).filter(|_| parts != 2).map(|part| [&kept[..bound(part)], &kept[bound(part + 1)..]].concat());
+        let fewer = single.map(|part| (part, 2)).chain(rests.map(|rest| (rest, (parts - 1).max(2))));
+        let answers = fewer.map(|(fewer, parts)| (test(&fewer), fewer, parts));
+        match { answers }.find(|(answer, ..)| *answer != Some(false)) {
+            Some((Some(_), fewer, next)) => (kept, parts) = (fewer, next),
+            None if parts < kept.len() => parts *= 2,
+            Some((None, ..)) | None => break,
         }
     }
-    // Of two parts each is the rest of the other.
-    for (from, to) in bounds.iter().filter(|_| parts != 2) {
-        let rest = [&kept[..*from], &kept[*to..]].concat();
-        match test(&rest) {
-            Some(true) => return Step::Rest(rest),
-            Some(false) => {}
-            None => return Step::Stop,
-        }
-    }
-    Step::Nothing
+    kept
 }
 
 #[cfg(test)]

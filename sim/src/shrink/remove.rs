@@ -31,7 +31,7 @@ fn keep_operations(search: &mut Search<'_>, keep: impl Fn(&OpPlan) -> bool) -> b
 /// Leaves out sessions, operations, faults.
 pub(super) fn leave_out(search: &mut Search<'_>) {
     search.reduce(search.best.sessions.len(), |plan, kept| Plan {
-        sessions: kept.iter().map(|index| plan.sessions[*index].clone()).collect(),
+        sessions: picked(&plan.sessions, kept),
         ..plan.clone()
     });
     search.reduce(search.best.operations(), |plan, kept| {
@@ -46,18 +46,12 @@ pub(super) fn leave_out(search: &mut Search<'_>) {
         plan.sessions.retain(|session| !session.ops.is_empty());
         plan
     });
-    faults(search);
-    search.reduce(search.best.links.len(), |plan, kept| Plan {
-        links: kept.iter().map(|index| plan.links[*index].clone()).collect(),
-        ..plan.clone()
-    });
+    search.reduce(search.best.faults.len(), |plan, kept| Plan { faults: picked(&plan.faults, kept), ..plan.clone() });
+    search.reduce(search.best.links.len(), |plan, kept| Plan { links: picked(&plan.links, kept), ..plan.clone() });
 }
 
-pub(super) fn faults(search: &mut Search<'_>) {
-    search.reduce(search.best.faults.len(), |plan, kept| Plan {
-        faults: kept.iter().map(|index| plan.faults[*index].clone()).collect(),
-        ..plan.clone()
-    });
+fn picked<T: Clone>(list: &[T], kept: &[usize]) -> Vec<T> {
+    kept.iter().map(|index| list[*index].clone()).collect()
 }
 
 /// Leaves out replicas; their sessions go to others.
