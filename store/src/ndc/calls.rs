@@ -175,6 +175,11 @@ impl Calls {
         new
     }
 
+    /// The numbers of write requests, sent and served: what of calls outlives the process.
+    pub fn numbers(&self) -> impl std::fmt::Debug {
+        (&self.sent, &self.served)
+    }
+
     /// Forgets calls whose clients have given up long ago.
     pub fn expire(&mut self, now_ns: u64) {
         let is_fresh = |since_ns: u64| now_ns.saturating_sub(since_ns) < PENDING_NS_MAX;

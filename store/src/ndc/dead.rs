@@ -62,6 +62,11 @@ impl Dead {
         self.void.get(origin).is_some()
     }
 
+    /// What is agreed, by dead replica.
+    pub fn void(&self) -> &ReplicaMap<DotSet> {
+        &self.void
+    }
+
     /// What this replica has to report, if it or another replica knows of a dead one.
     pub fn report(&self, members: &[ReplicaId], clock: &NodeClock) -> Option<Box<Report>> {
         let is_dead = |origin: ReplicaId| !is_member(members, origin);

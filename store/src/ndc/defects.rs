@@ -106,6 +106,11 @@ defects! {
     RecoverFromOne = "recover-from-one", noticed by "fresh, durable, pram";
     /// Answers count for the recovery whatever list of members they were made under.
     ViewNotCompared = "view-not-compared", noticed by "fresh, durable";
+    /// What is given up of several dead replicas in one step is one record each, so a restart gives up one after the
+    /// other, which for what waits on both comes to nothing.
+    GiveUpOneByOne = "give-up-one-by-one", noticed by "convergence, priority, metadata";
+    /// A waiting write takes room for its context, too, so less urgent writes that its session has seen push it out.
+    ChargeContext = "charge-context", noticed by "priority";
 }
 
 /// The defects that are on.
@@ -126,7 +131,7 @@ impl Defects {
 
 impl FromIterator<Defect> for Defects {
     fn from_iter<I: IntoIterator<Item = Defect>>(defects: I) -> Defects {
-        Defects(defects.into_iter().fold(0, |all, defect| all | 1 << defect as u32))
+        Defects(defects.into_iter().fold(0, |all, defect| all | 1 << defect as u64))
     }
 }
 

@@ -158,6 +158,11 @@ impl Eventual {
         }
     }
 
+    /// The object of `key` is stripped next time.
+    pub fn list_to_strip(&mut self, key: Key) {
+        self.unstripped.insert(key);
+    }
+
     /// The origins that stored contexts mention although none of their writes is known.
     pub fn mentioned(&self) -> impl Iterator<Item = ReplicaId> {
         let objects = self.unstripped.keys.iter().filter_map(|key| self.objects.get(*key));

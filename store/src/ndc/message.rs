@@ -38,6 +38,12 @@ impl Delta {
         if view == 0 { self.dot.counter - 1 } else { self.before[view - 1] }
     }
 
+    /// The room that it takes while it waits: that of the write alone. How much of its key a session has seen, and so the
+    /// size of the context, depends on less urgent writes, too, which must not push an urgent one out.
+    pub fn room_bytes(&self) -> u32 {
+        self.value.bytes.saturating_add(BESIDE_VALUE)
+    }
+
     /// Size when sent.
     pub fn wire_bytes(&self) -> u32 {
         let before = 8 * self.before.iter().filter(|counter| **counter > 0).count() as u32;
@@ -224,6 +230,9 @@ pub enum Message {
 
 /// Names of the kinds, see [`Message::meta`].
 pub const KINDS: &[&str] = &["update", "pull", "repair", "request", "reply", "ack"];
+
+/// What a waiting write is charged beside its value: name, key, sizes and predecessors.
+const BESIDE_VALUE: u32 = 48;
 
 /// Bytes of framing, kind and addresses.
 const HEADER: u32 = 16;

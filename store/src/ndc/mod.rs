@@ -92,8 +92,9 @@ pub enum Record {
     },
     /// A replica that was new has got everything and serves.
     Recovered,
-    /// What is missing of a dead replica beside these writes is given up.
-    GivenUp(ReplicaId, DotSet),
+    /// What is missing of dead replicas beside these writes is given up: of all in one step, since what waits of one may
+    /// have to go with what waits of another.
+    GivenUp(Vec<(ReplicaId, DotSet)>),
     /// A write request with this number goes to a node.
     Sent(NodeId, u64),
     /// A write request with this number came from a node.
@@ -292,6 +293,12 @@ impl Replica for Ndc {
 }
 
 impl Ndc {
+    /// What a restart has to bring back, in one form whenever what was stripped or forgotten: for tests.
+    #[doc(hidden)]
+    pub fn durable(&self) -> String {
+        format!("{:#?}\n{:#?}", self.state.durable(), self.calls.numbers())
+    }
+
     /// A write of another node arrives.
     fn receive(&mut self, delta: &Delta, env: &mut Env<'_, Ndc>) {
         if self.state.receive(delta, &mut |observation| env.observe(observation)) {
@@ -401,8 +408,9 @@ impl Ndc {
 
     /// What is missing of dead replicas is given up.
     fn give_up(&mut self, dead: Vec<(ReplicaId, DotSet)>, env: &mut Env<'_, Ndc>) {
-        for (origin, known) in self.state.give_up(dead, &mut |observation| env.observe(observation)) {
-            env.append(|| Record::GivenUp(origin, known));
+        let given_up = self.state.give_up(dead, &mut |observation| env.observe(observation));
+        for together in self.config.defects.given_up_together(given_up) {
+            env.append(|| Record::GivenUp(together));
         }
     }
 
@@ -412,8 +420,8 @@ impl Ndc {
         match record {
             Record::Received(delta) => drop(self.state.receive(delta, observe)),
             Record::Absorbed(repair) => self.state.absorb(repair, observe),
-            Record::GivenUp(origin, known) => drop(self.state.give_up(vec![(*origin, known.clone())], observe)),
             Record::Recovered => self.state.begin_to_serve(),
+            Record::GivenUp(dead) => drop(self.state.give_up(dead.clone(), observe)),
             Record::Booted { founding } => {
                 *boots += 1;
                 if *founding {

@@ -241,7 +241,8 @@ impl Ordered {
             return;
         }
         let behind: Vec<usize> = self.behind(dot, key).collect();
-        let refused = self.waiting.make_room(dot, behind.into_iter().rev(), self.room_bytes);
+        let charge = |delta: &Delta| self.defects.room_bytes(delta);
+        let refused = self.waiting.make_room(dot, behind.into_iter().rev(), self.room_bytes, charge);
         if !refused.is_empty() {
             let levels = refused.into_iter().map(|view| levels_of(view, key.priority() as usize));
             observe(Observation::Overflowed { levels: levels.fold(Levels::NONE, Levels::and), dot });
@@ -300,6 +301,13 @@ impl Ordered {
         let basis = Basis::View(frontiers, view);
         let side = Side { versions: &theirs.versions, context: &theirs.context, dot: None, basis };
         object.merge(Basis::View(&self.frontiers, view), side, |change| observe(seen(change, levels)));
+    }
+
+    /// Strips all objects of views by their frontiers.
+    pub fn strip(&mut self) {
+        for (view, forked) in self.forked.iter_mut().enumerate() {
+            forked.values_mut().for_each(|forked| forked.object.strip(Basis::View(&self.frontiers, view)));
+        }
     }
 
     /// See [`crate::Replica::assert_invariants`].

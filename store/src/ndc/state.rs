@@ -275,6 +275,17 @@ impl State {
         if others().next().is_none() { self.dead.agreed(self.me, members, &self.eventual.clock) } else { Vec::new() }
     }
 
+    /// See [`super::Ndc::durable`].
+    pub fn durable(&self) -> impl std::fmt::Debug {
+        let mut state = self.clone();
+        let keys: Vec<Key> = self.objects().map(|(key, _)| key).collect();
+        keys.into_iter().for_each(|key| state.eventual.list_to_strip(key));
+        state.eventual.strip(|origin| self.dead.is_void(origin));
+        state.ordered.iter_mut().for_each(Ordered::strip);
+        let objects: Vec<(Key, Object)> = state.objects().map(|(key, object)| (key, object.clone())).collect();
+        (state.serves(), state.eventual.clock, objects, state.ordered, state.dead.void().clone())
+    }
+
     /// See [`crate::Replica::assert_invariants`].
     pub fn assert_invariants(&self) {
         let Eventual { clock, objects, unstripped, .. } = &self.eventual;

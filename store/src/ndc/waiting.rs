@@ -157,11 +157,17 @@ impl Waiting {
     /// as each has `limit` bytes. The delta stays as long as one has.
     ///
     /// Returns the views that have no room for it and had not said so before.
-    pub fn make_room(&mut self, dot: Dot, views: impl Iterator<Item = usize>, limit: u64) -> Vec<usize> {
+    pub fn make_room(
+        &mut self,
+        dot: Dot,
+        views: impl Iterator<Item = usize>,
+        limit: u64,
+        charge: impl Fn(&Delta) -> u32,
+    ) -> Vec<usize> {
         let Waiting { origins, taken, lacking, .. } = self;
         let found = origins.entry(dot.origin).iter_mut().find_map(|writes| writes.get_mut(&{ dot.counter }));
         let Some(waiter) = found else { return Vec::new() };
-        let bytes = waiter.delta.as_ref().filter(|_| waiter.in_hand).map(|delta| delta.wire_bytes());
+        let bytes = waiter.delta.as_ref().filter(|_| waiter.in_hand).map(|delta| charge(delta));
         let mut refused = Vec::new();
         for view in views {
             if waiter.taken[view] > 0 {

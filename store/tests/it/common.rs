@@ -411,6 +411,11 @@ where
         self.step(packet.to, Input::Message { from: packet.from, message: &packet.message })
     }
 
+    /// The timers of `node` that are armed.
+    pub fn armed(&self, node: NodeId) -> Vec<R::Timer> {
+        self.nodes[node.index()].armed.clone()
+    }
+
     /// An armed timer runs out.
     pub fn fire(&mut self, node: NodeId, timer: R::Timer) -> Step<R> {
         self.say(|| format!("{timer:?} of {node}"));
@@ -436,6 +441,23 @@ where
             assert_eq!(now, before, "{node} forgets or dreams up something at {level:?}");
         }
         booted
+    }
+
+    /// A second replica of `node`, started from its log.
+    pub fn copy_from_log(&self, node: NodeId) -> R {
+        self.boot_from_log(node, &mut self.nodes[node.index()].chance.clone()).replica
+    }
+
+    /// The node comes back without its disk, as another replica; the others are told.
+    pub fn lose_disk(&mut self, node: NodeId) {
+        self.say(|| format!("{node} loses its disk"));
+        self.members[node.index()].incarnation += 1;
+        let mut chance = self.nodes[node.index()].chance.clone();
+        let Booted { replica, armed, records, .. } = self.boot(node, &[], false, &mut chance);
+        let (known, shown) = (BTreeMap::new(), Default::default());
+        self.nodes[node.index()] = Node { replica, log: records, known, shown, chance, armed, twin: None };
+        let others: Vec<NodeId> = self.members.iter().map(|member| member.node).filter(|other| *other != node).collect();
+        others.into_iter().for_each(|other| drop(self.step(other, Input::Members)));
     }
 
     /// The node crashes and comes back with its disk.

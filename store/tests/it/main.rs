@@ -7,4 +7,5 @@ mod lww_schedules;
 mod ndc_level_traps;
 mod ndc_levels;
 mod ndc_objects;
+mod ndc_replay;
 mod ndc_schedules;

@@ -175,6 +175,11 @@ impl Defects {
         }
     }
 
+    /// The room that a waiting write takes.
+    pub fn room_bytes(self, delta: &Delta) -> u32 {
+        if self.has(Defect::ChargeContext) { delta.wire_bytes() } else { delta.room_bytes() }
+    }
+
     /// True when the waiting write `dot` has lost its delta: as if each took 256 bytes of one room for all; and nothing
     /// is said.
     pub fn counts_out(self, dot: Dot, waiting: &mut Waiting, room_bytes: u64) -> bool {
@@ -240,6 +245,15 @@ impl Defects {
             return lives.map(|life| watermarks.base(life, origin)).max().unwrap_or(0);
         }
         watermarks.base(peer, origin)
+    }
+
+    /// What is one record each of what was given up in one step.
+    pub fn given_up_together(self, given_up: Vec<(ReplicaId, DotSet)>) -> Vec<Vec<(ReplicaId, DotSet)>> {
+        match given_up {
+            none if none.is_empty() => Vec::new(),
+            each if self.has(Defect::GiveUpOneByOne) => each.into_iter().map(|one| vec![one]).collect(),
+            all => vec![all],
+        }
     }
 
     /// What is given up without asking.

@@ -7,8 +7,8 @@ use kvsim_store::{CallId, Dot, Key, Level, NodeId, Observation};
 use super::{Fact, Set, Site, World, lowest, refused};
 use crate::common::Step;
 
-/// Beside its value a waiting write takes at most this number of bytes.
-const BESIDE_VALUE_MAX: u64 = 256;
+/// Beside its value a waiting write takes this number of bytes.
+const BESIDE_VALUE: u64 = 48;
 
 /// The members of a set, in order.
 pub fn members(mut set: Set) -> impl Iterator<Item = usize> {
@@ -152,7 +152,7 @@ impl World {
     /// What has been dropped must have had no room beside all that may be waiting.
     fn check_room(&self, node: NodeId, lowest: usize, dropped: Set) {
         let Site { known, low, .. } = &self.sites[node.index()];
-        let size = |write: usize| u64::from(self.net.writes[&self.facts[write].dot].value.bytes) + BESIDE_VALUE_MAX;
+        let size = |write: usize| u64::from(self.net.writes[&self.facts[write].dot].value.bytes) + BESIDE_VALUE;
         let waiting = (known & self.from[lowest] & !low[lowest]) | dropped;
         let bytes: u64 = members(waiting).map(size).sum();
         let room = self.style.buffer_bytes;
