@@ -75,6 +75,8 @@ pub enum Reduction {
     AntiEntropy,
     /// Heartbeats.
     Heartbeats,
+    /// Bounds on how much a replica may keep for a while.
+    Bounds,
     /// All nodes but this many.
     Nodes(u16),
 }

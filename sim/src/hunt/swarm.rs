@@ -11,7 +11,8 @@ use crate::scenario::{ClientGroup, FaultSpec, KeyChoice, MessageFault, Net, Scen
 
 /// The scenario with each of its kinds of faults and features switched off with probability 1/2, by a stream of the
 /// seed's own; its title says which. What sessions are promised and how the store is set stays, and so does what is
-/// written out operation by operation; but that in some runs there is no anti-entropy, and nothing that needs it.
+/// written out operation by operation; but that half of the runs have all room, and some no anti-entropy, and nothing
+/// that needs it.
 pub fn swarm(scenario: &Scenario, seed: u64) -> Scenario {
     let mut thin = scenario.clone();
     let mut coins = Stream::new(seed, "swarm", 0);
@@ -45,11 +46,19 @@ pub fn swarm(scenario: &Scenario, seed: u64) -> Scenario {
             off.push(format!("clients {}", group.name));
         }
     }
-    // Last, as it takes faults away that have their coins; and by a stream of its own, so that it moves no other coin.
+    // Last, as it takes faults away that have their coins; like what follows by a stream of its own, so that it moves no
+    // other coin.
     let repairs = thin.store.profile(thin.replicas).anti_entropy_ns.is_some();
     if repairs && Stream::new(seed, "swarm", 1).below(REPAIR_ODDS) == 0 {
         lose_nothing(&mut thin);
         off.push("anti-entropy and whatever loses writes".into());
+    }
+    if Stream::new(seed, "swarm", 2).below(2) == 0 {
+        let bounded = thin.store.clone();
+        thin.store = bounded.without(Reduction::Bounds);
+        if thin.store != bounded {
+            off.push("little room".into());
+        }
     }
     if !off.is_empty() {
         let title = if scenario.title.is_empty() { &scenario.name } else { &scenario.title };

@@ -149,6 +149,7 @@ impl Config {
                 // What finds no room is lost for good then.
                 self.buffer = Size(self.buffer.0.max(Config::default().buffer.0));
             }
+            Reduction::Bounds => self.buffer = Config::default().buffer,
             Reduction::Heartbeats => self.heartbeat = IntervalOrOff(None),
             Reduction::Nodes(nodes) => {
                 for count in [&mut self.replication, &mut self.ack] {

@@ -82,10 +82,11 @@ impl Dead {
         }))
     }
 
-    /// Takes in what `from` has reported. Returns what is to be given up now: per dead replica what is known of it.
+    /// Takes in what `from` has reported. One that `serves` agrees with the others, too. Returns what is to be given up now: per dead replica what is known of it.
     pub fn learn(
         &mut self,
         me: ReplicaId,
+        serves: bool,
         members: &[ReplicaId],
         clock: &NodeClock,
         from: ReplicaId,
@@ -95,7 +96,7 @@ impl Dead {
         let is_open = |origin: ReplicaId| !is_member(members, origin) && !self.is_void(origin);
         // One that has joined since then may still have to get what they knew.
         let has_all = |origin: ReplicaId, known: &DotSet| known.difference(clock.of(origin)).next().is_none();
-        let mut all = self.agreed(me, members, clock);
+        let mut all = if serves { self.agreed(me, members, clock) } else { Vec::new() };
         let taken_over = report.void.iter().filter(|(origin, known)| is_open(*origin) && has_all(*origin, known));
         all.extend(taken_over.cloned());
         all.sort_by_key(|(origin, _)| *origin);

@@ -152,7 +152,7 @@ impl Eventual {
     pub fn strip(&mut self, is_void: impl Fn(ReplicaId) -> bool) {
         for key in self.unstripped.take() {
             if let Some(object) = self.objects.get_mut(key) {
-                object.context.drop_origins(&is_void);
+                object.context.retain(|origin, _| !is_void(origin));
                 self.store_stripped(key);
             }
         }

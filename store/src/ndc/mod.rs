@@ -296,7 +296,7 @@ impl Ndc {
     /// What a restart has to bring back, in one form whenever what was stripped or forgotten: for tests.
     #[doc(hidden)]
     pub fn durable(&self) -> String {
-        format!("{:#?}\n{:#?}", self.state.durable(), self.calls.numbers())
+        format!("{:?} {:?}", self.state.durable(), self.calls.numbers())
     }
 
     /// A write of another node arrives.

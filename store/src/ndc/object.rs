@@ -53,9 +53,9 @@ impl Context {
         self.0.len()
     }
 
-    /// Drops what is said of these origins.
-    pub fn drop_origins(&mut self, is_dropped: impl Fn(ReplicaId) -> bool) {
-        self.0.retain(|seen| !is_dropped(seen.origin));
+    /// Drops the entries for which not `keep`.
+    pub fn retain(&mut self, keep: impl Fn(ReplicaId, u64) -> bool) {
+        self.0.retain(|seen| keep(seen.origin, seen.counter));
     }
 
     /// Drops what `basis` implies. The sparse rest of a clock implies nothing, since an entry also speaks for the

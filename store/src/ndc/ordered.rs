@@ -16,7 +16,8 @@ use super::eventual::seen;
 use super::frontier::{Basis, Frontiers, VIEWS, levels_of};
 use super::message::{Delta, Repair};
 use super::object::{Change, Object, Side, version_of};
-use super::waiting::Waiting;
+use super::waiting::{Waiter, Waiting};
+use crate::clock::NodeClock;
 use crate::contract::{Dot, Key, Levels, Observation, ReplicaId};
 use crate::key_table::KeyTable;
 
@@ -303,10 +304,19 @@ impl Ordered {
         object.merge(Basis::View(&self.frontiers, view), side, |change| observe(seen(change, levels)));
     }
 
-    /// Strips all objects of views by their frontiers.
-    pub fn strip(&mut self) {
-        for (view, forked) in self.forked.iter_mut().enumerate() {
-            forked.values_mut().for_each(|forked| forked.object.strip(Basis::View(&self.frontiers, view)));
+    /// Strips all objects of views, and of what contexts say of writes that are void: by the frontiers, and where the
+    /// clock knows all writes that an entry speaks for, and none of those beyond the frontier is to the key.
+    pub fn strip(&mut self, clock: &NodeClock, is_void: impl Fn(ReplicaId) -> bool) {
+        let Ordered { frontiers, waiting, forked, .. } = self;
+        for (view, forked) in forked.iter_mut().enumerate() {
+            for (key, Forked { object, .. }) in forked.iter_mut() {
+                object.strip(Basis::View(frontiers, view));
+                object.context.retain(|origin, counter| {
+                    let ahead = frontiers.frontier(origin, view) + 1..=counter;
+                    let speaks = |(_, waiter): (u64, &Waiter)| waiter.key == *key;
+                    !is_void(origin) && (clock.base(origin) < counter || waiting.range(origin, view, ahead).any(speaks))
+                });
+            }
         }
     }
 

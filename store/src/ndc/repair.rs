@@ -47,12 +47,14 @@ impl State {
         report: Option<&Report>,
         members: &[ReplicaId],
     ) -> Vec<(ReplicaId, DotSet)> {
-        // One that misses everything must not take for void what it has yet to get.
-        let State { me, dead, eventual, recovery: None, .. } = self else { return Vec::new() };
-        if let Some(all) = eventual.defects.gives_up(dead, members, &eventual.clock) {
+        let State { me, dead, eventual, recovery, .. } = self;
+        // One that misses everything must not take for void what it has yet to get. What others agreed about before, it
+        // may: it follows their views over the gaps.
+        let serves = recovery.is_none();
+        if let Some(all) = eventual.defects.gives_up(dead, members, &eventual.clock).filter(|_| serves) {
             return all;
         }
-        report.map(|report| dead.learn(*me, members, &eventual.clock, from, report)).unwrap_or_default()
+        report.map(|report| dead.learn(*me, serves, members, &eventual.clock, from, report)).unwrap_or_default()
     }
 
     /// What the sender of `pull` misses: writes that wait here, too, as they are, and the objects of all others.

@@ -281,7 +281,7 @@ impl State {
         let keys: Vec<Key> = self.objects().map(|(key, _)| key).collect();
         keys.into_iter().for_each(|key| state.eventual.list_to_strip(key));
         state.eventual.strip(|origin| self.dead.is_void(origin));
-        state.ordered.iter_mut().for_each(Ordered::strip);
+        state.ordered.iter_mut().for_each(|ordered| ordered.strip(self.clock(), |origin| self.dead.is_void(origin)));
         let objects: Vec<(Key, Object)> = state.objects().map(|(key, object)| (key, object.clone())).collect();
         (state.serves(), state.eventual.clock, objects, state.ordered, state.dead.void().clone())
     }

@@ -310,7 +310,7 @@ where
     /// Observations fit together and to what reads show; calls end once.
     fn watch(&mut self, node: NodeId, step: &Step<R>) {
         let me = self.members[node.index()];
-        for observation in &step.observations {
+        for observation in in_order(&step.observations) {
             self.say(|| format!("    {node} observes {observation:?}"));
             let Node { known, shown, .. } = &mut self.nodes[node.index()];
             match *observation {
@@ -431,7 +431,7 @@ where
         let booted = self.boot(node, &running.log, false, chance);
         booted.replica.assert_invariants();
         let (mut known, mut shown) = (BTreeMap::new(), Default::default());
-        for observation in &booted.observations {
+        for observation in in_order(&booted.observations) {
             note::<R>(&self.config, &self.writes, node, observation, &mut known, &mut shown);
         }
         assert_eq!(known, running.known, "{node} announces other writes");
@@ -496,6 +496,12 @@ where
         let all = nodes.flat_map(|node| R::GAUGES.iter().zip(self.gauges(node).0).map(move |g| (node, g)));
         all.filter(|(_, (info, value))| info.residue && *value > 0).map(|(n, (info, v))| (n, info.name, v)).collect()
     }
+}
+
+/// What a step makes known before what it shows: an answer with everything says so in the end.
+fn in_order(observations: &[Observation]) -> impl Iterator<Item = &Observation> {
+    let is_shown = |observation: &&Observation| matches!(observation, Observation::Visible { .. } | Observation::Hidden { .. });
+    observations.iter().filter(move |observation| !is_shown(observation)).chain(observations.iter().filter(is_shown))
 }
 
 /// Enters into `known` and `shown` what `node` says of itself, if that fits to what it has said before.

@@ -121,7 +121,8 @@ impl World {
             low = self.prefix(low | room | updates & !dropped, lowest);
             let site = &mut self.sites[node.index()];
             (site.low[lowest], site.room[lowest]) = (low, room);
-            self.check_room(node, lowest, dropped);
+            // What its sender had no room for has come merged with others.
+            self.check_room(node, lowest, dropped & !theirs.map_or(0, |theirs| theirs.dropped));
             let may = self.prefix(known, lowest);
             assert!(self.overflowed > 0 || low == may, "the oracle is at odds with itself");
         }
