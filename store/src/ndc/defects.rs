@@ -106,9 +106,6 @@ defects! {
     RecoverFromOne = "recover-from-one", noticed by "fresh, durable, pram";
     /// Answers count for the recovery whatever list of members they were made under.
     ViewNotCompared = "view-not-compared", noticed by "fresh, durable";
-    /// What is given up of several dead replicas in one step is one record each, so a restart gives up one after the
-    /// other, which for what waits on both comes to nothing.
-    GiveUpOneByOne = "give-up-one-by-one", noticed by "convergence, priority, metadata";
     /// A waiting write takes room for its context, too, so less urgent writes that its session has seen push it out.
     ChargeContext = "charge-context", noticed by "priority";
 }

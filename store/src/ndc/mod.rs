@@ -409,8 +409,8 @@ impl Ndc {
     /// What is missing of dead replicas is given up.
     fn give_up(&mut self, dead: Vec<(ReplicaId, DotSet)>, env: &mut Env<'_, Ndc>) {
         let given_up = self.state.give_up(dead, &mut |observation| env.observe(observation));
-        for together in self.config.defects.given_up_together(given_up) {
-            env.append(|| Record::GivenUp(together));
+        if !given_up.is_empty() {
+            env.append(|| Record::GivenUp(given_up));
         }
     }
 

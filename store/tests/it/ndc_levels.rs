@@ -93,7 +93,7 @@ const OF_OTHER_FAULTS: [Defect; 12] = [
     Defect::RecoveringCounts,
     Defect::RecoverFromOne,
     Defect::ViewNotCompared,
-    Defect::GiveUpOneByOne,
+    Defect::ChargeContext,
 ];
 
 #[test]

@@ -247,15 +247,6 @@ impl Defects {
         watermarks.base(peer, origin)
     }
 
-    /// What is one record each of what was given up in one step.
-    pub fn given_up_together(self, given_up: Vec<(ReplicaId, DotSet)>) -> Vec<Vec<(ReplicaId, DotSet)>> {
-        match given_up {
-            none if none.is_empty() => Vec::new(),
-            each if self.has(Defect::GiveUpOneByOne) => each.into_iter().map(|one| vec![one]).collect(),
-            all => vec![all],
-        }
-    }
-
     /// What is given up without asking.
     pub fn gives_up(self, dead: &Dead, members: &[ReplicaId], clock: &NodeClock) -> Option<Vec<(ReplicaId, DotSet)>> {
         let all = || dead.open(members, clock).map(|(origin, known)| (origin, known.clone())).collect();
