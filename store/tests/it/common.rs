@@ -456,7 +456,8 @@ where
         let Booted { replica, armed, records, .. } = self.boot(node, &[], false, &mut chance);
         let (known, shown) = (BTreeMap::new(), Default::default());
         self.nodes[node.index()] = Node { replica, log: records, known, shown, chance, armed, twin: None };
-        let others: Vec<NodeId> = self.members.iter().map(|member| member.node).filter(|other| *other != node).collect();
+        let others: Vec<NodeId> =
+            self.members.iter().map(|member| member.node).filter(|other| *other != node).collect();
         others.into_iter().for_each(|other| drop(self.step(other, Input::Members)));
     }
 
@@ -500,7 +501,8 @@ where
 
 /// What a step makes known before what it shows: an answer with everything says so in the end.
 fn in_order(observations: &[Observation]) -> impl Iterator<Item = &Observation> {
-    let is_shown = |observation: &&Observation| matches!(observation, Observation::Visible { .. } | Observation::Hidden { .. });
+    let is_shown =
+        |observation: &&Observation| matches!(observation, Observation::Visible { .. } | Observation::Hidden { .. });
     observations.iter().filter(move |observation| !is_shown(observation)).chain(observations.iter().filter(is_shown))
 }
 
