@@ -54,9 +54,11 @@ pub fn swarm(scenario: &Scenario, seed: u64) -> Scenario {
         off.push("anti-entropy and whatever loses writes".into());
     }
     if Stream::new(seed, "swarm", 2).below(2) == 0 {
-        let bounded = thin.store.clone();
-        thin.store = bounded.without(Reduction::Bounds);
-        if thin.store != bounded {
+        // In the same form: with all settings written out.
+        let bounded = thin.store.without(Reduction::Nodes(thin.replicas));
+        let free = bounded.without(Reduction::Bounds);
+        if free != bounded {
+            thin.store = free;
             off.push("little room".into());
         }
     }
