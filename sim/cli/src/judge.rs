@@ -1,5 +1,6 @@
 //! Executes a plan and asks the checkers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kvsim_checkers::metrics::Measured;
@@ -31,7 +32,7 @@ pub struct Judged {
     /// One per checker.
     pub reports: Vec<Report>,
     /// What was kept of it.
-    pub recording: Recording,
+    pub recording: Arc<Recording>,
     /// See [`Recorder::checkpoints`].
     pub checkpoints: Vec<Checkpoint>,
     /// See [`Recorder::measured`].
@@ -47,7 +48,7 @@ pub const PANIC: &str = "PANIC001";
 
 /// Runs `plan` and judges it. After a violation the run is repeated with all messages recorded, so that findings can
 /// say how they came about, if there is room for them; the second run is the same as the first.
-pub fn judge(store: &StoreEntry, plan: &Plan, keep: Keep) -> Judged {
+pub fn judge(store: &'static StoreEntry, plan: &Plan, keep: Keep) -> Judged {
     let judged = run(store, plan, keep, u64::MAX);
     let violated = judged.reports.iter().any(|report| report.verdict == Verdict::Violated && report.checker != "panic");
     if keep == Keep::Judged && violated && !judged.interrupted && memory::takes_messages(plan) {
@@ -63,20 +64,20 @@ pub fn judge(store: &StoreEntry, plan: &Plan, keep: Keep) -> Judged {
 }
 
 /// Runs `plan` up to a virtual time and judges it if it was completed.
-pub fn run(store: &StoreEntry, plan: &Plan, keep: Keep, until_ns: u64) -> Judged {
+pub fn run(store: &'static StoreEntry, plan: &Plan, keep: Keep, until_ns: u64) -> Judged {
     let progress = Progress::new(&plan.scenario, plan.end_ns());
     recorded(store, plan, until_ns, Recorder::new(keep, until_ns, progress), Checkers::Promised)
 }
 
 /// Runs `plan` as one of many and judges it: without progress and checkpoints.
-pub fn run_quiet(store: &StoreEntry, plan: &Plan, keep: Keep, checkers: Checkers<'_>) -> Judged {
+pub fn run_quiet(store: &'static StoreEntry, plan: &Plan, keep: Keep, checkers: Checkers<'_>) -> Judged {
     let recorder = Recorder::new(keep, u64::MAX, Progress::silent()).without_checkpoints();
     recorded(store, plan, u64::MAX, recorder, checkers)
 }
 
 /// Runs `plan` as one of many for its figures, with a sample of what replicas hold taken every `samples_ns`, and judges it by
 /// the checkers that the plan names.
-pub fn run_measured(store: &StoreEntry, plan: &Plan, samples_ns: u64) -> Judged {
+pub fn run_measured(store: &'static StoreEntry, plan: &Plan, samples_ns: u64) -> Judged {
     let recorder = Recorder::new(Keep::Judged, u64::MAX, Progress::silent()).without_checkpoints();
     recorded(store, plan, u64::MAX, recorder.measuring(samples_ns), Checkers::Named)
 }
@@ -103,11 +104,17 @@ pub fn meaning(code: &str) -> &'static str {
     codes.find(|info| info.code == code).map_or("", |info| info.meaning)
 }
 
-fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Recorder, checkers: Checkers<'_>) -> Judged {
+fn recorded(
+    store: &'static StoreEntry,
+    plan: &Plan,
+    until_ns: u64,
+    mut recorder: Recorder,
+    checkers: Checkers<'_>,
+) -> Judged {
     let keep = recorder.keep;
     let result = (store.run)(plan, &mut recorder);
     let (real, silent) = (recorder.progress.elapsed(), recorder.progress.is_silent());
-    let recording = Recording { header: (store.header)(plan), events: recorder.events };
+    let recording = Arc::new(Recording { header: (store.header)(plan), events: recorder.events });
     let (outcome, reports) = match result {
         Ok(outcome) if outcome.complete && until_ns >= plan.end_ns() => {
             let reports = match keep {
@@ -141,15 +148,32 @@ fn recorded(store: &StoreEntry, plan: &Plan, until_ns: u64, mut recorder: Record
 }
 
 /// What the checkers say of a run that was completed.
-pub fn reports(store: &StoreEntry, plan: &Plan, recording: &Recording) -> Vec<Report> {
-    check(store, plan, recording, false, Checkers::Promised)
+pub fn reports(store: &'static StoreEntry, plan: &Plan, recording: &Recording) -> Vec<Report> {
+    let judge = |checker: &'static CheckerInfo| (checker.check)(recording, &|below| rerun(store, plan, true, below));
+    applicable(store, plan, &recording.header, Checkers::Promised).map(judge).collect()
 }
 
-fn check(store: &StoreEntry, plan: &Plan, recording: &Recording, silent: bool, checkers: Checkers) -> Vec<Report> {
-    let rerun = |below| rerun(store, plan, silent, below);
-    let judge = |checker: &CheckerInfo| match interrupt::is_requested() {
-        true => unknown(checker.name, INTERRUPTED.to_owned()),
-        false => believed((checker.check)(recording, &rerun), interrupt::is_requested()),
+fn check(
+    store: &'static StoreEntry,
+    plan: &Plan,
+    recording: &Arc<Recording>,
+    silent: bool,
+    checkers: Checkers,
+) -> Vec<Report> {
+    // One of many runs is short, or is given up as a whole.
+    let shared = (!silent).then(|| Arc::new(plan.clone()));
+    let judge = |checker: &'static CheckerInfo| {
+        let report = match &shared {
+            _ if interrupt::is_requested() => None,
+            None => Some((checker.check)(recording, &|below| rerun(store, plan, true, below))),
+            Some(plan) => {
+                let (plan, recording) = (Arc::clone(plan), Arc::clone(recording));
+                let check = move || (checker.check)(&recording, &|below| rerun(store, &plan, false, below));
+                interrupt::unless_requested(check)
+            }
+        };
+        let report = report.unwrap_or_else(|| unknown(checker.name, INTERRUPTED.to_owned()));
+        believed(report, interrupt::is_requested())
     };
     applicable(store, plan, &recording.header, checkers).map(judge).collect()
 }
@@ -167,7 +191,7 @@ fn believed(report: Report, interrupted: bool) -> Report {
 }
 
 /// The same run, in which messages that carry writes of a priority below this one meet other fates.
-fn rerun(store: &StoreEntry, plan: &Plan, silent: bool, below: u8) -> Option<Recording> {
+fn rerun(store: &'static StoreEntry, plan: &Plan, silent: bool, below: u8) -> Option<Recording> {
     let plan = plan.with_other_fates_below(below)?;
     let progress = if silent { Progress::silent() } else { Progress::new(&plan.scenario, plan.end_ns()) };
     let mut recorder = Recorder::new(Keep::Judged, u64::MAX, progress).without_checkpoints();
@@ -176,7 +200,7 @@ fn rerun(store: &StoreEntry, plan: &Plan, silent: bool, below: u8) -> Option<Rec
 }
 
 fn applicable<'a>(
-    store: &StoreEntry,
+    store: &'static StoreEntry,
     plan: &'a Plan,
     header: &'a Header,
     checkers: Checkers<'a>,

@@ -118,3 +118,126 @@ fn a_full_disk_takes_the_verdicts_first() {
     assert_eq!(read_json(&out.join("summary.json"))["interrupted"], false);
     common::end(kvsim().arg("replay").arg(&out)).expect(0);
 }
+
+/// What the checkers said to hold, and whether anything is half written, in a folder of results.
+fn readable(out: &Path) {
+    let Ok(inside) = std::fs::read_dir(out) else { return };
+    for entry in inside {
+        let path = entry.expect("a folder can be read").path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match name.rsplit_once('.').unwrap_or_default().1 {
+            _ if path.is_dir() => readable(&path),
+            "json" => drop(read_json(&path)),
+            "jsonl" => {
+                let text = std::fs::read_to_string(&path).expect("text");
+                for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+                    serde_json::from_str::<serde_json::Value>(line).expect("whole lines are JSON");
+                }
+            }
+            "html" => assert!(std::fs::read_to_string(&path).expect("text").trim_end().ends_with("</html>")),
+            _ => {}
+        }
+    }
+}
+
+fn holding(stdout: &str) -> Vec<String> {
+    let words = stdout.lines().map(|line| line.split_whitespace().take(2).collect::<Vec<_>>());
+    words.filter(|words| words.len() == 2 && words[0] == "holds").map(|words| words[1].to_owned()).collect()
+}
+
+/// Signals at random moments of every command that takes time: none panics, none says more than it would have, all leave what
+/// can be read. Prints how soon signals are obeyed. See CONTRIBUTING.md.
+#[test]
+#[ignore = "takes minutes"]
+fn hundreds_of_interrupts_at_random_moments() {
+    let dir = folder();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let (violated, run, history) = (top().join("scenarios/thesis/eventual.toml"), path("run"), path("run/history.edn"));
+    let violated = violated.display().to_string();
+    let shrinkable = path("shrinkable");
+    let set = ["--set", "duration=20s"];
+    let stored = [&["run", &violated, "--no-report", "--history", "edn", "--out", &run], &set[..]].concat();
+    common::end(kvsim().args(stored));
+    common::end(kvsim().args([
+        "run",
+        "scenarios/levels/eventual-breaks-pram.toml",
+        "--no-report",
+        "--out",
+        &shrinkable,
+    ]));
+    let tour = top().join("scenarios/tour").display().to_string();
+    let sweep = top().join("scenarios/sweeps/replicas.toml").display().to_string();
+    let commands: [(&str, Vec<&str>); 10] = [
+        ("run", [&["run", &violated], &set[..]].concat()),
+        ("run without a report", [&["run", &violated, "--no-report"], &set[..]].concat()),
+        ("hunt", vec!["hunt", &tour, "--seeds", "0..4", "--keep-going"]),
+        ("sweep", vec!["sweep", &sweep, "--set", "sweep.seeds=1", "--set", "duration=300ms"]),
+        ("shrink", vec!["shrink", &shrinkable]),
+        ("plot", vec!["plot", &run]),
+        ("replay", vec!["replay", &run]),
+        ("explain", vec!["explain", &run]),
+        ("report", vec!["report", &run]),
+        ("check", vec!["check", &history, "--time-limit", "2s"]),
+    ];
+    // A xorshift generator: the shares of time are the same every time.
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    let mut random = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let (mut obeyed, mut all) = (Vec::new(), 0);
+    for (name, arguments) in commands {
+        let has_out = !matches!(name, "replay" | "explain" | "report" | "check");
+        let start = |out: &Path| {
+            let mut command = kvsim();
+            command.args(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+            if has_out {
+                command.arg("--out").arg(out);
+            }
+            command.spawn().expect("the command can be started")
+        };
+        let begin = Instant::now();
+        let whole = Ended::of(start(&dir.path().join("whole")).wait_with_output().expect("it ends"));
+        let takes = begin.elapsed();
+        let _ = std::fs::remove_dir_all(dir.path().join("whole"));
+        let held = holding(&whole.stdout);
+        let (mut times, mut done, mut signals) = (Vec::new(), 0, 0);
+        while signals < 30 {
+            let out = dir.path().join("out");
+            let _ = std::fs::remove_dir_all(&out);
+            let child = start(&out);
+            std::thread::sleep(takes.mul_f64((random() % 1_000) as f64 / 1_000.0));
+            let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).stderr(Stdio::null()).status();
+            let sent = Instant::now();
+            let output = child.wait_with_output().expect("it ends");
+            if output.status.code().is_none() || !killed.is_ok_and(|status| status.success()) {
+                // It did not listen yet, or no longer.
+                continue;
+            }
+            signals += 1;
+            let ended = Ended::of(output);
+            assert!(ended.code == 130 || ended.code == whole.code, "{name}: {ended:?}");
+            assert!(!ended.stderr.contains("bug of kvsim") && !ended.stderr.contains("panicked"), "{name}: {ended:?}");
+            for checker in holding(&ended.stdout) {
+                assert!(held.contains(&checker), "{name}: {checker} does not hold: {ended:?}");
+            }
+            readable(&out);
+            readable(Path::new(&run));
+            if ended.code == 130 { times.push(sent.elapsed()) } else { done += 1 }
+        }
+        times.sort();
+        let [half, last] = [times.get(times.len() / 2), times.last()].map(|time| time.copied().unwrap_or_default());
+        println!(
+            "{name:<22} {signals} signals in {takes:.1?}: {done} were done; half end within {half:.0?}, all within {last:.0?}"
+        );
+        all += signals;
+        obeyed.extend(times);
+    }
+    obeyed.sort();
+    let late = obeyed.iter().filter(|time| **time > Duration::from_millis(100)).count();
+    println!("{all} signals, {} of {} obeyed within 100 ms", obeyed.len() - late, obeyed.len());
+    // On a machine that has other work to do a tenth of a second is too much to ask.
+    assert!(obeyed.last() < Some(&Duration::from_secs(1)), "a signal was not obeyed");
+}

@@ -9,6 +9,7 @@ mod disk;
 mod host;
 mod names;
 mod node;
+mod plausible;
 mod protocol;
 #[cfg(test)]
 mod tests;
@@ -50,24 +51,34 @@ fn main() -> ExitCode {
         }
     });
     let ended = catch_unwind(AssertUnwindSafe(|| live(&mut node, &lines)));
-    match ended {
-        Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(problem)) => {
+    let (code, why) = match ended {
+        Ok(Ok(())) => return ExitCode::SUCCESS,
+        Ok(Err(End::Output(problem))) => {
             drop(writeln!(io::stderr(), "kvsim-maelstrom: messages cannot be written: {problem}"));
-            ExitCode::FAILURE
+            return ExitCode::FAILURE;
         }
-        Err(_) => {
-            let mut last = Lines::default();
-            node.crash(&mut last);
-            // Nothing more can be done if that fails, too.
-            drop(write(&mut last));
-            ExitCode::from(BUG)
+        Ok(Err(End::Disk(problem))) => {
+            let why = format!("the disk takes no more records ({problem}), and the node stops");
+            drop(writeln!(io::stderr(), "kvsim-maelstrom: {why}"));
+            (ExitCode::FAILURE, why)
         }
-    }
+        Err(_) => (ExitCode::from(BUG), "the node has a bug and stops".to_owned()),
+    };
+    let mut last = Lines::default();
+    node.crash(&why, &mut last);
+    // Nothing more can be done if that fails, too.
+    drop(write(&mut last));
+    code
+}
+
+/// Why a node cannot go on.
+enum End {
+    Output(io::Error),
+    Disk(String),
 }
 
 /// Takes lines, and does what is due, until the input ends.
-fn live(node: &mut Node, lines: &Receiver<Vec<u8>>) -> io::Result<()> {
+fn live(node: &mut Node, lines: &Receiver<Vec<u8>>) -> Result<(), End> {
     let begin = Instant::now();
     let now_ns = || u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
     let mut out = Lines::default();
@@ -79,7 +90,10 @@ fn live(node: &mut Node, lines: &Receiver<Vec<u8>>) -> io::Result<()> {
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
         node.wake(now_ns(), &mut out);
-        write(&mut out)?;
+        write(&mut out).map_err(End::Output)?;
+        if let Some(problem) = node.disk_problem() {
+            return Err(End::Disk(problem.to_owned()));
+        }
     }
 }
 

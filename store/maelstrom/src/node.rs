@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 use crate::args::Args;
 use crate::disk::Disk;
 use crate::host::Host;
-use crate::protocol::{Answer, Code, Envelope, MsgId, Refused, Request, line};
+use crate::protocol::{Answer, Code, Envelope, MsgId, Refused, Request, inexact, line};
 
 /// What a node wants to be written.
 #[derive(Debug, Default)]
@@ -66,7 +66,7 @@ impl Node {
             return;
         }
         match body.get("msg_id").and_then(Json::as_i64) {
-            Some(msg_id) => self.take_request(&src, &dest, msg_id, &body, now_ns, out),
+            Some(msg_id) => self.take_request(&src, &dest, msg_id, (&body, inexact(text)), now_ns, out),
             None => {
                 out.log.push(format!("a message of {src} without a whole number as msg_id cannot be answered: dropped"))
             }
@@ -91,7 +91,7 @@ impl Node {
         client: &str,
         name: &str,
         msg_id: MsgId,
-        body: &Map<String, Json>,
+        (body, inexact): (&Map<String, Json>, Option<String>),
         now_ns: u64,
         out: &mut Lines,
     ) {
@@ -100,7 +100,14 @@ impl Node {
                 .log
                 .push(format!("request {msg_id} of {client} has come again: dropped, as its answer is on its way"));
         }
-        let answer = match (Request::of(body), &mut self.host) {
+        let request = match inexact {
+            Some(number) => {
+                let problem = format!("the number {number} has more digits than are kept here; write it as a string");
+                Err(Refused(Code::MalformedRequest, problem))
+            }
+            None => Request::of(body),
+        };
+        let answer = match (request, &mut self.host) {
             (Err(refused), _) => Some(Answer::Refused(refused)),
             (Ok(Request::Init { node_id, node_ids }), None) => Some(self.init(node_id, node_ids, now_ns, out)),
             (Ok(Request::Init { node_id, node_ids }), Some(host)) => Some(match host.is(&node_id, &node_ids) {
@@ -164,10 +171,15 @@ impl Node {
         self.host.as_ref()?.next_ns()
     }
 
-    /// The replica has a bug and cannot go on: waiting clients are told that the outcome of their requests is unknown.
-    pub fn crash(&mut self, out: &mut Lines) {
+    /// Why the disk takes no more records, if so: the node cannot go on.
+    pub fn disk_problem(&self) -> Option<&str> {
+        self.host.as_ref()?.disk_problem()
+    }
+
+    /// The replica cannot go on: waiting clients are told that the outcome of their requests is unknown.
+    pub fn crash(&mut self, why: &str, out: &mut Lines) {
         for open in self.host.take().map(Host::into_waiting).unwrap_or_default() {
-            let refused = Refused(Code::Crash, "the node has a bug and stops".to_owned());
+            let refused = Refused(Code::Crash, why.to_owned());
             out.messages.push(line(&self.name, &open.client, &Answer::Refused(refused).body(open.msg_id)));
         }
     }

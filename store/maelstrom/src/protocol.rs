@@ -142,6 +142,47 @@ impl Request {
     }
 }
 
+/// The first number in a line of JSON that would not be kept exactly: a whole one of more than 64 bits, or another one of more
+/// digits than a floating-point number has.
+pub fn inexact(text: &[u8]) -> Option<String> {
+    let (mut rest, mut in_string) = (text, false);
+    while let Some((&byte, after)) = rest.split_first() {
+        let is_number = !in_string && (byte == b'-' || byte.is_ascii_digit());
+        if is_number {
+            let end = rest.iter().position(|byte| !b"+-.0123456789Ee".contains(byte)).unwrap_or(rest.len());
+            let number = String::from_utf8_lossy(&rest[..end]);
+            if !is_exact(&number) {
+                return Some(number.into_owned());
+            }
+            rest = &rest[end..];
+            continue;
+        }
+        in_string ^= byte == b'"';
+        let is_escape = in_string && byte == b'\\';
+        rest = after.get(usize::from(is_escape)..).unwrap_or_default();
+    }
+    None
+}
+
+fn is_exact(number: &str) -> bool {
+    if !number.contains(['.', 'e', 'E']) {
+        return number.parse::<i64>().is_ok() || number.parse::<u64>().is_ok();
+    }
+    // Significant digits, and the power of ten of the last one.
+    let parts = |number: &str| {
+        let lower = number.to_ascii_lowercase();
+        let (digits, power) = lower.split_once('e').unwrap_or((&lower, "0"));
+        let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+        let all = format!("{whole}{part}");
+        let significant = all.trim_start_matches(['-', '0']).trim_end_matches('0').to_owned();
+        let dropped = all.len() - all.trim_end_matches('0').len();
+        let power = power.parse::<i64>().ok()? + dropped as i64 - part.len() as i64;
+        Some(if significant.is_empty() { (significant, 0) } else { (significant, power) })
+    };
+    // The shortest digits that give the same floating-point number.
+    number.parse::<f64>().is_ok_and(|kept| kept.is_finite() && parts(&format!("{kept:e}")) == parts(number))
+}
+
 /// An answer to a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {

@@ -299,6 +299,11 @@ impl Ndc {
         format!("{:?} {:?}", self.state.durable(), self.calls.numbers())
     }
 
+    /// What this replica knows: a host judges by it what peers may say.
+    pub fn known(&self) -> &NodeClock {
+        self.state.clock()
+    }
+
     /// A write of another node arrives.
     fn receive(&mut self, delta: &Delta, env: &mut Env<'_, Ndc>) {
         if self.state.receive(delta, &mut |observation| env.observe(observation)) {

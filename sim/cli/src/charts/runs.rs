@@ -123,7 +123,11 @@ fn spans(plan: &Plan) -> Vec<Shaded> {
 }
 
 /// Runs a plan with everything recorded and measured.
-pub fn record(store: &StoreEntry, plan: &Plan, window_ns: u64) -> Result<(Outcome, Recording, Measured), StorePanic> {
+pub fn record(
+    store: &'static StoreEntry,
+    plan: &Plan,
+    window_ns: u64,
+) -> Result<(Outcome, Recording, Measured), StorePanic> {
     let progress = Progress::new(&plan.scenario, plan.end_ns());
     let mut recorder = Recorder::new(Keep::Everything, u64::MAX, progress).without_checkpoints().measuring(window_ns);
     let outcome = (store.run)(plan, &mut recorder)?;

@@ -5,6 +5,7 @@ use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use kvsim_checkers::{Finding, Report, Verdict};
@@ -92,14 +93,16 @@ pub fn check(args: &CheckArgs) -> Result<u8, Failure> {
         let is_it = |name: &String| model.name == name || model.alias == Some(name);
         args.models.is_empty() || args.models.iter().any(is_it)
     };
-    let models: Vec<&Model> = MODELS.iter().filter(is_asked).collect();
+    let models: Vec<&'static Model> = MODELS.iter().filter(is_asked).collect();
     let mut all = Results { schema: 1, kvsim: env!("CARGO_PKG_VERSION"), ..Results::default() };
     for path in &args.histories {
         let file = path.display().to_string();
-        let subject = match read(path) {
-            Ok(Some(calls)) => Subject::of(calls),
-            Ok(None) => break,
-            Err(mistake) => {
+        let from = path.clone();
+        let read = interrupt::unless_requested(move || read(&from).map(|calls| Arc::new(Subject::of(calls))));
+        let subject = match read {
+            None => break,
+            Some(Ok(subject)) => subject,
+            Some(Err(mistake)) => {
                 let Mistake { place: Place { line, column }, problem, expected } = mistake;
                 let wrong = UnreadableFile { file, line, column, message: problem, expected };
                 if args.output.is_text() {
@@ -134,13 +137,17 @@ pub fn check(args: &CheckArgs) -> Result<u8, Failure> {
     Ok(all.exit_code())
 }
 
-fn judge(model: &Model, subject: &Subject, args: &CheckArgs) -> Report {
-    let begin = Instant::now();
-    model.judge(subject, &|| begin.elapsed() >= args.time_limit || interrupt::is_requested())
+fn judge(model: &'static Model, subject: &Arc<Subject<'static>>, args: &CheckArgs) -> Report {
+    let (begin, subject, limit) = (Instant::now(), Arc::clone(subject), args.time_limit);
+    let judged = interrupt::unless_requested(move || model.judge(&subject, &|| begin.elapsed() >= limit));
+    judged.unwrap_or_else(|| {
+        let note = "interrupted before the verdict was reached".to_owned();
+        Report { checker: model.name.to_owned(), verdict: Verdict::Unknown, note, findings: Vec::new() }
+    })
 }
 
-/// Reads a history; nothing when the program is interrupted.
-fn read(path: &Path) -> Result<Option<Calls>, Mistake> {
+/// Reads a history.
+fn read(path: &Path) -> Result<Calls, Mistake> {
     let cannot = |error: io::Error| Mistake {
         place: Place::default(),
         problem: format!("this cannot be read: {error}"),
@@ -156,11 +163,8 @@ fn read(path: &Path) -> Result<Option<Calls>, Mistake> {
     for step in steps(BufReader::with_capacity(256 << 10, input)).map_err(cannot)? {
         let (step, place) = step?;
         collector.take(&step, place)?;
-        if interrupt::is_requested() {
-            return Ok(None);
-        }
     }
-    Ok(Some(collector.finish()))
+    Ok(collector.finish())
 }
 
 impl Results {

@@ -80,7 +80,7 @@ impl Explanations {
 pub fn explain(args: &ExplainArgs) -> Result<u8, Failure> {
     let (store, plan) = load::run(&args.run)?;
     memory::check_with_messages(&args.run, &plan)?;
-    interrupt::stop_gently();
+    interrupt::stop_at_once();
     let wrong = |why: String| Failure::Usage(format!("{}: {why}", args.run.display()));
     if let Some(op) = args.op.filter(|op| plan.sessions.iter().all(|session| session.ops.iter().all(|o| o.op != *op))) {
         return Err(wrong(no_operation(&plan, op)));

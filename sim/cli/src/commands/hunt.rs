@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_types, clippy::disallowed_methods)] // people wait in real time
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kvsim_checkers::Verdict;
@@ -118,10 +119,16 @@ pub fn hunt(args: &HuntArgs) -> Result<u8, Failure> {
             let (done, found, _) = &*state.borrow();
             ticker.tick(|| progress(done, found, end, first, begun.elapsed()));
             let is_over = args.lasting.is_some_and(|lasting| begun.elapsed() >= lasting);
-            if is_over || interrupt::is_requested() { Next::Last } else { Next::More }
+            match interrupt::is_requested() {
+                true => Next::Stop,
+                false if is_over => Next::Last,
+                false => Next::More,
+            }
         };
-        let one = |run| runs.one(run, &folder);
-        let name = |run| format!("with seed {:#x}", runs.seed(run));
+        let (runs, place) = (Arc::new(runs), folder.clone());
+        let named = Arc::clone(&runs);
+        let one = move |run| runs.one(run, &place);
+        let name = move |run| format!("with seed {:#x}", named.seed(run));
         // What was found is told whether or not the disk takes it.
         stored = pool::run_parallel(first..end, jobs, one, name, &mut pool::in_order(first, take), &mut poll);
         stored = stored.and_then(|()| journal.add(&HuntLine::Done(done.clone()), false));

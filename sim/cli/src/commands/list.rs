@@ -72,7 +72,7 @@ fn faults() -> Vec<Item> {
     faults.chain(always).collect()
 }
 
-fn details(store: &StoreEntry) -> Vec<String> {
+fn details(store: &'static StoreEntry) -> Vec<String> {
     let levels: Vec<&str> = store.levels.iter().map(|level| level.name()).collect();
     let mut details = vec![
         format!("levels: {}", levels.join(", ")),
@@ -97,7 +97,7 @@ pub fn list(args: &ListArgs) -> Result<u8, Failure> {
             judge::checkers().map(|checker| item(checker.name, checker.summary, codes(checker.codes))).collect()
         }
         Listed::Defects => {
-            let of = |store: &StoreEntry, defect: &DefectInfo| {
+            let of = |store: &'static StoreEntry, defect: &DefectInfo| {
                 let details =
                     [format!("store: {}", store.name), format!("should be noticed by: {}", defect.noticed_by)];
                 item(defect.name, defect.meaning, details.into())

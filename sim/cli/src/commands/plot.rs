@@ -59,7 +59,7 @@ pub fn plot(args: &PlotArgs) -> Result<u8, Failure> {
             charts::MAX
         )));
     }
-    interrupt::stop_gently();
+    interrupt::stop_at_once();
     let stored = args.runs.iter().map(|run| Stored::read(run)).collect::<Result<Vec<Stored>, Failure>>()?;
     let shown = shown(args, &stored)?;
     let plans: Vec<&Plan> = stored.iter().map(|stored| &stored.plan).collect();

@@ -56,7 +56,7 @@ pub fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
 }
 
 /// The whole run, with its verdicts.
-fn replay_all(args: &ReplayArgs, stored: &Stored, store: &StoreEntry) -> Result<u8, Failure> {
+fn replay_all(args: &ReplayArgs, stored: &Stored, store: &'static StoreEntry) -> Result<u8, Failure> {
     let judged = judge::judge(store, &stored.plan, Keep::Judged);
     let folder = stored.path.parent().unwrap_or(&stored.path);
     let summary = Summary::new(&stored.plan, &judged, folder);
@@ -77,7 +77,7 @@ fn replay_all(args: &ReplayArgs, stored: &Stored, store: &StoreEntry) -> Result<
 }
 
 /// The run up to a time, with the events before it.
-fn replay_until(args: &ReplayArgs, stored: &Stored, store: &StoreEntry, until_ns: u64) -> Result<u8, Failure> {
+fn replay_until(args: &ReplayArgs, stored: &Stored, store: &'static StoreEntry, until_ns: u64) -> Result<u8, Failure> {
     const SHOWN: usize = 20;
     let judged = judge::run(store, &stored.plan, Keep::Everything, until_ns);
     let known = stored.checkpoints.partition_point(|checkpoint| checkpoint.at_ns <= until_ns);
@@ -123,7 +123,13 @@ fn first_difference(stored: &Stored, known: usize, judged: &Judged) -> Option<u6
     Some(differs.or_else(shorter)? as u64 + 1)
 }
 
-fn not_reproduced(stored: &Stored, store: &StoreEntry, judged: &Judged, hash: u64, first: Option<u64>) -> String {
+fn not_reproduced(
+    stored: &Stored,
+    store: &'static StoreEntry,
+    judged: &Judged,
+    hash: u64,
+    first: Option<u64>,
+) -> String {
     let mut out = format!("\n{RED}not reproduced{PLAIN}: ");
     if hash != 0 {
         out.push_str(&format!("the stored run has the trace hash {hash:#018x}; "));
@@ -144,7 +150,7 @@ fn not_reproduced(stored: &Stored, store: &StoreEntry, judged: &Judged, hash: u6
     // Nothing later than what has run already is looked for.
     let until_ns = judged.outcome.end_ns;
     let new = judge::run(store, &stored.plan, Keep::Everything, until_ns);
-    let new = new.recording.events.into_iter().find(|event| event.number == number);
+    let new = new.recording.events.iter().find(|event| event.number == number).copied();
     out.push_str(&format!("  now     {}\n", say(new, "the run is over")));
     out
 }

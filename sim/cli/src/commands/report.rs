@@ -31,7 +31,7 @@ pub fn report(args: &ReportArgs) -> Result<u8, Failure> {
     let stored = Stored::read(&args.run)?;
     let store = load::store_of(&stored)?;
     memory::check_with_messages(&stored.path, &stored.plan)?;
-    interrupt::stop_gently();
+    interrupt::stop_at_once();
     let judged = judge::judge(store, &stored.plan, Keep::Judged);
     if !judged.interrupted && !stored.is_reproduced(judged.outcome.trace_hash, "the report") {
         return Ok(exit::NOT_REPRODUCED);
@@ -49,7 +49,7 @@ pub fn report(args: &ReportArgs) -> Result<u8, Failure> {
 /// Writes the page of a run into its folder; false when that is interrupted.
 pub fn leave(
     folder: &Folder,
-    store: &StoreEntry,
+    store: &'static StoreEntry,
     plan: &Plan,
     summary: &Summary,
     reports: &[Report],

@@ -13,6 +13,7 @@ use crate::interrupt;
 use crate::judge::{self, Judged};
 use crate::load;
 use crate::memory;
+use crate::output::print;
 use crate::recorder::Keep;
 use crate::report::{Summary, text};
 use crate::text::{grouped, printable, quoted};
@@ -82,45 +83,41 @@ pub fn run(args: &RunArgs) -> Result<u8, Failure> {
     let summary = Summary::new(&plan, &judged, folder.path());
     let fits = summary.events <= report::EVENTS_MAX;
     let wants_page = !args.no_report && args.trace != Kept::Off && !judged.interrupted;
-    let stored = store_results(args, store, &plan, (&judged, &summary), &folder, wants_page && fits);
-    // The verdict is told whether or not the disk takes it.
-    args.output.print(&summary, || {
+    // The verdict is told whether or not the disk takes it, and stored whether or not it can be told.
+    let told = args.output.print(&summary, || {
         let mut out = text::report(&plan, &summary, judged.real);
-        if matches!(stored, Ok(true)) {
-            out.push_str(&report::line(&folder));
-        } else if wants_page && !fits {
+        if wants_page && !fits {
             let (most, run) = (grouped(report::EVENTS_MAX), quoted(&summary.run_dir));
             out.push_str(&format!("  report      left out above {most} events: kvsim report {run}\n"));
         }
         out
-    })?;
-    let has_page = stored?;
-    let is_cut_off = wants_page && fits && !has_page;
-    Ok(if is_cut_off { exit::INTERRUPTED } else { summary.exit_code() })
+    });
+    let scenario = written(args, &plan);
+    let mut stored = store_results(args, (&judged, &summary), &folder, scenario.as_deref());
+    if wants_page && fits {
+        interrupt::stop_at_once();
+        let page = report::leave(&folder, store, &plan, &summary, &judged.reports, scenario.as_deref());
+        if page.is_ok() && args.output.is_text() {
+            print(&report::line(&folder))?;
+        }
+        stored = exit::all([stored, page.map(drop)]);
+    }
+    exit::all([told, stored])?;
+    Ok(summary.exit_code())
 }
 
-/// Leaves the results in the run's folder; true when the page is among them, which an interrupt leaves out.
+/// Leaves the results in the run's folder.
 fn store_results(
     args: &RunArgs,
-    store: &StoreEntry,
-    plan: &Plan,
     (judged, summary): (&Judged, &Summary),
     folder: &Folder,
-    wants_page: bool,
-) -> Result<bool, Failure> {
-    let scenario = written(args, plan);
-    let stored = exit::all([
+    scenario: Option<&str>,
+) -> Result<(), Failure> {
+    exit::all([
         folder.store(summary, &judged.checkpoints, (args.trace == Kept::Full).then_some(&judged.recording)),
         args.history.map_or(Ok(()), |form| folder.store_history(&judged.recording, form)),
-        scenario.as_ref().map_or(Ok(()), |text| folder.store_scenario(text)),
-    ]);
-    let page = match wants_page {
-        true => report::leave(folder, store, plan, summary, &judged.reports, scenario.as_deref()),
-        false => Ok(false),
-    };
-    let has_page = matches!(page, Ok(true));
-    exit::all([stored, page.map(drop)])?;
-    Ok(has_page)
+        scenario.map_or(Ok(()), |text| folder.store_scenario(text)),
+    ])
 }
 
 /// The text of the scenario below the command that runs it, which is a comment there.
@@ -142,7 +139,7 @@ fn plan(args: &RunArgs) -> Result<(&'static StoreEntry, Plan), Failure> {
 ///
 /// # Panics
 /// When the runs differ: that is a bug of kvsim, whatever the store does.
-fn same_again(store: &StoreEntry, plan: &Plan, first: &Judged) {
+fn same_again(store: &'static StoreEntry, plan: &Plan, first: &Judged) {
     let second = judge::run(store, plan, Keep::Nothing, u64::MAX);
     if second.interrupted {
         return;

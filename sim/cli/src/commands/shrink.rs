@@ -146,10 +146,11 @@ pub fn shrink(args: &ShrinkArgs) -> Result<u8, Failure> {
     let stored = Stored::read(&args.run)?;
     let store = load::store_of(&stored)?;
     memory::check_with_messages(&stored.path, &stored.plan)?;
-    interrupt::stop_gently();
+    interrupt::stop_at_once();
     let judged = judge::judge(store, &stored.plan, Keep::Everything);
     let target = target(args, &stored.plan, &judged)?;
     let plan = prepared(&stored.plan, &target);
+    interrupt::stop_gently();
     let shrunk = search(args, store, &plan, &target);
     // What is known gets written, and the last runs are small: they are not to end early.
     let interrupted = interrupt::take();
@@ -221,7 +222,7 @@ fn prepared(plan: &Plan, target: &Target) -> Plan {
     plan
 }
 
-fn search(args: &ShrinkArgs, store: &StoreEntry, plan: &Plan, target: &Target) -> Shrunk {
+fn search(args: &ShrinkArgs, store: &'static StoreEntry, plan: &Plan, target: &Target) -> Shrunk {
     let mut ticker = Ticker::new();
     let begun = Instant::now();
     let mut tried = 0;
@@ -234,10 +235,10 @@ fn search(args: &ShrinkArgs, store: &StoreEntry, plan: &Plan, target: &Target) -
         if store.validate(candidate).is_err() {
             return Answer::Passes;
         }
-        let judged = judge::run_quiet(store, candidate, Keep::Judged, Checkers::Only(&target.checker));
-        if judged.interrupted {
-            return Answer::Stop;
-        }
+        let (plan, checker) = (candidate.clone(), target.checker.clone());
+        let run = move || judge::run_quiet(store, &plan, Keep::Judged, Checkers::Only(&checker));
+        let judged = interrupt::unless_requested(run).filter(|judged| !judged.interrupted);
+        let Some(judged) = judged else { return Answer::Stop };
         let is_same = target.is_in(&judged);
         if is_same {
             smallest = (candidate.replicas, candidate.operations(), candidate.faults.len());
@@ -250,7 +251,7 @@ fn search(args: &ShrinkArgs, store: &StoreEntry, plan: &Plan, target: &Target) -
 
 /// The plan as a scenario, and what reading and running that scenario gives.
 fn as_scenario(
-    store: &StoreEntry,
+    store: &'static StoreEntry,
     original: &Plan,
     shrunk: &Shrunk,
     target: &Target,

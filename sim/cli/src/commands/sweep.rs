@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum as _;
@@ -47,7 +48,7 @@ pub struct SweepArgs {
 }
 
 pub fn sweep(args: &SweepArgs) -> Result<u8, Failure> {
-    let runs = SweepRuns::read(&args.file, &args.overrides.list())?;
+    let runs = Arc::new(SweepRuns::read(&args.file, &args.overrides.list())?);
     let folder = args.batch.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/sweep-{}", runs.name)));
     let (mut journal, mut done) = journal::open(&folder, &runs, args.batch.resume)?;
     interrupt::stop_gently();
@@ -60,6 +61,8 @@ pub fn sweep(args: &SweepArgs) -> Result<u8, Failure> {
         anstream::eprintln!("interrupted after {done} of {all} runs; the same command with --resume goes on");
         return Ok(exit::INTERRUPTED);
     }
+    // The journal has all that is known.
+    interrupt::stop_at_once();
     let table = Table::of(&runs, &done);
     // The table is told whether or not the disk takes it.
     print(&args.format.write(&table))?;
@@ -96,7 +99,7 @@ fn replays(runs: &SweepRuns, folder: &Path, table: &Table) -> String {
 
 /// Does the runs that are not done, and notes each as soon as it is.
 fn work(
-    runs: &SweepRuns,
+    runs: &Arc<SweepRuns>,
     folder: &Path,
     journal: &mut Journal,
     done: &mut BTreeMap<u64, DoneRun>,
@@ -109,9 +112,10 @@ fn work(
     let seeds = runs.count() / runs.sweep.cells.len() as u64;
     // Both closures need the state.
     let state = RefCell::new((done, journal));
-    let timed = |run| {
+    let (work, place) = (Arc::clone(runs), folder.to_path_buf());
+    let timed = move |run| {
         let begun = Instant::now();
-        let outcome = runs.one(run, folder);
+        let outcome = work.one(run, &place);
         (outcome, begun.elapsed())
     };
     let mut take = |run: u64, (outcome, took): (Result<Option<SweepOutcome>, Failure>, Duration)| {
@@ -128,10 +132,11 @@ fn work(
         let (done, _) = &*state.borrow();
         let fresh = done.len() as u64 - first;
         ticker.tick_at(done.len() as u64, || progress(&taken_ms(runs, done), seeds, fresh, begun.elapsed(), jobs));
-        if interrupt::is_requested() { Next::Last } else { Next::More }
+        if interrupt::is_requested() { Next::Stop } else { Next::More }
     };
-    let name = |run| {
-        let (cell, seed) = runs.place(run);
+    let work = Arc::clone(runs);
+    let name = move |run| {
+        let (cell, seed) = work.place(run);
         format!("in cell {cell} with seed {seed}")
     };
     pool::run_parallel(todo.into_iter(), jobs, timed, name, &mut take, &mut poll)

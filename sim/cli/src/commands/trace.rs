@@ -41,7 +41,7 @@ pub struct TraceArgs {
 
 pub fn trace(args: &TraceArgs) -> Result<u8, Failure> {
     let (store, plan) = load::run(&args.run)?;
-    interrupt::stop_gently();
+    interrupt::stop_at_once();
     let until_ns = args.at.or(args.filter.to).unwrap_or(u64::MAX);
     // A diagram marks what the checkers find, for which the run has to come to its end.
     let until_ns = if args.svg.is_some() { u64::MAX } else { until_ns };

@@ -38,7 +38,7 @@ impl Check<'_> {
     }
 
     /// True when a setting is right by itself; the items of a list are looked at one after the other.
-    fn setting(&mut self, store: &StoreEntry, name: &str, value: &Json) -> bool {
+    fn setting(&mut self, store: &'static StoreEntry, name: &str, value: &Json) -> bool {
         let check = |value: Json| (store.check)(&StoreSpec::named(store.name).with(name, value));
         let Json::Array(items) = value else {
             return self.is_right(&["store", name], check(value.clone()));

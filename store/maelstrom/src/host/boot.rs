@@ -75,13 +75,20 @@ impl Host {
             chance,
             outbox,
             disk: disk.take(),
+            disk_problem: None,
             timers: Timers::default(),
             names,
             clients: Clients::default(),
             writes: BTreeMap::new(),
         };
         host.apply_outputs(now_ns, out);
-        Ok(host)
+        match host.disk_problem.take() {
+            Some(problem) => {
+                *disk = host.disk;
+                Err(Refused(Code::Crash, format!("the disk takes no records: {problem}")))
+            }
+            None => Ok(host),
+        }
     }
 }
 

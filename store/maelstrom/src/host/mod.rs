@@ -3,6 +3,7 @@
 mod boot;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
 use kvsim_store::ndc::{self, Ndc, object::Context};
 use kvsim_store::{
@@ -15,6 +16,7 @@ use crate::clients::{Clients, Open, What};
 use crate::disk::Disk;
 use crate::names::{Names, text};
 use crate::node::Lines;
+use crate::plausible;
 use crate::protocol::{Answer, Code, MsgId, Refused, Request, line};
 use crate::timers::Timers;
 
@@ -34,6 +36,8 @@ pub struct Host {
     outbox: Outbox<Ndc>,
     /// Absent: nothing outlives the process.
     disk: Option<Box<dyn Disk>>,
+    /// Why it takes no more records: nothing leaves the node any more.
+    disk_problem: Option<String>,
     timers: Timers<ndc::Timer>,
     names: Names,
     clients: Clients,
@@ -83,6 +87,11 @@ impl Host {
         [self.timers.next_ns(), self.clients.next_ns()].into_iter().flatten().min()
     }
 
+    /// Why the disk takes no more records, if so.
+    pub fn disk_problem(&self) -> Option<&str> {
+        self.disk_problem.as_deref()
+    }
+
     /// The replica cannot go on. These requests wait for it.
     pub fn into_waiting(mut self) -> Vec<Open> {
         self.clients.take_all()
@@ -107,11 +116,12 @@ impl Host {
     /// A message of a peer arrives.
     pub fn take_message(&mut self, from: &str, body: Map<String, Json>, now_ns: u64, out: &mut Lines) {
         let Some(node) = self.number(from) else { return };
-        let unpacked = serde_json::from_value(Json::Object(body)).map_err(|problem| problem.to_string());
-        match unpacked.and_then(|packed| self.names.unpack(packed).map_err(str::to_owned)) {
+        let plausible = plausible::check(&body, self.members.len() as u16, self.replica.known());
+        let parsed = || serde_json::from_value(Json::Object(body)).map_err(|problem| problem.to_string());
+        match plausible.and_then(|()| parsed()).and_then(|packed| self.names.unpack(packed).map_err(str::to_owned)) {
             Ok(message) => self.step(Input::Message { from: node, message: &message }, now_ns, out),
             // As if it had been lost.
-            Err(problem) => out.log.push(format!("a message of {from} that cannot be understood ({problem}): dropped")),
+            Err(problem) => out.log.push(format!("a message of {from} that no peer sends ({problem}): dropped")),
         }
     }
 
@@ -173,7 +183,15 @@ impl Host {
     /// Carries out what the replica has said.
     fn apply_outputs(&mut self, now_ns: u64, out: &mut Lines) {
         let mut outbox = std::mem::replace(&mut self.outbox, Outbox::new(false));
-        self.store_records(&mut outbox.outputs);
+        if let Err(problem) = self.store_records(&mut outbox.outputs) {
+            // The replica has gone on already and cannot go back.
+            self.disk_problem = Some(problem.to_string());
+        }
+        if self.disk_problem.is_some() {
+            outbox.clear();
+            self.outbox = outbox;
+            return;
+        }
         let mut follow = Vec::new();
         for output in outbox.outputs.drain(..) {
             match output {
@@ -195,11 +213,8 @@ impl Host {
     }
 
     /// Makes the records of a step durable. Nothing of the step leaves the node before.
-    ///
-    /// # Panics
-    /// When the disk fails: the replica has gone on already and cannot go back.
-    fn store_records(&mut self, outputs: &mut Vec<Output<Ndc>>) {
-        let Some(disk) = &mut self.disk else { return };
+    fn store_records(&mut self, outputs: &mut Vec<Output<Ndc>>) -> io::Result<()> {
+        let Some(disk) = &mut self.disk else { return Ok(()) };
         let appends = outputs.extract_if(.., |output| matches!(output, Output::Append(_)));
         let records = appends.filter_map(|output| match output {
             Output::Append(record) => Some(serde_json::to_string(&self.names.pack(record))),
@@ -207,9 +222,7 @@ impl Host {
         });
         let records: Result<Vec<String>, _> = records.collect();
         let records = records.expect("records can be written as JSON");
-        if !records.is_empty() {
-            disk.append(&records).unwrap_or_else(|problem| panic!("the disk takes no more records: {problem}"));
-        }
+        if records.is_empty() { Ok(()) } else { disk.append(&records) }
     }
 
     fn send(&self, targets: &[NodeId], message: ndc::Message, out: &mut Lines) {

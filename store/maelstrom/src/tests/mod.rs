@@ -1,9 +1,10 @@
 //! Nodes without processes: lines and times are made up.
 
+mod forged;
 mod replication;
 mod requests;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
@@ -17,9 +18,9 @@ use crate::node::{Lines, Node};
 
 const MS: u64 = 1_000_000;
 
-/// A disk that outlives its node.
+/// A disk that outlives its node, and may be full.
 #[derive(Clone, Default)]
-struct Memory(Rc<RefCell<Vec<String>>>);
+struct Memory(Rc<RefCell<Vec<String>>>, Rc<Cell<bool>>);
 
 impl Disk for Memory {
     fn open(&mut self, _: &str) -> io::Result<Vec<String>> {
@@ -27,6 +28,9 @@ impl Disk for Memory {
     }
 
     fn append(&mut self, records: &[String]) -> io::Result<()> {
+        if self.1.get() {
+            return Err(io::Error::from(io::ErrorKind::StorageFull));
+        }
         self.0.borrow_mut().extend_from_slice(records);
         Ok(())
     }

@@ -27,7 +27,7 @@ pub struct Page<'a> {
 impl<'a> Page<'a> {
     /// Runs the plan again, with everything recorded and measured. Nothing when that is interrupted.
     pub fn new(
-        store: &StoreEntry,
+        store: &'static StoreEntry,
         plan: &'a Plan,
         summary: &'a Summary,
         reports: &'a [Report],
@@ -126,10 +126,10 @@ mod tests {
         let text = "replicas = 2\nduration = \"1s\"\n[clients.all]\n";
         let scenario = crate::scenario::read(Path::new("test.toml"), text.as_bytes(), &[], &names).unwrap();
         let plan = kvsim_sim::lower::lower(&scenario, 1, "test").unwrap();
-        let store = StoreEntry { run: panics, ..*stores::find("ndc").unwrap() };
-        let judged = judge::judge(&store, &plan, Keep::Judged);
+        let store = Box::leak(Box::new(StoreEntry { run: panics, ..*stores::find("ndc").unwrap() }));
+        let judged = judge::judge(store, &plan, Keep::Judged);
         let summary = Summary::new(&plan, &judged, Path::new("."));
-        let html = Page::new(&store, &plan, &summary, &judged.reports, None).expect("it is not interrupted").html();
+        let html = Page::new(store, &plan, &summary, &judged.reports, None).expect("it is not interrupted").html();
         assert!(html.contains("PANIC001: the store panicked at n1: &lt;oh&gt;") && html.contains("nothing to draw"));
     }
 
