@@ -12,6 +12,8 @@ use common::{Ended, end, file, folder, read_json};
 fn within(kilobytes: u64, arguments: &[&str], out: &Path) -> Ended {
     let limited = format!("ulimit -v {kilobytes}; exec \"$@\"");
     let mut command = Command::new("sh");
+    // Addresses that threads reserve are no memory.
+    command.env("MALLOC_ARENA_MAX", "1");
     command.args(["-c", &limited, "sh", env!("CARGO_BIN_EXE_kvsim")]).args(arguments).arg("--out").arg(out);
     end(&mut command)
 }
