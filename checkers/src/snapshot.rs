@@ -10,7 +10,7 @@ use crate::facts::order::WriteOrder;
 use crate::trace::{Dot, Level, NodeId, Recording, What};
 
 /// A replica at a moment.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct ReplicaState {
     /// Its node.
     pub node: NodeId,
@@ -32,10 +32,11 @@ pub struct ReplicaState {
 }
 
 /// How a node is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Condition {
     /// It works.
+    #[default]
     Up,
     /// It does not, and its memory is lost; or it has not been there yet.
     Down,
@@ -77,16 +78,7 @@ pub fn final_state(recording: &Recording) -> Vec<ReplicaState> {
     let facts = Facts::of(recording);
     let header = facts.header();
     let mut states: Vec<ReplicaState> = (0..header.nodes)
-        .map(|node| ReplicaState {
-            node: NodeId(node),
-            condition: Condition::Up,
-            incarnation: 1,
-            known: Vec::new(),
-            fronts: Vec::new(),
-            waiting: Vec::new(),
-            no_room: Vec::new(),
-            shown: Vec::new(),
-        })
+        .map(|node| ReplicaState { node: NodeId(node), incarnation: 1, ..ReplicaState::default() })
         .collect();
     let mut shown: BTreeMap<(NodeId, u32, Level), BTreeSet<Dot>> = BTreeMap::new();
     for (place, event) in recording.events.iter().enumerate() {

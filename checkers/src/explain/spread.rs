@@ -73,7 +73,7 @@ fn at(facts: &Facts<'_>, node: NodeId, write: u32) -> Reason {
         title.push_str(&format!(", but at {} it had to wait for the earlier {}", level.name(), facts.title(missing)));
     }
     for change in changes {
-        let (place, levels) = (change.place, names(change.levels));
+        let (place, levels) = (change.place, change.levels.names());
         let early = |write: u32| {
             let early = change.levels.iter().map(|level| why::out_of_turn(facts, (node, level), write, place));
             early.into_iter().find(|early| !early.is_empty()).unwrap_or_default()
@@ -123,8 +123,4 @@ fn changes(facts: &Facts<'_>, node: NodeId, write: u32, known: usize) -> Vec<Cha
         }
     }
     changes
-}
-
-fn names(levels: Levels) -> String {
-    levels.iter().map(Level::name).collect::<Vec<_>>().join(", ")
 }

@@ -124,21 +124,14 @@ pub(super) fn not_returned(
                 .find_map(|(other, place)| Some((*other, known_overwriter(facts, (*other, level), write, *place)?)));
             if let Some((replica, (other, how))) = replaced {
                 evidence.push(facts.asked(other));
-                let other = facts.title(other);
-                return absence(
-                    Rank::Replaced,
-                    format!("{replica}, which was asked, too, had {other}, which {how}"),
-                    evidence,
-                );
+                let why = format!("{replica}, which was asked, too, had {}, which {how}", facts.title(other));
+                return absence(Rank::Replaced, why, evidence);
             }
             if since > read.invoked && others.count() > 0 {
                 return absence(Rank::Missing, format!("it came to {node} while the read waited for others"), evidence);
             }
-            absence(
-                Rank::Unexplained,
-                format!("{node} had said that it shows it at {at}, and did not return it"),
-                evidence,
-            )
+            let why = format!("{node} had said that it shows it at {at}, and did not return it");
+            absence(Rank::Unexplained, why, evidence)
         }
         Shown::Until(until) => {
             evidence.push((until, format!("{node} no longer shows it at {at}")));
@@ -149,11 +142,11 @@ pub(super) fn not_returned(
                     let rank = if early.is_empty() { Rank::Replaced } else { Rank::Unexplained };
                     absence(rank, format!("replaced by {}{how}{early}", facts.title(other)), evidence)
                 }
-                None => absence(
-                    Rank::Unexplained,
-                    format!("{node} has ceased to show it at {at}, and no write that had replaced it had come"),
-                    evidence,
-                ),
+                None => {
+                    let why =
+                        format!("{node} has ceased to show it at {at}, and no write that had replaced it had come");
+                    absence(Rank::Unexplained, why, evidence)
+                }
             }
         }
         Shown::Never => {
@@ -166,12 +159,8 @@ pub(super) fn not_returned(
                 let (why, lines) = facts.absence(node, missing, place);
                 evidence.push(facts.asked(missing));
                 evidence.extend(lines);
-                let other = facts.title(missing);
-                return absence(
-                    Rank::Waits,
-                    format!("it waits at {at} for the earlier {other}, which {why}"),
-                    evidence,
-                );
+                let why = format!("it waits at {at} for the earlier {}, which {why}", facts.title(missing));
+                return absence(Rank::Waits, why, evidence);
             }
             if let Some((other, how)) = overwriter {
                 evidence.push(facts.asked(other));
@@ -183,11 +172,8 @@ pub(super) fn not_returned(
                 return absence(Rank::Waits, format!("{node} had no room to let it wait at {at}"), evidence);
             }
             let since = seconds(facts.at_ns(known));
-            absence(
-                Rank::Unexplained,
-                format!("{node} knew it since {since}, and nothing kept it from showing it at {at}"),
-                evidence,
-            )
+            let why = format!("{node} knew it since {since}, and nothing kept it from showing it at {at}");
+            absence(Rank::Unexplained, why, evidence)
         }
     }
 }

@@ -31,12 +31,7 @@ pub fn listed(items: impl ExactSizeIterator<Item = String>) -> String {
 
 /// ` at fifo, priority`; nothing for the eventual level alone, which every store has.
 pub(crate) fn at_levels(levels: Levels) -> String {
-    if levels == Levels::only(Level::Eventual) { String::new() } else { format!(" at {}", level_names(levels)) }
-}
-
-/// `fifo, priority`
-pub(crate) fn level_names(levels: Levels) -> String {
-    levels.iter().map(Level::name).collect::<Vec<_>>().join(", ")
+    if levels == Levels::only(Level::Eventual) { String::new() } else { format!(" at {}", levels.names()) }
 }
 
 /// The same as [`at_levels`] for one level.

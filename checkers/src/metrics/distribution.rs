@@ -87,11 +87,6 @@ impl Distribution {
         self.sum
     }
 
-    /// The mean, rounded down.
-    pub fn mean(&self) -> Option<u64> {
-        self.sum.checked_div(u128::from(self.count)).map(|mean| mean as u64)
-    }
-
     /// The least.
     pub fn min(&self) -> Option<u64> {
         self.range.map(|(least, _)| least)

@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Distribution, Distributions, Measured, Sums};
 use crate::facts::operations::{Operations, Outcome};
-use crate::trace::{Action, Level, LostBy, Recording, What};
+use crate::trace::{Action, Level, Recording, What};
 
 /// Operations of one kind at one level.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,10 +19,6 @@ pub struct Calls {
     pub asked: Sums,
     /// Those of them that were answered, by window of invocation.
     pub answered: Sums,
-    /// How many were refused.
-    pub refused: u64,
-    /// How many their sessions gave up.
-    pub timed_out: u64,
 }
 
 pub(super) fn calls(operations: &Operations<'_>, window_ns: u64) -> BTreeMap<(Action, Level), Calls> {
@@ -39,9 +35,7 @@ pub(super) fn calls(operations: &Operations<'_>, window_ns: u64) -> BTreeMap<(Ac
                 group.over_time.at(invoked_ns, window_ns).add(latency_ns);
                 *group.answered.at(invoked_ns, window_ns) += 1;
             }
-            Outcome::Refused(_) => group.refused += 1,
-            Outcome::TimedOut(_) => group.timed_out += 1,
-            Outcome::Open => {}
+            Outcome::Refused(_) | Outcome::TimedOut(_) | Outcome::Open => {}
         }
     }
     all
@@ -54,14 +48,6 @@ pub struct Traffic {
     pub copies: Sums,
     /// Their bytes, by window.
     pub bytes: Sums,
-    /// Copies that arrived.
-    pub delivered: u64,
-    /// Copies that the network added.
-    pub duplicated: u64,
-    /// Copies lost by chance.
-    pub lost: u64,
-    /// Copies lost by a fault.
-    pub lost_by_fault: u64,
     /// Writes carried by anti-entropy messages that arrived.
     pub carried: u64,
     /// Those of them that their receiver got to know by it: over the former, the hit ratio of anti-entropy.
@@ -79,11 +65,7 @@ pub(super) fn traffic(recording: &Recording, measured: &Measured, window_ns: u64
                 *traffic.copies.at(event.at_ns, window_ns) += u64::from(copies);
                 *traffic.bytes.at(event.at_ns, window_ns) += u64::from(copies) * u64::from(bytes);
             }
-            What::Lost { kind, by: LostBy::Chance, .. } => kinds[usize::from(kind)].lost += 1,
-            What::Lost { kind, by: LostBy::Fault(_), .. } => kinds[usize::from(kind)].lost_by_fault += 1,
-            What::Duplicated { kind, .. } => kinds[usize::from(kind)].duplicated += 1,
             What::Delivered { kind, .. } => {
-                kinds[usize::from(kind)].delivered += 1;
                 let carried = measured.carried_by(event.cause);
                 if carried > 0 {
                     kinds[usize::from(kind)].carried += u64::from(carried);

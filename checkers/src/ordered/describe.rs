@@ -5,7 +5,7 @@ use super::walk::{Breach, Failure};
 use crate::CodeInfo;
 use crate::facts::Facts;
 use crate::facts::order::WriteOrder;
-use crate::facts::words::{level_names, nodes, seconds, verb};
+use crate::facts::words::{nodes, seconds, verb};
 use crate::trace::{Levels, NodeId, What};
 use crate::verdict::{Finding, TraceLine};
 
@@ -23,7 +23,7 @@ pub(super) fn breach(facts: &Facts<'_>, breach: &Breach, broken: Broken, code: &
     let describer = Describer { facts, node: breach.node, levels: breach.levels };
     let Breach { node, write, late, from, until, .. } = *breach;
     let at_ns = |place: usize| facts.at_ns(place);
-    let levels = level_names(breach.levels);
+    let levels = breach.levels.names();
     let (this, other) = (facts.title(write), facts.title(late));
     let mut evidence = describer.described([write, late]);
     let mut detected = from;

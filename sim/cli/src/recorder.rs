@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::interrupt;
 use crate::progress::Progress;
 use crate::self_reports::SelfReports;
+use crate::text::grouped;
 
 /// Which events are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,19 @@ pub struct Counts {
     /// Copies that the network added.
     pub duplicated: u64,
     pub bytes: u64,
+}
+
+impl Counts {
+    /// How many operations, and messages, and what became of them.
+    pub fn words(&self) -> [(String, String); 2] {
+        let Counts { operations, answered, refused, timed_out, messages, lost, duplicated, .. } = *self;
+        let [operations, answered, refused, timed_out] = [operations, answered, refused, timed_out].map(grouped);
+        let [messages, lost, duplicated] = [messages, lost, duplicated].map(grouped);
+        [
+            (operations, format!("{answered} answered, {timed_out} timed out, {refused} refused")),
+            (messages, format!("{lost} lost, {duplicated} duplicated")),
+        ]
+    }
 }
 
 /// What is left of an event that is not kept.

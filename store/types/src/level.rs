@@ -39,6 +39,11 @@ impl Level {
         }
     }
 
+    /// The level with this [name](Level::name).
+    pub fn named(name: &str) -> Option<Level> {
+        Level::ALL.into_iter().find(|level| level.name() == name)
+    }
+
     /// True when sessions of this level may read keys of this priority.
     pub fn carries(self, priority: u8) -> bool {
         priority
@@ -98,6 +103,11 @@ impl Levels {
     /// In the order of [`Level::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Level> {
         Level::ALL.into_iter().filter(move |level| self.contains(*level))
+    }
+
+    /// `fifo, priority`
+    pub fn names(self) -> String {
+        self.iter().map(Level::name).collect::<Vec<_>>().join(", ")
     }
 
     /// One bit per level, in the order of [`Level::ALL`].

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use kvsim_checkers::metrics::{
     Calls, Distributions, Group, Lag, Measured, Metrics, Series, Staleness, Traffic, Visibility, Where,
 };
-use kvsim_checkers::trace::{Action, Conflict, Dot, Event, Level, LostBy, NodeId, Recording, What};
+use kvsim_checkers::trace::{Action, Conflict, Dot, Event, Level, NodeId, Recording, What};
 
 #[derive(Clone)]
 struct Op {
@@ -253,7 +253,6 @@ impl Twin<'_> {
 
     fn calls(&self) -> BTreeMap<(Action, Level), Calls> {
         let mut all = BTreeMap::new();
-        let ended = |what: What| u64::from(self.events().any(|(_, event)| event.what == what));
         for op in &self.ops {
             let same = |other: &&Op| (other.action, other.level) == (op.action, op.level);
             let (mut asked, mut answered) = (Vec::new(), Vec::new());
@@ -264,8 +263,6 @@ impl Twin<'_> {
                 if let Some(place) = op.answered {
                     answered.push((invoked_ns, self.at_ns(place) - invoked_ns));
                 }
-                calls.refused += ended(What::Refused { op: op.number });
-                calls.timed_out += ended(What::TimedOut { op: op.number });
             }
             calls.latency_ns = answered.iter().map(|(_, latency_ns)| *latency_ns).collect();
             calls.over_time = self.distributions(&answered);
@@ -287,13 +284,7 @@ impl Twin<'_> {
                         copies_sent.push((event.at_ns, u64::from(copies)));
                         bytes_sent.push((event.at_ns, u64::from(copies) * u64::from(bytes)));
                     }
-                    What::Lost { kind, by, .. } if kind == number => match by {
-                        LostBy::Chance => traffic.lost += 1,
-                        LostBy::Fault(_) => traffic.lost_by_fault += 1,
-                    },
-                    What::Duplicated { kind, .. } if kind == number => traffic.duplicated += 1,
                     What::Delivered { kind, .. } if kind == number => {
-                        traffic.delivered += 1;
                         let carried = measured.carried.iter().find(|(sent, count)| *sent == event.cause && *count > 0);
                         if let Some((_, count)) = carried {
                             traffic.carried += u64::from(*count);

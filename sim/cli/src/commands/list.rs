@@ -73,9 +73,8 @@ fn faults() -> Vec<Item> {
 }
 
 fn details(store: &'static StoreEntry) -> Vec<String> {
-    let levels: Vec<&str> = store.levels.iter().map(|level| level.name()).collect();
     let mut details = vec![
-        format!("levels: {}", levels.join(", ")),
+        format!("levels: {}", store.levels.names()),
         format!("settings: {}", store.settings().into_iter().collect::<Vec<_>>().join(", ")),
         format!("messages: {}", store.message_kinds.join(", ")),
     ];

@@ -132,11 +132,7 @@ impl SceneBuilder<'_> {
         let (key, value) = (self.key(operation.key), operation.value);
         let priority = self.header.priority(operation.key);
         let all: Levels = self.header.levels.iter().filter(|level| level.carries(priority)).collect();
-        let at = if levels == all {
-            String::new()
-        } else {
-            format!(" at {}", levels.iter().map(Level::name).collect::<Vec<_>>().join(", "))
-        };
+        let at = if levels == all { String::new() } else { format!(" at {}", levels.names()) };
         let sign = if shown { '+' } else { '\u{2212}' };
         self.scene.label(at_ns, node, Kind::Visible, format!("{sign} {key} = {value}{at}"));
     }

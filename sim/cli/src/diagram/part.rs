@@ -60,32 +60,16 @@ fn around(plan: &Plan, reports: &[Report], within_ns: &Range<u64>) -> (u64, Stri
 
 /// When something happens that has a row, as far as single events show it.
 fn moments(recording: &Recording, within_ns: &Range<u64>) -> Vec<u64> {
-    let matters = |what: &What| {
-        use What::{
-            Answered, Down, FaultOff, FaultOn, Hidden, Invoked, Known, Lost, Overflowed, Paused, Refused, Resumed,
-            TimedOut, Up, Visible,
-        };
-        matches!(
-            what,
-            Answered { .. }
-                | Down { .. }
-                | FaultOff { .. }
-                | FaultOn { .. }
-                | Hidden { .. }
-                | Invoked { .. }
-                | Known { .. }
-                | Lost { .. }
-                | Overflowed { .. }
-                | Paused
-                | Refused { .. }
-                | Resumed
-                | TimedOut { .. }
-                | Up { .. }
-                | Visible { .. }
-        )
+    use What::{
+        Delivered, Duplicated, Forgot, Gauge, Holds, Lagging, Reached, Returned, Sent, Settling, TimerFired, Wrote,
+    };
+    let is_detail = |what: &What| match what {
+        Delivered { .. } | Duplicated { .. } | Forgot { .. } | Gauge { .. } | Holds { .. } | Lagging { .. } => true,
+        Reached { .. } | Returned { .. } | Sent { .. } | Settling | TimerFired | Wrote { .. } => true,
+        _ => false,
     };
     let within = recording.events.iter().filter(|event| within_ns.contains(&event.at_ns));
-    let mut moments: Vec<u64> = within.filter(|event| matters(&event.what)).map(|event| event.at_ns).collect();
+    let mut moments: Vec<u64> = within.filter(|event| !is_detail(&event.what)).map(|event| event.at_ns).collect();
     moments.dedup();
     moments
 }

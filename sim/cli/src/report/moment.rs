@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kvsim_checkers::snapshot::{Condition, ReplicaState, Waiting};
-use kvsim_checkers::trace::{Dot, Header, Level};
+use kvsim_checkers::trace::{Dot, Header, Level, Levels};
 
 use super::words::Words;
 use crate::text::seconds;
@@ -47,17 +47,17 @@ fn sections(
         let waiting: Vec<&Waiting> = all.iter().filter(|waiting| is_wanted(waiting.write)).collect();
         limited(by_levels(&waiting).into_iter().map(|((write, waits_for), levels)| {
             let why = waits_for.map_or(String::new(), |other| format!(" for {}", words.write(other)));
-            format!("{} at {}{why}", words.write(write), names(&levels))
+            format!("{} at {}{why}", words.write(write), levels.names())
         }))
     };
     let shown = |versions: &[Dot]| words.operations().values(versions);
-    let mut values: BTreeMap<u32, Vec<(String, Vec<Level>)>> = BTreeMap::new();
+    let mut values: BTreeMap<u32, Vec<(String, Levels)>> = BTreeMap::new();
     for (key, level, versions) in &state.shown {
         let list = values.entry(*key).or_default();
         let value = shown(versions);
         match list.iter_mut().find(|(other, _)| *other == value) {
-            Some((_, levels)) => levels.push(*level),
-            None => list.push((value, vec![*level])),
+            Some((_, levels)) => *levels = levels.with(*level),
+            None => list.push((value, Levels::only(*level))),
         }
     }
     let values = values.into_iter().filter(|(key, _)| only.is_none_or(|only| only == *key));
@@ -66,8 +66,8 @@ fn sections(
         .map(|(key, list)| {
             let mut parts: Vec<String> = Vec::new();
             for (value, levels) in &list {
-                let everywhere = levels.len() == carrying(key);
-                parts.push(if everywhere { value.clone() } else { format!("{value} at {}", names(levels)) });
+                let everywhere = levels.iter().count() == carrying(key);
+                parts.push(if everywhere { value.clone() } else { format!("{value} at {}", levels.names()) });
             }
             let name = header.keys.get(key as usize).map_or("?", |name| name);
             format!("{name} -> {}", parts.join("; "))
@@ -95,7 +95,7 @@ fn clock(state: &ReplicaState) -> String {
 /// How far ordered levels have come: levels that have come equally far share a line, and those that carry no key of the
 /// run are left out.
 fn fronts(header: &Header, state: &ReplicaState) -> Vec<String> {
-    let mut lines: Vec<(String, Vec<Level>)> = Vec::new();
+    let mut lines: Vec<(String, Levels)> = Vec::new();
     let ordered = header.levels.iter().filter(|level| !matches!(level, Level::Eventual | Level::Priority));
     for level in ordered.filter(|level| (0..header.keys.len() as u32).any(|key| level.carries(header.priority(key)))) {
         let fronts = state.fronts.iter().filter(|front| front.level == level);
@@ -103,24 +103,21 @@ fn fronts(header: &Header, state: &ReplicaState) -> Vec<String> {
             fronts.map(|front| format!("{} up to {}", front.write.origin, { front.write.counter })).collect();
         let line = if fronts.is_empty() { "nothing".to_owned() } else { fronts.join(", ") };
         match lines.last_mut().filter(|(other, _)| *other == line) {
-            Some((_, levels)) => levels.push(level),
-            None => lines.push((line, vec![level])),
+            Some((_, levels)) => *levels = levels.with(level),
+            None => lines.push((line, Levels::only(level))),
         }
     }
-    lines.into_iter().map(|(line, levels)| format!("{}: {line}", names(&levels))).collect()
+    lines.into_iter().map(|(line, levels)| format!("{}: {line}", levels.names())).collect()
 }
 
 /// The levels at which each write waits for the same.
-fn by_levels(waiting: &[&Waiting]) -> BTreeMap<(Dot, Option<Dot>), Vec<Level>> {
-    let mut all: BTreeMap<_, Vec<Level>> = BTreeMap::new();
+fn by_levels(waiting: &[&Waiting]) -> BTreeMap<(Dot, Option<Dot>), Levels> {
+    let mut all: BTreeMap<_, Levels> = BTreeMap::new();
     for one in waiting {
-        all.entry((one.write, one.waits_for)).or_default().push(one.level);
+        let levels = all.entry((one.write, one.waits_for)).or_default();
+        *levels = levels.with(one.level);
     }
     all
-}
-
-fn names(levels: &[Level]) -> String {
-    levels.iter().map(|level| level.name()).collect::<Vec<_>>().join(", ")
 }
 
 /// The first few, and how many more there are.

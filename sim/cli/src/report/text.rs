@@ -33,14 +33,10 @@ fn write_report(out: &mut String, plan: &Plan, summary: &Summary, real: Duration
     for verdict in summary.verdicts.iter().filter(|verdict| !verdict.findings.is_empty()) {
         write_findings(out, plan, summary, verdict)?;
     }
-    let (operations, messages) = (grouped(counts.operations), grouped(counts.messages));
-    let (answered, timed_out, refused) = (grouped(counts.answered), grouped(counts.timed_out), grouped(counts.refused));
-    let (lost, duplicated) = (grouped(counts.lost), grouped(counts.duplicated));
+    let [operations, messages] = counts.words().map(|(count, what)| format!("{count}: {what}"));
     let events = grouped(summary.events);
     let (end, real) = (format!("{:.3} s", summary.virtual_seconds), real.as_secs_f64());
-    writeln!(out)?;
-    writeln!(out, "  operations  {operations}: {answered} answered, {timed_out} timed out, {refused} refused")?;
-    writeln!(out, "  messages    {messages}: {lost} lost, {duplicated} duplicated")?;
+    writeln!(out, "\n  operations  {operations}\n  messages    {messages}")?;
     write_notes(out, summary)?;
     writeln!(out, "  trace hash  {}  over {events} events, {end} virtual, {real:.2} s real", summary.trace_hash)?;
     writeln!(out, "  run folder  {}", printable(&summary.run_dir))?;

@@ -1,7 +1,7 @@
 //! Events in words, those of the findings' stories.
 
 use kvsim_checkers::operations::{Operation, Operations};
-use kvsim_checkers::trace::{Action, Disk, Dot, Event, Header, Level, Levels, LostBy, Recording, What};
+use kvsim_checkers::trace::{Action, Disk, Dot, Event, Header, LostBy, Recording, What};
 
 use crate::text::micros;
 
@@ -72,10 +72,10 @@ impl<'a> Words<'a> {
             What::Delivered { kind: k, id, from } => return format!("{from} -> {node}  {} {id}  delivered", kind(k)),
             What::TimerFired => "timer".to_owned(),
             What::Known { write } => format!("knows {}", self.write(write)),
-            What::Visible { levels, write } => format!("shows {} at {}", self.write(write), all(levels)),
-            What::Hidden { levels, write } => format!("no longer shows {} at {}", self.write(write), all(levels)),
+            What::Visible { levels, write } => format!("shows {} at {}", self.write(write), levels.names()),
+            What::Hidden { levels, write } => format!("no longer shows {} at {}", self.write(write), levels.names()),
             What::Overflowed { levels, write } => {
-                format!("has no room to let {} wait at {}", self.write(write), all(levels))
+                format!("has no room to let {} wait at {}", self.write(write), levels.names())
             }
             What::Lagging { level, origin, behind_ns } => {
                 format!("{} lags behind what came from {origin} by {}", level.name(), micros(behind_ns))
@@ -116,8 +116,4 @@ impl<'a> Words<'a> {
 /// The name with a number; recordings that are not whole may have none.
 fn named(table: &[String], number: impl Into<u32>) -> &str {
     table.get(number.into() as usize).map_or("?", |name| name)
-}
-
-fn all(levels: Levels) -> String {
-    levels.iter().map(Level::name).collect::<Vec<_>>().join(", ")
 }

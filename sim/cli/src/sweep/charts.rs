@@ -19,12 +19,7 @@ use crate::text::{capital, wrapped};
 /// A chart for each measure that is a column, by the name of its file without the ending.
 pub fn charts(table: &Table) -> BTreeMap<String, Chart> {
     let layout = SweepLayout::of(table);
-    let mut measures: Vec<&'static Measure> = Vec::new();
-    for (_, figure) in table.figures() {
-        if !measures.contains(&figure.measure) {
-            measures.push(figure.measure);
-        }
-    }
+    let measures = distinct(table.figures().map(|(_, figure)| figure.measure));
     let drawn = measures.into_iter().filter_map(|measure| {
         let columns: Vec<(usize, &str)> = table
             .figures()
@@ -88,15 +83,7 @@ const DASHES: usize = Dash::ALL.len();
 
 impl SweepLayout {
     fn of(table: &Table) -> SweepLayout {
-        let values = |axis: usize| {
-            let mut values: Vec<String> = Vec::new();
-            for row in &table.rows {
-                if !values.contains(&row.values[axis]) {
-                    values.push(row.values[axis].clone());
-                }
-            }
-            values
-        };
+        let values = |axis: usize| distinct(table.rows.iter().map(|row| row.values[axis].clone()));
         let axes: Vec<usize> = (0..table.axes.len()).collect();
         let with_numbers = axes.iter().filter_map(|axis| Some((*axis, numbers(&values(*axis))?)));
         let x = with_numbers.filter(|(_, numbers)| numbers.len() >= 3).max_by_key(|(axis, numbers)| {
@@ -105,17 +92,12 @@ impl SweepLayout {
         });
         let rest: Vec<usize> = axes.into_iter().filter(|axis| x.as_ref().is_none_or(|(x, _)| x != axis)).collect();
         // Levels have colours of their own. A single axis of names needs none: its values are the rows.
-        let is_level = |axis: &&usize| values(**axis).iter().all(|value| level(value).is_some());
+        let is_level = |axis: &&usize| values(**axis).iter().all(|value| Level::named(value).is_some());
         let usual = if x.is_some() || rest.len() > 1 { rest.first() } else { None };
         let colour = rest.iter().find(is_level).filter(|_| x.is_some() || rest.len() > 1).or(usual).copied();
         let other_axes: Vec<usize> = rest.into_iter().filter(|axis| Some(*axis) != colour).collect();
-        let mut others: Vec<Vec<String>> = Vec::new();
-        for row in &table.rows {
-            let other = other_axes.iter().map(|axis| row.values[*axis].clone()).collect();
-            if !others.contains(&other) {
-                others.push(other);
-            }
-        }
+        let other = |row: &CellRow| other_axes.iter().map(|axis| row.values[*axis].clone()).collect();
+        let others: Vec<Vec<String>> = distinct(table.rows.iter().map(other));
         let colours = colour.map_or(Vec::new(), values);
         SweepLayout { x, colour, colours, others, other_axes, axes: table.axes.clone() }
     }
@@ -126,7 +108,7 @@ impl SweepLayout {
     }
 
     fn colour_of(&self, value: &str) -> usize {
-        match level(value).filter(|_| self.has_levels()) {
+        match Level::named(value).filter(|_| self.has_levels()) {
             Some(level) => level_style(level).colour,
             None => self.colours.iter().position(|other| other == value).unwrap_or(0),
         }
@@ -150,7 +132,7 @@ impl SweepLayout {
     fn legend(&self) -> Vec<LegendEntry> {
         let mut entries = Vec::new();
         if let Some(axis) = self.colour {
-            let name = |value: &String| match level(value) {
+            let name = |value: &String| match Level::named(value) {
                 Some(_) => value.clone(),
                 None => format!("{} {value}", self.axes[axis]),
             };
@@ -187,17 +169,12 @@ impl SweepLayout {
     }
 
     fn has_levels(&self) -> bool {
-        self.colours.iter().all(|value| level(value).is_some()) && !self.colours.is_empty()
+        self.colours.iter().all(|value| Level::named(value).is_some()) && !self.colours.is_empty()
     }
 
     fn height(&self) -> i32 {
-        match &self.x {
-            Some(_) => PANEL,
-            None => {
-                let slots = self.colours.len().max(1) as i32 + 1;
-                (self.others.len() as i32 * (slots * 9).max(22) + 50).max(110)
-            }
-        }
+        let slots = self.colours.len().max(1) as i32 + 1;
+        if self.x.is_some() { PANEL } else { (self.others.len() as i32 * (slots * 9).max(22) + 50).max(110) }
     }
 
     fn panels(&self, table: &Table, measure: &Measure, column: (usize, &str)) -> Vec<Panel> {
@@ -264,7 +241,7 @@ impl SweepLayout {
                 number: number.unwrap_or(0) as u32,
                 of: self.colours.len().max(1) as u32,
             };
-            let end = |value| if let Value::Is(number) = value { number } else { x.end() };
+            let end = |value: Value| value.number().unwrap_or(x.end());
             marks.push(Mark::Interval(self.colour(row), slot, (end(spread.low), median, end(spread.high))));
         }
         let names = self.others.iter().map(|other| other.join(", ")).collect();
@@ -275,10 +252,7 @@ impl SweepLayout {
 /// From 0 to the greatest number of a column.
 fn axis_of(table: &Table, measure: &Measure, column: usize, name: &str) -> Axis {
     let ends = table.rows.iter().filter_map(|row| row.entries[column].spread());
-    let numbers = ends.flat_map(|spread| [spread.median, spread.high]).filter_map(|value| match value {
-        Value::Is(number) => Some(number),
-        Value::Never => None,
-    });
+    let numbers = ends.flat_map(|spread| [spread.median, spread.high]).filter_map(Value::number);
     match numbers.max().unwrap_or(0) {
         most if measure.unit == Unit::Share && most > 5_000 => Axis::share(name),
         most => Axis::up_to(name, measure.unit, most),
@@ -294,7 +268,7 @@ type Part = Vec<(u64, u64, u64, u64)>;
 fn parts(points: &[(u64, Option<Spread>)], end: u64) -> Vec<Part> {
     let mut parts: Vec<Part> = vec![Vec::new()];
     for (x, spread) in points {
-        let of = |value: Value| if let Value::Is(number) = value { number } else { end };
+        let of = |value: Value| value.number().unwrap_or(end);
         match spread {
             Some(Spread { median: Value::Is(median), low, high }) => {
                 parts.last_mut().expect("there is a part").push((*x, of(*low), *median, of(*high)));
@@ -312,6 +286,13 @@ fn numbers(values: &[String]) -> Option<Vec<u64>> {
     all.iter().all(|(unit, _)| *unit == all[0].0).then(|| all.into_iter().map(|(_, number)| number).collect())
 }
 
-fn level(value: &str) -> Option<Level> {
-    Level::ALL.into_iter().find(|level| level.name() == value)
+/// Each once, in the order of their first coming.
+fn distinct<T: PartialEq>(all: impl Iterator<Item = T>) -> Vec<T> {
+    let mut distinct = Vec::new();
+    all.for_each(|one| {
+        if !distinct.contains(&one) {
+            distinct.push(one);
+        }
+    });
+    distinct
 }

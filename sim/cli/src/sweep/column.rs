@@ -51,19 +51,14 @@ impl Column {
         }
         let (rest, level) = match text.split_once(" at ") {
             Some((rest, name)) => {
-                let level = Level::ALL.into_iter().find(|level| level.name() == name);
-                (
-                    rest,
-                    Some(level.ok_or_else(|| format!("expected a level after `at`, such as {}", Level::Fifo.name()))?),
-                )
+                let level = Level::named(name);
+                let expected = || format!("expected a level after `at`, such as {}", Level::Fifo.name());
+                (rest, Some(level.ok_or_else(expected)?))
             }
             None => (text, None),
         };
-        let (rest, priority) = match ["P0", "P1", "P2", "P3"].iter().position(|one| rest.ends_with(&format!(" {one}")))
-        {
-            Some(priority) => (&rest[..rest.len() - 3], Some(priority as u8)),
-            None => (rest, None),
-        };
+        let priority = (0..=3).find(|priority| rest.ends_with(&format!(" P{priority}")));
+        let rest = if priority.is_some() { &rest[..rest.len() - 3] } else { rest };
         let (name, quantile) = match rest.rsplit_once(" p") {
             Some((name, digits)) if digits.starts_with(|c: char| c.is_ascii_digit()) => {
                 (name, Some(of_10_000(digits).ok_or("expected a quantile from p1 to p100, such as p50 or p99.9")?))

@@ -38,10 +38,7 @@ pub fn csv(table: &Table) -> String {
         let mut cells = row.values.clone();
         for (column, entry) in table.columns.iter().zip(&row.entries) {
             match (column, entry) {
-                (_, CellEntry::Verdicts(tally)) => {
-                    let counts = [tally.holds.len(), tally.violated.len(), tally.unknown.len()];
-                    cells.extend(counts.map(|count| count.to_string()));
-                }
+                (_, CellEntry::Verdicts(tally)) => cells.extend(tally.counts().map(|(_, count)| count.to_string())),
                 (Column::Figure(figure), CellEntry::Figure(_, Some(spread))) => {
                     let unit = exact_unit(figure.measure.unit).1;
                     cells.extend([spread.median, spread.low, spread.high].map(|value| exactly(value, unit)));

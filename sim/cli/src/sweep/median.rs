@@ -11,6 +11,13 @@ pub enum Value {
     Never,
 }
 
+impl Value {
+    /// Nothing for what never came.
+    pub fn number(self) -> Option<u64> {
+        if let Value::Is(number) = self { Some(number) } else { None }
+    }
+}
+
 /// What is known of the median.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spread {

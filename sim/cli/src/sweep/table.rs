@@ -61,6 +61,13 @@ pub struct Tally {
     pub unknown: Vec<u64>,
 }
 
+impl Tally {
+    /// How often each verdict was given.
+    pub fn counts(&self) -> [(&'static str, usize); 3] {
+        [("holds", self.holds.len()), ("violated", self.violated.len()), ("unknown", self.unknown.len())]
+    }
+}
+
 impl Table {
     /// Puts together the results of runs; all must be there.
     pub fn of(runs: &SweepRuns, done: &BTreeMap<u64, DoneRun>) -> Table {

@@ -95,10 +95,7 @@ impl NumberScale {
 impl Table {
     pub fn scale(&self, column: usize) -> NumberScale {
         let Column::Figure(figure) = &self.columns[column] else { return NumberScale::new(Unit::Count, 0) };
-        let medians = self.rows.iter().filter_map(|row| match row.entries[column].spread()?.median {
-            Value::Is(number) => Some(number),
-            Value::Never => None,
-        });
+        let medians = self.rows.iter().filter_map(|row| row.entries[column].spread()?.median.number());
         NumberScale::new(figure.measure.unit, medians.max().unwrap_or(0))
     }
 
@@ -203,8 +200,8 @@ impl Table {
 }
 
 fn told(tally: &Tally) -> String {
-    let all = tally.holds.len() + tally.violated.len() + tally.unknown.len();
-    let counts = [("holds", tally.holds.len()), ("violated", tally.violated.len()), ("unknown", tally.unknown.len())];
+    let counts = tally.counts();
+    let all: usize = counts.iter().map(|(_, count)| count).sum();
     let parts = counts.iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!("{what} {count}/{all}"));
     parts.collect::<Vec<_>>().join(", ")
 }

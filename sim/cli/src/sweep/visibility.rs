@@ -19,7 +19,7 @@ type Groups = BTreeMap<(Level, u8), Visibility>;
 
 /// The charts, by the names of their files without the ending.
 pub fn charts(runs: &SweepRuns, done: &BTreeMap<u64, DoneRun>) -> BTreeMap<String, Chart> {
-    let is_level = |value: &String| Level::ALL.iter().any(|level| level.name() == value);
+    let is_level = |value: &String| Level::named(value).is_some();
     let levels = runs.sweep.axes.iter().position(|axis| axis.values.iter().all(is_level));
     // Cells that differ in the level alone share a chart.
     let mut charts: Vec<(Vec<(String, String)>, Groups)> = Vec::new();

@@ -52,20 +52,10 @@ impl Page<'_> {
             ]
         };
         let rows: Vec<Vec<String>> = verdicts.iter().map(row).collect();
-        let counts = &self.summary.counts;
+        let [(operations, answered), (messages, lost)] = self.summary.counts.words();
         let mut out = format!("<p class=\"sum {class}\">{sum}</p>\n");
         out.push_str(&table("stack", "", &["Checker", "Verdict", "Expected", "Note"], &rows));
-        let _ = writeln!(
-            out,
-            "<p>{} operations: {} answered, {} timed out, {} refused. {} messages: {} lost, {} duplicated.</p>",
-            grouped(counts.operations),
-            grouped(counts.answered),
-            grouped(counts.timed_out),
-            grouped(counts.refused),
-            grouped(counts.messages),
-            grouped(counts.lost),
-            grouped(counts.duplicated)
-        );
+        let _ = writeln!(out, "<p>{operations} operations: {answered}. {messages} messages: {lost}.</p>");
         out
     }
 
