@@ -207,12 +207,13 @@ fn a_wrong_first_line_is_refused() {
 
 #[test]
 fn a_header_that_contradicts_itself_is_refused() {
-    let broken = |change: fn(&mut Header)| {
+    type Change = fn(&mut Header);
+    let broken = |change: Change| {
         let mut header = header();
         change(&mut header);
         read(&written(&Recording { header, events: Vec::new() })[..]).expect_err("a contradiction").to_string()
     };
-    let changes: [(fn(&mut Header), &str); 6] = [
+    let changes: [(Change, &str); 6] = [
         (|header| header.placement.truncate(1), "places 1 keys, but it names 2"),
         (|header| header.priorities.truncate(1), "gives 1 priorities, but it names 2 keys"),
         (|header| header.quorums.truncate(1), "gives 1 quorums, but it names 2 sessions"),

@@ -10,6 +10,7 @@ mod guarantees;
 mod jsonl;
 mod metadata;
 mod metrics;
+mod ops;
 mod ordered;
 mod pram;
 mod script;

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::chance::Chance;
+use crate::ops::write_of;
 use kvsim_checkers::trace::{
     Action, Conflict, Disk, Dot, Event, FaultName, Header, Level, Levels, LostBy, NodeId, Recording, What,
 };
@@ -619,36 +620,30 @@ pub fn gives_names_again(recording: &Recording) -> bool {
 pub fn spoil(recording: &mut Recording, chance: &mut Chance) {
     for _ in 0..1 + chance.below(2) {
         let events = &mut recording.events;
-        let about_writes: Vec<usize> = (0..events.len()).filter(|i| write_of(&events[*i].what).is_some()).collect();
+        let about_writes: Vec<usize> =
+            (0..events.len()).filter(|i| write_of(&mut { events[*i].what }).is_some()).collect();
         if about_writes.len() < 2 {
             return;
         }
         let one = about_writes[chance.below(about_writes.len())];
         let other = about_writes[chance.below(about_writes.len())];
+        let (first, second) = (events[one].what, events[other].what);
         match chance.below(8) {
-            0 | 1 => {
-                events.remove(one);
+            0 | 1 => drop(events.remove(one)),
+            2 => events[other].what = first,
+            3 => (events[one].what, events[other].what) = (second, first),
+            what @ (4 | 5) => {
+                let of_other = write_of(&mut { second }).copied();
+                let write = if what == 4 { of_other } else { Some(Dot::new(NodeId(0), 1, 1 + chance.below(4) as u64)) };
+                *write_of(&mut events[one].what).expect("chosen for its write") = write.expect("chosen for its write");
             }
-            2 => {
-                let copy = events[one].what;
-                events[other].what = copy;
-            }
-            3 => {
-                let (a, b) = (events[one].what, events[other].what);
-                (events[one].what, events[other].what) = (b, a);
-            }
-            4 => {
-                let write = write_of(&events[other].what).expect("chosen for its write");
-                set_write(&mut events[one].what, write);
-            }
-            5 => set_write(&mut events[one].what, Dot::new(NodeId(0), 1, 1 + chance.below(4) as u64)),
             6 => {
                 if let What::Visible { levels, .. } | What::Hidden { levels, .. } = &mut events[one].what {
                     *levels = Levels::from_bits(levels.bits() ^ 1 << chance.below(6));
                 }
             }
             _ => {
-                events[one].what = match events[one].what {
+                events[one].what = match first {
                     What::Visible { levels, write } => What::Hidden { levels, write },
                     What::Hidden { levels, write } => What::Visible { levels, write },
                     What::Known { write } => What::Visible { levels: Levels::only(Level::Eventual), write },
@@ -660,29 +655,5 @@ pub fn spoil(recording: &mut Recording, chance: &mut Chance) {
                 };
             }
         }
-    }
-}
-
-fn write_of(what: &What) -> Option<Dot> {
-    match *what {
-        What::Wrote { write, .. }
-        | What::Returned { write, .. }
-        | What::Known { write }
-        | What::Visible { write, .. }
-        | What::Hidden { write, .. }
-        | What::Holds { write, .. } => Some(write),
-        _ => None,
-    }
-}
-
-fn set_write(what: &mut What, to: Dot) {
-    if let What::Wrote { write, .. }
-    | What::Returned { write, .. }
-    | What::Known { write }
-    | What::Visible { write, .. }
-    | What::Hidden { write, .. }
-    | What::Holds { write, .. } = what
-    {
-        *write = to;
     }
 }

@@ -7,18 +7,7 @@ use kvsim_checkers::metrics::{
 };
 use kvsim_checkers::trace::{Action, Conflict, Dot, Event, Level, NodeId, Recording, What};
 
-#[derive(Clone)]
-struct Op {
-    number: u32,
-    session: u32,
-    action: Action,
-    key: u32,
-    level: Level,
-    context: bool,
-    invoked: usize,
-    answered: Option<usize>,
-    returned: Vec<Dot>,
-}
+use crate::ops::{Op, ops};
 
 struct Write {
     id: Dot,
@@ -37,8 +26,7 @@ pub struct Twin<'a> {
 
 /// The figures of a recording in which no name of a write is given twice.
 pub fn metrics(recording: &Recording, measured: &Measured, window_ns: u64) -> Metrics {
-    let mut twin = Twin { recording, ops: Vec::new(), writes: Vec::new(), window_ns };
-    twin.ops = recording.events.iter().enumerate().filter_map(|(place, event)| op(recording, place, event)).collect();
+    let mut twin = Twin { recording, ops: ops(recording), writes: Vec::new(), window_ns };
     twin.collect_writes();
     Metrics {
         visibility: twin.visibility(),
@@ -48,18 +36,6 @@ pub fn metrics(recording: &Recording, measured: &Measured, window_ns: u64) -> Me
         lag: NodeId::all(recording.header.nodes).map(|node| (node, twin.lag(node))).collect(),
         gauges: twin.gauges(measured),
     }
-}
-
-fn op(recording: &Recording, place: usize, event: &Event) -> Option<Op> {
-    let What::Invoked { op: number, session, action, key, level, context, .. } = event.what else { return None };
-    let events = &recording.events;
-    let answered = events.iter().position(|event| event.what == What::Answered { op: number });
-    let returned = events.iter().filter_map(|event| match event.what {
-        What::Returned { op, write } if op == number => Some(write),
-        _ => None,
-    });
-    let returned = returned.collect();
-    Some(Op { number, session, action, key, level, context, invoked: place, answered, returned })
 }
 
 impl Twin<'_> {

@@ -8,6 +8,7 @@ use kvsim_sim::{lower, stores};
 use serde_json::json;
 
 use crate::chance::Chance;
+use crate::ops::write_of;
 
 /// A run of a tenth of a second. Sessions of odd seeds move.
 pub fn plan(seed: u64, defect: Option<&str>, crashes: bool) -> Plan {
@@ -120,7 +121,9 @@ pub fn spoil(recording: &mut Recording, chance: &mut Chance) {
         let reads = chance.one_in(2);
         let is_wanted = |place: &usize| {
             let mut what = events[*place].what;
-            write_of(&mut what).is_some() && reads == matches!(what, What::Returned { .. })
+            write_of(&mut what).is_some()
+                && !matches!(what, What::Holds { .. })
+                && reads == matches!(what, What::Returned { .. })
         };
         let places: Vec<usize> = (0..events.len()).filter(is_wanted).collect();
         if places.len() < 2 {
@@ -154,17 +157,5 @@ pub fn spoil(recording: &mut Recording, chance: &mut Chance) {
                 };
             }
         }
-    }
-}
-
-fn write_of(what: &mut What) -> Option<&mut Dot> {
-    match what {
-        What::Wrote { write, .. }
-        | What::Returned { write, .. }
-        | What::Known { write }
-        | What::Overflowed { write, .. }
-        | What::Visible { write, .. }
-        | What::Hidden { write, .. } => Some(write),
-        _ => None,
     }
 }

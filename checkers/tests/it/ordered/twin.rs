@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_checkers::trace::{Action, Conflict, Disk, Dot, Event, Level, NodeId, Recording, What};
 
+use crate::ops::{Op, ops};
+
 const LEVELS: [Level; 6] = [Level::Eventual, Level::Fifo, Level::FifoP1, Level::FifoP2, Level::FifoP3, Level::Priority];
 
 /// The view of keys of a priority at a level, if the level carries them.
@@ -50,20 +52,6 @@ struct Write {
     context: Option<u32>,
     /// Where its node forgot it, and no other node ever heard of it.
     undone: Option<usize>,
-}
-
-#[derive(Clone)]
-struct Operation {
-    number: u32,
-    session: u32,
-    node: NodeId,
-    action: Action,
-    key: u32,
-    level: Level,
-    invoked: usize,
-    answered: Option<usize>,
-    write: Option<Dot>,
-    returned: Vec<Dot>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -131,7 +119,7 @@ struct Had {
 
 struct Twin<'a> {
     recording: &'a Recording,
-    operations: BTreeMap<u32, Operation>,
+    operations: BTreeMap<u32, Op>,
     writes: Vec<Write>,
     /// By write and view: what must have arrived for it to be ready.
     needed: Vec<[Set; 4]>,
@@ -158,7 +146,7 @@ pub fn judge(recording: &Recording) -> Option<Judged> {
     }
     let mut twin = Twin {
         recording,
-        operations: operations(recording),
+        operations: ops(recording).into_iter().map(|op| (op.number, op)).collect(),
         writes: Vec::new(),
         needed: Vec::new(),
         replicas: vec![Replica::default(); usize::from(header.nodes)],
@@ -188,41 +176,6 @@ pub fn judge(recording: &Recording) -> Option<Judged> {
     }
     twin.walk();
     Some(twin.report())
-}
-
-fn operations(recording: &Recording) -> BTreeMap<u32, Operation> {
-    let mut operations = BTreeMap::new();
-    for (place, event) in recording.events.iter().enumerate() {
-        match event.what {
-            What::Invoked { op, session, action, key, level, .. } => {
-                let (returned, node) = (Vec::new(), event.node);
-                let operation = Operation {
-                    number: op,
-                    session,
-                    node,
-                    action,
-                    key,
-                    level,
-                    invoked: place,
-                    answered: None,
-                    write: None,
-                    returned,
-                };
-                operations.insert(op, operation);
-            }
-            What::Wrote { op, write } => {
-                operations.get_mut(&op).expect("it was invoked").write.get_or_insert(write);
-            }
-            What::Returned { op, write } => {
-                operations.get_mut(&op).expect("it was invoked").returned.push(write);
-            }
-            What::Answered { op } => {
-                operations.get_mut(&op).expect("it was invoked").answered = Some(place);
-            }
-            _ => {}
-        }
-    }
-    operations
 }
 
 impl Twin<'_> {
@@ -698,13 +651,13 @@ impl Twin<'_> {
         steps.find(|(_, _, shown)| shown.iter().any(passes)).map(|step| step.0)
     }
 
-    fn returned(&self, read: &Operation) -> Set {
+    fn returned(&self, read: &Op) -> Set {
         let place = read.answered.expect("it is judged because it was answered");
         let numbers = read.returned.iter().filter_map(|id| self.number(*id, place));
         numbers.filter(|write| self.writes[*write].key == read.key).collect()
     }
 
-    fn read(&mut self, read: &Operation, at_once: bool) {
+    fn read(&mut self, read: &Op, at_once: bool) {
         let returned = self.returned(read);
         let Some(priority) = self.writes.iter().find(|write| write.key == read.key).map(|write| write.priority) else {
             return;
@@ -768,7 +721,7 @@ impl Twin<'_> {
     }
 
     /// Of each line the last write counts.
-    fn remember(&mut self, operation: &Operation) {
+    fn remember(&mut self, operation: &Op) {
         if operation.level == Level::Eventual {
             return;
         }
