@@ -63,11 +63,10 @@ fn moments(recording: &Recording, within_ns: &Range<u64>) -> Vec<u64> {
     use What::{
         Delivered, Duplicated, Forgot, Gauge, Holds, Lagging, Reached, Returned, Sent, Settling, TimerFired, Wrote,
     };
-    let is_detail = |what: &What| match what {
-        Delivered { .. } | Duplicated { .. } | Forgot { .. } | Gauge { .. } | Holds { .. } | Lagging { .. } => true,
-        Reached { .. } | Returned { .. } | Sent { .. } | Settling | TimerFired | Wrote { .. } => true,
-        _ => false,
-    };
+    let is_report = |what: &What| matches!(what, Gauge { .. } | Holds { .. } | Lagging { .. } | Settling | TimerFired);
+    let is_message = |what: &What| matches!(what, Delivered { .. } | Duplicated { .. } | Sent { .. });
+    let is_part = |what: &What| matches!(what, Forgot { .. } | Reached { .. } | Returned { .. } | Wrote { .. });
+    let is_detail = |what: &What| is_report(what) || is_message(what) || is_part(what);
     let within = recording.events.iter().filter(|event| within_ns.contains(&event.at_ns));
     let mut moments: Vec<u64> = within.filter(|event| !is_detail(&event.what)).map(|event| event.at_ns).collect();
     moments.dedup();
