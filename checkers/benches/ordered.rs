@@ -128,8 +128,8 @@ fn main() {
     for events in [100_000, 1_000_000, 4_000_000] {
         let recording = recording(events);
         for (name, checker) in [
-            (ordered::FIFO.name, &|recording: &Recording| ordered::check_fifo(recording) as _),
-            (ordered::PRIORITY.name, &|recording: &Recording| ordered::check_priority(recording, NO_RERUN)),
+            (ordered::FIFO.name, &|recording: &Recording| ordered::FIFO.judge(recording, NO_RERUN) as _),
+            (ordered::PRIORITY.name, &|recording: &Recording| ordered::PRIORITY.judge(recording, NO_RERUN)),
         ] as [(&str, &dyn Fn(&Recording) -> kvsim_checkers::Report); 2]
         {
             let begin = cpu_time();

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::facts::Facts;
 use crate::facts::operations::{Operation, Operations, Outcome};
 use crate::facts::words::{listed, name};
 use crate::trace::{Action, Event, Level, NodeId, Recording, What};
@@ -27,7 +28,7 @@ pub const INFO: CheckerInfo = CheckerInfo {
     summary: "replicas answer what they can answer by themselves",
     codes: &[UNANSWERED, REFUSED],
     by_default: |_| true,
-    check: |recording, _| check(recording),
+    check: |facts, _| check(facts),
 };
 
 /// How operations ended.
@@ -68,11 +69,10 @@ impl Count {
     }
 }
 
-/// Judges a [valid](Recording::validate) recording.
-pub fn check(recording: &Recording) -> Report {
-    let operations = Operations::of(recording);
-    let faults = Faults::of(recording, &operations);
-    let mut homes = homes(&operations);
+fn check(facts: &Facts<'_>) -> Report {
+    let (recording, operations) = (facts.recording, &facts.operations);
+    let faults = Faults::of(recording, operations);
+    let mut homes = homes(operations);
     homes.extend(recording.header.movers.iter().map(|session| (*session, None)));
     let (mut all, mut alone, mut in_faults) = (Count::default(), Count::default(), Count::default());
     let mut by_level: BTreeMap<Level, Count> = BTreeMap::new();
@@ -96,9 +96,9 @@ pub fn check(recording: &Recording) -> Report {
 
     // One finding per node or session: that it happened again is the same evidence.
     let mut findings: Vec<Finding> =
-        unanswered.iter().map(|(node, calls)| describe_node(&operations, *node, calls)).collect();
+        unanswered.iter().map(|(node, calls)| describe_node(operations, *node, calls)).collect();
     let refused = by_session.iter().filter(|(_, count)| count.refused > 0 && count.refused == count.ended());
-    findings.extend(refused.map(|(session, _)| describe_session(&operations, *session)));
+    findings.extend(refused.map(|(session, _)| describe_session(operations, *session)));
     let unlisted = findings.len().saturating_sub(Report::FINDINGS_MAX);
     findings.truncate(Report::FINDINGS_MAX);
 
@@ -142,7 +142,7 @@ fn homes(operations: &Operations<'_>) -> BTreeMap<u32, Option<NodeId>> {
 fn is_alone(recording: &Recording, homes: &BTreeMap<u32, Option<NodeId>>, operation: &Operation) -> bool {
     let header = &recording.header;
     let quorum = header.quorums.get(operation.session as usize).copied().unwrap_or(1);
-    let asks_one = if operation.action == Action::Read { quorum == 1 } else { header.ack <= 1 };
+    let asks_one = if operation.action == Action::Read { quorum == 1 } else { header.ack.is_one() };
     asks_one && header.holds(operation.node, operation.key) && homes[&operation.session].is_some()
 }
 

@@ -1,5 +1,6 @@
 //! What a checker is: its name, its codes, and how it is asked.
 
+use crate::facts::Facts;
 use crate::trace::{Header, Recording};
 use crate::verdict::{CodeInfo, Report};
 
@@ -15,8 +16,15 @@ pub struct CheckerInfo {
     /// Whether it runs on such a recording when it is not named: then the store promises what it judges. The others
     /// judge what is promised only to some sessions, and run when they are named.
     pub by_default: fn(&Header) -> bool,
+    /// Judges a recording by its facts, which checkers share.
+    pub check: fn(&Facts<'_>, &Rerun<'_>) -> Report,
+}
+
+impl CheckerInfo {
     /// Judges a [valid](Recording::validate) recording.
-    pub check: fn(&Recording, &Rerun<'_>) -> Report,
+    pub fn judge(&self, recording: &Recording, rerun: &Rerun<'_>) -> Report {
+        (self.check)(&Facts::of(recording), rerun)
+    }
 }
 
 /// A second run, for what one recording cannot show: the same run of the same seed, in which messages that replicate a write

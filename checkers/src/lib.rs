@@ -18,6 +18,7 @@
 //! - [`guarantees`]: read your writes, monotonic reads, monotonic writes, writes follow reads;
 //! - [`explain`]: why an operation was answered as it was;
 //! - [`snapshot`]: what each replica knew and showed when a recording was cut off;
+//! - [`promises`]: what was acknowledged outlives lost disks, and reads that have to meet it do;
 //! - [`metadata`]: at rest a store leaves nothing over that it promised to clean up;
 //! - [`metrics`]: figures, not verdicts: visibility, staleness, latency, traffic, lag.
 //!
@@ -36,13 +37,14 @@ pub mod metrics;
 pub mod minimize;
 pub mod ordered;
 pub mod pram;
+pub mod promises;
 pub mod register;
 pub mod snapshot;
 pub mod trace;
 pub mod verdict;
 
 pub use checker::{CheckerInfo, Expired, NEVER, NO_RERUN, Rerun};
-pub use facts::operations;
+pub use facts::{Facts, operations};
 pub use verdict::{CodeInfo, Finding, Report, Verdict};
 
 use trace::Recording;
@@ -51,6 +53,8 @@ use trace::Recording;
 pub const CHECKERS: &[CheckerInfo] = &[
     convergence::INFO,
     availability::INFO,
+    promises::DURABLE,
+    promises::FRESH,
     metadata::INFO,
     pram::CHECKERS[0],
     pram::CHECKERS[1],
@@ -66,5 +70,6 @@ pub const CHECKERS: &[CheckerInfo] = &[
 /// [valid](Recording::validate) recording, in the order of [`CHECKERS`].
 pub fn check_all(recording: &Recording, rerun: &Rerun<'_>) -> Vec<Report> {
     let promised = CHECKERS.iter().filter(|checker| (checker.by_default)(&recording.header));
-    promised.map(|checker| (checker.check)(recording, rerun)).collect()
+    let facts = Facts::of(recording);
+    promised.map(|checker| (checker.check)(&facts, rerun)).collect()
 }

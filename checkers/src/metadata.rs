@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::facts::Facts;
 use crate::facts::words::listed;
-use crate::trace::{Event, GaugeName, Recording, What};
+use crate::trace::{Event, GaugeName, What};
 use crate::verdict::{Finding, Report, Verdict};
 use crate::{CheckerInfo, CodeInfo};
 
@@ -19,12 +20,12 @@ pub const INFO: CheckerInfo = CheckerInfo {
     summary: "at rest a store leaves nothing over that it promised to clean up",
     codes: &[RESIDUE],
     by_default: |_| true,
-    check: |recording, _| check(recording),
+    check: |facts, _| check(facts),
 };
 
-/// Judges the gauges at the end of a [valid](Recording::validate) recording.
-pub fn check(recording: &Recording) -> Report {
-    let header = &recording.header;
+/// Judges the gauges at the end of a recording.
+fn check(facts: &Facts<'_>) -> Report {
+    let (recording, header) = (facts.recording, facts.header());
     let mut judged = 0;
     let mut left_over: BTreeMap<u8, Vec<(&Event, u64)>> = BTreeMap::new();
     for event in &recording.events {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The three answers. *Unknown* is not a pass: nothing was observed that could have failed.
+/// The answers. *Unknown* is not a pass: nothing was observed that could have failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
@@ -12,6 +12,15 @@ pub enum Verdict {
     Violated,
     /// It cannot be decided; the report's note says why.
     Unknown,
+    /// There is nothing to decide: the run has nothing of the kind, or the store does not promise it; the note says which.
+    NotApplicable,
+}
+
+impl Verdict {
+    /// Neither *holds* nor *violated*.
+    pub fn is_open(self) -> bool {
+        matches!(self, Verdict::Unknown | Verdict::NotApplicable)
+    }
 }
 
 impl std::fmt::Display for Verdict {
@@ -20,6 +29,7 @@ impl std::fmt::Display for Verdict {
             Verdict::Holds => "holds",
             Verdict::Violated => "violated",
             Verdict::Unknown => "unknown",
+            Verdict::NotApplicable => "n/a",
         })
     }
 }
@@ -40,7 +50,7 @@ pub struct Report {
     pub checker: String,
     /// The answer.
     pub verdict: Verdict,
-    /// For *holds*: what was put to the test, in numbers. For *unknown*: why. For *violated*: how many more
+    /// For *holds*: what was put to the test, in numbers. For *unknown* and *not applicable*: why. For *violated*: how many more
     /// findings there are than are listed, or which parts held.
     pub note: String,
     /// What was broken, first things first; at most [`Report::FINDINGS_MAX`].

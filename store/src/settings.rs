@@ -1,5 +1,6 @@
 //! What a host asks a store about its settings: whether they fit the cluster, and what follows from them for the host.
 
+use kvsim_types::Acks;
 use kvsim_types::quantity::Wrong;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,14 +58,20 @@ pub struct Profile {
     /// Nodes that hold a key.
     pub copies: u16,
     /// Replicas that have a write on their disks before it is acknowledged, the asked one included.
-    pub ack: u16,
+    pub ack: Acks,
 }
 
 impl Profile {
     /// A store on `nodes` nodes that holds every key everywhere, acknowledges at once, repairs nothing, and has what is
     /// usual to come to rest.
     pub fn plain(nodes: u16) -> Profile {
-        Profile { anti_entropy_ns: None, clean_up_ns: 500_000_000, heartbeat_ns: None, copies: nodes, ack: 1 }
+        Profile {
+            anti_entropy_ns: None,
+            clean_up_ns: 500_000_000,
+            heartbeat_ns: None,
+            copies: nodes,
+            ack: Acks::Number(1),
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 
 use kvsim_checkers::operations::Operations;
-use kvsim_checkers::trace::Recording;
 use kvsim_checkers::{CheckerInfo, Report};
 
 use crate::models::{CAUSAL_MEMORY, Model, Subject};
@@ -17,7 +16,7 @@ macro_rules! checkers {
             summary: $model.summary,
             codes: $model.codes,
             by_default: |_| false,
-            check: |recording, _| check(&$model, recording),
+            check: |facts, _| check(&$model, &facts.operations),
         }),*]
     };
 }
@@ -30,11 +29,9 @@ pub const CHECKERS: &[CheckerInfo] =
 /// recordings are limited by what they do, not by a clock.
 const ASKED_MAX: u32 = 200_000;
 
-/// Judges a [valid](Recording::validate) recording.
-fn check(model: &Model, recording: &Recording) -> Report {
-    let operations = Operations::of(recording);
+fn check(model: &Model, operations: &Operations<'_>) -> Report {
     let asked = Cell::new(0);
-    model.judge(&Subject::of_operations(&operations), &|| {
+    model.judge(&Subject::of_operations(operations), &|| {
         asked.set(asked.get() + 1);
         asked.get() > ASKED_MAX
     })

@@ -33,32 +33,31 @@ pub const INFO: CheckerInfo = CheckerInfo {
     summary: "replicas agree, nothing acknowledged is lost, nothing comes back from the dead",
     codes: &[agreement::CODE, settled::CODE, lost::CODE, dead::CODE, announced::CODE, levels::CODE],
     by_default: |_| true,
-    check: |recording, _| check(recording),
+    check: |facts, _| check(facts),
 };
 
-/// Judges a [valid](Recording::validate) recording.
-pub fn check(recording: &Recording) -> Report {
-    let facts = Facts::of(recording);
-    let (agreement, announced) = replay::replay(&facts);
+fn check(facts: &Facts<'_>) -> Report {
+    let recording = facts.recording;
+    let (agreement, announced) = replay::replay(facts);
     let is_settled = recording.header.settling_from_ns.is_some();
     let (settled, lost, levels) = if is_settled {
-        let known = settled::known_counts(&facts);
-        let mut excused = overwritten::overwritten(&facts);
-        excused.iter_mut().zip(disks::gone(&facts)).for_each(|(excused, gone)| *excused |= gone);
-        let settled = settled::breaches(&facts, &excused, &known);
-        (settled, lost::breaches(&facts, &excused, &known), levels::breaches(&facts))
+        let known = settled::known_counts(facts);
+        let mut excused = overwritten::overwritten(facts);
+        excused.iter_mut().zip(disks::gone(facts)).for_each(|(excused, gone)| *excused |= gone);
+        let settled = settled::breaches(facts, &excused, &known);
+        (settled, lost::breaches(facts, &excused, &known), levels::breaches(facts))
     } else {
         (Vec::new(), Vec::new(), Vec::new())
     };
-    let dead = dead::breaches(&facts);
+    let dead = dead::breaches(facts);
 
     let mut list = Findings::default();
-    list.add(&agreement::CODE, &agreement.breaches, |breach| breach.describe(&facts));
-    list.add(&settled::CODE, &settled, |breach| breach.describe(&facts));
-    list.add(&lost::CODE, &lost, |breach| lost::describe(&facts, *breach));
-    list.add(&dead::CODE, &dead, |breach| breach.describe(&facts));
-    list.add(&announced::CODE, &announced.breaches, |breach| breach.describe(&facts));
-    list.add(&levels::CODE, &levels, |breach| breach.describe(&facts));
+    list.add(&agreement::CODE, &agreement.breaches, |breach| breach.describe(facts));
+    list.add(&settled::CODE, &settled, |breach| breach.describe(facts));
+    list.add(&lost::CODE, &lost, |breach| lost::describe(facts, *breach));
+    list.add(&dead::CODE, &dead, |breach| breach.describe(facts));
+    list.add(&announced::CODE, &announced.breaches, |breach| breach.describe(facts));
+    list.add(&levels::CODE, &levels, |breach| breach.describe(facts));
 
     let acknowledged = facts.writes.iter().filter(|write| write.acknowledged && write.undone.is_none()).count();
     let comparisons =

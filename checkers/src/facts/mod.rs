@@ -34,10 +34,12 @@ pub(crate) use writes::{Held, Knowledge, RecordedWrite};
 use crate::trace::{Dot, Event, Header, Level, NodeId, Recording};
 use crate::verdict::TraceLine;
 
-/// The facts of one recording.
-pub(crate) struct Facts<'a> {
-    pub(crate) recording: &'a Recording,
-    pub(crate) operations: Operations<'a>,
+/// The facts of one recording: what all checkers of it look things up in.
+pub struct Facts<'a> {
+    /// The recording.
+    pub recording: &'a Recording,
+    /// What sessions asked for and what came of it.
+    pub operations: Operations<'a>,
     pub(crate) writes: Vec<RecordedWrite>,
     numbers: FxHashMap<Dot, u32>,
     /// In the order of the events. A write that no operation had asked for yet is left out.
@@ -56,7 +58,7 @@ pub(crate) struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     /// Of a [valid](Recording::validate) recording.
-    pub(crate) fn of(recording: &'a Recording) -> Facts<'a> {
+    pub fn of(recording: &'a Recording) -> Facts<'a> {
         let mut facts = Facts {
             recording,
             operations: Operations::of(recording),

@@ -50,7 +50,6 @@ pub use log::Log;
 pub use report::report;
 
 use crate::operations::Operations;
-use crate::trace::Recording;
 use crate::verdict::Report;
 use crate::{CheckerInfo, CodeInfo, NEVER};
 
@@ -74,21 +73,21 @@ pub const CHECKERS: [CheckerInfo; 4] = [
         summary: "sessions see what they have written",
         codes: &[CodeInfo { code: "RYW001", meaning: "a read is without an earlier write of its session" }],
         by_default: |_| false,
-        check: |recording, _| check(recording, Guarantee::ReadYourWrites),
+        check: |facts, _| check(&facts.operations, Guarantee::ReadYourWrites),
     },
     CheckerInfo {
         name: "monotonic-reads",
         summary: "sessions go on seeing what they have seen",
         codes: &[CodeInfo { code: "MR001", meaning: "a read is without what an earlier read of its session returned" }],
         by_default: |_| false,
-        check: |recording, _| check(recording, Guarantee::MonotonicReads),
+        check: |facts, _| check(&facts.operations, Guarantee::MonotonicReads),
     },
     CheckerInfo {
         name: "monotonic-writes",
         summary: "who sees a write of a session sees its earlier ones",
         codes: &[CodeInfo { code: "MW001", meaning: "a write of a session was seen, but not an earlier one" }],
         by_default: |_| false,
-        check: |recording, _| check(recording, Guarantee::MonotonicWrites),
+        check: |facts, _| check(&facts.operations, Guarantee::MonotonicWrites),
     },
     CheckerInfo {
         name: "writes-follow-reads",
@@ -98,7 +97,7 @@ pub const CHECKERS: [CheckerInfo; 4] = [
             meaning: "a write of a session was seen, but not what that had read before",
         }],
         by_default: |_| false,
-        check: |recording, _| check(recording, Guarantee::WritesFollowReads),
+        check: |facts, _| check(&facts.operations, Guarantee::WritesFollowReads),
     },
 ];
 
@@ -142,8 +141,6 @@ impl Guarantee {
     }
 }
 
-/// Judges a [valid](Recording::validate) recording.
-pub fn check(recording: &Recording, guarantee: Guarantee) -> Report {
-    let operations = Operations::of(recording);
-    report(&Log::of_operations(&operations), guarantee, &operations, NEVER).expect("it takes its time")
+fn check(operations: &Operations<'_>, guarantee: Guarantee) -> Report {
+    report(&Log::of_operations(operations), guarantee, operations, NEVER).expect("it takes its time")
 }

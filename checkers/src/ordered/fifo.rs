@@ -6,7 +6,6 @@ use super::reads::{ReadBreach, Wrong};
 use super::walk::{self, Breach, Failure};
 use super::{is_served, obstacle, unobserved};
 use crate::facts::Facts;
-use crate::trace::Recording;
 use crate::verdict::{Findings, Report, Verdict};
 use crate::{CheckerInfo, CodeInfo};
 
@@ -24,17 +23,16 @@ pub const INFO: CheckerInfo = CheckerInfo {
     summary: "ordered levels show a write only with all earlier ones of its origin, and go on reflecting it",
     codes: &[ORDER, STABILITY, OWN],
     by_default: is_served,
-    check: |recording, _| check(recording),
+    check: |facts, _| check(facts),
 };
 
-/// Judges a [valid](Recording::validate) recording.
-pub fn check(recording: &Recording) -> Report {
-    let facts = Facts::of(recording);
+fn check(facts: &Facts<'_>) -> Report {
+    let recording = facts.recording;
     let mut list = Findings::default();
-    if let Some(why) = obstacle(&facts) {
+    if let Some(why) = obstacle(facts) {
         return list.report(INFO.name, Verdict::Unknown, why);
     }
-    let found = walk::walk(&facts);
+    let found = walk::walk(facts);
     let breaches =
         |wanted: fn(&Breach) -> bool| -> Vec<Breach> { found.breaches.iter().copied().filter(wanted).collect() };
     let reads = |wanted: &[Wrong]| -> Vec<ReadBreach> {
@@ -48,8 +46,8 @@ pub fn check(recording: &Recording) -> Report {
         (&OWN, Broken::Order, Vec::new(), reads(&[Wrong::Own])),
     ];
     for (code, broken, breaches, reads) in parts {
-        list.add(code, &breaches, |breach| describe::breach(&facts, breach, broken, code));
-        list.add(code, &reads, |read| describe::read(&facts, read, code));
+        list.add(code, &breaches, |breach| describe::breach(facts, breach, broken, code));
+        list.add(code, &reads, |read| describe::read(facts, read, code));
     }
 
     if !list.is_empty() {

@@ -49,8 +49,8 @@ mod reads;
 mod state;
 mod walk;
 
-pub use fifo::{INFO as FIFO, check as check_fifo};
-pub use priority::{INFO as PRIORITY, check as check_priority};
+pub use fifo::INFO as FIFO;
+pub use priority::INFO as PRIORITY;
 
 use crate::facts::Facts;
 use crate::trace::Header;

@@ -7,7 +7,7 @@ use super::walk::{self, Breach, Failure, Found};
 use super::{is_served, obstacle, unobserved};
 use crate::facts::Facts;
 use crate::facts::words::seconds;
-use crate::trace::{Recording, What};
+use crate::trace::What;
 use crate::verdict::{Finding, Findings, Report, Verdict};
 use crate::{CheckerInfo, CodeInfo, Rerun};
 
@@ -35,14 +35,13 @@ pub const INFO: CheckerInfo = CheckerInfo {
     check,
 };
 
-/// Judges a [valid](Recording::validate) recording.
-pub fn check(recording: &Recording, rerun: &Rerun<'_>) -> Report {
-    let facts = Facts::of(recording);
+fn check(facts: &Facts<'_>, rerun: &Rerun<'_>) -> Report {
+    let recording = facts.recording;
     let mut list = Findings::default();
-    if let Some(why) = obstacle(&facts) {
+    if let Some(why) = obstacle(facts) {
         return list.report(INFO.name, Verdict::Unknown, why);
     }
-    let found = walk::walk(&facts);
+    let found = walk::walk(facts);
     let late = |breach: &Breach| breach.kind == Failure::Late;
     type Part = (CodeInfo, Broken, fn(&Breach) -> bool);
     let parts: [Part; 4] = [
@@ -53,13 +52,13 @@ pub fn check(recording: &Recording, rerun: &Rerun<'_>) -> Report {
     ];
     for (code, broken, wanted) in &parts {
         let breaches: Vec<Breach> = found.breaches.iter().copied().filter(wanted).collect();
-        list.add(code, &breaches, |breach| describe::breach(&facts, breach, *broken, code));
+        list.add(code, &breaches, |breach| describe::breach(facts, breach, *broken, code));
     }
     let went_down = recording.events.iter().any(|event| matches!(event.what, What::Down { .. }));
     let (differences, second_run) = match went_down {
         // When a store may be sure that a write went with a disk depends on what it knows of all writes.
         true => (Vec::new(), "non-interference is not judged, since nodes went down".to_owned()),
-        false => interference::compare(&facts, rerun),
+        false => interference::compare(facts, rerun),
     };
     list.add(&INTERFERENCE, &differences, Finding::clone);
 

@@ -70,19 +70,16 @@ pub use variant::Order;
 
 use crate::history::History;
 use crate::operations::Operations;
-use crate::trace::Recording;
 use crate::verdict::Report;
 use crate::{CheckerInfo, NEVER};
 
 /// The checkers of PRAM order, and of as much of it as priorities ask for.
 pub const CHECKERS: [CheckerInfo; 2] = [
-    Order::Pram.checker(|recording, _| check(recording, Order::Pram)),
-    Order::Priority.checker(|recording, _| check(recording, Order::Priority)),
+    Order::Pram.checker(|facts, _| check(&facts.operations, Order::Pram)),
+    Order::Priority.checker(|facts, _| check(&facts.operations, Order::Priority)),
 ];
 
-/// Judges a [valid](Recording::validate) recording.
-pub fn check(recording: &Recording, order: Order) -> Report {
-    let operations = Operations::of(recording);
-    let history = History::of_operations(recording, &operations);
-    report(&history, order, &operations, NEVER).expect("it takes its time")
+fn check(operations: &Operations<'_>, order: Order) -> Report {
+    let history = History::of_operations(operations.recording(), operations);
+    report(&history, order, operations, NEVER).expect("it takes its time")
 }

@@ -1,7 +1,7 @@
 //! The orders that are judged: PRAM, its priority-aware form, and causal memory.
 
+use crate::Facts;
 use crate::register::UNWRITTEN;
-use crate::trace::Recording;
 use crate::verdict::Report;
 use crate::{CheckerInfo, CodeInfo, Rerun};
 
@@ -22,7 +22,7 @@ pub enum Order {
 }
 
 impl Order {
-    pub(super) const fn checker(self, check: fn(&Recording, &Rerun<'_>) -> Report) -> CheckerInfo {
+    pub(super) const fn checker(self, check: fn(&Facts<'_>, &Rerun<'_>) -> Report) -> CheckerInfo {
         CheckerInfo { name: self.name(), summary: self.summary(), codes: self.codes(), by_default: |_| false, check }
     }
 

@@ -8,7 +8,7 @@ mod valid;
 
 pub use event::{Action, Disk, Event, LostBy, What};
 pub use hash::TraceHash;
-pub use kvsim_types::{Conflict, Dot, Level, Levels, NodeId, ReplicaId};
+pub use kvsim_types::{AckWord, Acks, Conflict, Dot, Level, Levels, NodeId, ReplicaId};
 pub use valid::Invalid;
 
 use serde::{Deserialize, Serialize};
@@ -32,8 +32,8 @@ pub struct Header {
     pub quorums: Vec<u16>,
     /// How many replicas have a write on their disks before it is acknowledged, the one on the session's node
     /// included; 1 when left out.
-    #[serde(default, skip_serializing_if = "is_one")]
-    pub ack: u16,
+    #[serde(default, skip_serializing_if = "Acks::is_one")]
+    pub ack: Acks,
     /// Numbers of the sessions that ask several nodes, and carry with them what they have seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub movers: Vec<u32>,
@@ -60,10 +60,6 @@ pub struct Header {
     pub settling_from_ns: Option<u64>,
     /// When the run ends.
     pub end_ns: u64,
-}
-
-fn is_one(ack: &u16) -> bool {
-    *ack <= 1
 }
 
 impl Header {

@@ -1,8 +1,9 @@
 //! The availability checker against its definition on recordings of a toy store, and on recordings made by hand.
 
+use kvsim_checkers::NO_RERUN;
 use std::collections::{BTreeMap, BTreeSet};
 
-use kvsim_checkers::trace::{Action, Event, FaultName, Header, Level, NodeId, Recording, What};
+use kvsim_checkers::trace::{Acks, Action, Event, FaultName, Header, Level, NodeId, Recording, What};
 use kvsim_checkers::{Report, Verdict, availability};
 
 use crate::chance::Chance;
@@ -26,7 +27,7 @@ fn judge(recording: &Recording) -> Expected {
         let stays = invoked.iter().all(|(_, other, at, ..)| *other != session || *at == node);
         let asks_one = match action {
             Action::Read => header.quorums.is_empty() || header.quorums[session as usize] == 1,
-            _ => header.ack <= 1,
+            _ => header.ack.is_one(),
         };
         stays && !header.movers.contains(&session) && asks_one && header.holders(key).contains(&node)
     };
@@ -99,7 +100,7 @@ fn random_recordings_are_judged_as_defined() {
         if chance.one_in(2) {
             recording.header.quorums = recording.header.sessions.iter().map(|_| 1 + chance.below(2) as u16).collect();
         }
-        recording.header.ack = chance.below(3) as u16;
+        recording.header.ack = Acks::Number(chance.below(3) as u16);
         recording.header.movers.extend((0..1).filter(|_| chance.one_in(4)));
         // Something happens to nodes.
         recording.header.faults[0].node = Some(NodeId(0)).filter(|_| chance.one_in(2));
@@ -124,7 +125,7 @@ fn random_recordings_are_judged_as_defined() {
                 what => what,
             };
         }
-        let report = availability::check(&recording);
+        let report = availability::INFO.judge(&recording, NO_RERUN);
         let found: BTreeSet<(&str, Vec<u32>)> =
             report.findings.iter().map(|finding| (finding.code.as_str(), finding.ops.clone())).collect();
         let (verdict, mut expected) = judge(&recording);
@@ -178,7 +179,7 @@ fn timed_out(op: u32) -> What {
 
 fn check(recording: &Recording) -> Report {
     assert_eq!(recording.validate(), Ok(()));
-    availability::check(recording)
+    availability::INFO.judge(recording, NO_RERUN)
 }
 
 #[test]
@@ -215,7 +216,7 @@ fn calls_that_need_others_may_time_out() {
     quorum.header.quorums = vec![1, 2];
     assert_eq!(check(&quorum).verdict, Verdict::Holds);
     let mut writes = recording(&calls);
-    writes.header.ack = 2;
+    writes.header.ack = Acks::Number(2);
     let actions = writes.events.iter_mut().filter_map(|event| match &mut event.what {
         What::Invoked { action, op: 1, .. } => Some(action),
         _ => None,

@@ -2,7 +2,8 @@
 
 use kvsim_checkers::trace::jsonl::{read, write_event, write_header};
 use kvsim_checkers::trace::{
-    Action, Conflict, Disk, Dot, Event, FaultName, GaugeName, Header, Level, Levels, LostBy, NodeId, Recording, What,
+    Acks, Action, Conflict, Disk, Dot, Event, FaultName, GaugeName, Header, Level, Levels, LostBy, NodeId, Recording,
+    What,
 };
 use proptest::prelude::*;
 
@@ -14,7 +15,7 @@ fn header() -> Header {
         nodes: 3,
         sessions: vec!["c0".into(), "c1".into()],
         quorums: vec![1, 2],
-        ack: 2,
+        ack: Acks::Number(2),
         movers: vec![1],
         keys: vec!["x".into(), "\"quoted\" ü\n".into()],
         priorities: vec![0, 3],
@@ -155,7 +156,7 @@ proptest! {
         recording.events.insert(place.min(recording.events.len()), event);
         match read(&written(&recording)[..]) {
             Ok(recording) => {
-                kvsim_checkers::CHECKERS.iter().for_each(|checker| drop((checker.check)(&recording, kvsim_checkers::NO_RERUN)));
+                kvsim_checkers::CHECKERS.iter().for_each(|checker| drop(checker.judge(&recording, kvsim_checkers::NO_RERUN)));
             }
             Err(error) => prop_assert!(recording.validate().is_err(), "{}", error),
         }

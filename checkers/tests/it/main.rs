@@ -13,5 +13,6 @@ mod metrics;
 mod ops;
 mod ordered;
 mod pram;
+mod promises;
 mod script;
 mod toy;

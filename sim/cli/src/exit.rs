@@ -31,7 +31,7 @@ pub const TABLE: &str = "Exit codes:
 
 /// The code that says the worst of it; `surprises` are the verdicts that are not the expected ones.
 pub fn code_of(interrupted: bool, surprises: impl IntoIterator<Item = Verdict>) -> u8 {
-    let worst = surprises.into_iter().map(|verdict| if verdict == Verdict::Unknown { UNKNOWN } else { VIOLATED }).min();
+    let worst = surprises.into_iter().map(|verdict| if verdict.is_open() { UNKNOWN } else { VIOLATED }).min();
     if interrupted { INTERRUPTED } else { worst.unwrap_or(HOLDS) }
 }
 

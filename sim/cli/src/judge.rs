@@ -1,12 +1,12 @@
 //! Executes a plan and asks the checkers.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kvsim_checkers::metrics::Measured;
 use kvsim_checkers::trace::{Header, Recording};
 use kvsim_checkers::verdict::TraceLine;
-use kvsim_checkers::{CHECKERS, CheckerInfo, Finding, Report, Verdict, metadata};
+use kvsim_checkers::{CHECKERS, CheckerInfo, Facts, Finding, Report, Verdict, metadata};
 use kvsim_sim::engine::{Outcome, StorePanic};
 use kvsim_sim::plan::Plan;
 use kvsim_sim::stores::StoreEntry;
@@ -149,8 +149,10 @@ fn recorded(
 
 /// What the checkers say of a run that was completed.
 pub fn reports(store: &'static StoreEntry, plan: &Plan, recording: &Recording) -> Vec<Report> {
-    let judge = |checker: &'static CheckerInfo| (checker.check)(recording, &|below| rerun(store, plan, true, below));
-    applicable(store, plan, &recording.header, Checkers::Promised).map(judge).collect()
+    let mut reports = Vec::new();
+    let promised = applicable(store, plan, &recording.header, Checkers::Promised);
+    ask(store, plan, recording, true, promised, |report| reports.push(report));
+    reports
 }
 
 fn check(
@@ -160,22 +162,41 @@ fn check(
     silent: bool,
     checkers: Checkers,
 ) -> Vec<Report> {
-    // One of many runs is short, or is given up as a whole.
-    let shared = (!silent).then(|| Arc::new(plan.clone()));
-    let judge = |checker: &'static CheckerInfo| {
-        let report = match &shared {
-            _ if interrupt::is_requested() => None,
-            None => Some((checker.check)(recording, &|below| rerun(store, plan, true, below))),
-            Some(plan) => {
-                let (plan, recording) = (Arc::clone(plan), Arc::clone(recording));
-                let check = move || (checker.check)(&recording, &|below| rerun(store, &plan, false, below));
-                interrupt::unless_requested(check)
-            }
-        };
-        let report = report.unwrap_or_else(|| unknown(checker.name, INTERRUPTED.to_owned()));
-        believed(report, interrupt::is_requested())
-    };
-    applicable(store, plan, &recording.header, checkers).map(judge).collect()
+    let asked: Vec<&CheckerInfo> = applicable(store, plan, &recording.header, checkers).collect();
+    let mut reports = Vec::new();
+    if silent {
+        // One of many runs is short, or is given up as a whole.
+        ask(store, plan, recording, true, asked.iter().copied(), |report| reports.push(report));
+    } else {
+        let reached = Arc::new(Mutex::new(Vec::new()));
+        let (plan, recording, asked, list) = (plan.clone(), Arc::clone(recording), asked.clone(), Arc::clone(&reached));
+        let push = move |report| list.lock().expect("who holds it does not panic").push(report);
+        interrupt::unless_requested(move || ask(store, &plan, &recording, false, asked, push));
+        reports.append(&mut reached.lock().expect("who holds it does not panic"));
+    }
+    // Those that were not reached before the user had enough.
+    let others = asked[reports.len()..].iter().map(|checker| unknown(checker.name, INTERRUPTED.to_owned()));
+    reports.extend(others);
+    reports
+}
+
+/// Asks checkers one after the other, until the user has had enough. They share the facts of the recording.
+fn ask(
+    store: &'static StoreEntry,
+    plan: &Plan,
+    recording: &Recording,
+    silent: bool,
+    checkers: impl IntoIterator<Item = &'static CheckerInfo>,
+    mut report: impl FnMut(Report),
+) {
+    let facts = Facts::of(recording);
+    for checker in checkers {
+        if interrupt::is_requested() {
+            return;
+        }
+        let judged = (checker.check)(&facts, &|below| rerun(store, plan, silent, below));
+        report(believed(judged, interrupt::is_requested()));
+    }
 }
 
 /// Why a verdict is unknown that was not reached in time.

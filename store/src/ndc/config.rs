@@ -1,6 +1,7 @@
 //! The settings of the store, and what follows from them.
 
 use kvsim_types::quantity::{Interval, IntervalOrOff, Size, shown};
+use kvsim_types::{AckWord, Acks};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -138,7 +139,11 @@ impl Config {
             clean_up_ns: self.strip.0,
             heartbeat_ns: self.heartbeat.0,
             copies,
-            ack: self.ack.of(copies).unwrap_or(1),
+            ack: match &self.ack {
+                Count::Word(word) if word == "majority" => Acks::Word(AckWord::Majority),
+                Count::Word(word) if word == "all" => Acks::Word(AckWord::All),
+                count => Acks::Number(count.of(copies).unwrap_or(1)),
+            },
         }
     }
 

@@ -4,6 +4,7 @@
 //!
 //! Stores and checkers know each other by these words alone: a store has no say in what a checker concludes.
 
+mod acks;
 mod level;
 pub mod quantity;
 
@@ -11,6 +12,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use acks::{AckWord, Acks};
 pub use level::{Level, Levels};
 
 /// A machine of the cluster: `n0`, `n1`, ... In JSON it is its number.

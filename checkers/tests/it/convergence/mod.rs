@@ -4,6 +4,7 @@
 mod planted;
 mod twin;
 
+use kvsim_checkers::NO_RERUN;
 use std::collections::BTreeMap;
 
 use kvsim_checkers::trace::{Level, Recording, What};
@@ -14,7 +15,7 @@ use crate::toy::{self, Defect};
 
 /// Compares the checker's report with what the twin expects, finding by finding.
 fn compare(recording: &Recording, context: &str) -> Report {
-    let report = convergence::check(recording);
+    let report = convergence::INFO.judge(recording, NO_RERUN);
     let expected = twin::judge(recording);
     let show = || format!("{context}\n{recording:#?}\nexpected {expected:#?}\nreported {report:#?}");
 

@@ -1,5 +1,6 @@
 //! One planted defect for each code in a recording made by hand, and the story that the finding should tell.
 
+use kvsim_checkers::NO_RERUN;
 use kvsim_checkers::trace::{Conflict, FaultName, Header, Level};
 use kvsim_checkers::{Finding, Report, Verdict, convergence};
 
@@ -20,7 +21,7 @@ fn settled(nodes: u16, text: &str) -> Script {
 /// Its only finding.
 fn finding(script: &Script) -> Finding {
     assert_eq!(script.0.validate(), Ok(()));
-    let report = convergence::check(&script.0);
+    let report = convergence::INFO.judge(&script.0, NO_RERUN);
     assert_eq!(report.verdict, Verdict::Violated);
     assert_eq!(report.findings.len(), 1, "{report:#?}");
     report.findings.into_iter().next().expect("there is one")
@@ -78,9 +79,10 @@ fn replicas_that_know_the_same_differ_at_the_end() {
          n0 holds x n0:2
          n1 holds x n0:1",
     );
-    let codes: Vec<String> = convergence::check(&script.0).findings.into_iter().map(|finding| finding.code).collect();
+    let codes: Vec<String> =
+        convergence::INFO.judge(&script.0, NO_RERUN).findings.into_iter().map(|finding| finding.code).collect();
     assert_eq!(codes, ["CONV001", "CONV002", "CONV003", "CONV004"]);
-    let report = convergence::check(&script.0);
+    let report = convergence::INFO.judge(&script.0, NO_RERUN);
     assert_eq!(
         report.findings[1].title,
         "the holders of x differ at the end: n1 holds x = 101 (#1 of c0, n0:1), n0 does not"
@@ -123,7 +125,7 @@ fn resurrected(conflict: Conflict) -> Finding {
          n1 holds x n0:1",
     );
     script.0.header.conflict = conflict;
-    let report = convergence::check(&script.0);
+    let report = convergence::INFO.judge(&script.0, NO_RERUN);
     let of_n0 = report.findings.into_iter().find(|finding| finding.code == "CONV004");
     of_n0.expect("the old version is back")
 }
@@ -235,7 +237,7 @@ fn a_read_that_others_served_is_not_compared() {
          n0 ok #2
          n0 holds x n0:1",
     );
-    let report = convergence::check(&script.0);
+    let report = convergence::INFO.judge(&script.0, NO_RERUN);
     assert_eq!(report.verdict, Verdict::Holds, "{report:#?}");
     let note = "1 acknowledged writes at 1 replicas: 0 states and 1 reads and snapshots compared; \
                 settled 0.000 s after the workload";
@@ -245,7 +247,7 @@ fn a_read_that_others_served_is_not_compared() {
 #[test]
 fn nothing_acknowledged_is_unknown() {
     let script = settled(2, "c0 writes x #1, unanswered");
-    let report = convergence::check(&script.0);
+    let report = convergence::INFO.judge(&script.0, NO_RERUN);
     assert_eq!((report.verdict, report.note.as_str()), (Verdict::Unknown, "no write was acknowledged"));
 }
 
@@ -260,7 +262,7 @@ fn ten_thousand_missing_writes_make_a_short_report() {
     script.add("c0 reads x #20000, ok");
     script.0.header.end_ns = 1_000_000_000_000;
     script.0.header.settling_from_ns = Some(script.0.header.end_ns);
-    let report = convergence::check(&script.0);
+    let report = convergence::INFO.judge(&script.0, NO_RERUN);
     assert_eq!(report.findings.len(), Report::FINDINGS_MAX);
     assert_eq!(report.note, "not listed: 9990 more of CONV002, 1 more of CONV005");
     assert!(format!("{report:?}").len() < 20_000);

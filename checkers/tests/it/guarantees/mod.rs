@@ -4,6 +4,7 @@
 mod definition;
 mod stories;
 
+use kvsim_checkers::NO_RERUN;
 use std::collections::{BTreeMap, BTreeSet};
 
 use definition::Facts;
@@ -46,7 +47,7 @@ fn compare_recording(recording: &Recording, counts: &mut Counts, seed: u64) -> B
     let log = Log::of_operations(&Operations::of(recording));
     let broken = compare(&log, &Facts::of_recording(recording), counts, || format!("seed {seed}\n{recording:#?}"));
     for guarantee in Guarantee::ALL {
-        let report = guarantees::check(recording, guarantee);
+        let report = guarantees::CHECKERS[guarantee as usize].judge(recording, NO_RERUN);
         assert_eq!(report.verdict == Verdict::Violated, broken.contains(guarantee.name()), "{report:#?}");
     }
     broken

@@ -1,6 +1,7 @@
 //! One planted defect for each guarantee in a recording made by hand, and the story that the finding should tell;
 //! what is no defect; what cannot be told.
 
+use kvsim_checkers::NO_RERUN;
 use kvsim_checkers::Verdict;
 use kvsim_checkers::guarantees::{self, Guarantee};
 
@@ -13,12 +14,14 @@ fn recorded(text: &str) -> Script {
 /// The guarantees that are broken.
 fn broken(script: &Script) -> Vec<&'static str> {
     assert_eq!(script.0.validate(), Ok(()));
-    let is_broken = |guarantee: &Guarantee| guarantees::check(&script.0, *guarantee).verdict == Verdict::Violated;
+    let is_broken = |guarantee: &Guarantee| {
+        guarantees::CHECKERS[*guarantee as usize].judge(&script.0, NO_RERUN).verdict == Verdict::Violated
+    };
     Guarantee::ALL.into_iter().filter(is_broken).map(Guarantee::code).collect()
 }
 
 fn told(script: &Script, guarantee: Guarantee) -> String {
-    let findings = guarantees::check(&script.0, guarantee).findings;
+    let findings = guarantees::CHECKERS[guarantee as usize].judge(&script.0, NO_RERUN).findings;
     assert_eq!(findings.len(), 1, "{findings:#?}");
     text(&findings)
 }
@@ -164,14 +167,14 @@ fn an_earlier_write_of_the_same_replica_may_be_missing() {
 #[test]
 fn what_cannot_be_told() {
     let note = |script: &Script| {
-        let report = guarantees::check(&script.0, Guarantee::ReadYourWrites);
+        let report = guarantees::CHECKERS[0].judge(&script.0, NO_RERUN);
         assert_eq!(report.verdict, Verdict::Unknown, "{report:#?}");
         report.note
     };
     let mut script = recorded("c0 writes x #1 in context, is n0:1, ok");
     assert_eq!(note(&script), "there were no reads of keys that their session had written");
     script.add("c0 reads x #2, returns n0:1, ok");
-    assert_eq!(guarantees::check(&script.0, Guarantee::ReadYourWrites).verdict, Verdict::Holds);
+    assert_eq!(guarantees::CHECKERS[0].judge(&script.0, NO_RERUN).verdict, Verdict::Holds);
     script.add("c0 reads x #3, returns n1:7, ok");
     assert_eq!(note(&script), "1 reads do not tell which writes they returned");
 }

@@ -35,7 +35,7 @@ fn compare(report: &Report, expected: &[Expected], context: &dyn Fn() -> String)
 
 /// Both reports, after the comparison with the twin.
 fn judged(recording: &Recording, rerun: &Rerun<'_>, context: &str) -> [Report; 2] {
-    let reports = [ordered::check_fifo(recording), ordered::check_priority(recording, rerun)];
+    let reports = [ordered::FIFO.judge(recording, NO_RERUN), ordered::PRIORITY.judge(recording, rerun)];
     let show = || format!("{context}\n{:#?}\n{}", recording.header, listing(recording));
     let Some(twin) = twin::judge(recording) else {
         for report in &reports {
@@ -207,5 +207,5 @@ fn what_was_not_observed_is_unknown() {
     placed.header.placement = vec![vec![NodeId(0)]; placed.header.keys.len()];
     assert_eq!(notes(&unserved)[0], "the store ndc serves no ordered level");
     assert_eq!(notes(&nothing), ["no write became visible at an ordered level"; 2]);
-    assert!(ordered::check_fifo(&placed).note.starts_with("not every replica holds every key"));
+    assert!(ordered::FIFO.judge(&placed, NO_RERUN).note.starts_with("not every replica holds every key"));
 }

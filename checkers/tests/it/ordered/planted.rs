@@ -28,12 +28,12 @@ fn log_and_alarm() -> Script {
 
 fn fifo(script: &Script) -> Vec<Finding> {
     assert_eq!(script.0.validate(), Ok(()));
-    ordered::check_fifo(&script.0).findings
+    ordered::FIFO.judge(&script.0, NO_RERUN).findings
 }
 
 fn priority(script: &Script) -> Report {
     assert_eq!(script.0.validate(), Ok(()));
-    ordered::check_priority(&script.0, NO_RERUN)
+    ordered::PRIORITY.judge(&script.0, NO_RERUN)
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn room_runs_out() {
 
 /// What `priority` says with this second run.
 fn compared(first: &Recording, second: &Recording) -> Report {
-    ordered::check_priority(first, &|below| {
+    ordered::PRIORITY.judge(first, &|below| {
         assert_eq!(below, 3);
         Some(second.clone())
     })
@@ -319,9 +319,9 @@ fn a_name_that_was_given_again_is_not_judged() {
         "n0 down tail-lost, forgets n0:2 promised
          n0 up 1, knows n0:1, shows n0:1",
     );
-    assert_eq!(ordered::check_fifo(&script.0).verdict, Verdict::Holds);
+    assert_eq!(ordered::FIFO.judge(&script.0, NO_RERUN).verdict, Verdict::Holds);
     script.add("c0 writes P3alarm #9 at fifo, is n0:2");
-    for report in [ordered::check_fifo(&script.0), priority(&script)] {
+    for report in [ordered::FIFO.judge(&script.0, NO_RERUN), priority(&script)] {
         assert_eq!(report.verdict, Verdict::Unknown);
         assert_eq!(report.note, "a disk broke its promise, and n0:2 then became the name of a second write");
     }

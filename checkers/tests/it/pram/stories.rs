@@ -1,17 +1,18 @@
 //! Recordings made by hand, and the stories that findings tell about them.
 
-use kvsim_checkers::pram::{self, Order};
+use kvsim_checkers::NO_RERUN;
+use kvsim_checkers::pram::{self};
 use kvsim_checkers::trace::Recording;
 use kvsim_checkers::{Finding, Report, Verdict};
 
 use crate::script::{Script, header, text};
 
 fn pram(recording: &Recording) -> Report {
-    pram::check(recording, Order::Pram)
+    pram::CHECKERS[0].judge(recording, NO_RERUN)
 }
 
 fn pram_by_priority(recording: &Recording) -> Report {
-    pram::check(recording, Order::Priority)
+    pram::CHECKERS[1].judge(recording, NO_RERUN)
 }
 
 fn recorded(text: &str) -> Script {

@@ -210,7 +210,7 @@ fn write_text(out: &mut String, checked: &Checked, calls: &Calls, reports: &[Rep
         let colour = match verdict {
             Verdict::Holds => GREEN,
             Verdict::Violated => RED,
-            Verdict::Unknown => YELLOW,
+            Verdict::Unknown | Verdict::NotApplicable => YELLOW,
         };
         let line = format!("  {colour}{verdict:<8}{PLAIN}  {checker:<width$}  {note}");
         writeln!(out, "{}", line.trim_end())?;

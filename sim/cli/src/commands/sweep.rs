@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum as _;
-use kvsim_checkers::Verdict;
 
 use crate::args::{Batch, Overrides};
 use crate::draw::{self, ImageFormat, Theme};
@@ -88,7 +87,7 @@ pub fn sweep(args: &SweepArgs) -> Result<u8, Failure> {
 fn replays(runs: &SweepRuns, folder: &Path, table: &Table) -> String {
     let mut out = String::new();
     for (cell, row) in table.rows.iter().enumerate() {
-        let seed = row.surprises.iter().filter(|one| one.verdict != Verdict::Unknown).find_map(|one| one.seeds.first());
+        let seed = row.surprises.iter().filter(|one| !one.verdict.is_open()).find_map(|one| one.seeds.first());
         if let Some(seed) = seed {
             let place = runs.folder(folder, cell, *seed).display().to_string();
             out.push_str(&format!("  see: kvsim replay {}\n", quoted(&place)));

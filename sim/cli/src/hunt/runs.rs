@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use kvsim_checkers::Verdict;
 use kvsim_sim::hunt::{self, cause};
 use kvsim_sim::plan::Plan;
 use kvsim_sim::scenario::Scenario;
@@ -78,16 +77,17 @@ impl RunSet {
         let mut judged = judge::run_quiet(store, &plan, Keep::Judged, Checkers::Promised);
         let place = folder.join(format!("{}-{:x}", plan.scenario, plan.seed));
         let summary = Summary::new(&plan, &judged, &place);
-        let surprising =
-            |verdict: Verdict| summary.verdicts.iter().filter(move |one| one.verdict == verdict && !one.is_expected());
+        let surprising = |is_open: bool| {
+            summary.verdicts.iter().filter(move |one| one.verdict.is_open() == is_open && !one.is_expected())
+        };
         if judged.interrupted || interrupt::is_requested() {
             return Ok(None);
         }
-        if surprising(Verdict::Violated).next().is_none() {
+        if surprising(false).next().is_none() {
             let (scenario, seed) = (&plan.scenario, &summary.seed);
             let this =
                 |note: &str| Unknown { runs: 0, scenario: scenario.clone(), seed: seed.clone(), note: note.into() };
-            let unknown = surprising(Verdict::Unknown).map(|one| (one.checker.clone(), this(&one.note))).collect();
+            let unknown = surprising(true).map(|one| (one.checker.clone(), this(&one.note))).collect();
             return Ok(Some(HuntOutcome { found: Vec::new(), unknown, stored: Ok(()) }));
         }
         if judged.reports.iter().all(|report| report.checker != "panic") && memory::takes_messages(&plan) {

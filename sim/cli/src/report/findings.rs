@@ -17,10 +17,15 @@ pub struct Judgement {
 
 impl Judgement {
     pub fn new(plan: &Plan, report: &Report) -> Judgement {
+        // What does not apply is a surprise only to who has named it.
+        let usual = match report.verdict {
+            Verdict::NotApplicable => Verdict::NotApplicable,
+            _ => Verdict::Holds,
+        };
         Judgement {
             checker: report.checker.clone(),
             verdict: report.verdict,
-            expected: plan.expect.get(&report.checker).copied().unwrap_or(Verdict::Holds),
+            expected: plan.expect.get(&report.checker).copied().unwrap_or(usual),
             note: report.note.clone(),
             findings: report.findings.clone(),
         }

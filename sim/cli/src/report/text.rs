@@ -78,12 +78,12 @@ fn write_notes(out: &mut String, summary: &Summary) -> fmt::Result {
 fn write_verdict(out: &mut String, judgement: &Judgement) -> fmt::Result {
     let Judgement { checker, verdict, expected, note, .. } = judgement;
     let colour = match verdict {
-        _ if !judgement.is_expected() && *verdict != Verdict::Unknown => RED,
-        Verdict::Unknown => YELLOW,
+        _ if !judgement.is_expected() && !verdict.is_open() => RED,
+        Verdict::Unknown | Verdict::NotApplicable => YELLOW,
         Verdict::Holds | Verdict::Violated => GREEN,
     };
     let expectation = match (judgement.is_expected(), expected) {
-        (true, Verdict::Holds) => String::new(),
+        (true, Verdict::Holds | Verdict::NotApplicable) => String::new(),
         (true, _) => " (as expected)".to_string(),
         (false, expected) => format!(" (expected: {expected})"),
     };

@@ -122,7 +122,7 @@ impl SweepRuns {
         let verdicts: Vec<_> = judged.reports.iter().map(verdict).collect();
         let is_surprise = |(checker, verdict, _): &(String, Verdict, Option<String>)| {
             let expected = table::expected(&as_written.expect, checker);
-            *verdict != Verdict::Unknown && expected.is_some_and(|expected| expected != *verdict)
+            !verdict.is_open() && expected.is_some_and(|expected| expected != *verdict)
         };
         if verdicts.iter().any(is_surprise) {
             let keep = if memory::takes_messages(&plan) { Keep::Everything } else { Keep::Judged };

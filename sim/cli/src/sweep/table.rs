@@ -143,7 +143,7 @@ fn tally(checker: &str, of_cell: &[(u64, &DoneRun)]) -> Tally {
         match done.outcome.verdicts.iter().find(|(name, ..)| name == checker) {
             Some((_, Verdict::Holds, _)) => tally.holds.push(*seed),
             Some((_, Verdict::Violated, code)) => tally.violated.push((*seed, code.clone().unwrap_or_default())),
-            Some((_, Verdict::Unknown, _)) | None => tally.unknown.push(*seed),
+            Some((_, Verdict::Unknown | Verdict::NotApplicable, _)) | None => tally.unknown.push(*seed),
         }
     }
     tally

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
+use kvsim_checkers::Finding;
 use kvsim_checkers::explain::{self, Explanation};
 use kvsim_checkers::verdict::TraceLine;
-use kvsim_checkers::{Finding, Verdict};
 
 use super::{Page, table};
 use crate::report::text::times;
@@ -39,7 +39,7 @@ impl Page<'_> {
         };
         let row = |one: &Judgement| {
             let class = match one.verdict {
-                Verdict::Unknown => "odd",
+                verdict if verdict.is_open() => "odd",
                 _ if one.is_expected() => "good",
                 _ => "bad",
             };

@@ -1,0 +1,44 @@
+//! What stores promise to clients, judged from what clients were answered and from what happened to disks.
+//!
+//! - **durable** (`durable`): a write that k replicas have acknowledged is readable at the end, or replaced by a write that
+//!   had seen it, as long as fewer than k disks were missing at once;
+//! - **fresh** (`fresh`): a read of r replicas returns a write that w replicas had acknowledged before it was asked for, or
+//!   what has replaced that, where w + r is more than hold the key.
+//!
+//! # When a write may vanish
+//!
+//! A disk is missing from the moment at which it is lost, or leaves with its node, until its node serves again: until a client
+//! has an answer of that node that it asked for after the node came up. (A node that no client asks is never seen to serve.
+//! What replicas say of their own recovery does not count.) A disk that broke its promise about a write is missing for that
+//! write from then on. What a node had lost before the write was acknowledged does not count, unless the node was still
+//! down: whoever acknowledged could not know.
+//!
+//! A write that was acknowledged by k may vanish only if at some moment since, k disks of nodes that are to hold its key were
+//! missing, that of the node that took it in among them. That every copy was lost, one after the other, is no excuse: a
+//! replica that serves again has to have what the lost disk had answered for.
+
+mod durable;
+mod fresh;
+mod missing_disks;
+
+pub use durable::DURABLE;
+pub use fresh::FRESH;
+
+use crate::facts::Facts;
+use crate::trace::NodeId;
+
+/// The place of the step that led to the answer of the operation that asked for `write`: what the replica could know then,
+/// it had to respect. The answer itself may have waited for a slow disk.
+fn decided(facts: &Facts<'_>, write: u32) -> Option<usize> {
+    let answered = facts.operation(write).answered()?;
+    let events = &facts.recording.events;
+    let cause = events[answered].cause;
+    let place = events.partition_point(|event| event.number <= cause).saturating_sub(1);
+    Some(if cause == 0 { answered } else { place.max(facts.write(write).invoked) })
+}
+
+/// The nodes that are to hold the write's key.
+fn holds<'f>(facts: &'f Facts<'_>, write: u32) -> impl Fn(NodeId) -> bool + Copy + 'f {
+    let key = facts.write(write).key;
+    move |node| facts.header().holds(node, key)
+}

@@ -1,0 +1,503 @@
+//! Durability and freshness against their definitions, on random recordings, and breaches made by hand.
+
+use std::collections::BTreeSet;
+
+use kvsim_checkers::promises::{DURABLE, FRESH};
+use kvsim_checkers::trace::{Acks, Action, Disk, Dot, Event, Header, Level, NodeId, Recording, What};
+use kvsim_checkers::{CheckerInfo, NO_RERUN, Report, Verdict};
+
+use crate::chance::Chance;
+use crate::script::{self, Script, text};
+
+/// A recording of a store that does what it wants: it names writes, spreads and forgets them, and answers reads, by chance.
+struct Wild<'c> {
+    chance: &'c mut Chance,
+    recording: Recording,
+    /// By node: it is up, in which life, and how often it has given a name in it.
+    nodes: Vec<(bool, u16, u64)>,
+    known: Vec<BTreeSet<Dot>>,
+    /// By name: the key.
+    names: Vec<(Dot, u32)>,
+    /// Under way: session, operation, action, and the name.
+    open: Vec<(u32, u32, Action, Option<Dot>)>,
+}
+
+impl Wild<'_> {
+    fn recording(chance: &mut Chance) -> Recording {
+        let nodes = 2 + chance.below(3);
+        let header = Header {
+            nodes: nodes as u16,
+            sessions: (0..nodes).map(|session| format!("c{session}")).collect(),
+            quorums: (0..nodes).map(|_| 1 + chance.below(nodes) as u16).collect(),
+            ack: Acks::Number(1 + chance.below(nodes) as u16),
+            keys: vec!["x".into(), "y".into()],
+            settling_from_ns: Some(1_000),
+            end_ns: 1_000,
+            ..script::header()
+        };
+        let mut wild = Wild {
+            chance,
+            recording: Recording { header, events: Vec::new() },
+            nodes: vec![(true, 1, 0); nodes],
+            known: vec![BTreeSet::new(); nodes],
+            names: Vec::new(),
+            open: Vec::new(),
+        };
+        for _ in 0..10 + wild.chance.below(30) {
+            wild.step();
+        }
+        for node in 0..nodes {
+            for (name, key) in wild.names.clone() {
+                if wild.nodes[node].0 && wild.known[node].contains(&name) && !wild.chance.one_in(4) {
+                    wild.say(node, 0, What::Holds { level: Level::Eventual, key, write: name });
+                }
+            }
+        }
+        wild.recording
+    }
+
+    fn say(&mut self, node: usize, cause: u64, what: What) -> u64 {
+        let number = self.recording.events.len() as u64 + 1;
+        self.recording.events.push(Event { number, at_ns: number, cause, node: NodeId(node as u16), what });
+        number
+    }
+
+    fn knows(&mut self, node: usize, cause: u64, write: Dot) {
+        if self.known[node].insert(write) {
+            self.say(node, cause, What::Known { write });
+        }
+    }
+
+    fn step(&mut self) {
+        let node = self.chance.below(self.nodes.len());
+        let is_up = self.nodes[node].0;
+        match self.chance.below(12) {
+            0 | 1 if is_up => {
+                let lost = self.chance.one_in(2);
+                self.say(node, 0, What::Down { disk: if lost { Disk::Lost } else { Disk::Kept } });
+                self.nodes[node].0 = false;
+                self.nodes[node].1 += u16::from(lost);
+                if lost {
+                    self.nodes[node].2 = 0;
+                    self.known[node].clear();
+                }
+            }
+            _ if !is_up => {
+                self.say(node, 0, What::Up { incarnation: self.nodes[node].1 });
+                self.nodes[node].0 = true;
+                let kept = std::mem::take(&mut self.known[node]);
+                kept.into_iter().for_each(|write| self.knows(node, 0, write));
+            }
+            2..=4 => self.invoke(node),
+            5..=7 if !self.names.is_empty() => {
+                let name = self.names[self.chance.below(self.names.len())].0;
+                self.knows(node, 0, name);
+            }
+            _ if !self.open.is_empty() => {
+                let at = self.chance.below(self.open.len());
+                self.answer(at);
+            }
+            _ => {}
+        }
+    }
+
+    fn invoke(&mut self, session: usize) {
+        let op = self.recording.events.len() as u32;
+        let action = [Action::Read, Action::Read, Action::Write, Action::Write, Action::Write, Action::Delete]
+            [self.chance.below(6)];
+        let (key, context) = (self.chance.below(2) as u32, action != Action::Read && self.chance.one_in(2));
+        let (session, value, level) = (session as u32, u64::from(op), Level::Eventual);
+        let value = if action == Action::Read { 0 } else { value };
+        let cause = self.say(session as usize, 0, What::Invoked { op, session, action, key, value, level, context });
+        let mut name = None;
+        if action != Action::Read {
+            let (_, incarnation, counter) = &mut self.nodes[session as usize];
+            *counter += 1;
+            let write = Dot::new(NodeId(session as u16), *incarnation, *counter);
+            self.say(session as usize, cause, What::Wrote { op, write });
+            self.knows(session as usize, cause, write);
+            self.names.push((write, key));
+            name = Some(write);
+        }
+        self.open.push((session, op, action, name));
+    }
+
+    fn answer(&mut self, at: usize) {
+        let (session, op, action, _) = self.open.remove(at);
+        let node = session as usize;
+        if !self.nodes[node].0 || self.chance.one_in(8) {
+            self.say(node, 0, What::TimedOut { op });
+            return;
+        }
+        // Mostly in a step of its own.
+        let cause = if self.chance.one_in(3) { 0 } else { self.say(node, 0, What::TimerFired) };
+        if action == Action::Read {
+            let key = self.recording.events.iter().find_map(|event| match event.what {
+                What::Invoked { op: of, key, .. } if of == op => Some(key),
+                _ => None,
+            });
+            let versions: Vec<Dot> =
+                self.known.iter().flatten().copied().collect::<BTreeSet<Dot>>().into_iter().collect();
+            for write in versions {
+                let is_of_key = self.names.iter().any(|(name, of)| *name == write && Some(*of) == key);
+                if is_of_key && self.chance.one_in(2) {
+                    self.say(node, cause, What::Returned { op, write });
+                }
+            }
+        }
+        self.say(node, cause, What::Answered { op });
+    }
+}
+
+/// A recording, and questions that are put to its events again and again.
+struct Asked<'r>(&'r Recording);
+
+#[derive(Clone, Copy)]
+struct AskedOp {
+    op: u32,
+    session: u32,
+    node: NodeId,
+    action: Action,
+    key: u32,
+    context: bool,
+    invoked: usize,
+}
+
+impl Asked<'_> {
+    fn events(&self) -> impl DoubleEndedIterator<Item = (usize, &Event)> + ExactSizeIterator {
+        self.0.events.iter().enumerate()
+    }
+
+    fn ops(&self) -> Vec<AskedOp> {
+        let op = |(invoked, event): (usize, &Event)| match event.what {
+            What::Invoked { op, session, action, key, context, .. } => {
+                Some(AskedOp { op, session, node: event.node, action, key, context, invoked })
+            }
+            _ => None,
+        };
+        self.events().filter_map(op).collect()
+    }
+
+    fn place(&self, wanted: What) -> Option<usize> {
+        self.events().find(|(_, event)| event.what == wanted).map(|(place, _)| place)
+    }
+
+    fn answered(&self, op: u32) -> Option<usize> {
+        self.place(What::Answered { op })
+    }
+
+    fn decided(&self, op: u32) -> Option<usize> {
+        let answered = self.answered(op)?;
+        let cause = self.0.events[answered].cause;
+        Some(self.events().find(|(_, event)| event.number == cause).map_or(answered, |(place, _)| place))
+    }
+
+    fn name(&self, op: u32) -> Option<Dot> {
+        self.events().find_map(|(_, event)| match event.what {
+            What::Wrote { op: of, write } if of == op => Some(write),
+            _ => None,
+        })
+    }
+
+    fn returned(&self, op: u32) -> Vec<Dot> {
+        let version = |(_, event): (usize, &Event)| match event.what {
+            What::Returned { op: of, write } if of == op => Some(write),
+            _ => None,
+        };
+        self.events().filter_map(version).collect()
+    }
+
+    /// After the event at `place`, the disk of the node is missing, and that is news since `since`.
+    fn is_missing(&self, node: NodeId, since: usize, place: usize) -> bool {
+        let here = |(_, event): &(usize, &Event)| event.node == node;
+        let losses: Vec<usize> = self
+            .events()
+            .filter(here)
+            .filter(|(at, event)| *at <= place && event.what == What::Down { disk: Disk::Lost })
+            .map(|(at, _)| at)
+            .collect();
+        losses.into_iter().any(|lost| {
+            let up = self.events().filter(here).find(|(at, event)| *at > lost && matches!(event.what, What::Up { .. }));
+            let up = up.map_or(usize::MAX, |(at, _)| at);
+            let served = self.events().filter(here).any(|(at, event)| match event.what {
+                What::Answered { op } => {
+                    let invoked = self.ops().into_iter().find(|asked| asked.op == op).expect("it was invoked").invoked;
+                    let last_up = self
+                        .events()
+                        .filter(here)
+                        .rfind(|(up, event)| *up < at && matches!(event.what, What::Up { .. }));
+                    lost < at && at <= place && last_up.is_some_and(|(up, _)| up > lost && invoked > up)
+                }
+                _ => false,
+            });
+            !served && (lost > since || up > since)
+        })
+    }
+
+    /// So many disks were missing at once, that of `own` among them, before `end`.
+    fn is_excused(&self, count: u16, own: Option<NodeId>, since: usize, end: usize) -> bool {
+        (since..end.min(self.0.events.len())).any(|place| {
+            let missing: Vec<NodeId> =
+                NodeId::all(self.0.header.nodes).filter(|node| self.is_missing(*node, since, place)).collect();
+            missing.len() >= usize::from(count) && own.is_none_or(|own| missing.contains(&own))
+        })
+    }
+
+    fn promised(&self) -> u16 {
+        self.0.header.ack.of(self.0.header.nodes)
+    }
+
+    /// Somebody who wrote to the key later may have seen the write.
+    fn may_be_replaced(&self, write: AskedOp, name: Dot) -> bool {
+        let ops = self.ops();
+        let writes = || {
+            ops.iter().filter(|other| other.action != Action::Read && other.key == write.key && other.op != write.op)
+        };
+        let is_after = |other: &AskedOp| {
+            self.name(other.op).is_some_and(|other| other.origin == name.origin && other.counter > name.counter)
+        };
+        let knew = |node: NodeId, until: usize| {
+            self.events()
+                .any(|(place, event)| place < until && event.node == node && event.what == What::Known { write: name })
+        };
+        let has_read = |other: &AskedOp| {
+            ops.iter().any(|read| {
+                let Some(answered) = self.answered(read.op) else { return false };
+                let is_of_session =
+                    read.action == Action::Read && read.session == other.session && read.key == write.key;
+                let has_it = self.returned(read.op).contains(&name) || knew(read.node, answered);
+                is_of_session && answered < other.invoked && has_it
+            })
+        };
+        writes().any(|other| is_after(other) || has_read(other))
+    }
+
+    /// The codes and operations of what is wrong.
+    fn durable(&self) -> BTreeSet<(&'static str, u32)> {
+        let mut wrong = BTreeSet::new();
+        for write in self.ops().into_iter().filter(|op| op.action != Action::Read) {
+            let (Some(decided), Some(name)) = (self.decided(write.op), self.name(write.op)) else { continue };
+            let step = self.0.events[self.answered(write.op).expect("it is acknowledged")].cause;
+            let is_held =
+                self.events().any(|(_, event)| matches!(event.what, What::Holds { write, .. } if write == name));
+            let is_excused = self.is_excused(self.promised(), Some(name.origin.node), decided, usize::MAX);
+            let somebody_is_up = NodeId::all(self.0.header.nodes).any(|node| {
+                let mut last = self.events().filter(|(_, event)| event.node == node);
+                let last = last.rfind(|(_, event)| matches!(event.what, What::Down { .. } | What::Up { .. }));
+                last.is_none_or(|(_, event)| matches!(event.what, What::Up { .. }))
+            });
+            let is_write = write.action == Action::Write;
+            if is_write && somebody_is_up && !is_held && !is_excused && !self.may_be_replaced(write, name) {
+                wrong.insert(("DUR001", write.op));
+            }
+            let has_it = |node: &NodeId| {
+                let until = (decided + 1..self.0.events.len()).find(|place| self.0.events[*place].cause != step);
+                let until = until.unwrap_or(self.0.events.len());
+                let until = if step == 0 { decided + 1 } else { until };
+                let known = self.events().filter(|(place, event)| {
+                    *place < until && event.node == *node && event.what == What::Known { write: name }
+                });
+                let is_lost = |known: usize| {
+                    let mut later =
+                        self.events().filter(|(place, event)| *place > known && *place < until && event.node == *node);
+                    later.any(|(_, event)| event.what == What::Down { disk: Disk::Lost })
+                };
+                known.map(|(place, _)| place).any(|place| !is_lost(place)) || self.is_missing_and_down(*node, decided)
+            };
+            let copies = NodeId::all(self.0.header.nodes).filter(has_it).count();
+            if self.promised() > 1 && copies < usize::from(self.promised()) {
+                wrong.insert(("DUR002", write.op));
+            }
+        }
+        wrong
+    }
+
+    fn is_missing_and_down(&self, node: NodeId, place: usize) -> bool {
+        let mut here = self.events().filter(|(at, event)| *at <= place && event.node == node);
+        let last = here.rfind(|(_, event)| matches!(event.what, What::Down { .. } | What::Up { .. }));
+        let is_down = last.is_some_and(|(_, event)| matches!(event.what, What::Down { .. }));
+        // It is down, and its disk has not been seen since it was lost.
+        is_down && self.is_missing(node, place, place)
+    }
+
+    /// The write named `later` had certainly seen the other one of its key.
+    fn had_seen(&self, later: Dot, earlier: Dot) -> bool {
+        let ops = self.ops();
+        let of = |name: Dot| ops.iter().find(|op| self.name(op.op) == Some(name)).expect("names are of operations");
+        let (one, other) = (of(later), of(earlier));
+        if one.key != other.key {
+            return false;
+        }
+        if later.origin == earlier.origin {
+            return later.counter >= earlier.counter;
+        }
+        let before = ops.iter().filter(|op| {
+            let is_before =
+                self.name(op.op).is_some_and(|name| name.origin == later.origin && name.counter < later.counter);
+            op.key == one.key && op.action != Action::Read && is_before
+        });
+        let mut seen: Vec<Dot> = before.filter_map(|op| self.name(op.op)).collect();
+        if one.context {
+            let reads =
+                ops.iter().filter(|op| op.action == Action::Read && op.session == one.session && op.key == one.key);
+            let last =
+                reads.filter_map(|op| Some((self.answered(op.op)?, op.op))).filter(|(at, _)| *at < one.invoked).max();
+            let taken_in = |name: &Dot| of(*name).invoked < one.invoked;
+            seen.extend(last.into_iter().flat_map(|(_, read)| self.returned(read)).filter(taken_in));
+        }
+        seen.into_iter().any(|name| name == earlier || self.had_seen(name, earlier))
+    }
+
+    fn fresh(&self) -> BTreeSet<(&'static str, u32)> {
+        let ops = self.ops();
+        let mut wrong = BTreeSet::new();
+        for read in ops.iter().filter(|op| op.action == Action::Read) {
+            let Some(answered) = self.answered(read.op) else { continue };
+            let quorum = self.0.header.quorums[read.session as usize];
+            let is_owed = |write: &&AskedOp| {
+                let acknowledged = self.answered(write.op).is_some_and(|at| at < read.invoked);
+                acknowledged && write.action != Action::Read && write.key == read.key
+            };
+            for write in ops.iter().filter(is_owed) {
+                let Some(name) = self.name(write.op) else { continue };
+                let may_be_deleted = ops.iter().any(|delete| {
+                    let until = self.answered(delete.op).unwrap_or(usize::MAX);
+                    let is_delete = delete.action == Action::Delete && delete.key == read.key;
+                    is_delete && delete.invoked < answered && until > write.invoked
+                });
+                let is_met = self.returned(read.op).into_iter().any(|version| self.had_seen(version, name));
+                let decided = self.decided(write.op).expect("it was acknowledged");
+                let is_excused = self.is_excused(self.promised().min(quorum), None, decided, answered);
+                if self.promised() + quorum > self.0.header.nodes && !may_be_deleted && !is_met && !is_excused {
+                    wrong.insert(("FRESH001", read.op));
+                }
+            }
+        }
+        wrong
+    }
+}
+
+fn found(checker: &CheckerInfo, recording: &Recording) -> (Report, BTreeSet<(&'static str, u32)>) {
+    let report = checker.judge(recording, NO_RERUN);
+    let code = |code: &str| checker.codes.iter().find(|info| info.code == code).expect("it has the code").code;
+    let is_read =
+        |op: u32| Asked(recording).ops().into_iter().any(|asked| asked.op == op && asked.action == Action::Read);
+    let found = report.findings.iter().map(|finding| {
+        let op = finding.ops.iter().copied().find(|op| is_read(*op)).unwrap_or(finding.ops[0]);
+        (code(&finding.code), op)
+    });
+    let found = found.collect();
+    (report, found)
+}
+
+#[test]
+fn findings_are_those_of_the_definition() {
+    let mut chance = Chance(1);
+    let mut counts = [[0; 3]; 3];
+    for run in 0..20_000 {
+        let recording = Wild::recording(&mut chance);
+        assert_eq!(recording.validate(), Ok(()), "{run}");
+        let asked = Asked(&recording);
+        for (checker, wanted) in [(&DURABLE, asked.durable()), (&FRESH, asked.fresh())] {
+            let (report, found) = found(checker, &recording);
+            let listed = wanted;
+            if report.note.contains("more of") {
+                assert!(found.is_subset(&listed), "{run}: {report:#?}");
+            } else {
+                assert_eq!(found, listed, "{run}: {report:#?}\n{:#?}", recording.events);
+            }
+            for (place, code) in ["DUR001", "DUR002", "FRESH001"].into_iter().enumerate() {
+                counts[place][0] += usize::from(found.iter().any(|(found, _)| *found == code));
+            }
+            let kind = usize::from(checker.name == FRESH.name);
+            match report.verdict {
+                Verdict::Holds => counts[kind][1] += 1,
+                Verdict::Violated => {}
+                Verdict::Unknown | Verdict::NotApplicable => counts[kind][2] += 1,
+            }
+        }
+    }
+    // Each breach was there often, and so was none.
+    assert!(counts.iter().all(|of_code| of_code[0] > 300), "{counts:?}");
+    assert!(counts[..2].iter().all(|of_checker| of_checker[1] > 300 && of_checker[2] > 30), "{counts:?}");
+}
+
+fn header(ack: u16) -> Header {
+    Header { keys: vec!["x".into()], ack: Acks::Number(ack), settling_from_ns: Some(100_000_000), ..script::header() }
+}
+
+#[test]
+fn disks_lost_one_after_the_other_are_no_excuse() {
+    let told = |second: &str| {
+        let script = Script::new(
+            header(2),
+            &format!(
+                "c0 writes x #1, is n0:1, knows n0:1, sends 1
+                 n1 gets 1 of n0, knows n0:1
+                 c0 waits #1, ok
+                 n1 down lost
+                 n1 up 2
+                 {second}
+                 n0 down lost
+                 n0 up 2"
+            ),
+        );
+        assert_eq!(script.0.validate(), Ok(()));
+        DURABLE.judge(&script.0, NO_RERUN)
+    };
+    let report = told("c1 reads x #2, ok");
+    let expected = "\
+DUR001: the acknowledged write x = 101 (#1 of c0, n0:1) is gone: n0, n1, n2 do not hold it at the end, though 2 replicas have promised to have it and fewer disks were missing at once
+   1 ms  c0 write  #1  x = 101  at n0   ok 0.008 s
+   3 ms  n0 has it
+   6 ms  n1 has it
+   9 ms  n1 loses its disk
+  10 ms  n1 is up again
+  13 ms  n0 loses its disk
+  14 ms  n0 is up again
+";
+    assert_eq!(text(&report.findings), expected);
+    // Until a client has an answer of n1, its disk is missing.
+    assert_eq!(told("c1 reads x #2").verdict, Verdict::NotApplicable);
+}
+
+#[test]
+fn acknowledged_before_two_have_it() {
+    let script = Script::new(
+        header(2),
+        "c0 writes x #1, is n0:1, knows n0:1, sends 1, ok
+         n1 gets 1 of n0, knows n0:1
+         n0 holds x n0:1",
+    );
+    let report = DURABLE.judge(&script.0, NO_RERUN);
+    let expected = "\
+DUR002: x = 101 (#1 of c0, n0:1) was acknowledged when only n0 had it, and 2 replicas are promised
+   1 ms  c0 write  #1  x = 101  at n0   ok 0.005 s
+   3 ms  n0 has it
+   4 ms  n0  update 1  sent to 1 node; nothing of it is recorded as delivered to n2 or lost on the way
+   6 ms  n0 -> n1  update 1  delivered
+";
+    assert_eq!(text(&report.findings), expected);
+}
+
+#[test]
+fn a_majority_read_misses_what_a_majority_has() {
+    let script = Script::new(
+        Header { quorums: vec![1, 1, 2], ..header(2) },
+        "c0 writes x #1, is n0:1, knows n0:1
+         n1 knows n0:1
+         c0 waits #1, ok
+         c2 reads x #2, ok
+         n0 holds x n0:1",
+    );
+    let report = FRESH.judge(&script.0, NO_RERUN);
+    let expected = "\
+FRESH001: a read of x by 2 of 3 replicas at n2 returned none, without x = 101 (#1 of c0, n0:1), which 2 had acknowledged before
+   1 ms  c0 write  #1  x = 101  at n0   ok 0.006 s
+   3 ms  n0 has it
+   4 ms  n1 has it
+   7 ms  c2 read   #2  x -> none  at n2   ok 0.008 s
+   8 ms  n2 does not have it
+";
+    assert_eq!(text(&report.findings), expected);
+}
