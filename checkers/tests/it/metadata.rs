@@ -45,6 +45,12 @@ fn residue_is_found() {
     assert_eq!(finding.title, "buffered should be 0 at rest, but is 3 at n1: buffered for people");
 }
 
+/// The least that there can be too much.
+#[test]
+fn a_residue_of_one_is_found() {
+    assert_eq!(metadata::check(&recording(1)).verdict, Verdict::Violated);
+}
+
 #[test]
 fn what_many_replicas_report_is_one_finding() {
     let mut recording = recording(3);

@@ -17,6 +17,8 @@ mod journal;
 mod judge;
 mod load;
 mod memory;
+#[cfg(test)]
+mod mutants;
 mod output;
 mod panics;
 mod pool;

@@ -267,3 +267,18 @@ fn ten_thousand_missing_writes_make_a_short_report() {
     assert_eq!(report.note, "not listed: 9990 more of CONV002, 1 more of CONV005");
     assert!(format!("{report:?}").len() < 20_000);
 }
+
+/// A disk that did not have a write yet when its own replica acknowledged it excuses nothing; one that had promised does, and so
+/// does one whose replica had not acknowledged.
+#[test]
+fn a_write_that_was_acknowledged_too_early_is_owed() {
+    let lost = |first: &str, then: &str| {
+        let script = settled(2, &format!("c0 writes x #1, is n0:1, knows n0:1, shows n0:1{first}\n{then}\nn0 up 1"));
+        assert_eq!(script.0.validate(), Ok(()));
+        convergence::check(&script.0)
+    };
+    let report = lost(", ok", "n0 down tail-lost, forgets n0:1");
+    assert_eq!((report.verdict, report.findings[0].code.as_str()), (Verdict::Violated, "CONV002"), "{report:#?}");
+    assert_ne!(lost(", ok", "n0 down tail-lost, forgets n0:1 promised").verdict, Verdict::Violated);
+    assert_ne!(lost("", "n0 down tail-lost, forgets n0:1").verdict, Verdict::Violated);
+}

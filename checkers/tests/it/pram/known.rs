@@ -119,6 +119,13 @@ fn deletes() {
     assert_eq!(breach(&["wx1 dx wy1", "ry1 rx1"]), ["p0 wx1", "p0 dx", "p0 wy1", "p1 ry1", "p1 rx1"]);
 }
 
+/// A delete that may have happened explains what it can explain, and nothing else.
+#[test]
+fn a_delete_of_unknown_outcome_hides_no_breach() {
+    assert_eq!(breach(&["wx1 wy1", "ry1 rx0", "dz?"]), ["p0 wx1", "p0 wy1", "p1 ry1", "p1 rx0"]);
+    assert_eq!(breach(&["wx1 wx2", "rx2 rx1", "dx?"]), ["p0 wx1", "p0 wx2", "p1 rx2", "p1 rx1"]);
+}
+
 #[test]
 fn urgent_writes_overtake() {
     let judged = |sessions: &[&str], priorities: &[u8]| {

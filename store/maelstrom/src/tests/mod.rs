@@ -1,6 +1,7 @@
 //! Nodes without processes: lines and times are made up.
 
 mod forged;
+mod mutants;
 mod replication;
 mod requests;
 
