@@ -48,7 +48,7 @@ fn residue_is_found() {
 /// The least that there can be too much.
 #[test]
 fn a_residue_of_one_is_found() {
-    assert_eq!(metadata::check(&recording(1)).verdict, Verdict::Violated);
+    assert_eq!(metadata::INFO.judge(&recording(1), NO_RERUN).verdict, Verdict::Violated);
 }
 
 #[test]

@@ -275,7 +275,7 @@ fn a_write_that_was_acknowledged_too_early_is_owed() {
     let lost = |first: &str, then: &str| {
         let script = settled(2, &format!("c0 writes x #1, is n0:1, knows n0:1, shows n0:1{first}\n{then}\nn0 up 1"));
         assert_eq!(script.0.validate(), Ok(()));
-        convergence::check(&script.0)
+        convergence::INFO.judge(&script.0, NO_RERUN)
     };
     let report = lost(", ok", "n0 down tail-lost, forgets n0:1");
     assert_eq!((report.verdict, report.findings[0].code.as_str()), (Verdict::Violated, "CONV002"), "{report:#?}");
