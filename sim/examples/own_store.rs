@@ -74,7 +74,7 @@ impl Replica for Hopeful {
 
     fn meta(message: &Update) -> MessageMeta {
         let Value { id, bytes } = message.version.value;
-        MessageMeta { kind: 0, id, bytes: 32 + bytes, carries: None }
+        MessageMeta { kind: 0, id, bytes: 32 + bytes, carries: None, is_bulk: false }
     }
 
     fn holds(_: &NoSettings, _: NodeId, _: Key) -> bool {

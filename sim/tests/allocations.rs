@@ -143,7 +143,7 @@ impl Replica for Parrot {
     }
 
     fn meta(message: &u64) -> MessageMeta {
-        MessageMeta { kind: 0, id: *message, bytes: 8, carries: None }
+        MessageMeta { kind: 0, id: *message, bytes: 8, carries: None, is_bulk: false }
     }
 
     fn holds(_: &(), _: NodeId, _: Key) -> bool {

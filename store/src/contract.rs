@@ -150,6 +150,8 @@ pub struct MessageMeta {
     pub bytes: u32,
     /// The priority of the write that the message replicates; absent for any other kind of message.
     pub carries: Option<Priority>,
+    /// It repairs what is missing and can wait: where bandwidth is scarce, all else goes first.
+    pub is_bulk: bool,
 }
 
 /// Why a replica refuses a call. A refused call has no effect.

@@ -21,7 +21,7 @@ use kvsim_checkers::trace::{FaultName, GaugeName, Header, NodeId, What};
 use kvsim_store::{Input, Key, Levels, Observation, Outbox, Output, Replica, ReplicaId};
 
 use crate::faults::NodeFault;
-use crate::net::{Delivery, Network};
+use crate::net::{Delivery, Network, Packet};
 use crate::plan::{FaultKind, Plan};
 
 use backlog::{OwnedCall, Waiting};
@@ -166,6 +166,11 @@ enum Scheduled {
     /// Records of a node have become durable.
     Durable {
         node: NodeId,
+    },
+    /// A link whose bandwidth is limited has sent a message.
+    Sent {
+        from: NodeId,
+        to: NodeId,
     },
     /// A slow node is done with an input, if it still works on the one with this number.
     Work {
@@ -361,6 +366,11 @@ impl<'a, R: Replica> Engine<'a, R> {
                 }
             }
             Scheduled::Durable { node } => self.release(node),
+            Scheduled::Sent { from, to } => {
+                if let Some(packet) = self.network.line(from, to).next() {
+                    self.leave(from, packet);
+                }
+            }
             Scheduled::Work { node, turn } => self.work(node, turn),
             Scheduled::FaultOn { fault } => self.switch(fault, true),
             Scheduled::FaultOff { fault } => self.switch(fault, false),
@@ -558,23 +568,41 @@ impl<'a, R: Replica> Engine<'a, R> {
             self.tracer.sink().brings(sent, brings);
         }
         let payload = self.payloads.insert(message, meta, node, sent);
-        let mut copies = 0;
+        let (mut copies, now_ns) = (0, self.tracer.now_ns);
         for target in targets {
             let to = *target;
-            match self.network.delivery(self.plan, self.tracer.now_ns, node, to, meta) {
+            match self.network.delivery(self.plan, now_ns, node, to, meta) {
                 Delivery::Lost(by) => drop(self.tracer.emit(node, sent, What::Lost { kind, id, to, by })),
                 Delivery::Arrives { at_ns, again_at_ns } => {
-                    copies += 1;
-                    self.queue.push(at_ns, Scheduled::Delivery { to, payload });
-                    if let Some(at_ns) = again_at_ns {
+                    copies += 1 + u32::from(again_at_ns.is_some());
+                    if again_at_ns.is_some() {
                         self.tracer.emit(node, sent, What::Duplicated { kind, id, to });
-                        copies += 1;
+                    }
+                    if let Some(sending_ns) = self.network.sending_ns(node, to, meta.bytes) {
+                        let (takes_ns, again_takes_ns) = (at_ns - now_ns, again_at_ns.map(|at_ns| at_ns - now_ns));
+                        let packet = Packet { to, payload, sending_ns, takes_ns, again_takes_ns };
+                        if let Some(packet) = self.network.line(node, to).push(meta, packet) {
+                            self.leave(node, packet);
+                        }
+                        continue;
+                    }
+                    for at_ns in std::iter::once(at_ns).chain(again_at_ns) {
                         self.queue.push(at_ns, Scheduled::Delivery { to, payload });
                     }
                 }
             }
         }
         self.payloads.seal(payload, copies);
+    }
+
+    /// A link whose bandwidth is limited begins to send a message.
+    fn leave(&mut self, from: NodeId, packet: Packet) {
+        let Packet { to, payload, sending_ns, takes_ns, again_takes_ns } = packet;
+        let leaves_ns = self.tracer.now_ns.saturating_add(sending_ns);
+        self.queue.push(leaves_ns, Scheduled::Sent { from, to });
+        for takes_ns in std::iter::once(takes_ns).chain(again_takes_ns) {
+            self.queue.push(leaves_ns.saturating_add(takes_ns), Scheduled::Delivery { to, payload });
+        }
     }
 
     fn assert_invariants(&mut self) {

@@ -8,6 +8,7 @@
 use kvsim_checkers::trace::{LostBy, NodeId};
 use kvsim_store::{GOLDEN, MessageMeta, Stream, scatter};
 
+use super::line::Line;
 use super::{Quantiles, Ratio};
 use crate::faults::{LinkFault, concerns};
 use crate::plan::{FaultKind, LinkPlan, Plan};
@@ -19,7 +20,7 @@ pub enum Delivery {
     Lost(LostBy),
     /// It arrives.
     Arrives {
-        /// When.
+        /// When, if it leaves at once: where bandwidth is limited it may have to [wait](Network::line) before.
         at_ns: u64,
         /// When a second copy arrives, if the network makes one.
         again_at_ns: Option<u64>,
@@ -64,8 +65,8 @@ pub struct Network {
     places: Vec<u16>,
     /// The faults of links that last now.
     link_faults: Vec<ActiveLinkFault>,
-    /// When the link has sent all that was given to it, by link; empty when no link has a limit.
-    free_at_ns: Vec<u64>,
+    /// What waits to be sent, by link; empty when no link has a limit.
+    lines: Vec<Line>,
     healed: bool,
 }
 
@@ -129,13 +130,13 @@ impl Network {
             named,
             places: places.collect(),
             link_faults: Vec::new(),
-            free_at_ns: if limited { vec![0; nodes * nodes] } else { Vec::new() },
+            lines: if limited { (0..nodes * nodes).map(|_| Line::default()).collect() } else { Vec::new() },
             healed: false,
         }
     }
 
     /// Decides about a message that `from` sends to `to` now.
-    pub fn delivery(&mut self, plan: &Plan, now_ns: u64, from: NodeId, to: NodeId, meta: MessageMeta) -> Delivery {
+    pub fn delivery(&self, plan: &Plan, now_ns: u64, from: NodeId, to: NodeId, meta: MessageMeta) -> Delivery {
         let place = from.index() * self.nodes + to.index();
         if self.cuts[place] > 0 {
             return Delivery::Lost(LostBy::Fault(cutting_fault(plan, now_ns, from, to)));
@@ -146,7 +147,7 @@ impl Network {
         if let Some(fault) = overridden.lost_by {
             return Delivery::Lost(LostBy::Fault(fault));
         }
-        let link = &self.links[self.which.get(place).map_or(0, |which| *which as usize)];
+        let link = self.link(place);
         let name = u64::from(meta.kind) << 32 | u64::from(from.0) << 16 | u64::from(to.0);
         let keys = if other { &self.other_keys } else { &self.keys };
         let identity = scatter(scatter(keys[0] ^ name) ^ keys[1] ^ meta.id);
@@ -162,20 +163,32 @@ impl Network {
         if let Some(fault) = effect.lost {
             return Delivery::Lost(LostBy::Fault(fault));
         }
-        let mut leaves_ns = now_ns;
-        if let Some(bytes_per_s) = link.plan.bandwidth.0 {
-            let free_at_ns = &mut self.free_at_ns[place];
-            let sending_ns = u128::from(meta.bytes) * 1_000_000_000 / u128::from(bytes_per_s);
-            leaves_ns = now_ns.max(*free_at_ns).saturating_add(u64::try_from(sending_ns).unwrap_or(u64::MAX));
-            *free_at_ns = leaves_ns;
-        }
         let [later_ns, again_later_ns] = effect.later_ns;
-        let after = |takes_ns: u64, later_ns| leaves_ns.saturating_add(takes_ns).saturating_add(later_ns);
+        let after = |takes_ns: u64, later_ns| now_ns.saturating_add(takes_ns).saturating_add(later_ns);
         let at_ns = after(overridden.takes_ns.unwrap_or_else(|| link.delay.draw(draw(1))), later_ns);
         let doubled = effect.doubled
             || !self.healed && link.plan.duplicate.billionths() > 0 && link.plan.duplicate.picks(draw(2));
         let again_ns = overridden.again_takes_ns.or_else(|| doubled.then(|| link.delay.draw(draw(3))));
         Delivery::Arrives { at_ns, again_at_ns: again_ns.map(|takes_ns| after(takes_ns, again_later_ns)) }
+    }
+
+    /// For how long the link is busy with a message of so many bytes; nothing where bandwidth has no limit.
+    pub fn sending_ns(&self, from: NodeId, to: NodeId, bytes: u32) -> Option<u64> {
+        if self.lines.is_empty() {
+            return None;
+        }
+        let bytes_per_s = self.link(from.index() * self.nodes + to.index()).plan.bandwidth.0?;
+        let sending_ns = u128::from(bytes) * 1_000_000_000 / u128::from(bytes_per_s);
+        Some(u64::try_from(sending_ns).unwrap_or(u64::MAX))
+    }
+
+    /// The sending end of a link whose bandwidth has a limit.
+    pub fn line(&mut self, from: NodeId, to: NodeId) -> &mut Line {
+        &mut self.lines[from.index() * self.nodes + to.index()]
+    }
+
+    fn link(&self, place: usize) -> &LinkState {
+        &self.links[self.which.get(place).map_or(0, |which| *which as usize)]
     }
 
     /// What the faults that last now do to a message; each draws for itself, so that one more or less changes nothing
@@ -308,8 +321,8 @@ mod tests {
             link: link(number),
         });
         plan.links = differ.collect();
-        let mut network = Network::new(&plan, &[]);
-        let meta = MessageMeta { kind: 0, id: 1, bytes: 10, carries: None };
+        let network = Network::new(&plan, &[]);
+        let meta = MessageMeta { kind: 0, id: 1, bytes: 10, carries: None, is_bulk: false };
         for named in plan.links.iter().step_by(97).chain(plan.links.last()) {
             let delivery = network.delivery(&plan, 0, named.from, named.to, meta);
             let Delay::Constant(expected) = named.link.delay else { panic!("a constant") };

@@ -2,10 +2,12 @@
 
 mod delay;
 mod delivery;
+mod line;
 
 pub(crate) use delay::power;
 pub use delay::{Delay, Quantiles};
 pub use delivery::{Delivery, Network};
+pub use line::Packet;
 
 /// A share, exact to a billionth: decisions compare integers, never floats.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

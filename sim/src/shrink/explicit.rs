@@ -84,11 +84,11 @@ pub(super) fn try_explicit(search: &mut Search<'_>, constant: impl Fn(&Delay) ->
     // How long a message waits for others before it leaves is not its own fate.
     plan.net.bandwidth = Bandwidth(None);
     plan.links.iter_mut().for_each(|named| named.link.bandwidth = Bandwidth(None));
-    let mut network = Network::new(&plan, kinds);
+    let network = Network::new(&plan, kinds);
     let mut faults = Vec::new();
     for (kind, id, from, to) in messages {
         let name = MessageName { kind: kinds[usize::from(kind)].to_string(), id, from: Some(from), to: vec![to] };
-        match network.delivery(&plan, 0, from, to, MessageMeta { kind, id, bytes: 0, carries: None }) {
+        match network.delivery(&plan, 0, from, to, MessageMeta { kind, id, bytes: 0, carries: None, is_bulk: false }) {
             Delivery::Lost(LostBy::Chance) => faults.push(FaultKind::Drop(name)),
             Delivery::Lost(LostBy::Fault(_)) => {}
             Delivery::Arrives { at_ns, again_at_ns } => {
@@ -154,7 +154,7 @@ fn try_without_link_faults(search: &mut Search<'_>) -> bool {
     }
     let mut without = with.clone();
     without.faults.retain(|fault| !is_of_links(fault));
-    let (mut disturbed, mut plain) = (Network::new(with, kinds), Network::new(&without, kinds));
+    let (mut disturbed, plain) = (Network::new(with, kinds), Network::new(&without, kinds));
     let mut faults = Vec::new();
     for event in events.iter().take_while(|event| event.what != What::Settling) {
         let (now_ns, from) = (event.at_ns, event.node);
@@ -171,7 +171,7 @@ fn try_without_link_faults(search: &mut Search<'_>) -> bool {
         let known = receivers.get(&event.number).filter(|known| known.len() >= usize::from(copies));
         let all = || NodeId::all(with.replicas).filter(|node| *node != from).collect();
         for to in known.cloned().unwrap_or_else(all) {
-            let meta = MessageMeta { kind, id, bytes: 0, carries: None };
+            let meta = MessageMeta { kind, id, bytes: 0, carries: None, is_bulk: false };
             let usual = plain.delivery(&without, now_ns, from, to, meta);
             let name = MessageName { kind: kinds[usize::from(kind)].to_string(), id, from: Some(from), to: vec![to] };
             match (disturbed.delivery(with, now_ns, from, to, meta), usual) {

@@ -6,6 +6,7 @@ mod common;
 mod convergence;
 mod determinism;
 mod explain;
+mod faculties;
 mod faults;
 mod heartbeats;
 mod measured;

@@ -192,14 +192,20 @@ impl Replica for Lww {
         match message {
             Message::Update(key, entry) => {
                 let bytes = entry.value.bytes.saturating_add(48);
-                MessageMeta { kind: 0, id: entry.value.id, bytes, carries: Some(key.priority()) }
+                MessageMeta { kind: 0, id: entry.value.id, bytes, carries: Some(key.priority()), is_bulk: false }
             }
             Message::Pull { round, stamps } => {
-                MessageMeta { kind: 1, id: *round, bytes: 24 + 16 * stamps.len() as u32, carries: None }
+                MessageMeta { kind: 1, id: *round, bytes: 24 + 16 * stamps.len() as u32, carries: None, is_bulk: false }
             }
             Message::Repair { round, entries } => {
                 let sizes = entries.iter().map(|(_, entry)| entry.value.bytes.saturating_add(32));
-                MessageMeta { kind: 2, id: *round, bytes: sizes.fold(24, u32::saturating_add), carries: None }
+                MessageMeta {
+                    kind: 2,
+                    id: *round,
+                    bytes: sizes.fold(24, u32::saturating_add),
+                    carries: None,
+                    is_bulk: true,
+                }
             }
         }
     }

@@ -278,7 +278,13 @@ impl Message {
             Message::Update(delta) => Some(delta.key.priority()),
             _ => None,
         };
-        MessageMeta { kind, id, bytes: bytes.saturating_add(HEADER), carries }
+        MessageMeta {
+            kind,
+            id,
+            bytes: bytes.saturating_add(HEADER),
+            carries,
+            is_bulk: matches!(self, Message::Repair(_)),
+        }
     }
 }
 
