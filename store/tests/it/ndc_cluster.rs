@@ -19,7 +19,7 @@ fn agreed(writes: &str) -> [String; 2] {
 #[test]
 fn two_nodes_that_heard_nothing_catch_up_from_each_other() {
     let mut w = cluster(2);
-    (w.put(0, 0), w.put(0, 0), w.put(1, 4));
+    [(0, 0), (0, 0), (1, 4)].into_iter().for_each(|(node, key)| _ = w.put(node, key));
     assert_eq!((w.both(1, 0), w.both(0, 4)), (agreed(""), agreed("")));
     w.sync(1, 0);
     assert_eq!((w.both(1, 0), w.both(0, 4)), (agreed("n0:2"), agreed("")));
@@ -32,7 +32,7 @@ fn two_nodes_that_heard_nothing_catch_up_from_each_other() {
 fn four_nodes_that_heard_nothing_end_with_all_siblings() {
     let mut w = cluster(4);
     for node in 0..4 {
-        (w.put(node, 4 + u32::from(node)), w.put(node, 0));
+        [4 + u32::from(node), 0].into_iter().for_each(|key| _ = w.put(node, key));
     }
     // A ring of questions, twice round.
     for node in (0..8).map(|step| step % 4) {
@@ -123,7 +123,8 @@ fn a_store_puts_gets_deletes_and_resolves() {
     w.bring(delete, 0);
     assert_eq!((w.both(0, 0), w.both(1, 0)), (agreed(""), agreed("")));
     let (one, other) = (w.put(0, 4), w.put(1, 4));
-    (w.bring(one, 1), w.bring(other, 0));
+    w.bring(one, 1);
+    w.bring(other, 0);
     assert_eq!(w.both(0, 4), agreed("n0:2 n1:2"));
     let resolved = w.replace(0, 4, false);
     w.bring(resolved, 1);
