@@ -60,9 +60,9 @@ fn an_interrupt_while_a_violated_run_is_made_again_keeps_what_is_known() {
 /// A checker's second run is interrupted: without it the checker knows nothing, and must not say that all is well.
 #[test]
 fn an_interrupt_of_a_second_run_makes_no_verdict_hold() {
-    let scenario = top().join("scenarios/levels/little-room.toml").display().to_string();
-    let set = ["--set", "disk.write=0ms", "--set", "store.defects=[\"vacuous-turn\"]"];
-    let arguments = [&["run", &scenario, "--seed", "6", "--no-report"], &set[..]].concat();
+    let scenario = top().join("scenarios/hunt/alarms.toml").display().to_string();
+    let set = ["--set", "duration=60s", "--set", "store.defects=[\"charge-context\"]"];
+    let arguments = [&["run", &scenario, "--seed", "30", "--no-report"], &set[..]].concat();
     let whole = moments(&arguments, |ended, out| {
         assert!(matches!(ended.code, 130 | 1), "{ended:?}");
         let summary = read_json(&out.join("summary.json"));
