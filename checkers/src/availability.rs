@@ -4,7 +4,7 @@
 //! enough, of a key that the asked node holds, by a session that stays there. That such a call times out has no
 //! excuse in the network. It has one in the node: while that is down, stands still, or a fault of its own makes it or
 //! its disk slow, and until it has then answered a new call, it owes nothing. What needs others (quorum reads, keys held
-//! elsewhere, sessions that move and wait until a replica has caught up with them) may time out, and any call may be
+//! elsewhere, all keys of a ring on which a disk is lost or the members change, since keys move then, sessions that move and wait until a replica has caught up with them) may time out, and any call may be
 //! refused, which a store documents; both are counted, and the note has their shares. A session whose calls are all refused was promised what the store cannot give.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use crate::facts::Facts;
 use crate::facts::operations::{Operation, Operations, Outcome};
 use crate::facts::words::{listed, name};
-use crate::trace::{Action, Event, Level, NodeId, Recording, What};
+use crate::trace::{Action, Disk, Event, Level, NodeId, Recording, What};
 use crate::verdict::{Finding, Report, TraceLine, Verdict};
 use crate::{CheckerInfo, CodeInfo};
 
@@ -74,6 +74,7 @@ fn check(facts: &Facts<'_>) -> Report {
     let faults = Faults::of(recording, operations);
     let mut homes = homes(operations);
     homes.extend(recording.header.movers.iter().map(|session| (*session, None)));
+    let keys_move = keys_move(recording);
     let (mut all, mut alone, mut in_faults) = (Count::default(), Count::default(), Count::default());
     let mut by_level: BTreeMap<Level, Count> = BTreeMap::new();
     let mut by_session: BTreeMap<u32, Count> = BTreeMap::new();
@@ -86,7 +87,7 @@ fn check(facts: &Facts<'_>) -> Report {
         if faults.touch(operation) {
             in_faults.add(outcome);
         }
-        if is_alone(recording, &homes, operation) {
+        if is_alone(recording, &homes, keys_move, operation) {
             alone.add(outcome);
             if matches!(outcome, Outcome::TimedOut(_)) && !faults.trouble(operation) {
                 unanswered.entry(node).or_default().push(operation);
@@ -139,11 +140,23 @@ fn homes(operations: &Operations<'_>) -> BTreeMap<u32, Option<NodeId>> {
 }
 
 /// The node that was asked needs no other for the answer.
-fn is_alone(recording: &Recording, homes: &BTreeMap<u32, Option<NodeId>>, operation: &Operation) -> bool {
+fn is_alone(
+    recording: &Recording,
+    homes: &BTreeMap<u32, Option<NodeId>>,
+    keys_move: bool,
+    operation: &Operation,
+) -> bool {
     let header = &recording.header;
     let quorum = header.quorums.get(operation.session as usize).copied().unwrap_or(1);
     let asks_one = if operation.action == Action::Read { quorum == 1 } else { header.ack.is_one() };
-    asks_one && header.holds(operation.node, operation.key) && homes[&operation.session].is_some()
+    asks_one && header.holds(operation.node, operation.key) && homes[&operation.session].is_some() && !keys_move
+}
+
+/// True when who holds a key is not always who holds it at the end: where keys are not held everywhere, and a replica comes,
+/// goes, or has to get everything again.
+fn keys_move(recording: &Recording) -> bool {
+    let is_change = |event: &Event| matches!(event.what, What::Down { disk: Disk::Lost });
+    !recording.header.placement.is_empty() && recording.events.iter().any(is_change)
 }
 
 /// When faults were on, as places in the recording.

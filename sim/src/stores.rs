@@ -203,6 +203,7 @@ impl Plan {
         let key = |index: u32| Key::new(index, Priority::of_name(&self.keys[index as usize]));
         Cluster {
             nodes: self.replicas,
+            leaving: self.leaving(),
             levels: self.sessions.iter().map(|session| session.level).collect(),
             heartbeats: beats.into_iter().map(key).collect(),
         }

@@ -231,6 +231,8 @@ pub enum Observation {
     },
     /// The write's record has arrived, in whatever form and however late. Once per write and life of the replica.
     Known(Dot),
+    /// The write is kept here no longer, since its key is for others to hold, and they have it. It may come to be known again.
+    GaveAway(Dot),
     /// Reads at `levels` return this write from now on.
     Visible {
         /// At which levels.

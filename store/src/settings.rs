@@ -5,7 +5,7 @@ use kvsim_types::quantity::Wrong;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::contract::{Key, Level, Levels};
+use crate::contract::{Key, Level, Levels, NodeId};
 
 /// What the settings of a store have to fit.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub struct Cluster {
     pub nodes: u16,
     /// The levels at which sessions read.
     pub levels: Levels,
+    /// The nodes that leave for good.
+    pub leaving: Vec<NodeId>,
     /// The keys to which nodes write heartbeats, where [`Profile::heartbeat_ns`] asks for them; ascending.
     pub heartbeats: Vec<Key>,
 }

@@ -52,6 +52,10 @@ impl Agreement {
         self.known.entry((life, facts.write(write).key)).or_default().add(write);
     }
 
+    pub(super) fn gives_away(&mut self, facts: &Facts<'_>, life: LifeNumber, write: u32) {
+        self.known.entry((life, facts.write(write).key)).or_default().remove(write);
+    }
+
     /// A step of `node` that concerned `key` has ended with the announcement at `place`.
     pub(super) fn step(&mut self, shown: &ShownDigests, node: NodeId, key: u32, place: usize) {
         let known = self.known.get(&(shown.life(node), key)).copied().unwrap_or_default();

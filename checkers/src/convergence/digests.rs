@@ -15,7 +15,7 @@ impl Digest {
         self.0 = self.0.wrapping_add(mixed(write));
     }
 
-    fn remove(&mut self, write: u32) {
+    pub(super) fn remove(&mut self, write: u32) {
         self.0 = self.0.wrapping_sub(mixed(write));
     }
 }

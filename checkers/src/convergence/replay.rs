@@ -30,6 +30,12 @@ pub(super) fn replay(facts: &Facts<'_>) -> (Agreement, Announced) {
                 }
             }
         }
+        if let What::GaveAway { write } = event.what {
+            let was_known = |write: &u32| facts.known_since(event.node, *write, place - 1).is_some();
+            if let Some(write) = facts.number(write, place).filter(was_known) {
+                walk.agreement.gives_away(facts, walk.shown.life(event.node), write);
+            }
+        }
         if let What::Down { .. } = event.what {
             let ended = walk.step.end();
             walk.end_step(facts, ended);

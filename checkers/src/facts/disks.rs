@@ -58,6 +58,13 @@ impl Disks {
         }
     }
 
+    /// The node keeps the write no longer, since others have it. If no other disk has it, that excuses nothing.
+    pub(crate) fn give_away(&mut self, node: NodeId, write: u32) {
+        if self.copies(write) > 1 {
+            self.remove(node, write);
+        }
+    }
+
     fn lose(&mut self, node: NodeId) {
         for write in std::mem::take(&mut self.lists[node.index()]) {
             self.remove(node, write);
@@ -121,6 +128,9 @@ pub(crate) fn gone(facts: &Facts<'_>) -> Vec<bool> {
         match event.what {
             What::Known { write } => {
                 facts.number(write, place).into_iter().for_each(|write| disks.add(event.node, write));
+            }
+            What::GaveAway { write } => {
+                facts.number(write, place).into_iter().for_each(|write| disks.give_away(event.node, write));
             }
             What::Forgot { write, promised } => drop(disks.forget(facts, (event.node, write, promised), place)),
             What::Down { disk } => disks.down(event.node, disk),

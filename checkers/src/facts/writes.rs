@@ -125,9 +125,19 @@ impl Facts<'_> {
                     present[node.index()].push(entry);
                     self.known.push(Knowledge { node, write, place, until: usize::MAX, before });
                 }
+                What::GaveAway { write } => {
+                    let Some(write) = self.number(write, place) else { continue };
+                    if let Some(entry) = self.last_known.get(&(node, write)) {
+                        let until = &mut self.known[*entry as usize].until;
+                        *until = place.min(*until);
+                    }
+                }
                 What::Down { .. } => {
                     down.insert(node);
-                    present[node.index()].drain(..).for_each(|entry| self.known[entry as usize].until = place);
+                    present[node.index()].drain(..).for_each(|entry| {
+                        let until = &mut self.known[entry as usize].until;
+                        *until = place.min(*until);
+                    });
                 }
                 What::Up { .. } => drop(down.remove(&node)),
                 _ => {}

@@ -170,6 +170,11 @@ pub enum What {
         /// The write.
         write: Dot,
     },
+    /// The node keeps this write no longer, since others hold its key.
+    GaveAway {
+        /// The write.
+        write: Dot,
+    },
     /// Reads no longer return this write.
     Hidden {
         /// At which levels.
@@ -306,6 +311,7 @@ impl What {
             What::Paused => [head(25, 0), 0, 0],
             What::Resumed => [head(26, 0), 0, 0],
             What::Reached { op } => [head(27, u64::from(*op)), 0, 0],
+            What::GaveAway { write: w } => [head(28, 0), write(w)[0], write(w)[1]],
         }
     }
 }

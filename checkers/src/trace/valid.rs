@@ -130,6 +130,7 @@ impl<'a> Rules<'a> {
             | What::Delivered { .. }
             | What::TimerFired
             | What::Known { .. }
+            | What::GaveAway { .. }
             | What::Visible { .. }
             | What::Hidden { .. }
             | What::Reached { .. }
@@ -186,6 +187,7 @@ impl<'a> Rules<'a> {
                 self.node(node)
             }
             What::Known { write }
+            | What::GaveAway { write }
             | What::Forgot { write, .. }
             | What::Visible { write, .. }
             | What::Hidden { write, .. }

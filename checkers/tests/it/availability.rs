@@ -3,7 +3,7 @@
 use kvsim_checkers::NO_RERUN;
 use std::collections::{BTreeMap, BTreeSet};
 
-use kvsim_checkers::trace::{Acks, Action, Event, FaultName, Header, Level, NodeId, Recording, What};
+use kvsim_checkers::trace::{Acks, Action, Disk, Event, FaultName, Header, Level, NodeId, Recording, What};
 use kvsim_checkers::{Report, Verdict, availability};
 
 use crate::chance::Chance;
@@ -23,13 +23,14 @@ fn judge(recording: &Recording) -> Expected {
         })
         .collect();
     let has = |what: What| events.iter().any(|event| event.what == what);
+    let keys_move = !header.placement.is_empty() && has(What::Down { disk: Disk::Lost });
     let is_alone = |session: u32, node: NodeId, action: Action, key: u32| {
         let stays = invoked.iter().all(|(_, other, at, ..)| *other != session || *at == node);
         let asks_one = match action {
             Action::Read => header.quorums.is_empty() || header.quorums[session as usize] == 1,
             _ => header.ack.is_one(),
         };
-        stays && !header.movers.contains(&session) && asks_one && header.holders(key).contains(&node)
+        stays && !header.movers.contains(&session) && asks_one && header.holders(key).contains(&node) && !keys_move
     };
     // After the event at a place, the node is kept from answering by something that is going on, ...
     let is_kept = |node: NodeId, place: usize| {

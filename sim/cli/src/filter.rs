@@ -157,6 +157,7 @@ fn subject(operations: &Operations<'_>, what: &What) -> Subject {
             Subject { key: key_of(operations, *op), session: operation.map(|operation| operation.session) }
         }
         What::Known { write }
+        | What::GaveAway { write }
         | What::Visible { write, .. }
         | What::Hidden { write, .. }
         | What::Overflowed { write, .. }
@@ -178,6 +179,7 @@ fn kind(what: &What) -> EventKind {
         | What::TimedOut { .. }
         | What::Reached { .. } => EventKind::Operations,
         What::Known { .. }
+        | What::GaveAway { .. }
         | What::Visible { .. }
         | What::Hidden { .. }
         | What::Overflowed { .. }

@@ -59,14 +59,14 @@ fn the_same_run_gives_the_same_bytes() {
             latency.svg 11304 70e6da8c2d0d5a7b
             messages.png 383219 1c75fbbd015d365c
             messages.svg 18438 df1c160ce321d599
-            metadata.png 187533 d392baea599638e2
-            metadata.svg 12516 0019db7d8aee9215
+            metadata.png 186036 904e8b1e33174685
+            metadata.svg 12368 cea6d504ae7f3b3d
             staleness.png 199572 64ff03496a7e3f56
             staleness.svg 13190 fc7b78f92c0791b7
             timeline.png 67055 1acdb764e16ef7d2
             timeline.svg 4938 d238c8128795970b
-            traffic.png 196392 8d530b21eb65123f
-            traffic.svg 10820 cc49e250559118ab
+            traffic.png 198176 85ba1372894f09e7
+            traffic.svg 10734 33eb132c9e886db5
             visibility.png 122353 9a4ec0a15f1d4185
             visibility.svg 10420 6e6862c1325b95a6
         "#]],
@@ -78,14 +78,14 @@ fn the_same_run_gives_the_same_bytes() {
             lag.svg 9818 7cfba69cce6c0123
             latency.png 126243 de021d0bf835a788
             latency.svg 13318 17223a65b761af1f
-            metadata.png 224281 d83b166f853c7cea
-            metadata.svg 14574 7ba43f86a12d41d3
+            metadata.png 222813 d013a9291cc3ce5e
+            metadata.svg 14462 caa1606020697e9d
             staleness.png 223960 6120da3bccfe7556
             staleness.svg 15306 03813708a9e6b6f5
             timeline.png 91585 eb320c6861287bbc
             timeline.svg 7206 6224870d6387156f
-            traffic.png 264058 24ec2119b2cafb34
-            traffic.svg 13984 181527b82d1a6b9f
+            traffic.png 266765 7881ff600244e20b
+            traffic.svg 13968 c1084b168d29ea63
             visibility.png 91594 05bc66d617d43298
             visibility.svg 12336 237a93d8c88a5784
         "#]],

@@ -26,7 +26,14 @@ const SIZE_MAX: [u64; 3] = [3, 8, 4];
 const NEEDS_MORE: [(&str, [u64; 3]); 1] = [("charge-context", [3, 14, 4])];
 
 /// Those that are hunted in another scenario than `general`.
-const ELSEWHERE: [(&str, &str); 1] = [("charge-context", "alarms")];
+const ELSEWHERE: [(&str, &str); 6] = [
+    ("charge-context", "alarms"),
+    ("stale-acknowledgement", "quorum"),
+    ("recovering-counts", "quorum"),
+    ("recover-from-one", "quorum"),
+    ("view-not-compared", "quorum"),
+    ("drop-range-at-once", "ring"),
+];
 
 /// A shrink is to take less.
 const SHRINK_TIME_MAX: Duration = Duration::from_secs(120);

@@ -44,7 +44,7 @@ fn a_run_leaves_a_report() {
         "store.anti_entropy",
         "kvsim replay .",
         "kvsim run scenarios/tour/first-run.toml --seed 0x1",
-        "0xaff5232ee2b0dd89",
+        "0xd62da9932ff926e3",
     ];
     in_order(&page, &parts);
     // It needs nothing else, and nothing asks the network.

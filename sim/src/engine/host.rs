@@ -111,6 +111,7 @@ pub fn observed(observation: Observation) -> What {
     match observation {
         Observation::Wrote { call, dot } => What::Wrote { op: call.0, write: dot },
         Observation::Known(dot) => What::Known { write: dot },
+        Observation::GaveAway(dot) => What::GaveAway { write: dot },
         Observation::Visible { levels, dot } => What::Visible { levels, write: dot },
         Observation::Hidden { levels, dot } => What::Hidden { levels, write: dot },
         Observation::Overflowed { levels, dot } => What::Overflowed { levels, write: dot },

@@ -504,13 +504,19 @@ impl<'a, R: Replica> Engine<'a, R> {
         self.outbox = outbox;
     }
 
-    /// What the disk has to have before the replica knows of these writes after a crash.
+    /// What the disk has to have before the replica knows of these writes after a crash. It may name a write that it does
+    /// not get to know, since others hold the key.
     fn note_known(&mut self, node: NodeId) {
         let appended = self.outbox.outputs.iter().filter(|output| matches!(output, Output::Append(_))).count();
         let disk = &mut self.hosts[node.index()].disk;
-        for observation in &self.outbox.observations {
-            if let Observation::Known(dot) = observation {
-                disk.note_known(*dot, appended);
+        let observations = &self.outbox.observations;
+        for observation in observations {
+            match observation {
+                Observation::Known(dot) => disk.note_known(*dot, appended),
+                Observation::Wrote { dot, .. } if !observations.contains(&Observation::Known(*dot)) => {
+                    disk.note_known(*dot, appended);
+                }
+                _ => {}
             }
         }
     }

@@ -73,6 +73,15 @@ impl Plan {
         self.workload_end_ns + self.settle_ns
     }
 
+    /// The nodes that leave for good.
+    pub fn leaving(&self) -> Vec<NodeId> {
+        let leaving = self.faults.iter().filter_map(|fault| match fault.kind {
+            FaultKind::Node { node, fault: NodeFault::Left } => Some(node),
+            _ => None,
+        });
+        leaving.collect()
+    }
+
     /// The same run, but that messages which replicate a write of a priority below `priority` meet other fates: what
     /// happens to the others must not depend on that. Nothing where it may, through no fault of the store: messages
     /// that share a bandwidth or a slow node wait for each other, and so do outputs behind the records of a slow disk.

@@ -33,12 +33,12 @@ fn the_hash_depends_on_the_seed_and_on_nothing_else() {
 fn hashes_are_the_same_in_every_build_and_every_year() {
     // Frozen. A change here means that stored seeds no longer show what they showed: say so in CHANGELOG.md.
     let mut scenario = rough();
-    assert_eq!(hash(&plan(&scenario, 1)), 0x9807_6662_e141_0cc7, "ndc");
+    assert_eq!(hash(&plan(&scenario, 1)), 0xae48_eb81_3a13_b033, "ndc");
     scenario.store.set("replication", 2);
-    assert_eq!(hash(&plan(&scenario, 1)), 0x3d5a_7b95_db08_42d0, "ndc on a ring");
+    assert_eq!(hash(&plan(&scenario, 1)), 0x22ba_796e_40ba_68f1, "ndc on a ring");
     scenario.store.set("replication", "all");
     scenario.disk.write = Duration(3 * MS);
-    assert_eq!(hash(&plan(&scenario, 1)), 0x8388_87bf_c8b7_72d5, "ndc with a slow disk");
+    assert_eq!(hash(&plan(&scenario, 1)), 0x9bf1_f299_f1a2_8d51, "ndc with a slow disk");
     // As long as before.
     scenario.settle = Settle::For(Duration(plan(&scenario, 1).settle_ns));
     scenario.store = StoreSpec::named("lww");

@@ -1,5 +1,8 @@
 //! Calls that need other nodes, or time: reads by several replicas, calls for keys that this node does not hold, and
 //! reads in order that wait until the view has come far enough.
+//!
+//! Who does not answer is asked again, and other holders, too: after one tick of [`TICK_NS`], then after two, four and so
+//! on, since how long a client waits is not known here.
 
 use std::collections::BTreeMap;
 
@@ -7,32 +10,48 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use smallvec::SmallVec;
 
-use crate::clock::{DotSet, ReplicaMap};
-use crate::contract::{CallId, Key, NodeId, ReplicaId};
+use crate::contract::{CallId, Key, Level, NodeId, ReplicaId};
 
 use super::frontier::Frontiers;
-use super::message::RequestId;
+use super::message::{Delta, RequestId};
 use super::object::Object;
 
 /// How long a call may wait for others before it is forgotten, in nanoseconds: far longer than any client waits.
 const PENDING_NS_MAX: u64 = 60_000_000_000;
 
-/// How many write requests of a sender are remembered, to recognise copies.
-const REQUESTS_REMEMBERED: u64 = 4_096;
+/// How long the first answer is waited for, in nanoseconds.
+pub const TICK_NS: u64 = 50_000_000;
 
-/// What a replica knows about calls under way. Nothing of it outlives the process but the numbers of write
-/// requests.
+/// After so many ticks the wait gets no longer.
+const TICKS_MAX: u32 = 16;
+
+/// What a replica knows about calls under way. Nothing of it outlives the process but writes for keys that it does not
+/// hold.
 #[derive(Clone, Debug, Default)]
 pub struct Calls {
     pending: IndexMap<RequestId, Pending, FxBuildHasher>,
     /// Reads that wait for a view, in the order of their coming.
     parked: Vec<InOrder>,
-    /// By counter: own writes that too few replicas have on their disks to answer them.
-    unacknowledged: BTreeMap<u64, Unacknowledged>,
-    /// Per receiver: write requests sent to it.
-    sent: ReplicaMap<u64>,
-    /// Per sender: write requests served.
-    served: ReplicaMap<DotSet>,
+    /// By range and counter: own writes that too few replicas have on their disks.
+    unacknowledged: BTreeMap<(usize, u64), Unacknowledged>,
+}
+
+/// How long something has waited, in ticks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Patience {
+    ticks: u32,
+    /// How often it was asked for again.
+    pub attempt: u8,
+}
+
+impl Patience {
+    /// A tick has passed. True when it is time to ask again.
+    fn tick(&mut self) -> bool {
+        self.ticks = self.ticks.saturating_add(1);
+        let is_due = self.ticks.is_power_of_two() || self.ticks.is_multiple_of(TICKS_MAX);
+        self.attempt = self.attempt.wrapping_add(u8::from(is_due));
+        is_due
+    }
 }
 
 /// A call that waits for other nodes.
@@ -40,11 +59,42 @@ pub struct Calls {
 struct Pending {
     /// When it began, on the replica's clock.
     since_ns: u64,
+    patience: Patience,
+    asked: Asked,
     /// Replies still needed.
     missing: u16,
     /// Who has replied.
     replied: SmallVec<[NodeId; 4]>,
     gathered: Gathered,
+}
+
+/// What others are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// The key.
+    pub key: Key,
+    /// What it is to them.
+    pub part: Part,
+}
+
+/// What others do for a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// One answers it alone.
+    Whole,
+    /// Several say what they have, at this level.
+    Object(Level),
+    /// Several say how far they have come.
+    Frontiers,
+}
+
+/// What is to be sent again.
+#[derive(Clone, Debug)]
+pub enum Again {
+    /// A question, to those that have not replied.
+    Ask { id: RequestId, attempt: u8, asked: Asked, replied: SmallVec<[NodeId; 4]> },
+    /// A write, to those that do not have it.
+    Write { attempt: u8, range: usize, call: CallId, delta: Delta, by: SmallVec<[ReplicaId; 4]> },
 }
 
 /// What a call gathers from other nodes.
@@ -59,16 +109,26 @@ pub enum Gathered {
 /// A write that too few replicas have on their disks.
 #[derive(Clone, Debug)]
 pub struct Unacknowledged {
-    /// Whose call it is.
-    pub id: RequestId,
+    /// The client's call, until it is answered.
+    pub call: Option<CallId>,
     /// When it began, on the replica's clock.
     pub since_ns: u64,
-    /// What it writes to.
-    pub key: Key,
     /// Which others have it.
     pub by: SmallVec<[ReplicaId; 4]>,
+    /// Where this replica does not serve the key's range: the write, which is sent until all holders have it.
+    pub passed_on: Option<PassedOn>,
     /// What a session that moves has seen.
     pub seen: Option<Frontiers>,
+}
+
+/// A write for a key whose range its replica does not serve.
+#[derive(Clone, Debug)]
+pub struct PassedOn {
+    pub delta: Delta,
+    /// The holder that answers the session's reads: it should have the write before the session goes on, unless it takes
+    /// long.
+    pub first: Option<NodeId>,
+    pub patience: Patience,
 }
 
 /// A read in an ordered view.
@@ -90,8 +150,9 @@ pub struct InOrder {
 
 impl Calls {
     /// Begins to wait; false when the call is already waiting.
-    pub fn begin(&mut self, id: RequestId, now_ns: u64, missing: u16, gathered: Gathered) -> bool {
-        let pending = Pending { since_ns: now_ns, missing, replied: SmallVec::new(), gathered };
+    pub fn begin(&mut self, id: RequestId, now_ns: u64, asked: Asked, missing: u16, gathered: Gathered) -> bool {
+        let patience = Patience::default();
+        let pending = Pending { since_ns: now_ns, patience, asked, missing, replied: SmallVec::new(), gathered };
         match self.pending.entry(id) {
             indexmap::map::Entry::Occupied(_) => false,
             indexmap::map::Entry::Vacant(entry) => {
@@ -103,7 +164,12 @@ impl Calls {
 
     /// Notes a reply of `from`. The call, for `gather` to work on, unless it is over or `from` has replied
     /// before; taken out when nothing is missing any more.
-    pub fn reply(&mut self, id: RequestId, from: NodeId, gather: impl FnOnce(&mut Gathered)) -> Option<Gathered> {
+    pub fn reply(
+        &mut self,
+        id: RequestId,
+        from: NodeId,
+        gather: impl FnOnce(&mut Gathered),
+    ) -> Option<(Key, Gathered)> {
         let pending = self.pending.get_mut(&id)?;
         if pending.replied.contains(&from) {
             return None;
@@ -114,19 +180,19 @@ impl Calls {
         if pending.missing > 0 {
             return None;
         }
-        self.pending.swap_remove(&id).map(|pending| pending.gathered)
+        self.pending.swap_remove(&id).map(|pending| (pending.asked.key, pending.gathered))
     }
 
-    /// The own write `counter` waits for replicas to have it.
-    pub fn await_acks(&mut self, counter: u64, write: Unacknowledged) {
-        self.unacknowledged.insert(counter, write);
+    /// The own write `counter` to a key of `range` waits for replicas to have it.
+    pub fn await_acks(&mut self, range: usize, counter: u64, write: Unacknowledged) {
+        self.unacknowledged.insert((range, counter), write);
     }
 
-    /// `by` has the own writes for which `has`. True when that is news.
-    pub fn acknowledged(&mut self, by: ReplicaId, has: impl Fn(u64) -> bool) -> bool {
+    /// `by` has the own writes to keys of `range` for which `has`. True when that is news.
+    pub fn acknowledged(&mut self, range: usize, by: ReplicaId, has: impl Fn(u64) -> bool) -> bool {
         let mut is_news = false;
-        for (_, write) in self.unacknowledged.iter_mut().filter(|(counter, _)| has(**counter)) {
-            if !write.by.contains(&by) {
+        for ((_, counter), write) in self.unacknowledged.range_mut((range, 0)..=(range, u64::MAX)) {
+            if has(*counter) && !write.by.contains(&by) {
                 write.by.push(by);
                 is_news = true;
             }
@@ -134,11 +200,59 @@ impl Calls {
         is_news
     }
 
-    /// Takes out the own writes that enough replicas have.
-    pub fn enough(&mut self, is_enough: impl Fn(&Unacknowledged) -> bool) -> Vec<Unacknowledged> {
-        let enough: Vec<u64> =
-            self.unacknowledged.iter().filter(|(_, write)| is_enough(write)).map(|(counter, _)| *counter).collect();
-        enough.iter().filter_map(|counter| self.unacknowledged.remove(counter)).collect()
+    /// The own writes that too few replicas have, each with the range of its key.
+    pub fn unacknowledged(&mut self) -> impl Iterator<Item = (usize, &mut Unacknowledged)> {
+        self.unacknowledged.iter_mut().map(|((range, _), write)| (*range, write))
+    }
+
+    /// Takes out the own writes that wait no longer. Returns the range and the counter of each that was passed on.
+    pub fn forget(&mut self, is_over: impl Fn(usize, &Unacknowledged) -> bool) -> Vec<(usize, u64)> {
+        let mut passed_on = Vec::new();
+        self.unacknowledged.retain(|(range, counter), write| {
+            let is_over = is_over(*range, write);
+            if is_over && write.passed_on.is_some() {
+                passed_on.push((*range, *counter));
+            }
+            !is_over
+        });
+        passed_on
+    }
+
+    /// All that hold `range` have the own write `counter`.
+    pub fn arrived(&mut self, range: usize, counter: u64) {
+        self.unacknowledged.remove(&(range, counter));
+    }
+
+    /// The writes passed on to keys of `range`, in their order.
+    pub fn passed_on(&self, range: usize) -> impl Iterator<Item = &Delta> {
+        let writes = self.unacknowledged.range((range, 0)..=(range, u64::MAX));
+        writes.filter_map(|(_, write)| write.passed_on.as_ref()).map(|passed_on| &passed_on.delta)
+    }
+
+    /// A tick has passed. What is to be sent again.
+    pub fn tick(&mut self) -> Vec<Again> {
+        let mut all = Vec::new();
+        for (id, Pending { patience, asked, replied, .. }) in &mut self.pending {
+            if patience.tick() {
+                let (attempt, replied) = (patience.attempt, replied.clone());
+                all.push(Again::Ask { id: *id, attempt, asked: *asked, replied });
+            }
+        }
+        for ((range, _), write) in &mut self.unacknowledged {
+            let Some(PassedOn { delta, first, patience }) = &mut write.passed_on else { continue };
+            *first = None;
+            if patience.tick() {
+                let (attempt, by) = (patience.attempt, write.by.clone());
+                let call = write.call.unwrap_or(CallId(u32::MAX));
+                all.push(Again::Write { attempt, range: *range, call, delta: delta.clone(), by });
+            }
+        }
+        all
+    }
+
+    /// True when something waits that will be sent again.
+    pub fn is_impatient(&self) -> bool {
+        !self.pending.is_empty() || self.unacknowledged.values().any(|write| write.passed_on.is_some())
     }
 
     /// Lets a read wait for its view.
@@ -156,28 +270,10 @@ impl Calls {
         !self.parked.is_empty()
     }
 
-    /// The number of the next write request to `to`.
-    pub fn next_number(&self, to: NodeId) -> u64 {
-        self.sent.get(ReplicaId::first(to)).copied().unwrap_or(0) + 1
-    }
-
-    /// Write requests to `to` are numbered up to `number`.
-    pub fn note_sent(&mut self, to: NodeId, number: u64) {
-        *self.sent.entry(ReplicaId::first(to)) = number;
-    }
-
-    /// True the first time that write request `number` of `from` comes. One that is too late to be told from a
-    /// copy is taken for one.
-    pub fn note_served(&mut self, from: NodeId, number: u64) -> bool {
-        let served = self.served.entry(ReplicaId::first(from));
-        let new = served.insert(number);
-        served.raise(served.max().saturating_sub(REQUESTS_REMEMBERED));
-        new
-    }
-
-    /// The numbers of write requests, sent and served: what of calls outlives the process.
-    pub fn numbers(&self) -> impl std::fmt::Debug {
-        (&self.sent, &self.served)
+    /// What of calls outlives the process: the writes passed on.
+    pub fn durable(&self) -> impl std::fmt::Debug {
+        let passed_on = self.unacknowledged.iter().filter(|(_, write)| write.passed_on.is_some());
+        passed_on.map(|(name, _)| *name).collect::<Vec<_>>()
     }
 
     /// Forgets calls whose clients have given up long ago.
@@ -185,7 +281,7 @@ impl Calls {
         let is_fresh = |since_ns: u64| now_ns.saturating_sub(since_ns) < PENDING_NS_MAX;
         self.pending.retain(|_, pending| is_fresh(pending.since_ns));
         self.parked.retain(|read| is_fresh(read.since_ns));
-        self.unacknowledged.retain(|_, write| is_fresh(write.since_ns));
+        self.unacknowledged.retain(|_, write| write.passed_on.is_some() || is_fresh(write.since_ns));
     }
 
     /// Number of calls under way.

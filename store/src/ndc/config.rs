@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::defects::Defects;
-use crate::contract::{Key, Level, Levels, NodeId, ReplicaId};
+use crate::contract::{Key, Level, Levels, NodeId};
 use crate::placement::Placement;
 use crate::settings::{Cause, Cluster, Misfit, Profile, Reduction};
 
@@ -41,6 +41,9 @@ pub struct Config {
     /// Which nodes hold which keys. It follows from the cluster, like what is below.
     #[serde(skip)]
     pub placement: Placement,
+    /// The nodes that leave the cluster for good.
+    #[serde(skip)]
+    pub gone: Vec<NodeId>,
     /// The keys of the nodes' heartbeats, ascending; only the store's own sessions write them.
     #[serde(skip)]
     pub heartbeat_keys: Vec<Key>,
@@ -58,6 +61,7 @@ impl Default for Config {
             heartbeat: IntervalOrOff(None),
             defects: Defects::NONE,
             placement: Placement::all(0),
+            gone: Vec::new(),
             heartbeat_keys: Vec::new(),
         }
     }
@@ -75,12 +79,6 @@ impl Config {
         self.ack.of(holders as u16).unwrap_or(1)
     }
 
-    /// The members that hold `key`.
-    pub(super) fn holders(&self, key: Key, members: &[ReplicaId]) -> impl Iterator<Item = NodeId> {
-        let is_member = |node: &NodeId| members.iter().any(|member| member.node == *node);
-        self.placement.holders(key).iter().copied().filter(is_member)
-    }
-
     pub(super) fn levels(&self) -> Levels {
         if self.is_ordered() { Levels::ALL } else { Levels::only(Level::Eventual) }
     }
@@ -91,6 +89,7 @@ impl Config {
         self.placement = Placement::all(nodes);
         match &self.replication {
             Count::Word(word) if word == "all" => {}
+            Count::Number(copies) if *copies == nodes => {}
             Count::Number(copies) if (1..=nodes).contains(copies) => self.placement = Placement::ring(nodes, *copies),
             Count::Number(copies) => {
                 let message = format!("a replication of {copies} is more than there are replicas");
@@ -128,6 +127,7 @@ impl Config {
             misfits.push(all("replication", message, cause));
         }
         self.views.get_or_insert(if cause.is_some() { Views::All } else { Views::Eventual });
+        self.gone.clone_from(&cluster.leaving);
         self.heartbeat_keys.clone_from(&cluster.heartbeats);
         misfits
     }

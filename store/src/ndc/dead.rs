@@ -67,6 +67,11 @@ impl Dead {
         &self.void
     }
 
+    /// True when `dot` was given up: no replica has it, though clocks have its number.
+    pub fn is_void_dot(&self, dot: Dot) -> bool {
+        self.void.get(dot.origin).is_some_and(|known| !known.contains(dot.counter))
+    }
+
     /// What this replica has to report, if it or another replica knows of a dead one.
     pub fn report(&self, members: &[ReplicaId], clock: &NodeClock) -> Option<Box<Report>> {
         let is_dead = |origin: ReplicaId| !is_member(members, origin);
@@ -88,6 +93,7 @@ impl Dead {
         me: ReplicaId,
         serves: bool,
         members: &[ReplicaId],
+        holders: &[ReplicaId],
         clock: &NodeClock,
         from: ReplicaId,
         report: &Report,
@@ -96,7 +102,7 @@ impl Dead {
         let is_open = |origin: ReplicaId| !is_member(members, origin) && !self.is_void(origin);
         // One that has joined since then may still have to get what they knew.
         let has_all = |origin: ReplicaId, known: &DotSet| known.difference(clock.of(origin)).next().is_none();
-        let mut all = if serves { self.agreed(me, members, clock) } else { Vec::new() };
+        let mut all = if serves { self.agreed(me, members, holders, clock) } else { Vec::new() };
         let taken_over = report.void.iter().filter(|(origin, known)| is_open(*origin) && has_all(*origin, known));
         all.extend(taken_over.cloned());
         all.sort_by_key(|(origin, _)| *origin);
@@ -104,10 +110,17 @@ impl Dead {
         all
     }
 
-    /// What all members agree about and is still to be given up: per dead replica what is known of it.
-    pub fn agreed(&self, me: ReplicaId, members: &[ReplicaId], clock: &NodeClock) -> Vec<(ReplicaId, DotSet)> {
+    /// What all `holders` agree about, under this list of members, and is still to be given up: per dead replica what is
+    /// known of it.
+    pub fn agreed(
+        &self,
+        me: ReplicaId,
+        members: &[ReplicaId],
+        holders: &[ReplicaId],
+        clock: &NodeClock,
+    ) -> Vec<(ReplicaId, DotSet)> {
         let agreed = self.open(members, clock).filter(|(origin, known)| {
-            members.iter().filter(|member| **member != me).all(|member| {
+            holders.iter().filter(|member| **member != me).all(|member| {
                 let report = self.reports.get(*member).filter(|report| report.members == members);
                 report.is_some_and(|report| report.of(*origin) == *known)
             })

@@ -108,6 +108,8 @@ defects! {
     ViewNotCompared = "view-not-compared", noticed by "fresh, durable";
     /// A waiting write takes room for its context, too, so less urgent writes that its session has seen push it out.
     ChargeContext = "charge-context", noticed by "priority";
+    /// A range of keys that others are to hold now is dropped at once, before they have it.
+    DropRangeAtOnce = "drop-range-at-once", noticed by "convergence";
 }
 
 /// The defects that are on.

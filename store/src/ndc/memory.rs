@@ -67,26 +67,11 @@ impl DotKeyMap {
         }
     }
 
-    /// Forgets every dot for which `is_everywhere(dot, key)`; `everywhere(origin)` is a counter up to which it
-    /// is known to be true, so that those need not be asked one by one. `each` turns the asking off where the
-    /// counter says it all.
-    pub fn prune(
-        &mut self,
-        everywhere: impl Fn(ReplicaId) -> u64,
-        each: bool,
-        is_everywhere: impl Fn(Dot, Key) -> bool,
-    ) {
+    /// Forgets every dot up to the counter that `everywhere` says for its origin.
+    pub fn prune(&mut self, everywhere: impl Fn(ReplicaId) -> u64) {
         self.file();
         for (origin, log) in self.origins.iter_mut() {
             let safe = everywhere(origin);
-            if each {
-                for (key, counter) in log.keys.iter_mut().zip(log.first..) {
-                    if key.is_some_and(|key| counter > safe && is_everywhere(Dot { origin, counter }, key)) {
-                        *key = None;
-                        self.filed -= 1;
-                    }
-                }
-            }
             while let Some(first) = log.keys.front()
                 && (first.is_none() || log.first <= safe)
             {
@@ -145,6 +130,23 @@ impl Watermarks {
         });
     }
 
+    /// How much is known of each peer: the sums of the rows.
+    pub fn sums(&self) -> Vec<(ReplicaId, u64)> {
+        self.0.iter().map(|(peer, row)| (peer, row.sum)).collect()
+    }
+
+    /// The rows that say more than is known where these are the [`sums`](Watermarks::sums).
+    pub fn beyond(&self, sums: &[(ReplicaId, u64)]) -> Watermarks {
+        let mut rows = ReplicaMap::default();
+        for (peer, row) in self.0.iter() {
+            let known = sums.binary_search_by_key(&peer, |(peer, _)| *peer).map_or(0, |at| sums[at].1);
+            if row.sum > known {
+                *rows.entry(peer) = row.clone();
+            }
+        }
+        Watermarks(rows)
+    }
+
     /// Forgets replicas that are members no more.
     pub fn forget(&mut self, members: &[ReplicaId]) {
         self.0.retain(|id| is_member(members, id));
@@ -189,11 +191,11 @@ mod tests {
         for absent in [dot(0, 2), dot(0, 6), dot(0, 10), dot(1, 2), dot(2, 1)] {
             assert_eq!(map.key(absent), None);
         }
-        map.prune(|origin| if origin.node.0 == 0 { 3 } else { 0 }, true, |dot, _| dot.counter == 5);
+        map.prune(|origin| if origin.node.0 == 0 { 4 } else { 0 });
         assert_eq!(map.len(), 3);
-        assert_eq!((map.key(dot(0, 3)), map.key(dot(0, 5))), (None, None));
-        assert_eq!((map.key(dot(0, 4)), map.key(dot(0, 9))), (Some(key(4)), Some(key(9))));
-        map.prune(|_| 9, false, |_, _| unreachable!());
+        assert_eq!((map.key(dot(0, 3)), map.key(dot(0, 4))), (None, None));
+        assert_eq!((map.key(dot(0, 5)), map.key(dot(0, 9))), (Some(key(5)), Some(key(9))));
+        map.prune(|_| 9);
         assert_eq!(map.len(), 0);
         map.push(dot(0, 10), key(1));
         assert_eq!(map.key(dot(0, 10)), Some(key(1)));

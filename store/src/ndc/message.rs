@@ -5,7 +5,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::clock::NodeClock;
-use crate::contract::{Call, CallId, Dot, Key, Level, MessageMeta, NodeId, ReplicaId, Value};
+use crate::contract::{CallId, Dot, Key, Level, MessageMeta, NodeId, ReplicaId, Value};
 
 use super::dead::Report;
 use super::frontier::{Frontiers, VIEWS};
@@ -57,10 +57,14 @@ impl Delta {
 pub struct Pull {
     /// The sender, with its incarnation.
     pub from: ReplicaId,
+    /// The range of keys that it asks about.
+    pub range: u16,
     /// Number of the sender's anti-entropy round.
     pub round: u64,
     /// What the sender knows.
     pub clock: NodeClock,
+    /// How much it knows of what others know, see [`Watermarks::sums`].
+    pub sums: Vec<(ReplicaId, u64)>,
     /// How far its ordered views have come; nothing when it keeps none.
     pub frontiers: Frontiers,
     /// Writes that it knows and had no room for at its ordered views.
@@ -69,8 +73,20 @@ pub struct Pull {
     pub recovers: bool,
     /// It needs everything.
     pub wants_all: bool,
+    /// It no longer holds the range, and asks whether the receiver has all that it keeps.
+    pub leaves: bool,
     /// What it knows of dead replicas.
     pub report: Option<Box<Report>>,
+}
+
+/// The writes of a replica to keys of a range.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Issued {
+    /// The counter of the last one.
+    pub last: u64,
+    /// Those that may not have reached all holders: the replica goes on sending them.
+    pub pending: Vec<u64>,
 }
 
 /// The answer to a [`Pull`], all of it from one moment of the sender.
@@ -81,19 +97,25 @@ pub struct Repair {
     pub from: ReplicaId,
     /// Who asked for it.
     pub to: ReplicaId,
+    /// The range of keys that it is about.
+    pub range: u16,
     /// The round that asked for it.
     pub round: u64,
-    /// The list of members by which the sender goes, see [`super::recovery::view_of`].
-    pub view: u64,
-    /// The sender serves: it has not yet to get everything itself.
+    /// The list of members by which the sender goes, see [`super::membership::Membership::id`].
+    pub membership: u64,
+    /// The sender holds the range and serves: it has not yet to get everything itself.
     pub serves: bool,
     /// The answer has all objects: what it does not mention the sender has seen deleted.
     pub full: bool,
     /// What the sender knew of dead replicas.
     pub report: Option<Box<Report>>,
+    /// For one that recovers, on a ring: the sender's own writes.
+    pub issued: Issued,
+    /// Writes that its clock covers, since no member has them.
+    pub lost: Vec<Dot>,
     /// What the sender knew.
     pub clock: NodeClock,
-    /// What the sender knew of others' knowledge.
+    /// What the sender knew of others' knowledge, where that was more than the asker knew.
     pub watermarks: Watermarks,
     /// How far the sender's ordered views had come; nothing when it keeps none.
     pub frontiers: Frontiers,
@@ -119,6 +141,29 @@ pub struct RepairItem {
     pub same: [bool; VIEWS],
     /// What differs at the sender, for the other ordered views that need it.
     pub forked: Vec<(usize, Object)>,
+}
+
+impl Repair {
+    /// The answer of a replica that keeps nothing of the range, or has nothing to say.
+    pub fn nothing(me: ReplicaId, pull: &Pull, membership: u64) -> Repair {
+        Repair {
+            from: me,
+            to: pull.from,
+            range: pull.range,
+            round: pull.round,
+            membership,
+            serves: false,
+            full: false,
+            report: None,
+            issued: Issued::default(),
+            lost: Vec::new(),
+            clock: NodeClock::default(),
+            watermarks: Watermarks::default(),
+            frontiers: Frontiers::default(),
+            deltas: Vec::new(),
+            items: Vec::new(),
+        }
+    }
 }
 
 impl RepairItem {
@@ -147,31 +192,17 @@ pub struct RequestId {
     pub call: CallId,
 }
 
-/// A call that a node passes to a holder of the key, and a holder's part in a quorum read.
+/// What a node needs of a holder of a key for a call of one of its clients.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Request {
-    /// Read the key (`quorum` 1: yours alone).
-    Read {
-        /// At which level.
-        level: Level,
-        /// How many holders must contribute.
-        quorum: u16,
-    },
+    /// Say what you have of the key, at this level.
+    Read(Level),
     /// Say how far your ordered views have come.
     Frontiers,
-    /// Write to the key.
-    Write {
-        /// Number among the write requests from the sender to the receiver, from 1: a copy of a request must
-        /// not write twice.
-        number: u64,
-        /// What to write.
-        value: Value,
-        /// True for a delete.
-        delete: bool,
-        /// What the session has seen of the key.
-        context: Context,
-    },
+    /// Take in this write of the sender, which does not serve the key's range, and acknowledge it. However often and at
+    /// however many holders it arrives, it is one write, since it has its name.
+    Write(Delta),
 }
 
 /// Answer to a [`Request`].
@@ -187,8 +218,6 @@ pub enum Reply {
     },
     /// How far the ordered views have come.
     Frontiers(Frontiers),
-    /// Written.
-    Wrote,
 }
 
 /// A message between NDC replicas.
@@ -199,8 +228,12 @@ pub enum Message {
     Update(Delta),
     /// The sender has this write on its disk.
     Ack {
+        /// The range of its key.
+        range: u16,
         /// The write.
         dot: Dot,
+        /// Which copy of the write this answers: 0 for the first.
+        attempt: u8,
         /// The sender, with its incarnation: what was on the disk of an earlier life counts no more.
         by: ReplicaId,
         /// Its value's identity.
@@ -214,6 +247,8 @@ pub enum Message {
     Request {
         /// Whose call.
         id: RequestId,
+        /// How often it was asked before.
+        attempt: u8,
         /// The key.
         key: Key,
         /// What to do.
@@ -223,6 +258,8 @@ pub enum Message {
     Reply {
         /// Of the request.
         id: RequestId,
+        /// Of the request, too.
+        attempt: u8,
         /// The answer.
         reply: Box<Reply>,
     },
@@ -242,36 +279,35 @@ impl Message {
     pub fn meta(&self) -> MessageMeta {
         let (kind, id, bytes) = match self {
             Message::Update(delta) => (0, delta.value.id, delta.wire_bytes()),
-            Message::Ack { value, .. } => (5, *value, 16),
+            Message::Ack { value, attempt, .. } => (5, again(*value, *attempt), 18),
             Message::Pull(pull) => {
                 let ordered = pull.frontiers.wire_bytes() + 12 * pull.stubs.len() as u32;
                 let report = pull.report.as_ref().map_or(0, |report| report.wire_bytes());
-                (1, pull.round, 8 + pull.clock.wire_bytes() + ordered + report)
+                (1, pull.round, 10 + 12 * pull.sums.len() as u32 + pull.clock.wire_bytes() + ordered + report)
             }
             Message::Repair(repair) => {
                 let deltas = repair.deltas.iter().map(|delta| delta.wire_bytes());
                 let brought = repair.items.iter().map(RepairItem::wire_bytes).chain(deltas);
                 let clocks = repair.clock.wire_bytes() + repair.watermarks.wire_bytes() + repair.frontiers.wire_bytes();
                 let report = repair.report.as_ref().map_or(0, |report| report.wire_bytes());
-                (2, repair.round, brought.fold(17 + clocks + report, u32::saturating_add))
+                let own = 8 * (repair.issued.pending.len() as u32 + u32::from(repair.issued.last > 0));
+                let own = own + 12 * repair.lost.len() as u32;
+                (2, repair.round, brought.fold(19 + clocks + report + own, u32::saturating_add))
             }
-            Message::Request { id, request, .. } => {
+            Message::Request { id, attempt, request, .. } => {
                 let bytes = match &**request {
-                    Request::Read { .. } => 4,
+                    Request::Read(_) => 4,
                     Request::Frontiers => 0,
-                    Request::Write { value, context, .. } => {
-                        wire_bytes(&[], context).saturating_add(value.bytes).saturating_add(12)
-                    }
+                    Request::Write(delta) => delta.wire_bytes(),
                 };
-                (3, u64::from(id.call.0), bytes.saturating_add(8))
+                (3, again(u64::from(id.call.0), *attempt), bytes.saturating_add(8))
             }
-            Message::Reply { id, reply } => {
+            Message::Reply { id, attempt, reply } => {
                 let bytes = match &**reply {
                     Reply::Read { versions, context } => wire_bytes(versions, context),
                     Reply::Frontiers(frontiers) => frontiers.wire_bytes(),
-                    Reply::Wrote => 1,
                 };
-                (4, u64::from(id.call.0), bytes.saturating_add(4))
+                (4, again(u64::from(id.call.0), *attempt), bytes.saturating_add(4))
             }
         };
         let carries = match self {
@@ -288,12 +324,7 @@ impl Message {
     }
 }
 
-/// A call as a request to another node. `number` is for writes.
-pub fn as_request(call: &Call<'_, Context, Frontiers>, number: u64) -> Request {
-    match call {
-        Call::Read { level, quorum, .. } => Request::Read { level: *level, quorum: *quorum },
-        Call::Write { value, delete, context, .. } => {
-            Request::Write { number, value: *value, delete: *delete, context: (*context).clone() }
-        }
-    }
+/// The identity of what is sent again: other than that of the first time, with which it would share its fate.
+fn again(id: u64, attempt: u8) -> u64 {
+    id | u64::from(attempt) << 56
 }

@@ -35,6 +35,7 @@ mod defects;
 mod eventual;
 pub mod frontier;
 mod lag;
+mod membership;
 mod memory;
 mod message;
 mod names;
@@ -45,25 +46,30 @@ mod repair;
 mod state;
 mod waiting;
 
+use std::collections::BTreeMap;
+
 use crate::clock::{DotSet, NodeClock};
 use crate::contract::{
-    Conflict, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, NodeId, Replica, ReplicaId, Version,
+    Conflict, Dot, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, NodeId, Observation, Replica, ReplicaId,
+    Version,
 };
 use crate::pulling::Rounds;
 use crate::settings::{Cluster, DefectInfo, Misfit, Profile, Reduction};
 
-use calls::Calls;
-use dead::is_member;
+use calls::{Calls, TICK_NS};
+use clients::pass_on_again;
 use defects::Amnesia;
 use frontier::Frontiers;
 use lag::Lag;
-use message::{Delta, KINDS, Pull, Repair};
+use membership::{DotNames, Membership};
+use message::{Delta, Issued, KINDS, Pull, Repair};
 use object::Context;
+use recovery::{PATIENCE_DOUBLED_MAX, PATIENCE_NS};
 use state::State;
 
 pub use config::{Config, Count, Views};
 pub use defects::{Defect, Defects};
-pub use message::Message;
+pub use message::{Message, Request};
 pub use names::{Named, Naming};
 
 /// Timers of a replica.
@@ -71,8 +77,10 @@ pub use names::{Named, Naming};
 pub enum Timer {
     /// Ask a peer for what is missing.
     AntiEntropy,
-    /// Ask for what a replica that does not serve yet has to get.
+    /// Ask for what is to be got before a range is served, or whether a range can be given away.
     Recovery,
+    /// Ask again for what calls wait for.
+    Calls,
     /// Strip contexts, prune the dot-key map, forget old calls.
     CleanUp,
 }
@@ -90,15 +98,21 @@ pub enum Record {
         /// There was nothing yet that it could miss.
         founding: bool,
     },
-    /// A replica that was new has got everything and serves.
-    Recovered,
-    /// What is missing of dead replicas beside these writes is given up: of all in one step, since what waits of one may
-    /// have to go with what waits of another.
-    GivenUp(Vec<(ReplicaId, DotSet)>),
-    /// A write request with this number goes to a node.
-    Sent(NodeId, u64),
-    /// A write request with this number came from a node.
-    Served(NodeId, u64),
+    /// A range of keys has been got and is served.
+    Recovered(u16),
+    /// What is missing of dead replicas beside these writes to keys of a range is given up: of all in one step, since what
+    /// waits of one may have to go with what waits of another.
+    GivenUp(u16, Vec<(ReplicaId, DotSet)>),
+    /// These writes to keys of a range are lost.
+    Closed(u16, Vec<Dot>),
+    /// On a ring: these are the members now.
+    Members(Vec<ReplicaId>),
+    /// A range that others hold now is given away.
+    GivenAway(u16),
+    /// An own write to a key that this replica does not hold.
+    Sent(Delta),
+    /// The own write with this counter to a key of this range has reached all that hold it.
+    Arrived(u16, u64),
 }
 
 /// A replica of the NDC store.
@@ -106,9 +120,17 @@ pub enum Record {
 pub struct Ndc {
     me: ReplicaId,
     config: Config,
-    state: State,
+    membership: Membership,
+    /// What this replica keeps, by range, in their order.
+    ranges: Vec<State>,
+    /// On a ring: how many writes to keys of each range this replica has issued.
+    issued: BTreeMap<usize, u64>,
     rounds: Rounds,
     calls: Calls,
+    /// The timer of calls is armed.
+    is_ticking: bool,
+    /// How often in a row members were asked for what is needed before a range is served or given away.
+    tries: u32,
     /// Absent without heartbeats or without ordered views.
     lag: Option<Lag>,
     amnesia: Amnesia,
@@ -161,43 +183,52 @@ impl Replica for Ndc {
     /// When ordered views are to be kept and not every node holds every key.
     fn boot(config: &Config, log: &[Record], env: &mut Env<'_, Ndc>) -> Ndc {
         assert!(!config.is_ordered() || config.placement.is_full(), "ordered views need every key everywhere");
+        let is_full = config.placement.is_full();
         let mut ndc = Ndc {
             me: env.me,
             config: config.clone(),
-            state: State::new(
-                env.me,
-                config.placement.clone(),
-                config.is_ordered().then_some(config.buffer.0),
-                config.defects,
-            ),
+            membership: Membership::default(),
+            ranges: Vec::new(),
+            issued: BTreeMap::new(),
             rounds: Rounds::new(Vec::new(), 0),
             calls: Calls::default(),
+            is_ticking: false,
+            tries: 0,
             lag: (config.heartbeat.0.filter(|_| config.is_ordered()))
                 .map(|every_ns| Lag::new(every_ns, config.heartbeat_keys.clone())),
             amnesia: Amnesia::default(),
         };
         let mut boots = 0;
+        if is_full {
+            ndc.membership = Membership::new(&config.placement, env.members);
+            ndc.share(None);
+        }
         for record in log {
             ndc.replay(record, &mut boots, env);
         }
+        ndc.adopt(env.members, false, env);
         // Each boot has round numbers of its own, so that each of its messages has an identity of its own.
-        ndc.rounds = Rounds::new(ndc.peers(env.members), boots << 32);
-        let founding = env.founding || env.members.len() == 1 || !config.placement.is_full();
+        ndc.rounds = Rounds::new(ndc.membership.peers(env.me), boots << 32);
+        let founding = env.founding || env.members.len() == 1;
         env.append(|| Record::Booted { founding });
         if founding || config.defects.serves_at_once() {
-            ndc.state.begin_to_serve();
+            ndc.ranges.iter_mut().filter(|state| state.is_held).for_each(State::begin_to_serve);
         }
         if boots > 0 {
-            ndc.amnesia.restart(&ndc.state);
+            ndc.ranges.iter().take(1).for_each(|state| ndc.amnesia.restart(state));
         }
+        (0..ndc.ranges.len()).for_each(|at| ndc.announce(at, env));
         // Replicas must not all act at the same moment for ever.
         if let Some(every) = config.anti_entropy.0 {
             let first = env.chance.below(every.max(1));
             env.arm(Timer::AntiEntropy, first);
         }
-        ndc.state.enter(env.members);
-        if !ndc.state.serves() {
+        if ndc.ranges.iter().any(State::is_unsettled) {
             env.arm(Timer::Recovery, 0);
+        }
+        if ndc.calls.is_impatient() {
+            ndc.is_ticking = true;
+            env.arm(Timer::Calls, TICK_NS);
         }
         let first = env.chance.below(config.strip.0.max(1));
         env.arm(Timer::CleanUp, first);
@@ -206,38 +237,38 @@ impl Replica for Ndc {
 
     fn step(&mut self, input: Input<'_, Ndc>, env: &mut Env<'_, Ndc>) {
         match input {
-            Input::Message { message, .. } if !self.accepts(message, env.members) => {}
+            Input::Message { message, .. } if !self.accepts(message) => {}
             Input::Message { from, message } => match message {
-                Message::Update(delta) => self.receive(delta, env),
-                Message::Ack { dot, by, .. } => self.acknowledged(*by, |counter| counter == dot.counter, env),
+                Message::Update(delta) => self.receive(delta, None, env),
+                Message::Ack { range, dot, by, .. } => {
+                    self.acknowledged(usize::from(*range), *by, |counter| counter == dot.counter, env);
+                }
                 Message::Pull(pull) => self.answer_pull(pull, env),
                 Message::Repair(repair) => self.absorb(repair, env),
-                Message::Request { id, key, request } => self.serve(from, *id, *key, request, env),
-                Message::Reply { id, reply } => self.take_reply(from, *id, reply, env),
+                Message::Request { id, attempt, key, request } => self.serve(from, (*id, *attempt), *key, request, env),
+                Message::Reply { id, reply, .. } => self.take_reply(from, *id, reply, env),
             },
             Input::Timer(Timer::AntiEntropy) => {
                 if let Some(every) = self.config.anti_entropy.0 {
                     env.arm(Timer::AntiEntropy, every);
                 }
-                if self.state.serves()
-                    && let Some((round, peer)) = self.rounds.next(env.chance)
-                {
-                    self.pull(round, peer, env);
-                }
+                self.next_round(env);
             }
             Input::Timer(Timer::Recovery) => self.ask_for_all(env),
+            Input::Timer(Timer::Calls) => self.ask_again(env),
             Input::Timer(Timer::CleanUp) => {
                 env.arm(Timer::CleanUp, self.config.strip.0);
-                let dead = self.state.clean_up(env.members);
-                self.give_up(dead, env);
+                for at in 0..self.ranges.len() {
+                    let dead = self.ranges[at].clean_up(&self.membership);
+                    self.give_up(at, dead, env);
+                }
                 self.answer_ready(env);
                 self.calls.expire(env.now_ns);
                 self.look_for_lag(env);
             }
             Input::Members => {
-                self.rounds = std::mem::take(&mut self.rounds).among(self.peers(env.members));
-                let is_over = self.state.enter(env.members);
-                self.go_on(is_over, env);
+                self.enter(env.members, env);
+                self.rounds = std::mem::take(&mut self.rounds).among(self.membership.peers(self.me));
                 self.answer_acknowledged(env);
             }
             Input::Call { id, call } => self.call(id, &call, env),
@@ -245,8 +276,10 @@ impl Replica for Ndc {
     }
 
     fn prefetch(&self, message: &Message, depth: u8) {
-        if let Message::Update(delta) = message {
-            self.state.prefetch(delta, depth);
+        if let Message::Update(delta) = message
+            && let Some(state) = self.at(self.config.placement.range(delta.key))
+        {
+            state.prefetch(delta, depth);
         }
     }
 
@@ -255,31 +288,38 @@ impl Replica for Ndc {
     }
 
     fn holds(config: &Config, node: NodeId, key: Key) -> bool {
-        config.placement.holds(node, key)
+        config.placement.holds(node, key, &config.gone)
     }
 
     fn visible(&self, level: Level, each: &mut dyn FnMut(Key, Version)) {
-        self.state.visible(level, each);
+        for state in self.ranges.iter().filter(|state| self.is_told(state)) {
+            let names = self.names(state.range);
+            state.visible(level, &mut |key, version| each(key, names.version(version)));
+        }
     }
 
     fn gauges(&self, into: &mut Vec<u64>) {
-        let mut counts = [0; 4];
-        for (_, object) in self.state.objects() {
-            counts[0] += 1;
-            counts[1] += object.versions.len() as u64;
-            counts[2] += u64::from(object.versions.is_empty());
-            counts[3] += object.context.len() as u64;
+        let mut counts = [0; 6];
+        for state in &self.ranges {
+            for (_, object) in state.objects() {
+                counts[0] += 1;
+                counts[1] += object.versions.len() as u64;
+                counts[2] += u64::from(object.versions.is_empty());
+                counts[3] += object.context.len() as u64;
+            }
+            counts[4] += state.dot_keys() as u64;
+            counts[5] += state.unstripped() as u64;
         }
         into.extend(counts);
-        into.extend([self.state.dot_keys(), self.state.unstripped(), self.calls.len()].map(|count| count as u64));
-        if let Some(ordered) = self.state.ordered() {
+        into.push(self.calls.len() as u64);
+        if let Some(ordered) = self.ranges.first().and_then(State::ordered) {
             let waiting = &ordered.waiting;
             into.extend([waiting.len() as u64, waiting.bytes(), waiting.lacking() as u64, ordered.objects() as u64]);
         }
     }
 
     fn metadata_bytes(&self) -> Option<u64> {
-        Some(self.state.metadata_bytes())
+        Some(self.ranges.iter().map(State::metadata_bytes).sum())
     }
 
     fn repaired_writes(message: &Message) -> u32 {
@@ -288,7 +328,11 @@ impl Replica for Ndc {
     }
 
     fn assert_invariants(&self) {
-        self.state.assert_invariants();
+        for state in &self.ranges {
+            state.assert_invariants();
+            let is_own = |(key, _): (Key, _)| self.config.placement.range(key) == state.range;
+            assert!(state.objects().all(is_own), "{}: a key of another range", self.me);
+        }
     }
 }
 
@@ -296,28 +340,85 @@ impl Ndc {
     /// What a restart has to bring back, in one form whenever what was stripped or forgotten: for tests.
     #[doc(hidden)]
     pub fn durable(&self) -> String {
-        format!("{:?} {:?}", self.state.durable(), self.calls.numbers())
+        let ranges: Vec<_> = self.ranges.iter().map(State::durable).collect();
+        format!("{ranges:?} {:?}", self.calls.durable())
     }
 
-    /// What this replica knows: a host judges by it what peers may say.
+    /// What this replica knows, where every member holds every key: a host judges by it what peers may say.
     pub fn known(&self) -> &NodeClock {
-        self.state.clock()
+        self.ranges[0].clock()
     }
 
-    /// A write of another node arrives.
-    fn receive(&mut self, delta: &Delta, env: &mut Env<'_, Ndc>) {
-        if self.state.receive(delta, &mut |observation| env.observe(observation)) {
+    /// What this replica keeps of `range`.
+    fn at(&self, range: usize) -> Option<&State> {
+        self.ranges.iter().find(|state| state.range == range)
+    }
+
+    fn place(&self, range: usize) -> Option<usize> {
+        self.ranges.iter().position(|state| state.range == range)
+    }
+
+    /// True when this replica holds `range` and serves it.
+    fn serves(&self, range: usize) -> bool {
+        self.at(range).is_some_and(State::serves)
+    }
+
+    /// True when quorums and acknowledgements may count on this replica.
+    fn counts(&self, range: usize) -> bool {
+        self.serves(range) || self.config.defects.counts_while_recovering()
+    }
+
+    fn names(&self, range: usize) -> DotNames {
+        DotNames { range: range as u64, ranges: self.config.placement.ranges() as u64 }
+    }
+
+    /// True when it is told what is known and shown of a range: on a ring from the time on when it was first served, since
+    /// before it must have been got.
+    fn is_told(&self, state: &State) -> bool {
+        self.config.placement.is_full() || state.was_served
+    }
+
+    /// Tells what happens to what is kept at this place of the list.
+    fn teller<'a>(&self, at: usize, env: &'a mut Env<'_, Ndc>) -> impl FnMut(Observation) + use<'a> {
+        let told = &mut env.outbox.observations;
+        let state = &self.ranges[at];
+        let names = self.names(state.range);
+        let is_told = self.is_told(state);
+        move |observation| {
+            if is_told {
+                told.push(names.observation(observation));
+            }
+        }
+    }
+
+    /// Takes in a write to a key of `range`, an own one or another's. True when it is news.
+    fn take_in(&mut self, range: usize, delta: &Delta, env: &mut Env<'_, Ndc>) -> bool {
+        let Some(at) = self.place(range) else { return false };
+        let tell = &mut self.teller(at, env);
+        self.ranges[at].receive(delta, tell)
+    }
+
+    /// A write of another node arrives; with a number when it is to be acknowledged in any case.
+    fn receive(&mut self, delta: &Delta, attempt: Option<u8>, env: &mut Env<'_, Ndc>) {
+        let range = self.config.placement.range(delta.key);
+        if !self.at(range).is_some_and(|state| state.is_held) {
+            return;
+        }
+        if self.take_in(range, delta, env) {
             env.append(|| Record::Received(delta.clone()));
             self.answer_ready(env);
             if let Some(lag) = &mut self.lag
                 && let Some(peer) = lag.peer(delta.key)
             {
-                lag.look(peer..peer + 1, self.me, &self.state, env.now_ns, &mut |lagging| env.observe(lagging));
+                let state = &self.ranges[0];
+                lag.look(peer..peer + 1, self.me, state, env.now_ns, &mut |lagging| env.observe(lagging));
             }
         }
-        if self.config.acks(env.members.len()) > 1 && self.counts() {
+        let is_awaited = attempt.is_some() || self.config.acks(self.membership.holders(range).len()) > 1;
+        if is_awaited && self.counts(range) {
             // It leaves when the record is durable.
-            let ack = Message::Ack { dot: delta.dot, by: self.me, value: delta.value.id };
+            let (attempt, dot) = (attempt.unwrap_or(0), delta.dot);
+            let ack = Message::Ack { range: range as u16, dot, attempt, by: self.me, value: delta.value.id };
             env.send(delta.dot.origin.node, ack);
         }
     }
@@ -325,142 +426,312 @@ impl Ndc {
     /// Looks whether ordered views lag behind, as far as heartbeats tell.
     fn look_for_lag(&mut self, env: &mut Env<'_, Ndc>) {
         if let Some(lag) = &mut self.lag {
-            lag.look(lag.peers(), self.me, &self.state, env.now_ns, &mut |lagging| env.observe(lagging));
+            lag.look(lag.peers(), self.me, &self.ranges[0], env.now_ns, &mut |lagging| env.observe(lagging));
         }
-    }
-
-    /// The members to ask in anti-entropy.
-    fn peers(&self, members: &[ReplicaId]) -> Vec<NodeId> {
-        let mut peers = self.config.placement.neighbours(self.me.node);
-        peers.retain(|node| members.iter().any(|member| member.node == *node));
-        peers
     }
 
     /// False for what comes from a replica that is a member no more, or was made for the life before this one. What is
     /// agreed about a dead replica would not hold if its messages still counted.
-    fn accepts(&self, message: &Message, members: &[ReplicaId]) -> bool {
+    fn accepts(&self, message: &Message) -> bool {
         match message {
             _ if self.config.defects.accepts(message) => true,
-            Message::Update(delta) => is_member(members, delta.dot.origin),
-            Message::Ack { dot, by, .. } => dot.origin == self.me && is_member(members, *by),
-            Message::Pull(pull) => is_member(members, pull.from),
-            Message::Repair(repair) => is_member(members, repair.from) && repair.to == self.me,
-            Message::Request { .. } | Message::Reply { .. } => true,
+            Message::Update(delta) => self.membership.has(delta.dot.origin),
+            Message::Ack { dot, by, .. } => dot.origin == self.me && self.membership.has(*by),
+            Message::Pull(pull) => self.membership.has(pull.from),
+            Message::Repair(repair) => self.membership.has(repair.from) && repair.to == self.me,
+            Message::Request { request, .. } => match &**request {
+                Request::Write(delta) => self.membership.has(delta.dot.origin),
+                Request::Read(_) | Request::Frontiers => true,
+            },
+            Message::Reply { .. } => true,
         }
     }
 
-    /// `by` has those of this replica's writes on its disk whose counters `has` says.
-    fn acknowledged(&mut self, by: ReplicaId, has: impl Fn(u64) -> bool, env: &mut Env<'_, Ndc>) {
-        if self.calls.acknowledged(by, has) {
-            self.answer_acknowledged(env);
+    /// The list of members is this one. What this replica is to hold now it has to get; what others hold now it keeps until
+    /// they have it.
+    fn enter(&mut self, members: &[ReplicaId], env: &mut Env<'_, Ndc>) {
+        for (at, is_first) in self.adopt(members, true, env) {
+            self.begin_to_serve(at, is_first, env);
         }
+        self.tries = 0;
+        if self.ranges.iter().any(State::is_unsettled) {
+            env.arm(Timer::Recovery, 0);
+        }
+    }
+
+    /// Goes by this list of members, at the start or when it `is_up`. Returns where ranges are served from now on, and whether
+    /// for the first time.
+    fn adopt(&mut self, members: &[ReplicaId], is_up: bool, env: &mut Env<'_, Ndc>) -> Vec<(usize, bool)> {
+        let membership = Membership::new(&self.config.placement, members);
+        if membership.id != self.membership.id {
+            self.membership = membership;
+            if !self.config.placement.is_full() {
+                env.append(|| Record::Members(members.to_vec()));
+            }
+            self.share(Some((is_up, env)));
+        }
+        let Ndc { ranges, membership, .. } = self;
+        let first = |state: &mut State| {
+            let is_first = !state.was_served;
+            state.enter(membership).then_some(is_first)
+        };
+        (0..).zip(ranges).filter_map(|(at, state)| Some((at, first(state)?))).collect()
+    }
+
+    /// Sees to it that something is kept of every range that this replica holds. In silence when the log is played again,
+    /// and without hiding anything at the start.
+    fn share(&mut self, mut env: Option<(bool, &mut Env<'_, Ndc>)>) {
+        let me = self.me;
+        for range in 0..self.config.placement.ranges() {
+            let holds = self.membership.holds(range, me);
+            let at = match self.place(range) {
+                Some(at) if self.ranges[at].is_held == holds => continue,
+                Some(at) => {
+                    if let Some((true, env)) = &mut env
+                        && self.config.defects.drops_ranges_at_once()
+                        && !holds
+                    {
+                        self.drop_range(at, env);
+                        continue;
+                    }
+                    self.ranges[at].hold(holds);
+                    at
+                }
+                None if !holds => continue,
+                None => {
+                    let room = self.config.is_ordered().then_some(self.config.buffer.0);
+                    let at = self.ranges.partition_point(|state| state.range < range);
+                    self.ranges.insert(at, State::new(me, range, room, self.config.defects));
+                    at
+                }
+            };
+            if holds && let Some((is_up, env)) = &mut env {
+                for delta in self.calls.passed_on(range) {
+                    env.append(|| Record::Received(delta.clone()));
+                    let mut tell = self.teller(at, env);
+                    let is_told = is_up.then_some(());
+                    self.ranges[at]
+                        .receive(delta, &mut |observation| is_told.into_iter().for_each(|()| tell(observation)));
+                }
+            }
+        }
+    }
+
+    /// Tells what is known and shown of a range of a ring that was not told before.
+    fn announce(&self, at: usize, env: &mut Env<'_, Ndc>) {
+        if !self.config.placement.is_full() && self.ranges[at].was_served {
+            self.ranges[at].announce(&mut self.teller(at, env));
+        }
+    }
+
+    /// A range is served from now on: what no member had of the members' writes is lost.
+    fn close(&mut self, at: usize, env: &mut Env<'_, Ndc>) {
+        let range = self.ranges[at].range;
+        let own = (self.me, self.issued_of(range));
+        let lost = self.ranges[at].lost(own);
+        if !lost.is_empty() {
+            self.ranges[at].lose(lost.iter().copied());
+            env.append(|| Record::Closed(range as u16, lost));
+        }
+    }
+
+    /// The own writes to keys of a range of a ring.
+    fn issued_of(&self, range: usize) -> Issued {
+        let last = self.issued.get(&range).copied().unwrap_or(0);
+        Issued { last, pending: self.calls.passed_on(range).map(|delta| delta.dot.counter).collect() }
+    }
+
+    /// Drops a range that others hold.
+    fn drop_range(&mut self, at: usize, env: &mut Env<'_, Ndc>) {
+        if self.is_told(&self.ranges[at]) {
+            self.ranges[at].renounce(&mut self.teller(at, env));
+        }
+        self.ranges.remove(at);
     }
 
     /// `by` has all of this replica's writes in `clock` on its disk.
-    fn acknowledged_all(&mut self, clock: &NodeClock, by: ReplicaId, env: &mut Env<'_, Ndc>) {
+    fn acknowledged_all(&mut self, range: usize, clock: &NodeClock, by: ReplicaId, env: &mut Env<'_, Ndc>) {
         let own = clock.of(self.me);
-        self.acknowledged(by, |counter| own.contains(counter), env);
+        self.acknowledged(range, by, |counter| own.contains(counter), env);
     }
 
-    /// Answers the writes that enough members have on their disks. How many are enough, and who is one, follows the list
-    /// of members.
-    fn answer_acknowledged(&mut self, env: &mut Env<'_, Ndc>) {
-        let (config, members) = (&self.config, env.members);
-        let enough = self.calls.enough(|write| {
-            let by = write.by.iter().filter(|by| config.defects.counts_dead() || is_member(members, **by));
-            by.count() + 1 >= usize::from(config.acks(config.holders(write.key, members).count()))
-        });
-        enough.into_iter().for_each(|write| self.answer_write(write.id, write.seen.as_ref(), env));
-    }
-
-    /// True when quorums and acknowledgements may count on this replica.
-    fn counts(&self) -> bool {
-        self.state.serves() || self.config.defects.counts_while_recovering()
+    /// The next round of anti-entropy: one peer is asked about all ranges that both serve.
+    fn next_round(&mut self, env: &mut Env<'_, Ndc>) {
+        if !self.ranges.iter().any(State::serves) {
+            return;
+        }
+        let Some((mut round, peer)) = self.rounds.next(env.chance) else { return };
+        let mut is_first = true;
+        for at in 0..self.ranges.len() {
+            let range = self.ranges[at].range;
+            if self.ranges[at].serves() && self.membership.others(range, self.me).any(|other| other == peer) {
+                if !std::mem::take(&mut is_first) {
+                    round = self.rounds.one_more();
+                }
+                self.pull(at, round, peer, env);
+            }
+        }
     }
 
     /// Asks `peer` for what is missing here.
-    fn pull(&self, round: u64, peer: NodeId, env: &mut Env<'_, Ndc>) {
-        env.send(peer, Message::Pull(Box::new(self.state.pull(round, env.members))));
+    fn pull(&self, at: usize, round: u64, peer: NodeId, env: &mut Env<'_, Ndc>) {
+        env.send(peer, Message::Pull(Box::new(self.ranges[at].pull(round, &self.membership))));
     }
 
-    /// Asks for what this replica has to get before it serves.
+    /// Asks for what is needed before ranges are served, or given away.
     fn ask_for_all(&mut self, env: &mut Env<'_, Ndc>) {
-        let Some((peers, again_ns)) = self.state.ask(env.members) else { return };
-        env.arm(Timer::Recovery, again_ns);
-        for peer in peers {
-            let round = self.rounds.one_more();
-            self.pull(round, peer, env);
+        let mut is_waiting = false;
+        for at in 0..self.ranges.len() {
+            for peer in self.ranges[at].ask(&self.membership) {
+                let round = self.rounds.one_more();
+                self.pull(at, round, peer, env);
+                is_waiting = true;
+            }
+        }
+        if is_waiting {
+            env.arm(Timer::Recovery, PATIENCE_NS << self.tries.min(PATIENCE_DOUBLED_MAX));
+            self.tries += 1;
         }
     }
 
-    /// What was missing has come as far as it can now; with the last of it, this replica begins to serve.
-    fn go_on(&mut self, is_over: bool, env: &mut Env<'_, Ndc>) {
-        if !is_over {
-            return if !self.state.serves() {
-                env.arm(Timer::Recovery, 0)
-            };
+    /// What was missing has come as far as it can now; with the last of it, this replica serves the range.
+    fn begin_to_serve(&mut self, at: usize, is_first: bool, env: &mut Env<'_, Ndc>) {
+        self.close(at, env);
+        if is_first {
+            self.announce(at, env);
         }
-        env.append(|| Record::Recovered);
-        env.disarm(Timer::Recovery);
-        if self.config.acks(env.members.len()) > 1 {
+        let range = self.ranges[at].range;
+        env.append(|| Record::Recovered(range as u16));
+        if self.config.acks(self.membership.holders(range).len()) > 1 {
             // Whoever waits for this replica's acknowledgement is to learn what it has.
-            for peer in self.peers(env.members) {
+            let peers: Vec<NodeId> = self.membership.others(range, self.me).collect();
+            for peer in peers {
                 let round = self.rounds.one_more();
-                self.pull(round, peer, env);
+                self.pull(at, round, peer, env);
             }
         }
     }
 
     /// What is missing of dead replicas is given up.
-    fn give_up(&mut self, dead: Vec<(ReplicaId, DotSet)>, env: &mut Env<'_, Ndc>) {
-        let given_up = self.state.give_up(dead, &mut |observation| env.observe(observation));
+    fn give_up(&mut self, at: usize, dead: Vec<(ReplicaId, DotSet)>, env: &mut Env<'_, Ndc>) {
+        let range = self.ranges[at].range as u16;
+        let given_up = {
+            let tell = &mut self.teller(at, env);
+            self.ranges[at].give_up(dead, tell)
+        };
         if !given_up.is_empty() {
-            env.append(|| Record::GivenUp(given_up));
+            env.append(|| Record::GivenUp(range, given_up));
         }
     }
 
     /// A record of the log, at the start.
     fn replay(&mut self, record: &Record, boots: &mut u64, env: &mut Env<'_, Ndc>) {
-        let observe = &mut |observation| env.observe(observation);
-        match record {
-            Record::Received(delta) => drop(self.state.receive(delta, observe)),
-            Record::Absorbed(repair) => self.state.absorb(repair, observe),
-            Record::Recovered => self.state.begin_to_serve(),
-            Record::GivenUp(dead) => drop(self.state.give_up(dead.clone(), observe)),
-            Record::Booted { founding } => {
+        let is_told = self.config.placement.is_full();
+        let observe = &mut |observation| {
+            if is_told {
+                env.observe(observation);
+            }
+        };
+        let range = match record {
+            Record::Received(delta) | Record::Sent(delta) => self.config.placement.range(delta.key),
+            Record::Absorbed(repair) => usize::from(repair.range),
+            Record::Recovered(range)
+            | Record::GivenUp(range, ..)
+            | Record::Closed(range, _)
+            | Record::GivenAway(range)
+            | Record::Arrived(range, _) => usize::from(*range),
+            Record::Booted { .. } | Record::Members(_) => 0,
+        };
+        if let Record::Received(delta) | Record::Sent(delta) = record
+            && delta.dot.origin == self.me
+        {
+            let issued = self.issued.entry(range).or_default();
+            *issued = delta.dot.counter.max(*issued);
+        }
+        let at = self.place(range);
+        let mut state = at.map(|at| &mut self.ranges[at]);
+        match (record, &mut state) {
+            (Record::Received(delta), Some(state)) => drop(state.receive(delta, observe)),
+            (Record::Absorbed(repair), Some(state)) => state.absorb(repair, observe),
+            (Record::GivenUp(_, dead), Some(state)) => drop(state.give_up(dead.clone(), observe)),
+            (Record::Closed(_, lost), Some(state)) => state.lose(lost.iter().copied()),
+            (Record::Recovered(_), Some(state)) => state.begin_to_serve(),
+            (Record::Booted { founding }, _) => {
                 *boots += 1;
                 if *founding {
-                    self.state.begin_to_serve();
+                    self.ranges.iter_mut().filter(|state| state.is_held).for_each(State::begin_to_serve);
                 }
             }
-            Record::Sent(to, number) => self.calls.note_sent(*to, *number),
-            Record::Served(from, number) => drop(self.calls.note_served(*from, *number)),
+            (Record::Members(members), _) => {
+                self.membership = Membership::new(&self.config.placement, members);
+                self.share(None);
+            }
+            (Record::GivenAway(_), Some(_)) => drop(self.ranges.remove(at.expect("it is kept"))),
+            (Record::Sent(delta), _) => pass_on_again(&mut self.calls, range, delta.clone(), env.now_ns),
+            (Record::Arrived(_, counter), _) => self.calls.arrived(range, *counter),
+            // Of a range that is kept no more.
+            (_, None) => {}
         }
     }
 
     fn answer_pull(&mut self, pull: &Pull, env: &mut Env<'_, Ndc>) {
-        let dead = self.state.note(pull, env.members);
-        self.give_up(dead, env);
-        if !pull.recovers || self.config.defects.counts_while_recovering() {
-            self.acknowledged_all(&pull.clock, pull.from, env);
+        let range = usize::from(pull.range);
+        let Some(at) = self.place(range) else {
+            // It may have been this replica's to hold; it has nothing of it.
+            let mut nothing = Repair::nothing(self.me, pull, self.membership.id);
+            nothing.issued = self.issued_of(range);
+            return env.send(pull.from.node, Message::Repair(Box::new(nothing)));
+        };
+        let dead = self.ranges[at].note(pull, &self.membership);
+        self.give_up(at, dead, env);
+        if (!pull.recovers && !pull.leaves) || self.config.defects.counts_while_recovering() {
+            self.acknowledged_all(range, &pull.clock, pull.from, env);
         }
         self.answer_ready(env);
-        env.send(pull.from.node, Message::Repair(Box::new(self.state.answer(pull, env.members))));
+        if self.ranges[at].serves() && self.ranges[at].lacks(pull) {
+            let round = self.rounds.one_more();
+            self.pull(at, round, pull.from.node, env);
+        }
+        let mut repair = self.ranges[at].answer(pull, &self.membership);
+        if pull.recovers {
+            repair.issued = self.issued_of(range);
+        }
+        env.send(pull.from.node, Message::Repair(Box::new(repair)));
     }
 
     fn absorb(&mut self, repair: &Repair, env: &mut Env<'_, Ndc>) {
-        if self.state.is_news(repair) {
+        let range = usize::from(repair.range);
+        let Some(at) = self.place(range) else { return };
+        if !self.ranges[at].is_held {
+            if repair.serves {
+                self.acknowledged_all(range, &repair.clock, repair.from, env);
+            }
+            if self.ranges[at].hear_of_range(repair, &self.membership) {
+                env.append(|| Record::GivenAway(repair.range));
+                self.drop_range(at, env);
+            }
+            return;
+        }
+        if self.ranges[at].is_news(repair) {
             env.append(|| Record::Absorbed(Box::new(repair.clone())));
         }
-        self.state.absorb(repair, &mut |observation| env.observe(observation));
-        if !self.state.serves() {
-            let is_over = self.state.hear(repair, env.members);
-            self.go_on(is_over, env);
+        {
+            let tell = &mut self.teller(at, env);
+            self.ranges[at].absorb(repair, tell);
         }
-        let dead = self.state.note_report(repair.from, repair.report.as_deref(), env.members);
-        self.give_up(dead, env);
+        if !self.ranges[at].serves() {
+            self.tries = 0;
+            let is_first = !self.ranges[at].was_served;
+            match self.ranges[at].hear(repair, &self.membership) {
+                true => self.begin_to_serve(at, is_first, env),
+                false => env.arm(Timer::Recovery, 0),
+            }
+        }
+        let report = repair.report.as_deref().filter(|_| repair.serves);
+        let dead = self.ranges[at].note_report(repair.from, report, &self.membership);
+        self.give_up(at, dead, env);
         if repair.serves || self.config.defects.counts_while_recovering() {
-            self.acknowledged_all(&repair.clock, repair.from, env);
+            self.acknowledged_all(range, &repair.clock, repair.from, env);
         }
         self.answer_ready(env);
         self.look_for_lag(env);

@@ -30,8 +30,8 @@ impl Naming for Message {
             Message::Repair(repair) => of_repair(repair, each),
             Message::Request { key, request, .. } => {
                 each(Named::Key(key));
-                if let Request::Write { value, delete: false, .. } = **request {
-                    each(Named::Value(value));
+                if let Request::Write(delta) = &mut **request {
+                    of_delta(delta, each);
                 }
             }
             Message::Reply { reply, .. } => {
@@ -47,10 +47,15 @@ impl Naming for Message {
 impl Naming for Record {
     fn names(&mut self, each: &mut dyn FnMut(Named<'_>)) {
         match self {
-            Record::Received(delta) => of_delta(delta, each),
+            Record::Received(delta) | Record::Sent(delta) => of_delta(delta, each),
             Record::Absorbed(repair) => of_repair(repair, each),
-            Record::Booted { .. } | Record::Recovered | Record::GivenUp(..) | Record::Sent(..) | Record::Served(..) => {
-            }
+            Record::Booted { .. }
+            | Record::Recovered(_)
+            | Record::GivenUp(..)
+            | Record::Closed(..)
+            | Record::Members(_)
+            | Record::GivenAway(_)
+            | Record::Arrived(..) => {}
         }
     }
 }
@@ -100,10 +105,13 @@ mod tests {
             from: me,
             to: me,
             round: 1,
-            view: 0,
+            range: 0,
+            membership: 0,
             serves: true,
             full: true,
             report: None,
+            issued: Default::default(),
+            lost: Vec::new(),
             clock: NodeClock::default(),
             watermarks: Default::default(),
             frontiers: Default::default(),

@@ -1,49 +1,44 @@
-//! Getting back what a lost disk has taken, or what a replica that joins has yet to get.
+//! Getting back what a lost disk has taken, or what a replica has yet to get that joins or has been given a range of keys.
 //!
 //! An acknowledgement of an earlier life may rest on what was on the lost disk, and the only other copy may be with any
-//! member. So the replica serves again, and counts in quorums and acknowledgements again, when every other member has
+//! member. So the replica serves the range, and counts in quorums and acknowledgements for it, when every other member has
 //! answered its question under one list of members. Under one: a member that answered before it got what a third one had
-//! may be all that is left when that one is gone. Who recovers, too, answers as well: if all do, nobody has more.
+//! may be all that is left when that one is gone. Who recovers, too, answers as well: if all do, nobody has more. So do
+//! members that do not hold the range; they may have held it.
 //!
-//! The first members are asked for everything, until one that serves has sent it; the others for what is missing then.
+//! The first members are asked for everything, until a holder that serves has sent it; the others for what is missing then.
+//!
+//! A member that holds a range no longer keeps it until all its holders serve it and know all that it knows.
 
-use super::dead::is_member;
+use super::membership::Membership;
+use super::message::{Issued, Repair};
 use crate::contract::{NodeId, ReplicaId};
-use crate::random::scatter;
 
-/// How long the first answer is waited for before another member is asked, in nanoseconds; then twice as long.
-const PATIENCE_NS: u64 = 50_000_000;
+/// How long an answer is waited for before the question is put again, or to another member, in nanoseconds; then twice as
+/// long.
+pub const PATIENCE_NS: u64 = 50_000_000;
 
-/// The longest wait, in nanoseconds.
-const PATIENCE_NS_MAX: u64 = 800_000_000;
-
-/// A list of members in short: who goes by equal lists has equal numbers.
-pub fn view_of(members: &[ReplicaId]) -> u64 {
-    let add = |view: u64, member: &ReplicaId| {
-        scatter(view ^ (u64::from(member.node.0) << 16 | u64::from(member.incarnation)))
-    };
-    members.iter().fold(members.len() as u64, add)
-}
+/// The longest wait, as a power of two of the first.
+pub const PATIENCE_DOUBLED_MAX: u32 = 4;
 
 /// How far a replica has come that has yet to get everything.
 #[derive(Clone, Debug, Default)]
 pub struct Recovery {
     /// The list of members under which these answers count.
-    view: u64,
-    /// Who has answered.
-    heard: Vec<ReplicaId>,
+    membership: u64,
+    /// Who has answered, and what it has written.
+    heard: Vec<(ReplicaId, Issued)>,
     /// One that serves has sent everything.
     has_all: bool,
-    /// How often members were asked since the last answer.
-    tries: u32,
+    /// How often members were asked for everything.
+    turn: usize,
 }
 
 impl Recovery {
     /// The list of members is this one: under another one all answers are needed again.
-    pub fn enter(&mut self, members: &[ReplicaId]) {
-        let view = view_of(members);
-        if self.view != view {
-            *self = Recovery { view, has_all: self.has_all, ..Recovery::default() };
+    pub fn enter(&mut self, membership: u64) {
+        if self.membership != membership {
+            *self = Recovery { membership, has_all: self.has_all, ..Recovery::default() };
         }
     }
 
@@ -52,37 +47,49 @@ impl Recovery {
         !self.has_all
     }
 
-    /// `from`, which serves or not, has answered under this list of members, with everything or with what was missing.
-    pub fn hear(&mut self, from: ReplicaId, view: u64, is_all: bool, serves: bool) {
-        self.has_all |= is_all && serves;
-        self.tries = 0;
-        if view == self.view && !self.heard.contains(&from) {
-            self.heard.push(from);
+    /// A member, which serves or not, has answered under this list of members, with everything or with what was missing.
+    pub fn hear(&mut self, repair: &Repair, membership: u64) {
+        self.has_all |= repair.full && repair.serves;
+        if membership == self.membership && !self.has_heard(repair.from) {
+            self.heard.push((repair.from, repair.issued.clone()));
         }
+    }
+
+    fn has_heard(&self, member: ReplicaId) -> bool {
+        self.heard.iter().any(|(from, _)| *from == member)
+    }
+
+    /// What the members that have answered have written.
+    pub fn issued(self) -> Vec<(ReplicaId, Issued)> {
+        self.heard
     }
 
     /// True when all others have answered.
-    pub fn is_over(&self, me: ReplicaId, members: &[ReplicaId]) -> bool {
-        self.open(me, members).next().is_none()
+    pub fn is_over(&self, me: ReplicaId, membership: &Membership) -> bool {
+        self.open(me, &membership.members).next().is_none()
     }
 
-    /// Whom to ask now, and how long to wait for the answers, in nanoseconds: one member after the other for everything,
-    /// then all that have not answered.
-    pub fn ask(&mut self, me: ReplicaId, members: &[ReplicaId]) -> (Vec<NodeId>, u64) {
-        let mut open: Vec<NodeId> = self.open(me, members).map(|member| member.node).collect();
-        if self.wants_all() && !open.is_empty() {
-            // Not all new ones begin with the same one.
-            let turn = me.node.index() + self.tries as usize;
-            open = vec![open[turn % open.len()]];
+    /// Whom to ask now: one member after the other for everything, the holders of the range first, then all that have not
+    /// answered.
+    pub fn ask(&mut self, me: ReplicaId, range: usize, membership: &Membership) -> Vec<NodeId> {
+        let nodes = |open: Vec<&ReplicaId>| open.into_iter().map(|member| member.node).collect::<Vec<NodeId>>();
+        if self.has_all {
+            return nodes(self.open(me, &membership.members).collect());
         }
-        let patience_ns = PATIENCE_NS << self.tries.min(8);
-        self.tries += 1;
-        (open, patience_ns.min(PATIENCE_NS_MAX))
+        let mut open = nodes(self.open(me, membership.holders(range)).collect());
+        if open.is_empty() {
+            open = nodes(self.open(me, &membership.members).collect());
+        }
+        if open.is_empty() {
+            return open;
+        }
+        // Not all new ones begin with the same one.
+        self.turn += 1;
+        vec![open[(me.node.index() + self.turn) % open.len()]]
     }
 
-    /// The other members that have not answered.
+    /// Those of `members`, without this replica, that have not answered.
     fn open<'a>(&'a self, me: ReplicaId, members: &'a [ReplicaId]) -> impl Iterator<Item = &'a ReplicaId> {
-        debug_assert!(is_member(members, me), "who boots is a member");
-        members.iter().filter(move |member| **member != me && !self.heard.contains(member))
+        members.iter().filter(move |member| **member != me && !self.has_heard(**member))
     }
 }

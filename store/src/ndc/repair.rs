@@ -3,41 +3,50 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::dead::Report;
 use super::eventual::{Eventual, eventual_and};
 use super::frontier::VIEWS;
-use super::message::{Delta, Pull, Repair, RepairItem};
+use super::membership::Membership;
+use super::message::{Delta, Issued, Pull, Repair, RepairItem};
 use super::object::Object;
 use super::ordered::Ordered;
-use super::recovery::{Recovery, view_of};
+use super::recovery::Recovery;
 use super::state::{State, apply_delta};
 use crate::clock::DotSet;
 use crate::contract::{Dot, Key, Level, Levels, Observation, ReplicaId};
 
 impl State {
     /// The question for what this replica misses.
-    pub fn pull(&self, round: u64, members: &[ReplicaId]) -> Pull {
+    pub fn pull(&self, round: u64, membership: &Membership) -> Pull {
         let stubs = |ordered: &Ordered| {
             let stubs = ordered.waiting.iter().filter(|(_, waiter)| waiter.is_stub());
             stubs.map(|(dot, _)| dot).collect()
         };
         Pull {
             from: self.me,
+            range: self.range as u16,
             round,
             clock: self.eventual.clock.clone(),
+            sums: self.watermarks.sums(),
             frontiers: self.ordered.as_ref().map(|ordered| ordered.frontiers.clone()).unwrap_or_default(),
             stubs: self.ordered.as_ref().filter(|ordered| ordered.waiting.lacking() > 0).map(stubs).unwrap_or_default(),
-            recovers: !self.serves(),
+            recovers: self.recovery.is_some(),
             wants_all: self.recovery.as_ref().is_some_and(Recovery::wants_all),
-            report: self.dead.report(members, &self.eventual.clock),
+            leaves: !self.is_held,
+            report: self.dead.report(&membership.members, &self.eventual.clock),
         }
     }
 
     /// Takes in what the sender of `pull` says of itself. Returns what is to be [given up](State::give_up).
-    pub fn note(&mut self, pull: &Pull, members: &[ReplicaId]) -> Vec<(ReplicaId, DotSet)> {
+    pub fn note(&mut self, pull: &Pull, membership: &Membership) -> Vec<(ReplicaId, DotSet)> {
+        if !membership.holds(self.range, pull.from) {
+            return Vec::new();
+        }
         let frontiers = self.ordered.is_some().then_some(&pull.frontiers);
         self.watermarks.learn_clock(pull.from, &pull.clock, frontiers);
-        self.note_report(pull.from, pull.report.as_deref(), members)
+        self.note_report(pull.from, pull.report.as_deref().filter(|_| !pull.recovers), membership)
     }
 
     /// Takes in what another replica reports of dead ones. Returns what is to be [given up](State::give_up).
@@ -45,16 +54,19 @@ impl State {
         &mut self,
         from: ReplicaId,
         report: Option<&Report>,
-        members: &[ReplicaId],
+        membership: &Membership,
     ) -> Vec<(ReplicaId, DotSet)> {
-        let State { me, dead, eventual, recovery, .. } = self;
+        let State { me, dead, eventual, recovery, is_held: true, .. } = self else { return Vec::new() };
+        let (members, holders) = (&membership.members, membership.holders(self.range));
         // One that misses everything must not take for void what it has yet to get. What others agreed about before, it
         // may: it follows their views over the gaps.
         let serves = recovery.is_none();
         if let Some(all) = eventual.defects.gives_up(dead, members, &eventual.clock).filter(|_| serves) {
             return all;
         }
-        report.map(|report| dead.learn(*me, serves, members, &eventual.clock, from, report)).unwrap_or_default()
+        report
+            .map(|report| dead.learn(*me, serves, members, holders, &eventual.clock, from, report))
+            .unwrap_or_default()
     }
 
     /// What the sender of `pull` misses: writes that wait here, too, as they are, and the objects of all others.
@@ -62,7 +74,14 @@ impl State {
     ///
     /// The key of a write is forgotten when all peers are known to have it. A replica that is new, or has lost its
     /// disk, may miss the write after all: then the answer has everything.
-    pub fn answer(&mut self, pull: &Pull, members: &[ReplicaId]) -> Repair {
+    pub fn answer(&mut self, pull: &Pull, membership: &Membership) -> Repair {
+        if pull.leaves {
+            return Repair {
+                clock: self.eventual.clock.clone(),
+                serves: self.serves(),
+                ..Repair::nothing(self.me, pull, membership.id)
+            };
+        }
         let State { me, eventual: Eventual { clock, dot_keys, defects, .. }, ordered, watermarks, .. } = self;
         let mut full = pull.wants_all;
         let unknown = clock
@@ -76,17 +95,16 @@ impl State {
             if let Some(delta) = waiter.and_then(|waiter| waiter.delta()) {
                 deltas.push(delta.clone());
             } else if let Some(key) = waiter.map(|waiter| waiter.key).or_else(|| dot_keys.key(dot)) {
-                if self.placement.holds(pull.from.node, key) {
-                    missing.push((key, dot));
-                }
+                missing.push((key, dot));
             } else {
                 // Void, or the question is old and the sender has the write by now.
                 let base = defects.base(watermarks, pull.from, dot.origin);
-                let has_it = base >= dot.counter || self.dead.is_void(dot.origin);
+                // What it had of the range before it gave it away, it has no longer.
+                let has_it =
+                    base >= dot.counter && !pull.recovers || self.dead.is_void(dot.origin) || self.lost.contains(&dot);
                 full |= !has_it;
             }
         }
-        let full = full && self.placement.is_full();
         missing.sort_unstable();
         let items = match full {
             true => self.all_items(&missing),
@@ -96,18 +114,19 @@ impl State {
             deltas = ordered.waiting.iter().filter_map(|(_, waiter)| waiter.delta().cloned()).collect();
         }
         let frontiers = self.ordered.as_ref().map(|ordered| &ordered.frontiers);
-        let mut watermarks = self.watermarks.clone();
-        watermarks.learn_clock(self.me, &self.eventual.clock, frontiers);
         let mut repair = Repair {
             from: self.me,
             to: pull.from,
+            range: pull.range,
             round: pull.round,
-            view: view_of(members),
+            membership: membership.id,
             serves: self.serves(),
             full,
-            report: self.dead.report(members, &self.eventual.clock),
+            report: self.dead.report(&membership.members, &self.eventual.clock),
+            issued: Issued::default(),
+            lost: if full { self.lost.clone() } else { Vec::new() },
             clock: self.eventual.clock.clone(),
-            watermarks,
+            watermarks: self.watermarks.beyond(&pull.sums),
             frontiers: frontiers.cloned().unwrap_or_default(),
             deltas,
             items,
@@ -119,7 +138,14 @@ impl State {
     /// The object of a key to which the sender of `pull` misses these writes: once for all views that see it alike.
     pub fn item(&self, missing: &[(Key, Dot)], pull: &Pull) -> RepairItem {
         let key = missing[0].0;
-        let dots = || missing.iter().map(|(_, dot)| *dot);
+        // The object may show writes, too, that the asker told it had, and has forgotten if its disk lied: who shows them has
+        // to know them.
+        let shown = self.eventual.objects.get(key).into_iter().flat_map(|object| object.versions.iter());
+        let shown = shown.map(|version| version.dot).filter(|dot| !pull.clock.contains(*dot));
+        let mut dots: SmallVec<[Dot; 4]> = missing.iter().map(|(_, dot)| *dot).chain(shown).collect();
+        dots.sort_unstable();
+        dots.dedup();
+        let dots = || dots.iter().copied();
         let is_ahead = |dot: Dot, view: usize| {
             let reaches = |ordered: &Ordered| dot.counter <= ordered.frontiers.frontier(dot.origin, view);
             self.ordered.as_ref().is_some_and(reaches) && pull.frontiers.frontier(dot.origin, view) < dot.counter
@@ -173,22 +199,42 @@ impl State {
         !repair.items.is_empty()
             || !repair.deltas.is_empty()
             || repair.full
-            || repair.clock.base(repair.from) > self.eventual.clock.base(repair.from)
+            || repair.serves
+                && self.recovery.is_none()
+                && repair.clock.base(repair.from) > self.eventual.clock.base(repair.from)
             || self.ordered.as_ref().is_some_and(is_ahead)
     }
 
     /// An answer to a question of this replica has come and is taken in. Returns true when it was the last one that was
     /// missing, so that the replica serves from now on.
-    pub fn hear(&mut self, repair: &Repair, members: &[ReplicaId]) -> bool {
+    pub fn hear(&mut self, repair: &Repair, membership: &Membership) -> bool {
         if let Some(recovery) = &mut self.recovery {
-            let view = self.eventual.defects.counted_view(repair.view, members);
-            recovery.hear(repair.from, view, repair.full, repair.serves);
+            let under = self.eventual.defects.counted_under(repair.membership, membership.id);
+            recovery.hear(repair, under);
         }
         if repair.full && self.defects().recovers_from_one() {
             self.begin_to_serve();
             return true;
         }
-        self.enter(members)
+        self.enter(membership)
+    }
+
+    /// A range that this replica no longer holds: a holder has told how much it has. Returns true when all holders serve it
+    /// and know all that is known here.
+    pub fn hear_of_range(&mut self, repair: &Repair, membership: &Membership) -> bool {
+        let clock = &self.eventual.clock;
+        let has_all = clock.iter().all(|(origin, _)| clock.missing_in(&repair.clock, origin).next().is_none());
+        let counts = repair.serves && repair.membership == membership.id && membership.holds(self.range, repair.from);
+        if has_all && counts && !self.have_all.contains(&repair.from) {
+            self.have_all.push(repair.from);
+        }
+        membership.holders(self.range).iter().all(|holder| self.have_all.contains(holder))
+    }
+
+    /// True when the sender of `pull`, which no longer holds the range, knows something that is not known here.
+    pub fn lacks(&self, pull: &Pull) -> bool {
+        let own = &self.eventual.clock;
+        pull.leaves && pull.clock.iter().any(|(origin, _)| pull.clock.missing_in(own, origin).next().is_some())
     }
 
     /// Takes in an answer to a pull, however late: all views in one step.
@@ -199,8 +245,9 @@ impl State {
             None => {
                 let levels = Levels::only(Level::Eventual);
                 items().for_each(|item| self.eventual.absorb(item, &repair.clock, levels, observe));
-                if !repair.full {
-                    // The sender has all of its own writes: the gaps that are left are writes to keys not held here.
+                if !repair.full && repair.serves && self.recovery.is_none() {
+                    // The sender has all of its own writes. Nothing is left of them that it has not sent, but where the own
+                    // disk lied: then it believes that this replica has them, and the gaps would stay for ever.
                     self.eventual.clock.raise(repair.from, repair.clock.base(repair.from));
                 }
             }
@@ -208,8 +255,12 @@ impl State {
         }
         self.defects().spoil_clock(&mut self.eventual.clock, &repair.clock);
         if repair.full {
-            let is_void = |dot| repair.report.as_ref().is_some_and(|report| report.is_void(dot));
+            let is_void = |dot: Dot| {
+                repair.lost.contains(&dot) || repair.report.as_ref().is_some_and(|report| report.is_void(dot))
+            };
             self.eventual.absorb_clock(&repair.clock, is_void, observe);
+            let new: Vec<Dot> = repair.lost.iter().copied().filter(|dot| !self.lost.contains(dot)).collect();
+            self.lost.extend(new);
             // Or it would pass them on as writes that it knows.
             repair.report.iter().for_each(|report| self.dead.take_over(report));
         }
@@ -218,8 +269,7 @@ impl State {
         let ahead = repair.clock.iter().filter(|(origin, known)| known.base() > own.base(*origin));
         let ahead: Vec<ReplicaId> = ahead.map(|(origin, _)| origin).collect();
         for item in items() {
-            let origins = ahead.iter().copied().filter(|origin| self.placement.holds(origin.node, item.key));
-            self.eventual.keep(item.key, &repair.clock, origins);
+            self.eventual.keep(item.key, &repair.clock, ahead.iter().copied());
         }
         self.watermarks.learn(&repair.watermarks);
         let frontiers = self.ordered.is_some().then_some(&repair.frontiers);

@@ -1,18 +1,18 @@
-//! What a replica knows, and how that changes: writes, deltas, anti-entropy, clean-up. No messages leave from
+//! What a replica knows of a range of keys, and how that changes: writes, deltas, anti-entropy, clean-up. No messages leave from
 //! here, so that a replica that starts can play its log again through the same code.
 
 use std::sync::Arc;
 
 use crate::clock::{DotSet, NodeClock};
 use crate::contract::{Dot, Key, Level, Levels, NodeId, Observation, ReplicaId, Value, Version};
-use crate::placement::Placement;
 
 use super::dead::{Dead, is_member};
 use super::defects::Defects;
 use super::eventual::{Eventual, eventual_and};
 use super::frontier::{Basis, Frontiers, VIEWS};
+use super::membership::Membership;
 use super::memory::Watermarks;
-use super::message::Delta;
+use super::message::{Delta, Issued};
 use super::object::{Context, Object};
 use super::ordered::Ordered;
 use super::recovery::Recovery;
@@ -22,7 +22,19 @@ use super::waiting::Waiter;
 #[derive(Clone, Debug)]
 pub struct State {
     pub(super) me: ReplicaId,
-    pub(super) placement: Placement,
+    /// The range of keys. Its clock counts the writes to its keys alone, so that it is a cluster of its own, in which every
+    /// member holds every key; where there is but one range, it is the cluster.
+    pub(super) range: usize,
+    /// False when this replica has held the range once, and keeps it only until its holders have all of it.
+    pub(super) is_held: bool,
+    /// Which of its holders have, then.
+    pub(super) have_all: Vec<ReplicaId>,
+    /// On a ring: what its members have issued, as it was served from now on.
+    pub(super) issued: Vec<(ReplicaId, Issued)>,
+    /// On a ring: writes that are in the clock, though no member has them.
+    pub(super) lost: Vec<Dot>,
+    /// It is or was served here. What is known and shown of a range of a ring is told from then on only.
+    pub(super) was_served: bool,
     pub(super) eventual: Eventual,
     /// Absent when only the eventual view is kept.
     pub(super) ordered: Option<Ordered>,
@@ -36,10 +48,15 @@ pub struct State {
 
 impl State {
     /// A replica that knows nothing. `room_bytes` is how much may wait at each ordered view; absent: there are none.
-    pub fn new(me: ReplicaId, placement: Placement, room_bytes: Option<u64>, defects: Defects) -> State {
+    pub fn new(me: ReplicaId, range: usize, room_bytes: Option<u64>, defects: Defects) -> State {
         State {
             me,
-            placement,
+            range,
+            is_held: true,
+            have_all: Vec::new(),
+            issued: Vec::new(),
+            lost: Vec::new(),
+            was_served: false,
             eventual: Eventual { defects, ..Eventual::default() },
             ordered: room_bytes.map(|room_bytes| Ordered::new(room_bytes, defects)),
             watermarks: Watermarks::default(),
@@ -60,27 +77,68 @@ impl State {
 
     /// True when clients may be served, and quorums and acknowledgements may count on this replica.
     pub fn serves(&self) -> bool {
-        self.recovery.is_none()
+        self.is_held && self.recovery.is_none()
     }
 
     /// The replica may serve clients: it has everything, or there was never anything that it could miss.
     pub fn begin_to_serve(&mut self) {
-        self.recovery = None;
+        self.issued = self.recovery.take().map(Recovery::issued).unwrap_or_default();
+        self.was_served = true;
     }
 
-    /// Whom to ask for what this replica has to get before it serves, and how long to wait for the answers, in
-    /// nanoseconds.
-    pub fn ask(&mut self, members: &[ReplicaId]) -> Option<(Vec<NodeId>, u64)> {
-        let me = self.me;
-        self.recovery.as_mut().map(|recovery| recovery.ask(me, members))
+    /// Now that all members have told all that they know: of their writes, and of the `own` ones of this replica, those that
+    /// nobody has and nobody sends any more.
+    pub fn lost(&mut self, own: (ReplicaId, Issued)) -> Vec<Dot> {
+        let mut lost = Vec::new();
+        for (origin, issued) in std::mem::take(&mut self.issued).into_iter().chain([own]) {
+            let mut all = NodeClock::default();
+            all.raise(origin, issued.last);
+            let missing =
+                all.missing_in(&self.eventual.clock, origin).filter(|counter| !issued.pending.contains(counter));
+            lost.extend(missing.map(|counter| Dot { origin, counter }));
+        }
+        lost
+    }
+
+    /// These writes will never come.
+    pub fn lose(&mut self, dots: impl Iterator<Item = Dot>) {
+        for dot in dots {
+            self.eventual.clock.insert(dot);
+            self.lost.push(dot);
+        }
+    }
+
+    /// The range is this replica's to hold from now on, or no longer.
+    pub fn hold(&mut self, is_held: bool) {
+        self.is_held = is_held;
+        self.recovery = is_held.then(Recovery::default);
+    }
+
+    /// True when there is someone to ask before the range can be served, or given away.
+    pub fn is_unsettled(&self) -> bool {
+        !self.serves()
+    }
+
+    /// Whom to ask before the range can be served, or given away.
+    pub fn ask(&mut self, membership: &Membership) -> Vec<NodeId> {
+        let State { me, range, .. } = *self;
+        match &mut self.recovery {
+            Some(recovery) => recovery.ask(me, range, membership),
+            None if self.is_held => Vec::new(),
+            None => {
+                let open = membership.holders(range).iter().filter(|holder| !self.have_all.contains(holder));
+                open.map(|holder| holder.node).collect()
+            }
+        }
     }
 
     /// The list of members is this one. Returns true when nothing is left to get, so that the replica serves from now on.
-    pub fn enter(&mut self, members: &[ReplicaId]) -> bool {
+    pub fn enter(&mut self, membership: &Membership) -> bool {
         let me = self.me;
+        self.have_all.retain(|holder| membership.holds(self.range, *holder));
         let is_over = self.recovery.as_mut().is_some_and(|recovery| {
-            recovery.enter(members);
-            recovery.is_over(me, members)
+            recovery.enter(membership.id);
+            recovery.is_over(me, membership)
         });
         if is_over {
             self.begin_to_serve();
@@ -116,13 +174,8 @@ impl State {
     }
 
     /// A call waits for what its session had seen. What dead replicas wrote may have to be given up.
-    pub fn wait_for(&mut self, seen: &Frontiers, members: &[ReplicaId]) {
-        self.dead.mention(seen.iter().map(|(origin, _)| origin).filter(|origin| !is_member(members, *origin)));
-    }
-
-    /// Which nodes hold which keys.
-    pub fn placement(&self) -> &Placement {
-        &self.placement
+    pub fn wait_for(&mut self, seen: &Frontiers, membership: &Membership) {
+        self.dead.mention(seen.iter().map(|(origin, _)| origin).filter(|origin| !membership.has(*origin)));
     }
 
     /// The stored objects, in the order of the keys' numbers.
@@ -174,9 +227,7 @@ impl State {
     /// one.
     pub fn filled(&self, key: Key, view: Option<usize>) -> Object {
         let mut object = self.object(key, view).cloned().unwrap_or_default();
-        // Only holders take in writes to the key.
-        let origins = self.eventual.clock.iter().map(|(origin, _)| origin);
-        object.fill(self.basis(view), origins.filter(|origin| self.placement.holds(origin.node, key)));
+        object.fill(self.basis(view), self.eventual.clock.iter().map(|(origin, _)| origin));
         object
     }
 
@@ -187,6 +238,33 @@ impl State {
 
     fn basis(&self, view: Option<usize>) -> Basis<'_> {
         view.map_or(Basis::Clock(&self.eventual.clock), |view| Basis::View(self.frontiers(), view))
+    }
+
+    /// All known writes.
+    fn known(&self) -> impl Iterator<Item = Dot> {
+        static NOTHING: DotSet = DotSet::EMPTY;
+        let all = self
+            .eventual
+            .clock
+            .iter()
+            .flat_map(|(origin, known)| known.difference(&NOTHING).map(move |counter| Dot { origin, counter }));
+        all.filter(|dot| !self.dead.is_void_dot(*dot) && !self.lost.contains(dot))
+    }
+
+    /// Tells that nothing is known or shown here any more.
+    pub fn renounce(&self, observe: &mut impl FnMut(Observation)) {
+        let levels = Levels::only(Level::Eventual);
+        let each = &mut |_, version: Version| observe(Observation::Hidden { levels, dot: version.dot });
+        self.visible(Level::Eventual, each);
+        self.known().for_each(|dot| observe(Observation::GaveAway(dot)));
+    }
+
+    /// Tells all that is known and shown here at the eventual level, as if it had just come.
+    pub fn announce(&self, observe: &mut impl FnMut(Observation)) {
+        self.known().for_each(|dot| observe(Observation::Known(dot)));
+        let levels = Levels::only(Level::Eventual);
+        let each = &mut |_, version: Version| observe(Observation::Visible { levels, dot: version.dot });
+        self.visible(Level::Eventual, each);
     }
 
     /// Every version that reads at `level` return.
@@ -246,33 +324,23 @@ impl State {
 
     /// Strips what has become implied, and forgets the keys of writes that every holder has. Returns what is to be
     /// [given up](State::give_up).
-    pub fn clean_up(&mut self, members: &[ReplicaId]) -> Vec<(ReplicaId, DotSet)> {
+    pub fn clean_up(&mut self, membership: &Membership) -> Vec<(ReplicaId, DotSet)> {
+        let (members, holders) = (&membership.members, membership.holders(self.range));
         self.eventual.strip(|origin| self.dead.is_void(origin));
         let defects = self.defects();
         if !defects.keeps_watermarks() {
-            self.watermarks.forget(members);
+            self.watermarks.forget(holders);
         }
-        self.dead.forget_reports(members);
+        self.dead.forget_reports(holders);
         self.dead.mention(self.eventual.mentioned().filter(|origin| !is_member(members, *origin)));
-        let State { me, placement, eventual: Eventual { dot_keys, .. }, watermarks, .. } = self;
-        let others = || members.iter().filter(|member| *member != me);
+        let State { me, eventual: Eventual { dot_keys, .. }, watermarks, .. } = self;
+        let others = || holders.iter().filter(|holder| *holder != me);
         let base = |peer: &ReplicaId, origin| defects.base(watermarks, *peer, origin);
         let everywhere = |origin| others().map(|peer| base(peer, origin)).min().unwrap_or(u64::MAX);
-        if placement.is_full() {
-            dot_keys.prune(everywhere, false, |_, _| false);
-        } else {
-            dot_keys.prune(
-                |_| 0,
-                true,
-                |dot, key| {
-                    others()
-                        .filter(|peer| placement.holds(peer.node, key))
-                        .all(|peer| watermarks.base(*peer, dot.origin) >= dot.counter)
-                },
-            );
-        }
+        dot_keys.prune(everywhere);
         // With others, their reports decide.
-        if others().next().is_none() { self.dead.agreed(self.me, members, &self.eventual.clock) } else { Vec::new() }
+        let is_alone = others().next().is_none() && self.serves();
+        if is_alone { self.dead.agreed(self.me, members, holders, &self.eventual.clock) } else { Vec::new() }
     }
 
     /// See [`super::Ndc::durable`].
@@ -289,11 +357,10 @@ impl State {
     /// See [`crate::Replica::assert_invariants`].
     pub fn assert_invariants(&self) {
         let Eventual { clock, objects, unstripped, .. } = &self.eventual;
-        let own = clock.iter().find(|(origin, _)| *origin == self.me);
-        assert!(own.is_none_or(|(_, known)| known.base() == known.max()), "{}: a gap in the own writes", self.me);
+        let own = clock.of(self.me);
+        assert!(own.base() == own.max() || !self.serves(), "{}: a gap in the own writes", self.me);
         for (key, object) in objects.iter() {
             assert!(!object.is_empty(), "{}: {key:?} stores nothing", self.me);
-            assert!(self.placement.holds(self.me.node, key), "{}: {key:?} belongs to others", self.me);
             assert!(object.versions.is_sorted_by(|a, b| a.dot < b.dot), "{}: {key:?} out of order", self.me);
             assert!(
                 object.versions.iter().all(|version| clock.contains(version.dot)),

@@ -4,6 +4,7 @@
 mod common;
 mod log_replay;
 mod lww_schedules;
+mod ndc_churn;
 mod ndc_cluster;
 mod ndc_level_traps;
 mod ndc_levels;

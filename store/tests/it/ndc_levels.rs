@@ -81,7 +81,7 @@ fn mixed(seed: u64, flaw: Option<Flaw>) -> Style {
 
 /// Planted mistakes that need what these schedules do not have: lost disks, dead replicas, outputs that a crash takes
 /// back.
-const OF_OTHER_FAULTS: [Defect; 12] = [
+const OF_OTHER_FAULTS: [Defect; 13] = [
     Defect::NoFullTransfer,
     Defect::AbsorbLateAnswers,
     Defect::EarlyAcknowledgement,
@@ -94,6 +94,7 @@ const OF_OTHER_FAULTS: [Defect; 12] = [
     Defect::RecoverFromOne,
     Defect::ViewNotCompared,
     Defect::ChargeContext,
+    Defect::DropRangeAtOnce,
 ];
 
 #[test]

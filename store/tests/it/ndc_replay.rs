@@ -29,7 +29,7 @@ struct World {
     seen: Frontiers,
     /// A mistake to plant: what was given up of several at once is a record each.
     splits: bool,
-    /// Records by kind: received, absorbed, given up (of several at once), sent, served.
+    /// Records by kind: received, absorbed, given up (of several at once), passed on, arrived.
     records: [u32; 6],
 }
 
@@ -142,9 +142,9 @@ impl World {
 
     fn check(&mut self, node: NodeId) {
         let log = &mut self.net.nodes[node.index()].log;
-        if let Some(Record::GivenUp(dead)) = log.last().filter(|_| self.splits).cloned() {
+        if let Some(Record::GivenUp(range, dead)) = log.last().filter(|_| self.splits).cloned() {
             log.pop();
-            log.extend(dead.into_iter().map(|one| Record::GivenUp(vec![one])));
+            log.extend(dead.into_iter().map(|one| Record::GivenUp(range, vec![one])));
         }
         let (copy, live) = (self.net.copy_from_log(node).durable(), self.net.nodes[node.index()].replica.durable());
         if copy != live {
@@ -157,9 +157,9 @@ impl World {
             match record {
                 Record::Received(_) => self.records[0] += 1,
                 Record::Absorbed(_) => self.records[1] += 1,
-                Record::GivenUp(dead) => self.records[2 + usize::from(dead.len() > 1)] += 1,
+                Record::GivenUp(_, dead) => self.records[2 + usize::from(dead.len() > 1)] += 1,
                 Record::Sent(..) => self.records[4] += 1,
-                Record::Served(..) => self.records[5] += 1,
+                Record::Arrived(..) => self.records[5] += 1,
                 _ => {}
             }
         }

@@ -72,6 +72,7 @@ impl<'a> Words<'a> {
             What::Delivered { kind: k, id, from } => return format!("{from} -> {node}  {} {id}  delivered", kind(k)),
             What::TimerFired => "timer".to_owned(),
             What::Known { write } => format!("knows {}", self.write(write)),
+            What::GaveAway { write } => format!("gives {} away", self.write(write)),
             What::Visible { levels, write } => format!("shows {} at {}", self.write(write), levels.names()),
             What::Hidden { levels, write } => format!("no longer shows {} at {}", self.write(write), levels.names()),
             What::Overflowed { levels, write } => {

@@ -60,7 +60,9 @@ impl Check<'_> {
         let sessions = sessions.map(|session| (session.level, "script", Some("sessions"), &session.name));
         let readers: Vec<_> = groups.chain(sessions).collect();
         let levels = readers.iter().map(|(level, ..)| *level).collect();
-        let misfits = match store.fitted(&Cluster { nodes: self.scenario.replicas, levels, heartbeats: Vec::new() }) {
+        let nodes = self.scenario.replicas;
+        let cluster = Cluster { nodes, leaving: Vec::new(), levels, heartbeats: Vec::new() };
+        let misfits = match store.fitted(&cluster) {
             Ok(fitted) => return fitted,
             Err(misfits) => misfits,
         };

@@ -13,7 +13,6 @@ use crate::ndc::memory::Watermarks;
 use crate::ndc::message::{Delta, Message, Pull, Repair};
 use crate::ndc::object::{Context, Object};
 use crate::ndc::ordered::Ordered;
-use crate::ndc::recovery::view_of;
 use crate::ndc::state::State;
 use crate::ndc::waiting::Waiting;
 
@@ -77,8 +76,8 @@ impl Defects {
     }
 
     /// The list of members under which an answer counts for the recovery.
-    pub fn counted_view(self, view: u64, members: &[ReplicaId]) -> u64 {
-        if self.has(Defect::ViewNotCompared) { view_of(members) } else { view }
+    pub fn counted_under(self, membership: u64, own: u64) -> u64 {
+        if self.has(Defect::ViewNotCompared) { own } else { membership }
     }
 
     /// One answer with everything ends the recovery.
@@ -89,6 +88,11 @@ impl Defects {
     /// A replica counts in quorums and acknowledgements, whatever it misses.
     pub fn counts_while_recovering(self) -> bool {
         self.has(Defect::RecoveringCounts)
+    }
+
+    /// A range that others are to hold now is dropped.
+    pub fn drops_ranges_at_once(self) -> bool {
+        self.has(Defect::DropRangeAtOnce)
     }
 
     /// A client writes with this causal context.

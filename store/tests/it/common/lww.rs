@@ -268,12 +268,13 @@ impl World {
 }
 
 /// The same write, or the same stamps in whatever order.
-fn alike(a: &Message, b: &Message) -> bool {
-    match (a, b) {
+fn alike(theirs: &[&Message], ours: &[&Message]) -> bool {
+    let are_alike = |(a, b): (&&Message, &&Message)| match (a, b) {
         (Message::Update(key, entry), Message::Update(other_key, other)) => (key, entry) == (other_key, other),
         (Message::Pull { stamps: a, .. }, Message::Pull { stamps: b, .. }) => {
             a.len() == b.len() && a.iter().all(|stamp| b.contains(stamp))
         }
         _ => false,
-    }
+    };
+    theirs.len() == ours.len() && theirs.iter().zip(ours).all(are_alike)
 }
