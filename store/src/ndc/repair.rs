@@ -65,7 +65,7 @@ impl State {
             return all;
         }
         report
-            .map(|report| dead.learn(*me, serves, members, holders, &eventual.clock, from, report))
+            .map(|report| dead.learn(*me, serves, (members, holders), &eventual.clock, from, report))
             .unwrap_or_default()
     }
 

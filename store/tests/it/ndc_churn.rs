@@ -333,6 +333,7 @@ impl World {
 }
 
 #[test]
+#[allow(clippy::disallowed_methods)] // how many schedules are played is no part of any of them
 fn what_any_living_replica_knew_survives_all_churn() {
     let seeds = std::env::var("KVSIM_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(1_500);
     play_all(0..seeds, |seed, loud| World::new(seed, &[], loud).play());
