@@ -214,6 +214,10 @@ impl Replica for Ndc {
         if founding || config.defects.serves_at_once() {
             ndc.ranges.iter_mut().filter(|state| state.is_held).for_each(State::begin_to_serve);
         }
+        if env.members.len() == 1 {
+            // What others had of its writes went with them.
+            (0..ndc.ranges.len()).for_each(|at| ndc.close(at, env));
+        }
         if boots > 0 {
             ndc.ranges.iter().take(1).for_each(|state| ndc.amnesia.restart(state));
         }
