@@ -505,7 +505,9 @@ impl Ndc {
                 None => {
                     let room = self.config.is_ordered().then_some(self.config.buffer.0);
                     let at = self.ranges.partition_point(|state| state.range < range);
-                    self.ranges.insert(at, State::new(me, range, room, self.config.defects));
+                    let mut state = State::new(me, range, room, self.config.defects);
+                    state.is_whole = self.config.placement.is_full();
+                    self.ranges.insert(at, state);
                     at
                 }
             };

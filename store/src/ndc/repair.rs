@@ -199,7 +199,8 @@ impl State {
         !repair.items.is_empty()
             || !repair.deltas.is_empty()
             || repair.full
-            || repair.serves
+            || self.is_whole
+                && repair.serves
                 && self.recovery.is_none()
                 && repair.clock.base(repair.from) > self.eventual.clock.base(repair.from)
             || self.ordered.as_ref().is_some_and(is_ahead)
@@ -245,7 +246,7 @@ impl State {
             None => {
                 let levels = Levels::only(Level::Eventual);
                 items().for_each(|item| self.eventual.absorb(item, &repair.clock, levels, observe));
-                if !repair.full && repair.serves && self.recovery.is_none() {
+                if self.is_whole && !repair.full && repair.serves && self.recovery.is_none() {
                     // The sender has all of its own writes. Nothing is left of them that it has not sent, but where the own
                     // disk lied: then it believes that this replica has them, and the gaps would stay for ever.
                     self.eventual.clock.raise(repair.from, repair.clock.base(repair.from));

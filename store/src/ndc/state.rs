@@ -29,6 +29,8 @@ pub struct State {
     pub(super) is_held: bool,
     /// Which of its holders have, then.
     pub(super) have_all: Vec<ReplicaId>,
+    /// All keys are in the one range.
+    pub(super) is_whole: bool,
     /// On a ring: what its members have issued, as it was served from now on.
     pub(super) issued: Vec<(ReplicaId, Issued)>,
     /// On a ring: writes that are in the clock, though no member has them.
@@ -54,6 +56,7 @@ impl State {
             range,
             is_held: true,
             have_all: Vec::new(),
+            is_whole: true,
             issued: Vec::new(),
             lost: Vec::new(),
             was_served: false,
