@@ -18,6 +18,7 @@
 //! - [`guarantees`]: read your writes, monotonic reads, monotonic writes, writes follow reads;
 //! - [`explain`]: why an operation was answered as it was;
 //! - [`snapshot`]: what each replica knew and showed when a recording was cut off;
+//! - [`honest`]: answers, values and names are what the host knows them to be;
 //! - [`promises`]: what was acknowledged outlives lost disks, and reads that have to meet it do;
 //! - [`metadata`]: at rest a store leaves nothing over that it promised to clean up;
 //! - [`metrics`]: figures, not verdicts: visibility, staleness, latency, traffic, lag.
@@ -32,6 +33,7 @@ pub mod explain;
 mod facts;
 pub mod guarantees;
 pub mod history;
+pub mod honest;
 pub mod metadata;
 pub mod metrics;
 pub mod minimize;
@@ -53,6 +55,7 @@ use trace::Recording;
 pub const CHECKERS: &[CheckerInfo] = &[
     convergence::INFO,
     availability::INFO,
+    honest::INFO,
     promises::DURABLE,
     promises::FRESH,
     metadata::INFO,

@@ -30,6 +30,56 @@ pub enum LostBy {
     Fault(u16),
 }
 
+/// What the host does not accept of what a replica says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Objection {
+    /// It answers or names an operation that nobody has asked for.
+    Unasked,
+    /// It answers an operation a second time.
+    AnsweredTwice,
+    /// It answers an operation that another node was asked for.
+    AnsweredElsewhere,
+    /// It answers a read as a write, or the other way round, or gives a read a name.
+    WrongKind,
+    /// It acknowledges a write that has no name.
+    Unnamed,
+    /// It names a write after another replica than itself, or after another life of its own.
+    ForeignName,
+    /// It speaks of a write whose name cannot be: of a node that does not exist, or not counted from 1.
+    NoSuchName,
+    /// It returns a value that was not written under the name that it returns with it.
+    WrongValue,
+    /// It sends to a node that does not exist.
+    NoSuchNode,
+    /// It sends a message of a kind that the store does not have.
+    NoSuchKind,
+    /// At the end it holds a key that the run does not have.
+    NoSuchKey,
+    /// It reports more numbers about itself than the store has names for.
+    NoSuchGauge,
+}
+
+impl Objection {
+    /// What the replica has done, to follow its name.
+    pub fn text(self) -> &'static str {
+        match self {
+            Objection::Unasked => "answered or named an operation that nobody had asked for",
+            Objection::AnsweredTwice => "answered an operation a second time",
+            Objection::AnsweredElsewhere => "answered an operation that another node was asked for",
+            Objection::WrongKind => "answered a read as a write, or a write as a read",
+            Objection::Unnamed => "acknowledged a write that has no name",
+            Objection::ForeignName => "named a write after another replica",
+            Objection::NoSuchName => "spoke of a write whose name cannot be",
+            Objection::WrongValue => "returned a value that was not written under the name that came with it",
+            Objection::NoSuchNode => "sent to a node that does not exist",
+            Objection::NoSuchKind => "sent a message of a kind that the store does not have",
+            Objection::NoSuchKey => "holds a key that the run does not have",
+            Objection::NoSuchGauge => "reported more numbers about itself than the store has names for",
+        }
+    }
+}
+
 /// What a node that goes down leaves on its disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -238,6 +288,15 @@ pub enum What {
         /// The operation.
         op: u32,
     },
+    /// The host does not accept what the replica has just said; said by the host. Where what it said can be recorded, that
+    /// follows.
+    Objected {
+        /// What it does not accept.
+        to: Objection,
+        /// The operation that it is about, if it is about one that was asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        op: Option<u32>,
+    },
     /// The workload is over and the network is whole: the settling phase begins. The node means nothing.
     Settling,
     /// At the end, a read of `key` would return this version.
@@ -312,6 +371,7 @@ impl What {
             What::Resumed => [head(26, 0), 0, 0],
             What::Reached { op } => [head(27, u64::from(*op)), 0, 0],
             What::GaveAway { write: w } => [head(28, 0), write(w)[0], write(w)[1]],
+            What::Objected { to, op } => [head(29, *to as u64), op.map_or(0, |op| u64::from(op) + 1), 0],
         }
     }
 }

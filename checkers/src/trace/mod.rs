@@ -6,7 +6,7 @@ mod hash;
 pub mod jsonl;
 mod valid;
 
-pub use event::{Action, Disk, Event, LostBy, What};
+pub use event::{Action, Disk, Event, LostBy, Objection, What};
 pub use hash::TraceHash;
 pub use kvsim_types::{AckWord, Acks, Conflict, Dot, Level, Levels, NodeId, ReplicaId};
 pub use valid::Invalid;

@@ -200,6 +200,7 @@ impl<'a> Rules<'a> {
             What::FaultOn { fault } | What::FaultOff { fault } => range("fault", fault, header.faults.len()),
             What::Gauge { gauge, .. } => range("gauge", gauge, header.gauges.len()),
             What::Reached { op } => self.op(op).map(drop),
+            What::Objected { op, .. } => op.map_or(Ok(()), |op| self.op(op).map(drop)),
             What::Down { .. } | What::Up { .. } | What::Paused | What::Resumed => Ok(()),
             What::TimerFired | What::Settling => Ok(()),
         }

@@ -177,6 +177,7 @@ fn kind(what: &What) -> EventKind {
         | What::Answered { .. }
         | What::Refused { .. }
         | What::TimedOut { .. }
+        | What::Objected { .. }
         | What::Reached { .. } => EventKind::Operations,
         What::Known { .. }
         | What::GaveAway { .. }

@@ -13,11 +13,12 @@ mod payloads;
 mod queue;
 mod sessions;
 mod tracer;
+mod witness;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use kvsim_checkers::metrics::Sample;
-use kvsim_checkers::trace::{FaultName, GaugeName, Header, NodeId, What};
+use kvsim_checkers::trace::{FaultName, GaugeName, Header, NodeId, Objection, What};
 use kvsim_store::{Input, Key, Levels, Observation, Outbox, Output, Replica, ReplicaId};
 
 use crate::faults::NodeFault;
@@ -31,6 +32,7 @@ use payloads::Payloads;
 use queue::ROOM;
 use sessions::Sessions;
 use tracer::Tracer;
+use witness::Witness;
 
 pub use queue::Queue;
 pub use tracer::{Nothing, Sink};
@@ -203,6 +205,7 @@ struct Engine<'a, R: Replica> {
     /// Some node crashes, so that logs are read.
     keeps_log: bool,
     sessions: Sessions<R>,
+    witness: Witness,
     keys: Vec<Key>,
     levels: Levels,
     /// Filled by the replica that takes a step, emptied after it.
@@ -237,6 +240,7 @@ impl<'a, R: Replica> Engine<'a, R> {
             members,
             keeps_log,
             sessions: Sessions::new(plan),
+            witness: Witness::new(plan),
             keys: keys(plan),
             levels: R::levels(config),
             outbox: Outbox::new(plan.disk.write.ns() > 0 || keeps_log || takes_time),
@@ -473,7 +477,15 @@ impl<'a, R: Replica> Engine<'a, R> {
 
     /// Carries out what a replica has said that took a step, or played its log again.
     fn apply_outputs(&mut self, node: NodeId, cause: u64) {
+        let me = self.hosts[node.index()].id;
         for observation in self.outbox.observations.drain(..) {
+            let asked = |op| self.sessions.asked(op, self.plan);
+            if let Some((to, op)) = self.witness.observed(&observation, me, asked) {
+                self.tracer.emit(node, cause, What::Objected { to, op });
+                if to != Objection::ForeignName {
+                    continue;
+                }
+            }
             self.tracer.emit(node, cause, observed(observation));
         }
         if self.outbox.outputs.is_empty() {
@@ -512,8 +524,10 @@ impl<'a, R: Replica> Engine<'a, R> {
         let observations = &self.outbox.observations;
         for observation in observations {
             match observation {
-                Observation::Known(dot) => disk.note_known(*dot, appended),
-                Observation::Wrote { dot, .. } if !observations.contains(&Observation::Known(*dot)) => {
+                Observation::Known(dot) if self.witness.is_name(*dot) => disk.note_known(*dot, appended),
+                Observation::Wrote { dot, .. }
+                    if self.witness.is_name(*dot) && !observations.contains(&Observation::Known(*dot)) =>
+                {
                     disk.note_known(*dot, appended);
                 }
                 _ => {}
@@ -546,10 +560,24 @@ impl<'a, R: Replica> Engine<'a, R> {
             }
             Output::Answer { call, answer } => {
                 let op = call.0;
-                // A second answer, or one to a session that has given up, is dropped.
+                let objection = self.witness.answered(op, self.sessions.asked(op, self.plan), node, &answer);
+                if let Some(to) = objection {
+                    let op = (to != Objection::Unasked).then_some(op);
+                    self.tracer.emit(node, cause, What::Objected { to, op });
+                    if to != Objection::Unnamed {
+                        return;
+                    }
+                }
+                // An answer to a session that has given up is dropped.
                 let Some(session) = self.sessions.finish(op) else { return };
                 if let kvsim_store::Answer::Read { first, count, .. } = &answer {
                     for version in &versions[*first as usize..][..*count as usize] {
+                        if let Some(to) = self.witness.returned(version) {
+                            self.tracer.emit(node, cause, What::Objected { to, op: Some(op) });
+                            if to == Objection::NoSuchName {
+                                continue;
+                            }
+                        }
                         self.tracer.emit(node, cause, What::Returned { op, write: version.dot });
                     }
                 }
@@ -568,6 +596,10 @@ impl<'a, R: Replica> Engine<'a, R> {
         let brings = if self.measures_every_ns.is_some() { R::repaired_writes(&message) } else { 0 };
         self.in_store = None;
         let (kind, id) = (meta.kind, meta.id);
+        if usize::from(kind) >= R::MESSAGE_KINDS.len() {
+            self.tracer.emit(node, cause, What::Objected { to: Objection::NoSuchKind, op: None });
+            return;
+        }
         let what = What::Sent { kind, id, bytes: meta.bytes, copies: targets.len() as u16 };
         let sent = self.tracer.emit(node, cause, what);
         if brings > 0 {
@@ -577,6 +609,10 @@ impl<'a, R: Replica> Engine<'a, R> {
         let (mut copies, now_ns) = (0, self.tracer.now_ns);
         for target in targets {
             let to = *target;
+            if !self.witness.is_node(to) {
+                self.tracer.emit(node, sent, What::Objected { to: Objection::NoSuchNode, op: None });
+                continue;
+            }
             match self.network.delivery(self.plan, now_ns, node, to, meta) {
                 Delivery::Lost(by) => drop(self.tracer.emit(node, sent, What::Lost { kind, id, to, by })),
                 Delivery::Arrives { at_ns, again_at_ns } => {
@@ -632,9 +668,20 @@ impl<'a, R: Replica> Engine<'a, R> {
             self.in_store = Some(node);
             for level in self.levels.iter() {
                 shown.clear();
-                replica.visible(level, &mut |key, version| shown.push((key.index(), version.dot)));
+                replica.visible(level, &mut |key, version| shown.push((key.index(), version)));
                 shown.sort_unstable();
-                for (key, dot) in &shown {
+                for (key, version) in &shown {
+                    let dot = &version.dot;
+                    let objection = match self.witness.returned(version) {
+                        _ if *key as usize >= self.keys.len() => Some(Objection::NoSuchKey),
+                        objection => objection,
+                    };
+                    if let Some(to) = objection {
+                        self.tracer.emit(node, 0, What::Objected { to, op: None });
+                        if to != Objection::WrongValue {
+                            continue;
+                        }
+                    }
                     let what = What::Holds { level, key: *key, write: *dot };
                     self.tracer.emit(node, 0, what);
                 }
@@ -642,6 +689,10 @@ impl<'a, R: Replica> Engine<'a, R> {
             gauges.clear();
             replica.gauges(&mut gauges);
             for (gauge, value) in (0..).zip(&gauges) {
+                if usize::from(gauge) >= R::GAUGES.len() {
+                    self.tracer.emit(node, 0, What::Objected { to: Objection::NoSuchGauge, op: None });
+                    break;
+                }
                 self.tracer.emit(node, 0, What::Gauge { gauge, value: *value });
             }
         }

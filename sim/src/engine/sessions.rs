@@ -7,6 +7,17 @@ use kvsim_store::{Answer, Call, Key, Replica, Value};
 
 use crate::plan::{OpPlan, Pace, Plan, SessionPlan};
 
+/// An operation that has been asked for.
+#[derive(Clone, Copy)]
+pub struct Asked {
+    /// The node that was asked.
+    pub node: NodeId,
+    /// What for.
+    pub action: Action,
+    /// The identity of what is written.
+    pub value: u64,
+}
+
 /// All sessions of a run.
 pub struct Sessions<R: Replica> {
     sessions: Vec<Session<R>>,
@@ -94,6 +105,16 @@ impl<R: Replica> Sessions<R> {
     /// The session that `op` belongs to.
     pub fn of(&self, op: u32) -> Option<u32> {
         self.places.get(op as usize).map(|(session, _)| *session)
+    }
+
+    /// What `op` is, if it has been asked for.
+    pub fn asked(&self, op: u32, plan: &Plan) -> Option<Asked> {
+        let (session, place) = self.places.get(op as usize).copied()?;
+        let plan = &plan.sessions[session as usize];
+        let asked = plan.ops.get(place as usize)?;
+        let is_asked = asked.op == op && (place as usize) < self.sessions[session as usize].begun;
+        let node = asked.node.unwrap_or(plan.node);
+        is_asked.then_some(Asked { node, action: asked.action, value: asked.value })
     }
 
     /// Where `op` is call for.

@@ -9,6 +9,7 @@ mod explain;
 mod faculties;
 mod faults;
 mod heartbeats;
+mod hostile;
 mod measured;
 mod other_fates;
 mod swarm;

@@ -57,6 +57,7 @@ impl<'a> Words<'a> {
             What::Refused { op } => format!("refuses #{op}"),
             What::TimedOut { op } => format!("#{op} timed out"),
             What::Reached { op } => format!("takes up #{op}"),
+            What::Objected { to, .. } => format!("{} (says the host)", to.text()),
             What::Sent { kind: k, id, bytes, copies } => {
                 let nodes = if copies == 1 { "node" } else { "nodes" };
                 format!("{} {id}  sent to {copies} {nodes}, {bytes} bytes", kind(k))

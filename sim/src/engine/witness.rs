@@ -1,0 +1,102 @@
+//! What the host sees with its own eyes: what a replica says is compared with what it was asked and what others were told.
+//!
+//! A store is not believed, and its mistakes do not end the program: what cannot be is an event of the recording
+//! ([`What::Objected`](kvsim_checkers::trace::What::Objected)), by which the checker *honest* finds it.
+
+use kvsim_checkers::trace::{Action, NodeId, Objection};
+use kvsim_store::{Answer, Dot, Observation, ReplicaId, Version};
+use rustc_hash::FxHashSet;
+
+use super::sessions::Asked;
+use crate::plan::Plan;
+
+/// What was named and answered so far.
+pub struct Witness {
+    nodes: u16,
+    /// Names of writes with the values that were written under them. A disk that breaks its promise makes a replica give a
+    /// name again: then a name has several.
+    written: FxHashSet<(Dot, u64)>,
+    /// By operation: its write has a name; it has been answered.
+    named: Vec<bool>,
+    answered: Vec<bool>,
+}
+
+impl Witness {
+    pub fn new(plan: &Plan) -> Witness {
+        let ops = plan.sessions.iter().flat_map(|session| &session.ops);
+        let writes = ops.clone().filter(|op| op.action == Action::Write).count();
+        let count = ops.map(|op| op.op as usize + 1).max().unwrap_or(0);
+        let written = FxHashSet::with_capacity_and_hasher(writes, Default::default());
+        Witness { nodes: plan.replicas, written, named: vec![false; count], answered: vec![false; count] }
+    }
+
+    pub fn is_node(&self, node: NodeId) -> bool {
+        node.0 < self.nodes
+    }
+
+    pub fn is_name(&self, dot: Dot) -> bool {
+        self.is_node(dot.origin.node) && dot.origin.incarnation > 0 && dot.counter > 0
+    }
+
+    /// What is wrong with what `me` observes; `asked` tells what an operation is.
+    pub fn observed(
+        &mut self,
+        observation: &Observation,
+        me: ReplicaId,
+        asked: impl Fn(u32) -> Option<Asked>,
+    ) -> Option<(Objection, Option<u32>)> {
+        let dot = match *observation {
+            Observation::Wrote { call, dot } => {
+                let op = Some(call.0);
+                let Some(asked) = asked(call.0) else { return Some((Objection::Unasked, None)) };
+                if asked.action == Action::Read {
+                    return Some((Objection::WrongKind, op));
+                }
+                if !self.is_name(dot) {
+                    return Some((Objection::NoSuchName, op));
+                }
+                self.named[call.0 as usize] = true;
+                if asked.action == Action::Write {
+                    self.written.insert((dot, asked.value));
+                }
+                return (dot.origin != me).then_some((Objection::ForeignName, op));
+            }
+            Observation::Known(dot)
+            | Observation::Visible { dot, .. }
+            | Observation::Hidden { dot, .. }
+            | Observation::Overflowed { dot, .. } => dot,
+            Observation::Lagging { origin, .. } => Dot { origin, counter: 1 },
+        };
+        (!self.is_name(dot)).then_some((Objection::NoSuchName, None))
+    }
+
+    /// What is wrong with the answer that `node` gives to an operation. It is given if it can be.
+    pub fn answered<C, S>(
+        &mut self,
+        op: u32,
+        asked: Option<Asked>,
+        node: NodeId,
+        answer: &Answer<C, S>,
+    ) -> Option<Objection> {
+        let Some(asked) = asked else { return Some(Objection::Unasked) };
+        if std::mem::replace(&mut self.answered[op as usize], true) {
+            return Some(Objection::AnsweredTwice);
+        }
+        match answer {
+            _ if node != asked.node => Some(Objection::AnsweredElsewhere),
+            Answer::Read { .. } if asked.action != Action::Read => Some(Objection::WrongKind),
+            Answer::Wrote { .. } if asked.action == Action::Read => Some(Objection::WrongKind),
+            Answer::Wrote { .. } if !self.named[op as usize] => Some(Objection::Unnamed),
+            _ => None,
+        }
+    }
+
+    /// What is wrong with a version that a replica returns.
+    pub fn returned(&self, version: &Version) -> Option<Objection> {
+        match version.dot {
+            dot if !self.is_name(dot) => Some(Objection::NoSuchName),
+            dot if !self.written.contains(&(dot, version.value.id)) => Some(Objection::WrongValue),
+            _ => None,
+        }
+    }
+}
