@@ -38,9 +38,15 @@ fn code(objection: Objection) -> &'static CodeInfo {
     }
 }
 
+/// An event by which the host objects, and the operation that it is about.
+type Objected<'a> = (&'a Event, Option<u32>);
+
+/// Those of one kind to one node.
+type Alike<'a> = ((NodeId, Objection), Vec<Objected<'a>>);
+
 fn check(facts: &Facts<'_>) -> Report {
     // One finding per node and kind: that it happened again is the same evidence.
-    let mut objections: BTreeMap<(NodeId, Objection), Vec<(&Event, Option<u32>)>> = BTreeMap::new();
+    let mut objections: BTreeMap<(NodeId, Objection), Vec<Objected<'_>>> = BTreeMap::new();
     for event in &facts.recording.events {
         if let What::Objected { to, op } = event.what {
             objections.entry((event.node, to)).or_default().push((event, op));
@@ -55,7 +61,7 @@ fn check(facts: &Facts<'_>) -> Report {
         _ if answers == 0 => (Verdict::Unknown, "no operation was answered".to_owned()),
         _ => (Verdict::Holds, format!("{answers} answers and the final snapshot are what was asked and written")),
     };
-    let finding = |((node, objection), events): &((NodeId, Objection), Vec<(&Event, Option<u32>)>)| {
+    let finding = |((node, objection), events): &Alike<'_>| {
         let again = if events.len() > 1 { format!(", and {} times more", events.len() - 1) } else { String::new() };
         let about = events[0].1.map_or(String::new(), |op| format!(" (#{op})"));
         let ops = || events.iter().filter_map(|(_, op)| *op);

@@ -23,7 +23,7 @@ use serde::Serialize;
 
 use crate::facts::Facts;
 use crate::facts::operations::{Operation, Outcome};
-use crate::trace::{Action, NodeId, Recording, What};
+use crate::trace::{Action, Event, NodeId, Recording, What};
 use crate::verdict::TraceLine;
 
 /// An operation and why it was answered so.
@@ -87,6 +87,13 @@ fn read(facts: &Facts<'_>, read: &Operation) -> Vec<Reason> {
 /// one that was asked, if it is to hold the key, and those whose replies to it follow from the read.
 fn served(facts: &Facts<'_>, read: &Operation, until: usize) -> Vec<(NodeId, usize)> {
     let first = facts.event(read.invoked).number;
+    // The kind of message by which the last one to serve it answered.
+    let cause = read.answered().map(|place| facts.event(place).cause);
+    let is_cause = |event: &&Event| Some(event.number) == cause;
+    let reply = facts.recording.events[..until].iter().find(is_cause).and_then(|event| match event.what {
+        What::Delivered { kind, .. } => Some(kind),
+        _ => None,
+    });
     let mut follows: FxHashSet<u64> = [first].into_iter().collect();
     let mut sent = Vec::new();
     let mut served = Vec::new();
@@ -94,13 +101,17 @@ fn served(facts: &Facts<'_>, read: &Operation, until: usize) -> Vec<(NodeId, usi
         served.push((read.node, until));
     }
     for (place, event) in facts.recording.events[..until].iter().enumerate().skip(read.invoked) {
-        if !follows.contains(&event.cause) {
+        // A replica asks again, or others, when a timer of its own runs out.
+        let asks_again = event.node == read.node && event.what == What::TimerFired;
+        if !follows.contains(&event.cause) && !asks_again {
             continue;
         }
         follows.insert(event.number);
         match event.what {
             What::Sent { .. } => sent.push((event.number, place)),
-            What::Delivered { from, .. } if event.node == read.node && from != read.node => {
+            What::Delivered { from, kind, .. }
+                if event.node == read.node && from != read.node && reply.is_none_or(|reply| reply == kind) =>
+            {
                 let reply = sent.iter().find(|(number, _)| *number == event.cause);
                 served.extend(reply.map(|(_, place)| (from, *place)));
             }

@@ -62,6 +62,7 @@ impl Witness {
                 return (dot.origin != me).then_some((Objection::ForeignName, op));
             }
             Observation::Known(dot)
+            | Observation::GaveAway(dot)
             | Observation::Visible { dot, .. }
             | Observation::Hidden { dot, .. }
             | Observation::Overflowed { dot, .. } => dot,

@@ -116,7 +116,7 @@ impl Replica for Hostile {
         let Value { id, bytes } = message.version.value;
         // A message that says who sent it a lie about its kind.
         let kind = if bytes == u32::MAX { 7 } else { 0 };
-        MessageMeta { kind, id, bytes: 64, carries: None }
+        MessageMeta { kind, id, bytes: 64, carries: None, is_bulk: false }
     }
 
     fn holds(_: &Settings, _: NodeId, _: Key) -> bool {
@@ -228,6 +228,12 @@ impl Hostile {
 
 /// The codes by which a run of the store is violated.
 fn found(lie: Lie) -> Vec<String> {
+    // It repairs nothing, so that nodes go down only where that is what it lies about.
+    let crashes = if lie == Lie::ForgetLog {
+        json!([{ "node": ["n0", "n1", "n2"], "at": ["500ms"], "for": "100ms" }])
+    } else {
+        json!([])
+    };
     let fields = json!({
         "replicas": 3,
         "duration": "1s",
@@ -235,7 +241,7 @@ fn found(lie: Lie) -> Vec<String> {
         "net": { "delay": "5ms" },
         "keys": { "count": 4, "writers": "one" },
         "clients": { "app": { "sessions": 3, "think": "20ms", "value": "8B", "context": false } },
-        "fault": { "crash": [{ "node": ["n0", "n1", "n2"], "at": ["500ms"], "for": "100ms" }] },
+        "fault": { "crash": crashes },
     });
     let store = StoreSpec::named(HOSTILE.name).with("lie", json!(lie));
     let name = format!("{lie:?}");
