@@ -76,11 +76,12 @@ fn searched(plan: &Plan, wanted: &dyn Fn(&Plan) -> bool, step: impl FnOnce(&mut 
 
 #[test]
 fn times_and_fates_written_out_are_the_same_run() {
+    let mut timed_out = 0;
     for seed in 0..5 {
         let plan = rough(seed);
         let expected = workload(&plan);
         assert!(expected.iter().any(|event| matches!(event.what, What::Duplicated { .. })));
-        assert!(expected.iter().any(|event| matches!(event.what, What::TimedOut { .. })));
+        timed_out += expected.iter().filter(|event| matches!(event.what, What::TimedOut { .. })).count();
         let timed = searched(&plan, &|_| true, explicit::operation_times);
         assert!(timed.sessions.iter().all(|session| session.pace == Pace::Open));
         assert_eq!(workload(&timed), expected);
@@ -91,6 +92,7 @@ fn times_and_fates_written_out_are_the_same_run() {
         assert!(matches!(written.net.delay, Delay::Constant(_)), "{:?}", written.net.delay);
         assert_eq!(workload(&written), expected);
     }
+    assert!(timed_out > 0);
 }
 
 #[test]
