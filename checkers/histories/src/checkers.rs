@@ -6,7 +6,7 @@ use kvsim_checkers::operations::Operations;
 use kvsim_checkers::{CheckerInfo, Report};
 
 use crate::models::{CAUSAL_MEMORY, Model, Subject};
-use crate::{causal, linearizable};
+use crate::{causal, linearizable, regular, sequential};
 
 /// A checker is a plain function, so that each model needs one of its own.
 macro_rules! checkers {
@@ -22,8 +22,14 @@ macro_rules! checkers {
 }
 
 /// The models that are no checkers of `kvsim-checkers`. They run when they are named, and judge operations alone.
-pub const CHECKERS: &[CheckerInfo] =
-    checkers![linearizable::model::LINEARIZABLE, CAUSAL_MEMORY, causal::model::CONVERGENT, causal::model::CONSISTENT];
+pub const CHECKERS: &[CheckerInfo] = checkers![
+    linearizable::model::LINEARIZABLE,
+    sequential::model::SEQUENTIAL,
+    regular::REGULAR,
+    CAUSAL_MEMORY,
+    causal::model::CONVERGENT,
+    causal::model::CONSISTENT
+];
 
 /// So often a model may ask whether its time is over. A verdict must not depend on the machine, so that searches in
 /// recordings are limited by what they do, not by a clock.

@@ -58,6 +58,8 @@ pub struct Calls {
     steps: u32,
     skipped: u64,
     misfits: Vec<Misfit>,
+    /// What keys begin with, if that is not nil.
+    initial: Option<u64>,
 }
 
 impl Calls {
@@ -83,6 +85,16 @@ impl Calls {
     /// How many processes did anything.
     pub fn sessions(&self) -> usize {
         self.processes.len()
+    }
+
+    /// The number of the value that every key begins with.
+    pub fn initial(&self) -> u64 {
+        self.initial.unwrap_or(Calls::NIL)
+    }
+
+    /// It is a read that returned several values.
+    pub(crate) fn is_several(&self, call: &Call) -> bool {
+        call.value == Calls::SEVERAL
     }
 
     /// The number of a session's process.

@@ -7,7 +7,7 @@ use kvsim_checkers::verdict::{Finding, Report, Verdict};
 use kvsim_checkers::{CodeInfo, Expired};
 
 use super::{Answer, Op, judge};
-use crate::jepsen::{Action, Call, Calls};
+use crate::jepsen::Call;
 use crate::models::{Model, Subject};
 
 /// Linearizability.
@@ -23,6 +23,8 @@ pub(crate) const LINEARIZABLE: Model = Model {
         CodeInfo { code: "LIN002", meaning: UNWRITTEN },
     ],
     implies: &[
+        "sequential",
+        "regular",
         "causal-memory",
         "causal-convergence",
         "causal",
@@ -39,11 +41,8 @@ fn report(subject: &Subject<'_>, expired: Expired<'_>) -> Option<Report> {
     let (calls, words) = (&subject.calls, subject.describe());
     let report =
         |verdict, note, findings| Some(Report { checker: LINEARIZABLE.name.to_owned(), verdict, note, findings });
-    let mut by_key: Vec<u32> = (0..calls.list().len() as u32).filter(|call| matters(calls.call(*call))).collect();
-    let several = |call: &&u32| calls.value(calls.call(**call).value).is_none();
-    if let Some(call) = by_key.iter().find(several) {
-        let (name, key) = (words.name(*call), words.key(*call));
-        let note = format!("read {name} of {key} returned several values, and keys are registers here");
+    let mut by_key: Vec<u32> = (0..calls.list().len() as u32).filter(|call| calls.call(*call).matters()).collect();
+    if let Some(note) = subject.siblings() {
         return report(Verdict::Unknown, note, Vec::new());
     }
     by_key.sort_by_key(|call| calls.call(*call).key);
@@ -57,7 +56,7 @@ fn report(subject: &Subject<'_>, expired: Expired<'_>) -> Option<Report> {
         let key = words.key(group[0]);
         let ops: Vec<Op> = group.iter().map(|call| op(calls.call(*call))).collect();
         answered += ops.iter().filter(|op| op.needs().is_some() && op.completed != Op::NEVER).count();
-        let finding = match judge(&ops, Calls::NIL, expired) {
+        let finding = match judge(&ops, calls.initial(), expired) {
             Answer::Yes => continue,
             Answer::TooMany => {
                 unclear.get_or_insert(format!("the operations of {key} leave more orders than there is room for"));
@@ -68,7 +67,7 @@ fn report(subject: &Subject<'_>, expired: Expired<'_>) -> Option<Report> {
                 continue;
             }
             Answer::No(broken) => no_order(words, &key, broken.iter().map(|op| group[*op as usize])),
-            Answer::Unwritten(op) => unwritten(subject, &key, group[op as usize]),
+            Answer::Unwritten(op) => subject.unwritten(LINEARIZABLE.codes[1].code, group[op as usize]),
         };
         if findings.len() < Report::FINDINGS_MAX { findings.push(finding) } else { unlisted += 1 }
     }
@@ -88,15 +87,6 @@ fn report(subject: &Subject<'_>, expired: Expired<'_>) -> Option<Report> {
     }
 }
 
-/// It took place, or may have, and if it is a read, it was answered.
-fn matters(call: &Call) -> bool {
-    match call.ending {
-        Ending::Ok => true,
-        Ending::Failed => false,
-        Ending::Indeterminate => call.action != Action::Read,
-    }
-}
-
 fn op(call: &Call) -> Op {
     let Call { invoked, completed, action, value, expected, ending, .. } = *call;
     Op { invoked, completed: if ending == Ending::Ok { completed } else { Op::NEVER }, action, value, expected }
@@ -107,22 +97,4 @@ fn no_order(words: &dyn Describe, key: &str, ops: impl Iterator<Item = u32>) -> 
     let title = format!("no order of the operations of {key} keeps real time and explains what they found");
     let lines = describe::lines(words, &ops, None, "");
     describe::finding(words, LINEARIZABLE.codes[0].code, title, &ops, lines)
-}
-
-fn unwritten(subject: &Subject<'_>, key: &str, place: u32) -> Finding {
-    let (calls, words) = (&subject.calls, subject.describe());
-    let call = calls.call(place);
-    let title = format!(
-        "{} found {} in {key}, which was never written there",
-        words.subject(call.session),
-        words.returned(place)
-    );
-    let needed = op(call).needs();
-    let is_refused = |other: &u32| {
-        let other = calls.call(*other);
-        other.ending == Ending::Failed && other.key == call.key && op(other).writes() == needed
-    };
-    let ops = describe::in_order(words, (0..calls.list().len() as u32).filter(is_refused).chain([place]));
-    let lines = describe::lines(words, &ops, Some(place), "   <== here");
-    describe::finding(words, LINEARIZABLE.codes[1].code, title, &ops, lines)
 }

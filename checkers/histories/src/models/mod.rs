@@ -4,33 +4,18 @@
 //! history is short: [the strongest models that hold](strongest).
 
 mod describe;
+mod model;
+mod reads;
 mod subject;
 
+pub use model::Model;
 pub use subject::Subject;
 
 use kvsim_checkers::guarantees::{self, Guarantee, Log};
 use kvsim_checkers::pram::{self, Order};
-use kvsim_checkers::{CodeInfo, Expired, Report, Verdict};
+use kvsim_checkers::{Expired, Report, Verdict};
 
-use crate::jepsen::Calls;
-use crate::{causal, linearizable};
-
-/// A consistency model.
-#[derive(Debug)]
-pub struct Model {
-    /// Its name.
-    pub name: &'static str,
-    /// A shorter name, if it has one.
-    pub alias: Option<&'static str>,
-    /// What it promises, in one line.
-    pub summary: &'static str,
-    /// The kinds of breach that it tells apart.
-    pub codes: &'static [CodeInfo],
-    /// Names of all weaker models here.
-    pub implies: &'static [&'static str],
-    /// Judges a history; nothing if the time is over before anything is known.
-    pub(crate) judge: fn(&Subject<'_>, Expired<'_>) -> Option<Report>,
-}
+use crate::{causal, linearizable, regular, sequential};
 
 /// The entry of a model that is also judged of recordings, with what it implies and how it is reported.
 macro_rules! model {
@@ -65,6 +50,8 @@ pub(crate) const CAUSAL_MEMORY: Model = model!(
 /// All models, stronger ones first.
 pub const MODELS: &[Model] = &[
     linearizable::model::LINEARIZABLE,
+    sequential::model::SEQUENTIAL,
+    regular::REGULAR,
     CAUSAL_MEMORY,
     causal::model::CONVERGENT,
     causal::model::CONSISTENT,
@@ -80,32 +67,6 @@ impl Model {
     pub fn named(name: &str) -> Option<&'static Model> {
         MODELS.iter().find(|model| model.name == name || model.alias == Some(name))
     }
-
-    /// Judges a history. When the time is over before anything is known, the verdict is unknown.
-    pub fn judge(&self, subject: &Subject<'_>, expired: Expired<'_>) -> Report {
-        if let Some(note) = unfit(&subject.calls) {
-            return self.unknown(note);
-        }
-        let report = (self.judge)(subject, expired);
-        report.unwrap_or_else(|| self.unknown("the time limit was reached before anything was known".to_owned()))
-    }
-
-    fn unknown(&self, note: String) -> Report {
-        Report { checker: self.name.to_owned(), verdict: Verdict::Unknown, note, findings: Vec::new() }
-    }
-}
-
-/// Why no model can be applied to a history.
-fn unfit(calls: &Calls) -> Option<String> {
-    if calls.misfits().is_empty() {
-        return calls.list().is_empty().then(|| "the history has no operation of a client".to_owned());
-    }
-    let functions = calls.misfits().iter().map(|misfit| {
-        let (index, place) = misfit.first;
-        format!("{} of :{} (the first: #{index} in line {})", misfit.count, misfit.function, place.line)
-    });
-    let functions: Vec<String> = functions.collect();
-    Some(format!("some operations are neither read, write nor cas: {}", functions.join(", ")))
 }
 
 /// Of the models that hold, those that no other one of them implies.

@@ -1,0 +1,73 @@
+//! What is reported of one read by itself, whatever the model: it found what was never there, or not yet.
+
+use kvsim_checkers::describe;
+use kvsim_checkers::history::Ending;
+use kvsim_checkers::verdict::Finding;
+
+use super::subject::Subject;
+use crate::jepsen::{Action, Call};
+
+impl Call {
+    /// It took place, or may have, and if it is a read, it was answered.
+    pub fn matters(&self) -> bool {
+        match self.ending {
+            Ending::Ok => true,
+            Ending::Failed => false,
+            Ending::Indeterminate => self.action != Action::Read,
+        }
+    }
+
+    /// The value that it needs to be there.
+    pub fn needs(&self) -> Option<u64> {
+        match self.action {
+            Action::Read => Some(self.value),
+            Action::Write => None,
+            Action::Cas => Some(self.expected),
+        }
+    }
+
+    /// The value that it leaves.
+    pub fn writes(&self) -> Option<u64> {
+        (self.action != Action::Read).then_some(self.value)
+    }
+}
+
+impl Subject<'_> {
+    /// Why keys are no registers here: a read of several values.
+    pub(crate) fn siblings(&self) -> Option<String> {
+        let several = |call: &u32| self.calls.call(*call).matters() && self.calls.is_several(self.calls.call(*call));
+        let call = (0..self.calls.list().len() as u32).find(several)?;
+        let (name, key) = (self.describe().name(call), self.describe().key(call));
+        Some(format!("read {name} of {key} returned several values, and keys are registers here"))
+    }
+
+    /// The finding about a call that found a value which no write can have left there by then: nobody wrote it, only
+    /// failed writes did, or writes that were asked for when the call had been answered.
+    pub(crate) fn unwritten(&self, code: &str, place: u32) -> Finding {
+        let (calls, words) = (&self.calls, self.describe());
+        let call = calls.call(place);
+        let wrote = |other: &u32| {
+            let other = calls.call(*other);
+            other.key == call.key && other.writes() == call.needs()
+        };
+        let (failed, later): (Vec<u32>, Vec<u32>) = (0..calls.list().len() as u32)
+            .filter(|other| *other != place && wrote(other))
+            .partition(|other| calls.call(*other).ending == Ending::Failed);
+        let (reader, found, key) = (words.subject(call.session), words.returned(place), words.key(place));
+        let (title, shown) = match (&later[..], &failed[..]) {
+            ([first, ..], _) => {
+                let write = words.name(*first);
+                (format!("{reader} found {found} in {key} before {write}, which wrote it, was asked for"), *first)
+            }
+            ([], [first, rest @ ..]) => {
+                let (write, more) = (words.name(*first), rest.len());
+                let more = if more == 0 { String::new() } else { format!(" and {more} more failed") };
+                (format!("{reader} found {found} in {key}, which only the failed {write}{more} wrote"), *first)
+            }
+            ([], []) => (format!("{reader} found {found} in {key}, which was never written there"), place),
+        };
+        let ops = describe::in_order(words, [shown, place]);
+        let lines = describe::lines(words, &ops, Some(place), "   <== here");
+        describe::finding(words, code, title, &ops, lines)
+    }
+}

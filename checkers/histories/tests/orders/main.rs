@@ -1,0 +1,7 @@
+//! Sequential consistency and regularity against twins that follow the definitions, on random small histories.
+
+#[path = "../../../tests/common/chance.rs"]
+mod chance;
+mod random;
+mod regular;
+mod sequential;
