@@ -193,3 +193,24 @@ fn large_maps_are_read_at_once() {
         assert!(taken < Duration::from_secs(10), "{name} took {taken:?}");
     }
 }
+
+#[test]
+fn keys_and_clients_are_not_left_out() {
+    let folder = folder();
+    let step = |process: &str, kind: &str, function: &str, key: &str, value: &str| {
+        format!(
+            "{{\"process\": {process}, \"type\": \"{kind}\", \"f\": \"{function}\", \"key\": \"{key}\", \"value\": {value}}}\n"
+        )
+    };
+    let history = |writer: &str, read: &str| {
+        let write = ["invoke", "ok"].map(|kind| step(writer, kind, "write", "a", "5"));
+        [write.concat(), step("1", "invoke", "read", read, "null"), step("1", "ok", "read", read, "5")].concat()
+    };
+    for (read, code) in [("a", 0), ("b", 1)] {
+        let file = file(folder.path(), &format!("{read}.jsonl"), history("0", read));
+        check(&[&file, "--model", "linearizable"]).expect(code);
+    }
+    let named = file(folder.path(), "named.jsonl", history("\"writer\"", "a"));
+    let ended = check(&[&named]).expect(2);
+    assert!(ended.stderr.contains("process writer, which is no client, does a write"), "{}", ended.stderr);
+}

@@ -206,6 +206,10 @@ impl Collector {
         self.calls.steps += 1;
         self.note_index(step, at);
         let Process::Client(process) = step.process else {
+            if let (Process::Other(name), Function::Action(action)) = (&step.process, &step.function) {
+                let problem = format!("process {}, which is no client, does a {}", shown(name), action.name());
+                return Err(Mistake::new(place, problem, "a number for each client, such as :process 0"));
+            }
             self.calls.skipped += 1;
             return Ok(());
         };

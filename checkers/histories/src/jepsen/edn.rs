@@ -184,13 +184,19 @@ impl Fields {
     pub(super) fn finish(self) -> Result<Step, Problem> {
         let Fields { index, time_ns, kind, process, function, value, error, others, known: _ } = self;
         let missing = |name: &str| (format!("this step has no field :{name}"), "the fields :type, :process and :f");
+        let (mut value, mut others) = (value.unwrap_or(Edn::Nil), others);
+        // Some write the key beside the value, in place of `[k v]`. To leave it out would make all keys one.
+        if let (Some(Function::Action(_)), Some(at)) = (&function, others.iter().position(|(name, _)| &**name == "key"))
+        {
+            value = Edn::Vector(vec![others.remove(at).1, value]);
+        }
         Ok(Step {
             index,
             time_ns,
             kind: kind.ok_or_else(|| missing("type"))?,
             process: process.ok_or_else(|| missing("process"))?,
             function: function.ok_or_else(|| missing("f"))?,
-            value: value.unwrap_or(Edn::Nil),
+            value,
             error,
             others,
         })
