@@ -127,7 +127,9 @@ impl<'f, 'a> MissingDisks<'f, 'a> {
         let counts = |loss: &&Loss| {
             // What it had lost before does not count, unless nobody could know.
             let is_later = loss.from > decided || decided < loss.up;
-            holds(loss.node) && is_later && loss.from < end && loss.until > decided
+            // Where members come and go, so do the holders of a key: any node may have been one.
+            let held = holds(loss.node) || !self.members.is_empty();
+            held && is_later && loss.from < end && loss.until > decided
         };
         for loss in self.losses.iter().filter(counts) {
             missing.push((loss.from.max(decided), loss.node, true));
