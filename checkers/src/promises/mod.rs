@@ -14,7 +14,8 @@
 //! down: whoever acknowledged could not know.
 //!
 //! A write that was acknowledged by k may vanish only if at some moment since, k disks of nodes that are to hold its key were
-//! missing, that of the node that took it in among them. That every copy was lost, one after the other, is no excuse: a
+//! missing, that of the node that took it in among them. (Where nodes join or leave, the holders change with them, and
+//! the disks of all nodes count.) That every copy was lost, one after the other, is no excuse: a
 //! replica that serves again has to have what the lost disk had answered for.
 
 mod durable;
