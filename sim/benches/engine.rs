@@ -19,7 +19,6 @@ use std::collections::{BinaryHeap, HashMap};
 use common::{interleaved, median, ratio};
 use kvsim_sim::engine::Nothing;
 use kvsim_sim::net::Delay;
-use kvsim_sim::plan::StoreSpec;
 use kvsim_sim::quantity::Duration;
 use kvsim_sim::scenario::{Mix, Pace, Scenario, Settle};
 use kvsim_sim::{lower, stores};
@@ -88,7 +87,7 @@ fn scenario(store: &str, nodes: u16, duration_ns: u64, anti_entropy_ns: Option<u
     scenario.duration = Duration(duration_ns);
     scenario.settle = Settle::Off;
     let anti_entropy = anti_entropy_ns.map_or("off".to_owned(), |ns| format!("{ns}ns"));
-    scenario.store = StoreSpec::named(store).with("anti_entropy", anti_entropy);
+    scenario.store = stores::BUILT_IN.find(store).expect("a store").spec().with("anti_entropy", anti_entropy);
     scenario.net.usual.delay = Delay::Uniform { min: MS, max: 10 * MS };
     scenario.net.usual.loss = percent(1);
     scenario.net.usual.duplicate = percent(0);
@@ -104,7 +103,7 @@ fn scenario(store: &str, nodes: u16, duration_ns: u64, anti_entropy_ns: Option<u
 /// Plans and runs a scenario; returns the number of events.
 fn engine(scenario: &Scenario) -> u64 {
     let plan = lower::lower(scenario, 1, "bench").expect("small enough");
-    let store = stores::find(&scenario.store.name).expect("a store");
+    let store = stores::BUILT_IN.find(&scenario.store.name).expect("a store");
     let outcome = (store.run)(&plan, &mut Nothing).expect("no panic");
     outcome.deliveries + outcome.timers + plan.sessions.iter().map(|session| session.ops.len() as u64).sum::<u64>()
 }

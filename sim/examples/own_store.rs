@@ -9,7 +9,6 @@ use kvsim_checkers::operations::seconds;
 use kvsim_checkers::trace::Recording;
 use kvsim_checkers::{NO_RERUN, check_all};
 use kvsim_sim::lower::lower;
-use kvsim_sim::plan::StoreSpec;
 use kvsim_sim::scenario::Scenario;
 use kvsim_sim::stores::StoreEntry;
 use kvsim_store::settings::NoSettings;
@@ -116,7 +115,7 @@ fn scenario(loss_percent: u64) -> Scenario {
         "keys": { "count": 20, "writers": "one" },
         "clients": { "app": { "sessions": 3, "think": "20ms", "value": "8B", "context": false } },
     });
-    let store = StoreSpec::named(HOPEFUL.name);
+    let store = HOPEFUL.spec();
     let name = format!("hopeful, {loss_percent} % loss");
     Scenario { name, store, ..serde_json::from_value(fields).expect("a scenario") }
 }

@@ -2,6 +2,7 @@
 //! for one store, outside a store is an entry of this list, and its settings are a table.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use kvsim_checkers::trace::Header;
 use kvsim_store::quantity::Wrong;
@@ -13,69 +14,68 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use crate::engine::{self, Outcome, Sink, StorePanic};
-use crate::plan::{Plan, PlanError, StoreSpec};
+use crate::plan::{Hosted, Plan, PlanError, StoreSpec};
 
-/// Every store, the default first.
-pub const STORES: &[StoreEntry] = &kvsim_store::stores!(StoreEntry::of);
+/// The stores that come with kvsim.
+pub const BUILT_IN: Stores = Stores(&kvsim_store::stores!(StoreEntry::of));
 
-/// The store called `name`.
-pub fn find(name: &str) -> Option<&'static StoreEntry> {
-    STORES.iter().find(|store| store.name == name)
-}
+/// The stores that a program can host, the default first. No two have the same name.
+#[derive(Clone, Copy, Debug)]
+pub struct Stores(&'static [StoreEntry]);
 
-/// What depends on which stores there are.
-impl StoreSpec {
-    /// The store; absent when the list has none of that name.
-    pub fn entry(&self) -> Option<&'static StoreEntry> {
-        find(&self.name)
-    }
-
-    /// What the store says about itself on this number of nodes.
-    pub fn profile(&self, nodes: u16) -> Profile {
-        self.entry().map_or(Profile::plain(nodes), |store| (store.profile)(self, nodes))
-    }
-
-    /// Without something, as far as settings have to do with it.
-    #[must_use]
-    pub fn without(&self, what: Reduction) -> StoreSpec {
-        self.entry().map_or(self.clone(), |store| (store.reduced)(self, what))
-    }
-
-    /// With all settings, those decided that may be left open.
+impl Stores {
+    /// The list of these stores; it lasts as long as the program.
     ///
-    /// # Errors
-    /// The settings that do not fit the cluster.
-    pub fn fitted(&self, cluster: &Cluster) -> Result<StoreSpec, Vec<Misfit>> {
-        self.entry().map_or(Ok(self.clone()), |store| (store.fitted)(self, cluster))
-    }
-}
-
-impl Default for StoreSpec {
-    fn default() -> StoreSpec {
-        StoreSpec { name: default_name(), settings: BTreeMap::new() }
-    }
-}
-
-/// The store that runs where none is named.
-pub(crate) fn default_name() -> String {
-    STORES[0].name.to_owned()
-}
-
-/// The settings of all stores in one table: which of them a store understands is seen when it is known which it is.
-impl JsonSchema for StoreSpec {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Store".into()
+    /// # Panics
+    /// When there is none, or when two have the same name.
+    pub fn new(stores: &[StoreEntry]) -> Stores {
+        assert!(!stores.is_empty(), "a list of stores needs at least one");
+        let names: BTreeSet<&str> = stores.iter().map(|store| store.name).collect();
+        assert_eq!(names.len(), stores.len(), "two stores have the same name: {names:?} is all there is");
+        Stores(stores.to_vec().leak())
     }
 
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+    /// All of them.
+    pub fn list(self) -> &'static [StoreEntry] {
+        self.0
+    }
+
+    /// Their names.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|store| store.name)
+    }
+
+    /// The store that runs where none is named.
+    pub fn default(self) -> &'static StoreEntry {
+        &self.0[0]
+    }
+
+    /// The store called `name`.
+    pub fn find(self, name: &str) -> Option<&'static StoreEntry> {
+        self.0.iter().find(|store| store.name == name)
+    }
+
+    /// Looks up the store that `spec` names, the default one where it has no name; nothing when there is none of that name.
+    pub fn bind(self, spec: &mut StoreSpec) -> Option<&'static StoreEntry> {
+        if spec.name.is_empty() {
+            self.default().name.clone_into(&mut spec.name);
+        }
+        let store = self.find(&spec.name)?;
+        spec.store = Some(store);
+        Some(store)
+    }
+
+    /// The schema of [`StoreSpec`]: the settings of all stores in one table. Which of them a store understands is seen when it
+    /// is known which it is; where two have a setting of one name, `chosen` counts, or the one before.
+    pub(crate) fn schema(self, chosen: Option<&'static StoreEntry>, generator: &mut SchemaGenerator) -> Schema {
         let mut properties = Map::new();
         let name = json!({
             "description": "The store's name; `kvsim list stores` shows all.",
             "type": "string",
-            "default": STORES[0].name,
+            "default": self.default().name,
         });
         properties.insert("name".to_owned(), name);
-        for store in STORES {
+        for store in chosen.into_iter().chain(self.0) {
             for (name, setting) in properties_of(&(store.schema)(generator)) {
                 properties.entry(name).or_insert(setting.clone());
             }
@@ -89,6 +89,20 @@ impl JsonSchema for StoreSpec {
     }
 }
 
+/// A table: what is in it, the list of stores says.
+impl JsonSchema for StoreSpec {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        STORE_SCHEMA.into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object" })
+    }
+}
+
+/// The name of the schema that stands for [`Stores::schema`].
+pub(crate) const STORE_SCHEMA: &str = "Store";
+
 fn properties_of(schema: &Schema) -> impl Iterator<Item = (&String, &Json)> {
     schema.get("properties").and_then(Json::as_object).into_iter().flatten()
 }
@@ -99,6 +113,7 @@ pub trait Settings: Default + Serialize + DeserializeOwned + JsonSchema {}
 impl<T: Default + Serialize + DeserializeOwned + JsonSchema> Settings for T {}
 
 /// A store that scenarios can name.
+#[derive(Clone, Copy)]
 pub struct StoreEntry {
     /// Its name.
     pub name: &'static str,
@@ -122,12 +137,9 @@ pub struct StoreEntry {
     pub header: fn(&Plan) -> Header,
     /// Executes a plan.
     pub run: fn(&Plan, &mut dyn Sink) -> Result<Outcome, StorePanic>,
-    /// See [`StoreSpec::profile`].
-    pub profile: fn(&StoreSpec, u16) -> Profile,
-    /// See [`StoreSpec::without`].
-    pub reduced: fn(&StoreSpec, Reduction) -> StoreSpec,
-    /// See [`StoreSpec::fitted`].
-    pub fitted: fn(&StoreSpec, &Cluster) -> Result<StoreSpec, Vec<Misfit>>,
+    profile: fn(&StoreSpec, u16) -> Profile,
+    reduced: fn(&StoreSpec, Reduction) -> StoreSpec,
+    fitted: fn(&StoreSpec, &Cluster) -> Result<StoreSpec, Vec<Misfit>>,
     /// The levels that it serves as it is set.
     pub served: fn(&Plan) -> Levels,
 }
@@ -151,12 +163,12 @@ impl StoreEntry {
             reduced: |spec, what| {
                 let mut config = read::<R>(spec).unwrap_or_default();
                 R::reduce(&mut config, what);
-                written::<R>(&spec.name, &config)
+                written::<R>(spec, &config)
             },
             fitted: |spec, cluster| {
                 let mut config = read::<R>(spec).unwrap_or_default();
                 let misfits = R::fit(&mut config, cluster);
-                if misfits.is_empty() { Ok(written::<R>(&spec.name, &config)) } else { Err(misfits) }
+                if misfits.is_empty() { Ok(written::<R>(spec, &config)) } else { Err(misfits) }
             },
             served: |plan| R::levels(&config::<R>(plan)),
         }
@@ -167,15 +179,39 @@ impl StoreEntry {
         properties_of(&(self.schema)(&mut SchemaGenerator::default())).map(|(name, _)| name.clone()).collect()
     }
 
-    /// Checks what [`Plan::validate`] leaves to the store: whether it understands the settings, and whether they fit.
-    ///
-    /// # Errors
-    /// The first problem.
-    pub fn validate(&self, plan: &Plan) -> Result<(), PlanError> {
+    /// It, with its defaults.
+    pub fn spec(&'static self) -> StoreSpec {
+        StoreSpec { name: self.name.to_owned(), settings: BTreeMap::new(), store: Some(self) }
+    }
+}
+
+impl fmt::Debug for StoreEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl Hosted for StoreEntry {
+    fn profile(&self, spec: &StoreSpec, nodes: u16) -> Profile {
+        (self.profile)(spec, nodes)
+    }
+
+    fn reduced(&self, spec: &StoreSpec, what: Reduction) -> StoreSpec {
+        (self.reduced)(spec, what)
+    }
+
+    fn fitted(&self, spec: &StoreSpec, cluster: &Cluster) -> Result<StoreSpec, Vec<Misfit>> {
+        (self.fitted)(spec, cluster)
+    }
+
+    fn validate(&self, plan: &Plan) -> Result<(), PlanError> {
         let wrong = |place: String, problem: String| Err(PlanError { place, problem });
         if let Err(why) = (self.check)(&plan.store) {
             // All settings have defaults, so one that is wrong is wrong alone.
-            let alone = |(name, value): (&String, &Json)| StoreSpec::named(&plan.store.name).with(name, value.clone());
+            let alone = |(name, value): (&String, &Json)| StoreSpec {
+                settings: [(name.clone(), value.clone())].into(),
+                ..plan.store.clone()
+            };
             let named = plan.store.settings.iter().find(|one| (self.check)(&alone(*one)).is_err());
             let place = named.map_or("store".to_owned(), |(name, _)| format!("store.{name}"));
             return wrong(place, why.line());
@@ -216,12 +252,12 @@ fn read<R: Replica<Config: Settings>>(spec: &StoreSpec) -> Result<R::Config, Wro
     R::Config::deserialize(table).map_err(|error| Wrong::from(error.to_string().as_str()))
 }
 
-fn written<R: Replica<Config: Settings>>(name: &str, config: &R::Config) -> StoreSpec {
+fn written<R: Replica<Config: Settings>>(spec: &StoreSpec, config: &R::Config) -> StoreSpec {
     let settings = match serde_json::to_value(config) {
         Ok(Json::Object(settings)) => settings.into_iter().collect(),
         _ => BTreeMap::new(),
     };
-    StoreSpec { name: name.to_owned(), settings }
+    StoreSpec { settings, ..spec.clone() }
 }
 
 /// The configuration of a plan that is valid.

@@ -78,14 +78,14 @@ fn second_half(plan: &Plan, run: impl FnOnce(&Plan, &mut dyn Sink) -> Outcome) -
 }
 
 fn of_store(plan: &Plan) -> (u64, u64) {
-    let store = stores::find(&plan.store.name).expect("a store");
+    let store = stores::BUILT_IN.find(&plan.store.name).expect("a store");
     second_half(plan, |plan, sink| (store.run)(plan, sink).expect("no panic"))
 }
 
 /// Writes only, one writer per key, no partitions, losses or repair: what is stored does not grow.
 fn steady(store: &str) -> Scenario {
     let mut scenario = rough();
-    scenario.store = StoreSpec::named(store).with("anti_entropy", "off");
+    scenario.store = stores::BUILT_IN.find(store).expect("a store").spec().with("anti_entropy", "off");
     scenario.duration = Duration(10_000 * MS);
     scenario.settle = Settle::Off;
     scenario.net.usual.delay = Delay::Uniform { min: MS, max: 10 * MS };

@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use clap::builder::PossibleValuesParser;
-use kvsim_sim::stores::STORES;
 use kvsim_store::quantity::Size;
 
 use crate::exit::Failure;
@@ -20,7 +18,7 @@ pub struct Overrides {
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
     /// Run another store than the scenario names
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(STORES.iter().map(|store| store.name)))]
+    #[arg(long, value_name = "NAME")]
     pub store: Option<String>,
 }
 

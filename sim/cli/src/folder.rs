@@ -23,6 +23,7 @@ use kvsim_checkers::trace::{Event, Recording, jsonl};
 use kvsim_histories::jepsen::{self, Form};
 use kvsim_sim::estimate::Estimate;
 use kvsim_sim::plan::Plan;
+use kvsim_sim::stores::{StoreEntry, Stores};
 
 use crate::charts;
 use crate::exit::{self, Failure};
@@ -30,7 +31,7 @@ use crate::memory;
 use crate::output::{self, PLAIN, RED};
 use crate::recorder::{Checkpoint, Recorder};
 use crate::report::Summary;
-use crate::text::printable;
+use crate::text::{listed, printable};
 
 /// The folder of a run, which no other program has open this way.
 pub struct Folder {
@@ -247,6 +248,8 @@ fn beside(name: &str) -> String {
 pub struct Stored {
     /// The plan.
     pub plan: Plan,
+    /// The store that it is of.
+    pub store: &'static StoreEntry,
     /// Where the plan was found.
     pub path: PathBuf,
     /// The trace hash that the run had; absent when it did not come to its end.
@@ -260,7 +263,7 @@ pub struct Stored {
 
 impl Stored {
     /// Reads the run in the folder `path`, or that of the plan file `path`.
-    pub fn read(path: &Path) -> Result<Stored, Failure> {
+    pub fn read(path: &Path, stores: Stores) -> Result<Stored, Failure> {
         let (folder, plan_path) = if path.is_dir() {
             (path.to_path_buf(), path.join(PLAN))
         } else {
@@ -274,8 +277,15 @@ impl Stored {
             let what = format!("{}: {error}", plan_path.display());
             Failure::Usage(format!("{what}\n  expected the folder of a run, or a {PLAN} (see kvsim run --out)"))
         })?;
-        let plan: Plan = serde_json::from_reader(BufReader::new(file))
+        let mut plan: Plan = serde_json::from_reader(BufReader::new(file))
             .map_err(|error| Failure::Usage(format!("{}: {}", plan_path.display(), not_a_plan(&plan_path, &error))))?;
+        let store = stores.bind(&mut plan.store).ok_or_else(|| {
+            let (path, name) = (plan_path.display(), printable(&plan.store.name));
+            let known = listed(stores.names(), "and");
+            Failure::Usage(format!(
+                "{path}: there is no store {name}; this program has {known}\n  a store of its own program is known there"
+            ))
+        })?;
         plan.validate()
             .map_err(|error| Failure::Usage(format!("{}: the plan cannot be run: {error}", plan_path.display())))?;
         memory::check(&plan_path, &Estimate::of_plan(&plan).without_messages())?;
@@ -293,7 +303,7 @@ impl Stored {
         let checkpoints = checkpoints.as_chunks().0.iter().map(Checkpoint::from_bytes).collect();
         let trace_hash =
             read(&folder.join(SUMMARY), TEXT_BYTES_MAX).ok().and_then(|bytes| Summary::stored_hash(&bytes));
-        Ok(Stored { plan, path: plan_path, trace_hash, checkpoints, folder, lock })
+        Ok(Stored { plan, store, path: plan_path, trace_hash, checkpoints, folder, lock })
     }
 
     /// Whether the run has the stored trace hash again, if there is one. If not, says so on standard error:

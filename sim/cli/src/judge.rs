@@ -306,11 +306,11 @@ mod tests {
     fn a_checker_gets_a_second_run_where_one_can_be_had() {
         let text = "replicas = 3\nduration = \"1s\"\n[keys]\npriorities = { P0 = 1, P3 = 1 }\n[clients.all]\nlevel = \"fifo\"\n";
         let plan = |set: &[String]| {
-            let names = crate::load::names();
-            let scenario = crate::scenario::read(Path::new("test.toml"), text.as_bytes(), set, &names).unwrap();
+            let names = crate::load::built_in();
+            let scenario = crate::scenario::read(Path::new("test.toml"), text.as_bytes(), set, names).unwrap();
             lower(&scenario, 1, "test").unwrap()
         };
-        let store = kvsim_sim::stores::find("ndc").unwrap();
+        let store = kvsim_sim::stores::BUILT_IN.find("ndc").unwrap();
         let usual = plan(&[]);
         let first = run(store, &usual, Keep::Judged, u64::MAX).recording;
         let again = |plan: &Plan| rerun(store, plan, true, 3);

@@ -7,7 +7,7 @@ use kvsim_sim::estimate::Estimate;
 use kvsim_sim::lower;
 use kvsim_sim::plan::Plan;
 use kvsim_sim::scenario::Scenario;
-use kvsim_sim::stores::{self, STORES, StoreEntry};
+use kvsim_sim::stores::{StoreEntry, Stores};
 
 use crate::exit::Failure;
 use crate::folder::Stored;
@@ -20,30 +20,30 @@ use crate::text::{nearest, printable};
 pub type Run = (&'static StoreEntry, Plan);
 
 /// The run in the folder `path`, that of the plan file `path`, or that of the scenario `path` with its own seed.
-pub fn run(path: &Path) -> Result<Run, Failure> {
+pub fn run(path: &Path, names: &Names) -> Result<Run, Failure> {
     if path.extension().is_some_and(|extension| extension == "toml") {
-        let scenario = scenario(path, &[])?;
-        return lowered(path, &scenario, scenario.seed.0);
+        let scenario = scenario(path, &[], names)?;
+        return lowered(path, &scenario, scenario.seed.0, names.stores);
     }
-    let stored = Stored::read(path)?;
-    Ok((store_of(&stored)?, stored.plan))
+    let stored = Stored::read(path, names.stores)?;
+    Ok((stored.store, stored.plan))
 }
 
 /// The scenario in `file`, with changes to it.
-pub fn scenario(file: &Path, overrides: &[String]) -> Result<Scenario, Failure> {
-    scenario::load(file, overrides, &names()).map_err(Failure::Scenario)
+pub fn scenario(file: &Path, overrides: &[String], names: &Names) -> Result<Scenario, Failure> {
+    scenario::load(file, overrides, names).map_err(Failure::Scenario)
 }
 
 /// The sweep in `file`, with changes to it.
-pub fn sweep(file: &Path, overrides: &[String]) -> Result<SweepFile, Failure> {
-    let read = || read::read(file, &scenario::contents(file)?, overrides, &names());
+pub fn sweep(file: &Path, overrides: &[String], names: &Names) -> Result<SweepFile, Failure> {
+    let read = || read::read(file, &scenario::contents(file)?, overrides, names);
     read().map_err(Failure::Scenario)
 }
 
 /// The plan of the scenario in `file` for a seed, and the store that it is for.
-pub fn lowered(file: &Path, scenario: &Scenario, seed: u64) -> Result<Run, Failure> {
+pub fn lowered(file: &Path, scenario: &Scenario, seed: u64, stores: Stores) -> Result<Run, Failure> {
     let usage = |message: String| Failure::Usage(format!("{}: {message}", file.display()));
-    let store = stores::find(&scenario.store.name).expect("the scenario reader knows the stores");
+    let store = stores.find(&scenario.store.name).expect("the scenario reader knows the stores");
     memory::check(file, &Estimate::of_scenario(scenario).without_messages())?;
     let plan = lower::lower(scenario, seed, concat!("kvsim ", env!("CARGO_PKG_VERSION"))).map_err(usage)?;
     plan.validate().map_err(|error| usage(error.to_string()))?;
@@ -57,15 +57,16 @@ pub fn lowered(file: &Path, scenario: &Scenario, seed: u64) -> Result<Run, Failu
     Ok((store, plan))
 }
 
-/// The store that a stored run is of.
-pub fn store_of(stored: &Stored) -> Result<&'static StoreEntry, Failure> {
-    let (name, path) = (&stored.plan.store.name, stored.path.display());
-    let unknown = || Failure::Usage(format!("{path}: there is no store {name} (see kvsim list stores)"));
-    stores::find(name).ok_or_else(unknown)
+/// The names that scenarios may use where these are the stores.
+pub fn names(stores: Stores) -> Names {
+    Names::new(stores, judge::checkers().map(|checker| checker.name).collect())
 }
 
-pub fn names() -> Names {
-    Names { stores: STORES, checkers: judge::checkers().map(|checker| checker.name).collect() }
+/// Those of the stores that come with kvsim.
+#[cfg(test)]
+pub fn built_in() -> &'static Names {
+    static BUILT_IN: std::sync::LazyLock<Names> = std::sync::LazyLock::new(|| names(kvsim_sim::stores::BUILT_IN));
+    &BUILT_IN
 }
 
 /// The number of the node called `name`.

@@ -98,7 +98,7 @@ fn shown([replicas, operations, faults]: [u64; 3]) -> String {
 #[test]
 #[ignore = "takes ten to fifteen minutes"]
 fn every_defect_is_found_and_made_small() {
-    let store = stores::find("ndc").expect("it is there");
+    let store = stores::BUILT_IN.find("ndc").expect("it is there");
     let mut wrong: Vec<String> = Vec::new();
     let mut slowest = Duration::ZERO;
     println!("| defect | noticed by | runs to the first finding | replicas, operations, faults when shrunk |");

@@ -312,7 +312,9 @@ mod tests {
     #[test]
     fn each_link_behaves_as_its_plan_says() {
         let scenario = json!({ "replicas": 300, "duration": "1ms", "clients": { "a": {} } });
-        let mut plan = crate::lower::lower(&serde_json::from_value(scenario).unwrap(), 1, "test").unwrap();
+        let mut scenario: crate::scenario::Scenario = serde_json::from_value(scenario).unwrap();
+        crate::stores::BUILT_IN.bind(&mut scenario.store);
+        let mut plan = crate::lower::lower(&scenario, 1, "test").unwrap();
         let pairs = (0..300u16).flat_map(|from| (0..300u16).map(move |to| (from, to))).filter(|(from, to)| from != to);
         let link = |number: u64| LinkPlan { delay: Delay::Constant(1 + number % 2), ..LinkPlan::default() };
         let differ = pairs.zip(0..).map(|((from, to), number)| LinkOverride {

@@ -18,7 +18,7 @@ use crate::faults::{DiskLoss, LinkFault, NodeFault};
 use crate::net::{Delay, Ratio};
 use crate::quantity::{Bandwidth, Duration, Sync};
 
-pub use store::StoreSpec;
+pub use store::{Hosted, StoreSpec};
 pub use valid::PlanError;
 
 /// A run with every decision made.

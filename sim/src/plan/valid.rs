@@ -23,8 +23,7 @@ pub struct PlanError {
 
 impl Plan {
     /// Checks what the types do not say, so that the engine need not: every number refers to something, and
-    /// no time or table is impossible, and the store's settings fit. A store that the list does not have is not
-    /// asked.
+    /// no time or table is impossible, and the store's settings fit.
     ///
     /// # Errors
     /// The first problem.
@@ -141,7 +140,10 @@ impl Plan {
             };
             nodes.into_iter().try_for_each(|named| node(place(), named))?;
         }
-        self.store.entry().map_or(Ok(()), |store| store.validate(self))
+        match self.store.store {
+            Some(store) => store.validate(self),
+            None => wrong("store.name".into(), format!("there is no store {}", self.store.name)),
+        }
     }
 
     /// The most nodes of a run.

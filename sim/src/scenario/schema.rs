@@ -7,12 +7,22 @@ use schemars::transform::transform_subschemas;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use super::FaultSpec;
+use super::{FaultSpec, Scenario};
+use crate::stores::{STORE_SCHEMA, StoreEntry, Stores};
 
-/// The schema of `T`, such as [`super::Scenario`], as it is written in TOML: JSON Schema 2020-12.
-pub fn schema<T: JsonSchema>() -> Value {
+/// The schema of [`Scenario`] where these are the stores, as it is written in TOML: JSON Schema 2020-12. `chosen` is the store
+/// of the scenario, if that is known.
+pub fn schema(stores: Stores, chosen: Option<&'static StoreEntry>) -> Value {
     let settings = schemars::generate::SchemaSettings::draft2020_12().with_transform(as_toml);
-    settings.into_generator().into_root_schema_for::<T>().to_value()
+    let mut generator = settings.into_generator();
+    generator.subschema_for::<Scenario>();
+    let store = stores.schema(chosen, &mut generator).to_value();
+    let definitions = generator.definitions_mut();
+    definitions.insert(STORE_SCHEMA.to_owned(), store);
+    definitions.remove(&*Scenario::schema_name());
+    let mut schema = generator.into_root_schema_for::<Scenario>().to_value();
+    schema["properties"]["store"]["default"] = json!({ "name": stores.default().name });
+    schema
 }
 
 /// The kinds of faults: the names of the tables below `fault`, in the order in which their faults are numbered.

@@ -10,24 +10,22 @@ use super::search::Search;
 use crate::net::{Delay, Delivery, Network, Ratio};
 use crate::plan::{FaultKind, FaultPlan, LinkPlan, MessageName, Pace, Plan};
 use crate::quantity::Bandwidth;
-use crate::stores;
+use crate::stores::StoreEntry;
 
 /// More messages than this are not written out one by one.
 const MESSAGES_MAX: usize = 20_000;
 
-/// Everything that happens in a run of the plan, and the names of the store's kinds of messages. Nothing when the store
-/// is not there; a run that ends in a panic is recorded up to there.
-pub(super) fn record(plan: &Plan) -> Option<(Vec<Event>, &'static [&'static str])> {
-    let store = stores::find(&plan.store.name)?;
+/// Everything that happens in a run of the plan; one that ends in a panic is recorded up to there.
+pub(super) fn record(store: &StoreEntry, plan: &Plan) -> Vec<Event> {
     let mut events = Vec::new();
     let _ = (store.run)(plan, &mut events);
-    Some((events, store.message_kinds))
+    events
 }
 
 /// Operations that wait for the answer before them get the times at which they began: then leaving one out moves no
 /// other.
 pub(super) fn operation_times(search: &mut Search<'_>) {
-    let Some((events, _)) = record(&search.best) else { return };
+    let events = record(search.store, &search.best);
     let begun: BTreeMap<u32, u64> = events
         .iter()
         .filter_map(|event| match event.what {
@@ -75,7 +73,7 @@ pub(super) fn fates(search: &mut Search<'_>) {
 /// Tries the same run with all fates written out. `constant` gives the delay of the messages that are not, as long as
 /// clients work; nothing leaves delays to chance.
 pub(super) fn try_explicit(search: &mut Search<'_>, constant: impl Fn(&Delay) -> Option<u64>) -> bool {
-    let Some((events, kinds)) = record(&search.best) else { return false };
+    let (events, kinds) = (record(search.store, &search.best), search.store.message_kinds);
     let messages = messages(&events, search.best.workload_end_ns);
     if messages.len() > MESSAGES_MAX {
         return false;
@@ -140,7 +138,7 @@ fn try_without_link_faults(search: &mut Search<'_>) -> bool {
     if has_limit || !with.faults.iter().any(is_of_links) {
         return false;
     }
-    let Some((events, kinds)) = record(with) else { return false };
+    let (events, kinds) = (record(search.store, with), search.store.message_kinds);
     if messages(&events, with.workload_end_ns).len() > MESSAGES_MAX {
         return false;
     }

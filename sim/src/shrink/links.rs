@@ -12,6 +12,7 @@ use super::search::Search;
 use crate::faults::LinkFault;
 use crate::net::Delay;
 use crate::plan::{Cut, FaultKind, FaultPlan, MessageName, Plan};
+use crate::stores::StoreEntry;
 
 const MS: u64 = 1_000_000;
 
@@ -20,7 +21,7 @@ pub(super) fn cut(search: &mut Search<'_>) {
     let mut size = usize::MAX;
     while search.best.faults.len() < size {
         size = search.best.faults.len();
-        let lost_ns = lost_at(&search.best);
+        let lost_ns = lost_at(search.store, &search.best);
         let replicas = search.best.replicas;
         let mut ways: Vec<Vec<Cut>> = NodeId::all(replicas).map(|node| around(node, replicas)).collect();
         let one_way = |from, to| Cut { from: vec![from], to: vec![to] };
@@ -92,9 +93,9 @@ fn around(node: NodeId, replicas: u16) -> Vec<Cut> {
 }
 
 /// When which fault made a message be lost, first and last.
-fn lost_at(plan: &Plan) -> BTreeMap<usize, (u64, u64)> {
+fn lost_at(store: &StoreEntry, plan: &Plan) -> BTreeMap<usize, (u64, u64)> {
     let mut times = BTreeMap::new();
-    for event in record(plan).into_iter().flat_map(|(events, _)| events) {
+    for event in record(store, plan) {
         if let What::Lost { by: LostBy::Fault(fault), .. } = event.what {
             times.entry(usize::from(fault)).or_insert((event.at_ns, event.at_ns)).1 = event.at_ns;
         }

@@ -26,6 +26,7 @@ use search::Search;
 
 use crate::lower::settle_auto_ns;
 use crate::plan::Plan;
+use crate::stores::StoreEntry;
 
 /// The smallest plan that was found, and how.
 #[derive(Clone, Debug)]
@@ -38,12 +39,17 @@ pub struct Shrunk {
     pub complete: bool,
 }
 
-/// Makes `plan` smaller. `ask` runs a plan and says whether it shows the finding, as `plan` itself does; `concerned`
+/// Makes `plan` of `store` smaller. `ask` runs a plan and says whether it shows the finding, as `plan` itself does; `concerned`
 /// are the numbers of the operations that the finding names, a first guess at what matters. Which plans are tried
 /// depends on the answers alone.
-pub fn shrink(plan: &Plan, concerned: &[u32], ask: &mut dyn FnMut(&Plan) -> Answer) -> Shrunk {
+pub fn shrink(
+    store: &'static StoreEntry,
+    plan: &Plan,
+    concerned: &[u32],
+    ask: &mut dyn FnMut(&Plan) -> Answer,
+) -> Shrunk {
     let settles_as_usual = plan.settle_ns > 0 && plan.settle_ns >= settle_auto_ns(plan);
-    let mut search = Search { best: plan.clone(), settles_as_usual, ask, tried: 0, stopped: false };
+    let mut search = Search { store, best: plan.clone(), settles_as_usual, ask, tried: 0, stopped: false };
     from_here(&mut search, concerned);
     // The search is greedy and may stop at a local minimum; restart with other seeds.
     for seed in 1..=RESTARTS {

@@ -3,6 +3,7 @@
 use super::ddmin::ddmin;
 use crate::lower::settle_auto_ns;
 use crate::plan::Plan;
+use crate::stores::StoreEntry;
 
 /// What a try came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,7 @@ pub enum Answer {
 
 /// The search: the smallest plan found, and the judge of others.
 pub(super) struct Search<'a> {
+    pub(super) store: &'static StoreEntry,
     pub(super) best: Plan,
     /// The settling phase has the length that `settle = "auto"` gives, at least.
     pub(super) settles_as_usual: bool,

@@ -6,7 +6,6 @@ use kvsim_checkers::trace::{Event, Level, LostBy, NodeId, What};
 
 use super::*;
 use crate::net::{Delay, Ratio};
-use crate::plan::StoreSpec;
 use crate::plan::{DiskPlan, LinkPlan, Pace};
 use crate::quantity::{Bandwidth, Duration, Seed, Sizes};
 use crate::scenario::{ClientGroup, KeyChoice, Keys, Mix, Net, Scenario, Script, Settle, Writers};
@@ -29,7 +28,7 @@ fn rough(seed: u64) -> Plan {
         replicas: 4,
         duration: Duration(400 * MS),
         settle: Settle::Auto,
-        store: StoreSpec::named("ndc").with("strip", "200ms"),
+        store: stores::BUILT_IN.find("ndc").unwrap().spec().with("strip", "200ms"),
         disk: DiskPlan::default(),
         net: Net { usual: net, link: Vec::new() },
         keys: Keys { count: 10, choice: KeyChoice::Uniform, writers: Writers::Many, priorities: [1, 0, 0, 0] },
@@ -56,7 +55,7 @@ fn rough(seed: u64) -> Plan {
 /// What happens while clients work, whatever a loss is said to be by.
 fn workload(plan: &Plan) -> Vec<Event> {
     let mut events: Vec<Event> = Vec::new();
-    (stores::find("ndc").unwrap().run)(plan, &mut events).unwrap();
+    (stores::BUILT_IN.find("ndc").unwrap().run)(plan, &mut events).unwrap();
     events.retain(|event| event.at_ns < plan.workload_end_ns);
     for event in &mut events {
         if let What::Lost { by, .. } = &mut event.what {
@@ -69,7 +68,9 @@ fn workload(plan: &Plan) -> Vec<Event> {
 /// Takes every plan for which `wanted` holds.
 fn searched(plan: &Plan, wanted: &dyn Fn(&Plan) -> bool, step: impl FnOnce(&mut Search<'_>)) -> Plan {
     let mut ask = |plan: &Plan| if wanted(plan) { Answer::Reproduces } else { Answer::Passes };
-    let mut search = Search { best: plan.clone(), settles_as_usual: false, ask: &mut ask, tried: 0, stopped: false };
+    let store = stores::BUILT_IN.find("ndc").unwrap();
+    let mut search =
+        Search { store, best: plan.clone(), settles_as_usual: false, ask: &mut ask, tried: 0, stopped: false };
     step(&mut search);
     search.best
 }
@@ -119,7 +120,7 @@ fn the_normal_form_is_one() {
 fn a_search_ends_when_it_is_stopped_and_keeps_what_it_has() {
     let plan = rough(3);
     let mut left = 20;
-    let shrunk = shrink(&plan, &[], &mut |candidate| {
+    let shrunk = shrink(stores::BUILT_IN.find("ndc").unwrap(), &plan, &[], &mut |candidate| {
         left -= 1;
         match left {
             _ if left < 0 => Answer::Stop,
@@ -128,7 +129,7 @@ fn a_search_ends_when_it_is_stopped_and_keeps_what_it_has() {
         }
     });
     assert!(!shrunk.complete && shrunk.plan.operations() >= 5 && shrunk.tried == 21);
-    let whole = shrink(&plan, &[], &mut |candidate| {
+    let whole = shrink(stores::BUILT_IN.find("ndc").unwrap(), &plan, &[], &mut |candidate| {
         if candidate.operations() >= 5 && candidate.replicas >= 2 { Answer::Reproduces } else { Answer::Passes }
     });
     assert!(whole.complete);

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use kvsim_checkers::trace::{Level, Recording};
 use kvsim_sim::engine::Outcome;
 use kvsim_sim::net::{Delay, Ratio};
-pub use kvsim_sim::plan::StoreSpec;
 use kvsim_sim::plan::{DiskPlan, LinkPlan, Plan};
 use kvsim_sim::quantity::{Bandwidth, Duration, Seed, Sizes};
 use kvsim_sim::scenario::*;
@@ -28,7 +27,7 @@ pub fn rough() -> Scenario {
         replicas: 4,
         duration: Duration(3_000 * MS),
         settle: Settle::Auto,
-        store: StoreSpec::default().with("strip", "200ms"),
+        store: stores::BUILT_IN.default().spec().with("strip", "200ms"),
         disk: DiskPlan::default(),
         net: Net {
             usual: LinkPlan {
@@ -81,7 +80,7 @@ pub fn plan(scenario: &Scenario, seed: u64) -> Plan {
 
 /// Runs and records.
 pub fn record(plan: &Plan) -> (Outcome, Recording) {
-    let store = stores::find(&plan.store.name).expect("a store");
+    let store = stores::BUILT_IN.find(&plan.store.name).expect("a store");
     let mut events = Vec::new();
     let outcome = (store.run)(plan, &mut events).expect("the store does not panic");
     (outcome, Recording { header: (store.header)(plan), events })

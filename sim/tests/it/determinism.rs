@@ -8,14 +8,14 @@ use kvsim_sim::scenario::Settle;
 use kvsim_sim::stores;
 
 fn hash(plan: &Plan) -> u64 {
-    (stores::find(&plan.store.name).unwrap().run)(plan, &mut Nothing).unwrap().trace_hash
+    (stores::BUILT_IN.find(&plan.store.name).unwrap().run)(plan, &mut Nothing).unwrap().trace_hash
 }
 
 #[test]
 fn the_hash_depends_on_the_seed_and_on_nothing_else() {
     for store in ["ndc", "lww"] {
         let mut scenario = rough();
-        scenario.store = StoreSpec::named(store);
+        scenario.store = stores::BUILT_IN.find(store).unwrap().spec();
         let one = plan(&scenario, 1);
         let first = hash(&one);
         assert_eq!(hash(&one), first, "{store}: again");
@@ -41,7 +41,7 @@ fn hashes_are_the_same_in_every_build_and_every_year() {
     assert_eq!(hash(&plan(&scenario, 1)), 0x9bf1_f299_f1a2_8d51, "ndc with a slow disk");
     // As long as before.
     scenario.settle = Settle::For(Duration(plan(&scenario, 1).settle_ns));
-    scenario.store = StoreSpec::named("lww");
+    scenario.store = stores::BUILT_IN.find("lww").unwrap().spec();
     assert_eq!(hash(&plan(&scenario, 1)), 0xd8a4_53b1_d01c_1085, "lww");
 }
 

@@ -163,6 +163,7 @@ fn an_alarm_waits_for_one_log_line_at_most_where_bandwidth_is_scarce() {
         },
     });
     let mut scenario: Scenario = serde_json::from_value(scenario).expect("a scenario");
+    kvsim_sim::stores::BUILT_IN.bind(&mut scenario.store);
     scenario.net.usual.bandwidth = Bandwidth(Some(40_000));
     let (_, recording) = run(&scenario);
     let update = recording.header.kinds.iter().position(|kind| kind == "update").expect("a kind") as u8;

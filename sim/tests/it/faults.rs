@@ -109,7 +109,7 @@ fn ndc_survives_everything_at_once() {
 /// Writers ask n0 and n1 alone, each key has one writer: LWW loses nothing by itself.
 fn lww() -> Scenario {
     let mut scenario = rough();
-    scenario.store = StoreSpec::named("lww");
+    scenario.store = kvsim_sim::stores::BUILT_IN.find("lww").unwrap().spec();
     scenario.keys.writers = Writers::One;
     scenario.clients[0].at = Some(Nodes(vec![NodeId(0), NodeId(1)]));
     scenario.faults.clear();

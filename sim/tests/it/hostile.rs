@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use kvsim_checkers::trace::Recording;
 use kvsim_checkers::{NO_RERUN, Verdict, check_all};
 use kvsim_sim::lower::lower;
-use kvsim_sim::plan::StoreSpec;
 use kvsim_sim::scenario::Scenario;
 use kvsim_sim::stores::StoreEntry;
 use kvsim_store::{
@@ -243,7 +242,7 @@ fn found(lie: Lie) -> Vec<String> {
         "clients": { "app": { "sessions": 3, "think": "20ms", "value": "8B", "context": false } },
         "fault": { "crash": crashes },
     });
-    let store = StoreSpec::named(HOSTILE.name).with("lie", json!(lie));
+    let store = HOSTILE.spec().with("lie", json!(lie));
     let name = format!("{lie:?}");
     let scenario = Scenario { name, store, ..serde_json::from_value(fields).expect("a scenario") };
     let plan = lower(&scenario, scenario.seed.0, "test").expect("small enough");

@@ -4,7 +4,6 @@ use crate::common::*;
 use kvsim_checkers::metrics::{Measured, Metrics, Sample};
 use kvsim_checkers::trace::{Event, Recording};
 use kvsim_sim::engine::Sink;
-use kvsim_sim::plan::StoreSpec;
 use kvsim_sim::stores;
 
 #[derive(Default)]
@@ -35,9 +34,9 @@ impl Sink for Measures {
 fn measuring_changes_nothing_and_shows_what_replicas_hold() {
     for store in ["ndc", "lww"] {
         let mut scenario = rough();
-        scenario.store = StoreSpec::named(store);
+        scenario.store = stores::BUILT_IN.find(store).expect("a store").spec();
         let plan = plan(&scenario, 1);
-        let entry = stores::find(store).expect("a store");
+        let entry = stores::BUILT_IN.find(store).expect("a store");
         let mut sink = Measures::default();
         let outcome = (entry.run)(&plan, &mut sink).expect("no panic");
         let (unmeasured, recording) = record(&plan);

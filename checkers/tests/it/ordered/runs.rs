@@ -61,7 +61,8 @@ pub fn plan(seed: u64, defect: Option<&str>, crashes: bool) -> Plan {
         "clients": clients,
         "fault": faults,
     });
-    let scenario: Scenario = serde_json::from_value(scenario).expect("a scenario");
+    let mut scenario: Scenario = serde_json::from_value(scenario).expect("a scenario");
+    stores::BUILT_IN.bind(&mut scenario.store).expect("a store");
     let plan = lower::lower(&scenario, seed, "test").expect("small enough");
     plan.validate().expect("a lowered plan is valid");
     plan
@@ -69,7 +70,7 @@ pub fn plan(seed: u64, defect: Option<&str>, crashes: bool) -> Plan {
 
 /// The recording; nothing when the store's own assertions end the run.
 pub fn record(plan: &Plan) -> Option<Recording> {
-    let store = stores::find(&plan.store.name).expect("a store");
+    let store = stores::BUILT_IN.find(&plan.store.name).expect("a store");
     let mut events = Vec::new();
     (store.run)(plan, &mut events).ok()?;
     Some(Recording { header: (store.header)(plan), events })

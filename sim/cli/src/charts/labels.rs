@@ -95,7 +95,7 @@ mod tests {
     fn plan(name: &str, loss: &str, seed: u64) -> Plan {
         let text = format!("replicas = 3\nduration = \"1s\"\n[net]\nloss = \"{loss}\"\n[clients.all]\n");
         let file = format!("{name}.toml");
-        let scenario = crate::scenario::read(Path::new(&file), text.as_bytes(), &[], &crate::load::names());
+        let scenario = crate::scenario::read(Path::new(&file), text.as_bytes(), &[], crate::load::built_in());
         lower(&scenario.expect("a scenario"), seed, "test").expect("a plan")
     }
 

@@ -16,6 +16,7 @@ use crate::output::{BOLD, PLAIN, YELLOW};
 use crate::recorder::Keep;
 use crate::report::text::write_evidence;
 use crate::report::{first_finding, to_explain};
+use crate::scenario::Names;
 use crate::text::{quoted, seconds};
 use std::fmt::{self, Write as _};
 use std::path::PathBuf;
@@ -77,8 +78,8 @@ impl Explanations {
     }
 }
 
-pub fn explain(args: &ExplainArgs) -> Result<u8, Failure> {
-    let (store, plan) = load::run(&args.run)?;
+pub fn explain(args: &ExplainArgs, names: &Names) -> Result<u8, Failure> {
+    let (store, plan) = load::run(&args.run, names)?;
     memory::check_with_messages(&args.run, &plan)?;
     interrupt::stop_at_once();
     let wrong = |why: String| Failure::Usage(format!("{}: {why}", args.run.display()));

@@ -1,6 +1,7 @@
 //! `kvsim schema`, `kvsim completions`, `kvsim man`: what other programs want to know about this one.
 
 use clap::Command;
+use kvsim_sim::stores::Stores;
 
 use crate::exit::{self, Failure};
 use crate::output::{print, print_json};
@@ -13,8 +14,8 @@ pub struct CompletionsArgs {
     shell: clap_complete::Shell,
 }
 
-pub fn schema() -> Result<u8, Failure> {
-    print_json(&scenario::schema())?;
+pub fn schema(stores: Stores) -> Result<u8, Failure> {
+    print_json(&scenario::schema(stores, None))?;
     Ok(exit::HOLDS)
 }
 

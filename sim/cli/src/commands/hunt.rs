@@ -17,6 +17,7 @@ use crate::journal::Journal;
 use crate::output::{GREEN, PLAIN, RED, YELLOW};
 use crate::pool::{self, Next};
 use crate::progress::Ticker;
+use crate::scenario::Names;
 use crate::text::{counted, grouped, printable, quoted};
 use std::ops::Range;
 
@@ -75,8 +76,8 @@ struct HuntSummary<'a> {
 /// How often the journal says how far the hunt is, at least.
 const JOURNAL: Duration = Duration::from_millis(200);
 
-pub fn hunt(args: &HuntArgs) -> Result<u8, Failure> {
-    let runs = RunSet::read(&args.path, args.overrides.list(), args.swarm, args.seeds.start)?;
+pub fn hunt(args: &HuntArgs, names: &Names) -> Result<u8, Failure> {
+    let runs = RunSet::read(&args.path, args.overrides.list(), args.swarm, args.seeds.start, names)?;
     let folder = args.batch.out.clone().unwrap_or_else(|| usual_folder(&args.path));
     let (mut journal, lines) = match args.batch.resume {
         true => Journal::resume(&folder, KIND, &runs.header)?,

@@ -3,7 +3,7 @@
 use kvsim_checkers::CodeInfo;
 use kvsim_histories::models::MODELS;
 use kvsim_sim::scenario::fault_kinds;
-use kvsim_sim::stores::{STORES, StoreEntry};
+use kvsim_sim::stores::{StoreEntry, Stores};
 use kvsim_store::settings::DefectInfo;
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use crate::args::Output;
 use crate::exit::{self, Failure};
 use crate::judge;
-use crate::scenario;
+use crate::scenario::{self, Names};
 use crate::sweep::measures::{MEASURES, Measure};
 use clap::ValueEnum;
 
@@ -51,8 +51,8 @@ struct Item {
 }
 
 /// What can go wrong, as the schema of scenarios describes it: each kind of fault, and what goes wrong all the time.
-fn faults() -> Vec<Item> {
-    let schema = scenario::schema();
+fn faults(stores: Stores) -> Vec<Item> {
+    let schema = scenario::schema(stores, None);
     let fields = |table: &str| schema["$defs"][table]["properties"].as_object().into_iter().flatten();
     let summary = |field: &Json| field["description"].as_str().unwrap_or_default().to_owned();
     let tables = &schema["$defs"]["Faults"]["properties"];
@@ -85,13 +85,15 @@ fn details(store: &'static StoreEntry) -> Vec<String> {
     details
 }
 
-pub fn list(args: &ListArgs) -> Result<u8, Failure> {
+pub fn list(args: &ListArgs, names: &Names) -> Result<u8, Failure> {
     let item =
         |name: &str, summary: &str, details| Item { name: name.to_owned(), summary: summary.to_owned(), details };
     let codes = |codes: &[CodeInfo]| codes.iter().map(|code| format!("{}  {}", code.code, code.meaning)).collect();
     let entries: Vec<Item> = match args.what {
-        Listed::Stores => STORES.iter().map(|store| item(store.name, store.summary, details(store))).collect(),
-        Listed::Faults => faults(),
+        Listed::Stores => {
+            names.stores.list().iter().map(|store| item(store.name, store.summary, details(store))).collect()
+        }
+        Listed::Faults => faults(names.stores),
         Listed::Checkers => {
             judge::checkers().map(|checker| item(checker.name, checker.summary, codes(checker.codes))).collect()
         }
@@ -101,7 +103,12 @@ pub fn list(args: &ListArgs) -> Result<u8, Failure> {
                     [format!("store: {}", store.name), format!("should be noticed by: {}", defect.noticed_by)];
                 item(defect.name, defect.meaning, details.into())
             };
-            STORES.iter().flat_map(|store| store.defects.iter().map(move |defect| of(store, defect))).collect()
+            names
+                .stores
+                .list()
+                .iter()
+                .flat_map(|store| store.defects.iter().map(move |defect| of(store, defect)))
+                .collect()
         }
         Listed::Models => MODELS.iter().map(|model| item(model.name, model.summary, codes(model.codes))).collect(),
         Listed::Columns => {

@@ -13,10 +13,13 @@ mod shrink;
 mod sweep;
 mod trace;
 
+use clap::builder::PossibleValuesParser;
 use clap::{CommandFactory as _, Parser, Subcommand};
+use kvsim_sim::stores::Stores;
 
 use crate::args::size;
 use crate::exit::{self, Failure};
+use crate::scenario::Names;
 
 /// Run, replay and check simulations of replicated key-value stores.
 #[derive(Debug, Parser)]
@@ -28,6 +31,15 @@ pub struct Args {
     /// Refuse runs that may take more memory than this, each
     #[arg(long, global = true, value_name = "SIZE", value_parser = size, default_value = "4GB")]
     pub memory: u64,
+}
+
+/// The command where these are the stores.
+pub fn program(stores: Stores) -> clap::Command {
+    Args::command().mut_subcommands(|subcommand| {
+        let takes_store = subcommand.get_arguments().any(|arg| arg.get_id() == "store");
+        let known = || PossibleValuesParser::new(stores.names());
+        if takes_store { subcommand.mut_arg("store", |arg| arg.value_parser(known())) } else { subcommand }
+    })
 }
 
 /// What to do; the arguments of a subcommand say what it is for.
@@ -53,22 +65,22 @@ pub enum Command {
 
 impl Command {
     /// Does it; returns the exit code.
-    pub fn execute(&self) -> Result<u8, Failure> {
+    pub fn execute(&self, names: &Names) -> Result<u8, Failure> {
         match self {
-            Command::Run(args) => run::run(args),
-            Command::Replay(args) => replay::replay(args),
-            Command::Hunt(args) => hunt::hunt(args),
-            Command::Shrink(args) => shrink::shrink(args),
-            Command::Explain(args) => explain::explain(args),
-            Command::Trace(args) => trace::trace(args),
-            Command::Sweep(args) => sweep::sweep(args),
-            Command::Plot(args) => plot::plot(args),
-            Command::Report(args) => report::report(args),
+            Command::Run(args) => run::run(args, names),
+            Command::Replay(args) => replay::replay(args, names),
+            Command::Hunt(args) => hunt::hunt(args, names),
+            Command::Shrink(args) => shrink::shrink(args, names),
+            Command::Explain(args) => explain::explain(args, names),
+            Command::Trace(args) => trace::trace(args, names),
+            Command::Sweep(args) => sweep::sweep(args, names),
+            Command::Plot(args) => plot::plot(args, names),
+            Command::Report(args) => report::report(args, names),
             Command::Check(args) => check::check(args),
-            Command::List(args) => list::list(args),
-            Command::Schema => generate::schema(),
-            Command::Completions(args) => generate::completions(args, Args::command()),
-            Command::Man => generate::man(&Args::command()),
+            Command::List(args) => list::list(args, names),
+            Command::Schema => generate::schema(names.stores),
+            Command::Completions(args) => generate::completions(args, program(names.stores)),
+            Command::Man => generate::man(&program(names.stores)),
         }
     }
 }

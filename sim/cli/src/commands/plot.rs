@@ -15,9 +15,9 @@ use crate::exit::{self, Failure};
 use crate::folder::{self, Stored};
 use crate::interrupt;
 use crate::judge;
-use crate::load;
 use crate::memory;
 use crate::output::{PLAIN, YELLOW, print};
+use crate::scenario::Names;
 use crate::text::seconds;
 
 /// Draw charts of stored runs
@@ -51,7 +51,7 @@ fn chart_names() -> Vec<PossibleValue> {
     CHARTS.iter().map(|chart| PossibleValue::new(chart.name).help(chart.summary)).collect()
 }
 
-pub fn plot(args: &PlotArgs) -> Result<u8, Failure> {
+pub fn plot(args: &PlotArgs, names: &Names) -> Result<u8, Failure> {
     if args.runs.len() > charts::MAX {
         return Err(Failure::Usage(format!(
             "{} runs are too many for one chart: at most {} can be told apart; draw fewer at a time",
@@ -60,7 +60,8 @@ pub fn plot(args: &PlotArgs) -> Result<u8, Failure> {
         )));
     }
     interrupt::stop_at_once();
-    let stored = args.runs.iter().map(|run| Stored::read(run)).collect::<Result<Vec<Stored>, Failure>>()?;
+    let stored =
+        args.runs.iter().map(|run| Stored::read(run, names.stores)).collect::<Result<Vec<Stored>, Failure>>()?;
     let shown = shown(args, &stored)?;
     let plans: Vec<&Plan> = stored.iter().map(|stored| &stored.plan).collect();
     let window_ns = charts::window_ns(&plans);
@@ -83,7 +84,7 @@ pub fn plot(args: &PlotArgs) -> Result<u8, Failure> {
     let is_diagram = wanted.iter().any(|chart| chart.name == charts::MESSAGES.name);
     if let ([stored], [run], true) = (stored.as_slice(), runs.list.as_mut_slice(), is_diagram) {
         // A diagram shows what was found.
-        run.reports = judge::reports(load::store_of(stored)?, &run.plan, &run.recording);
+        run.reports = judge::reports(stored.store, &run.plan, &run.recording);
     }
     let mut said = String::new();
     for chart in wanted {
@@ -129,7 +130,7 @@ fn shown(args: &PlotArgs, stored: &[Stored]) -> Result<Option<Range<u64>>, Failu
 /// Runs the stored plan again; the exit code when that was interrupted or is not the stored run.
 fn record(stored: &Stored, window_ns: u64) -> Result<Result<(Recording, Measured), u8>, Failure> {
     memory::check_with_messages(&stored.path, &stored.plan)?;
-    let (store, path) = (load::store_of(stored)?, stored.path.display());
+    let (store, path) = (stored.store, stored.path.display());
     let (outcome, recording, measured) = charts::record(store, &stored.plan, window_ns).map_err(|panic| {
         let at = seconds(panic.at_ns);
         Failure::Usage(format!("{path}: the store panics at {at} (see kvsim replay); charts need a complete run"))

@@ -9,11 +9,11 @@ use crate::exit::{self, Failure};
 use crate::folder::Stored;
 use crate::interrupt;
 use crate::judge::{self, Judged};
-use crate::load;
 use crate::output::{GREEN, PLAIN, RED};
 use crate::recorder::Keep;
 use crate::report::words::Words;
 use crate::report::{Summary, text};
+use crate::scenario::Names;
 use crate::text::seconds;
 use std::path::PathBuf;
 
@@ -45,9 +45,9 @@ struct Comparison {
     run: Option<Summary>,
 }
 
-pub fn replay(args: &ReplayArgs) -> Result<u8, Failure> {
-    let stored = Stored::read(&args.run)?;
-    let store = load::store_of(&stored)?;
+pub fn replay(args: &ReplayArgs, names: &Names) -> Result<u8, Failure> {
+    let stored = Stored::read(&args.run, names.stores)?;
+    let store = stored.store;
     interrupt::stop_gently();
     match args.until {
         Some(until_ns) => replay_until(args, &stored, store, until_ns),

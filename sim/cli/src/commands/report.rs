@@ -8,11 +8,11 @@ use crate::exit::{self, Failure};
 use crate::folder::{Folder, Stored};
 use crate::interrupt;
 use crate::judge;
-use crate::load;
 use crate::memory;
 use crate::output::print;
 use crate::recorder::Keep;
 use crate::report::{Page, Summary};
+use crate::scenario::Names;
 use crate::text::printable;
 use std::path::PathBuf;
 
@@ -27,9 +27,9 @@ pub struct ReportArgs {
 /// Above this number of events `kvsim run` leaves out the page, which needs the run again, in memory.
 pub const EVENTS_MAX: u64 = 2_000_000;
 
-pub fn report(args: &ReportArgs) -> Result<u8, Failure> {
-    let stored = Stored::read(&args.run)?;
-    let store = load::store_of(&stored)?;
+pub fn report(args: &ReportArgs, names: &Names) -> Result<u8, Failure> {
+    let stored = Stored::read(&args.run, names.stores)?;
+    let store = stored.store;
     memory::check_with_messages(&stored.path, &stored.plan)?;
     interrupt::stop_at_once();
     let judged = judge::judge(store, &stored.plan, Keep::Judged);

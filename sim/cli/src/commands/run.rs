@@ -16,6 +16,7 @@ use crate::memory;
 use crate::output::print;
 use crate::recorder::Keep;
 use crate::report::{Summary, text};
+use crate::scenario::Names;
 use crate::text::{grouped, printable, quoted};
 use clap::ValueEnum;
 
@@ -60,11 +61,11 @@ pub enum Kept {
     Full,
 }
 
-pub fn run(args: &RunArgs) -> Result<u8, Failure> {
+pub fn run(args: &RunArgs, names: &Names) -> Result<u8, Failure> {
     if args.history.is_some() && args.trace == Kept::Off {
         return Err(Failure::Usage("--history needs what --trace off does not keep; leave out one of them".to_owned()));
     }
-    let (store, plan) = plan(args)?;
+    let (store, plan) = plan(args, names)?;
     if args.trace == Kept::Full {
         memory::check_with_messages(&args.file, &plan)?;
     }
@@ -130,9 +131,9 @@ fn written(args: &RunArgs, plan: &Plan) -> Option<String> {
 }
 
 /// Reads the scenario and decides everything that the seed decides.
-fn plan(args: &RunArgs) -> Result<(&'static StoreEntry, Plan), Failure> {
-    let scenario = load::scenario(&args.file, &args.overrides.list())?;
-    load::lowered(&args.file, &scenario, args.seed.unwrap_or(scenario.seed.0))
+fn plan(args: &RunArgs, names: &Names) -> Result<(&'static StoreEntry, Plan), Failure> {
+    let scenario = load::scenario(&args.file, &args.overrides.list(), names)?;
+    load::lowered(&args.file, &scenario, args.seed.unwrap_or(scenario.seed.0), names.stores)
 }
 
 /// Runs the plan again and compares every event.

@@ -22,7 +22,7 @@ use crate::memory;
 use crate::progress::Ticker;
 use crate::recorder::Keep;
 use crate::report::{Judgement, Summary, text};
-use crate::scenario;
+use crate::scenario::{self, Names};
 use crate::text::printable;
 use std::time::Duration;
 
@@ -142,9 +142,9 @@ impl Target {
     }
 }
 
-pub fn shrink(args: &ShrinkArgs) -> Result<u8, Failure> {
-    let stored = Stored::read(&args.run)?;
-    let store = load::store_of(&stored)?;
+pub fn shrink(args: &ShrinkArgs, names: &Names) -> Result<u8, Failure> {
+    let stored = Stored::read(&args.run, names.stores)?;
+    let store = stored.store;
     memory::check_with_messages(&stored.path, &stored.plan)?;
     interrupt::stop_at_once();
     let judged = judge::judge(store, &stored.plan, Keep::Everything);
@@ -163,7 +163,7 @@ pub fn shrink(args: &ShrinkArgs) -> Result<u8, Failure> {
     // The smaller plan is there even if it cannot be written as a scenario.
     Folder::create(place.clone(), &shrunk.plan)?;
     let before = Size::of(&stored.plan, &judged);
-    let (small, text, judged) = as_scenario(store, &stored.plan, &shrunk, &target, &name)?;
+    let (small, text, judged) = as_scenario(store, &stored.plan, &shrunk, &target, &name, names)?;
     let folder = Folder::create(place, &small)?;
     let summary = Summary::new(&small, &judged, folder.path());
     folder.store(&summary, &judged.checkpoints, None)?;
@@ -227,14 +227,11 @@ fn search(args: &ShrinkArgs, store: &'static StoreEntry, plan: &Plan, target: &T
     let begun = Instant::now();
     let mut tried = 0;
     let mut smallest = (plan.replicas, plan.operations(), plan.faults.len());
-    shrink::shrink(plan, &target.finding.ops, &mut |candidate| {
+    shrink::shrink(store, plan, &target.finding.ops, &mut |candidate| {
         if begun.elapsed() >= args.lasting || interrupt::is_requested() {
             return Answer::Stop;
         }
         tried += 1;
-        if store.validate(candidate).is_err() {
-            return Answer::Passes;
-        }
         let (plan, checker) = (candidate.clone(), target.checker.clone());
         let run = move || judge::run_quiet(store, &plan, Keep::Judged, Checkers::Only(&checker));
         let judged = interrupt::unless_requested(run).filter(|judged| !judged.interrupted);
@@ -256,8 +253,8 @@ fn as_scenario(
     shrunk: &Shrunk,
     target: &Target,
     name: &str,
+    names: &Names,
 ) -> Result<(Plan, String, Judged), Failure> {
-    let names = load::names();
     let file = PathBuf::from(format!("{name}.toml"));
     let mut plan = Plan { scenario: name.to_string(), ..shrunk.plan.clone() };
     let code = &target.finding.code;
@@ -276,9 +273,9 @@ fn as_scenario(
         Failure::Usage(format!("{place}: the smaller run cannot be written as a scenario, only as plan.json: {why}"))
     };
     let text = scenario::write(&plan, &comments).map_err(cannot)?;
-    let read = scenario::read(&file, text.as_bytes(), &[], &names)
+    let read = scenario::read(&file, text.as_bytes(), &[], names)
         .map_err(|error| cannot(format!("the reader does not take it:\n{}", error.render(false))))?;
-    let (_, plan) = load::lowered(&file, &read, read.seed.0)?;
+    let (_, plan) = load::lowered(&file, &read, read.seed.0, names.stores)?;
     let judged = judge::judge(store, &plan, Keep::Everything);
     if !judged.interrupted && !target.is_in(&judged) {
         return Err(cannot(format!("read back, it does not show {code} (stopped too early? see --for)")));

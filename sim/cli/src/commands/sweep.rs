@@ -18,6 +18,7 @@ use crate::journal::Journal;
 use crate::output::print;
 use crate::pool::{self, Next};
 use crate::progress::Ticker;
+use crate::scenario::Names;
 use crate::sweep::journal::{self, DoneRun, SweepLine};
 use crate::sweep::run::{SweepOutcome, SweepRuns};
 use crate::sweep::table::Table;
@@ -46,8 +47,8 @@ pub struct SweepArgs {
     theme: Theme,
 }
 
-pub fn sweep(args: &SweepArgs) -> Result<u8, Failure> {
-    let runs = Arc::new(SweepRuns::read(&args.file, &args.overrides.list())?);
+pub fn sweep(args: &SweepArgs, names: &Names) -> Result<u8, Failure> {
+    let runs = Arc::new(SweepRuns::read(&args.file, &args.overrides.list(), names)?);
     let folder = args.batch.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/sweep-{}", runs.name)));
     let (mut journal, mut done) = journal::open(&folder, &runs, args.batch.resume)?;
     interrupt::stop_gently();

@@ -18,6 +18,7 @@ use crate::output::{print, print_json};
 use crate::recorder::Keep;
 use crate::report::moment::describe;
 use crate::report::words::Words;
+use crate::scenario::Names;
 use std::path::PathBuf;
 
 /// Show what happened, event by event, or the state of the replicas at a moment
@@ -39,8 +40,8 @@ pub struct TraceArgs {
     output: Output,
 }
 
-pub fn trace(args: &TraceArgs) -> Result<u8, Failure> {
-    let (store, plan) = load::run(&args.run)?;
+pub fn trace(args: &TraceArgs, names: &Names) -> Result<u8, Failure> {
+    let (store, plan) = load::run(&args.run, names)?;
     interrupt::stop_at_once();
     let until_ns = args.at.or(args.filter.to).unwrap_or(u64::MAX);
     // A diagram marks what the checkers find, for which the run has to come to its end.

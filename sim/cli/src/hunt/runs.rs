@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use kvsim_sim::hunt::{self, cause};
 use kvsim_sim::plan::Plan;
 use kvsim_sim::scenario::Scenario;
-use kvsim_sim::stores::StoreEntry;
+use kvsim_sim::stores::{StoreEntry, Stores};
 use serde_json::{Value, json};
 
 use super::journal::{Found, Unknown};
@@ -18,6 +18,7 @@ use crate::load::{self, lowered};
 use crate::memory;
 use crate::recorder::Keep;
 use crate::report::Summary;
+use crate::scenario::Names;
 
 pub struct RunSet {
     /// What they follow from: hunts that agree in this find the same.
@@ -25,18 +26,19 @@ pub struct RunSet {
     first_seed: u64,
     swarm: bool,
     scenarios: Vec<(PathBuf, Scenario)>,
+    stores: Stores,
 }
 
 impl RunSet {
     /// Reads the scenario at `path`, or all below that folder.
-    pub fn read(path: &Path, set: Vec<String>, swarm: bool, first_seed: u64) -> Result<RunSet, Failure> {
+    pub fn read(path: &Path, set: Vec<String>, swarm: bool, first_seed: u64, names: &Names) -> Result<RunSet, Failure> {
         let mut texts = Vec::new();
         let mut scenarios: Vec<(PathBuf, Scenario)> = Vec::new();
         for (file, name) in files(path)? {
-            let mut scenario = load::scenario(&file, &set)?;
+            let mut scenario = load::scenario(&file, &set, names)?;
             scenario.name = name;
             // A scenario that cannot be run is reported before the hunt begins.
-            lowered(&file, &scenario, first_seed)?;
+            lowered(&file, &scenario, first_seed, names.stores)?;
             let text = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
             texts.push(json!({ "file": file.display().to_string(), "text": text }));
             scenarios.push((file, scenario));
@@ -49,7 +51,7 @@ impl RunSet {
             "swarm": swarm,
             "first_seed": first_seed,
         });
-        Ok(RunSet { header, first_seed, swarm, scenarios })
+        Ok(RunSet { header, first_seed, swarm, scenarios, stores: names.stores })
     }
 
     /// Number of runs with the seeds before `seed`.
@@ -66,8 +68,8 @@ impl RunSet {
         let (file, scenario) = &self.scenarios[(run % self.scenarios.len() as u64) as usize];
         let seed = self.seed(run);
         match self.swarm {
-            true => lowered(file, &hunt::swarm(scenario, seed), seed),
-            false => lowered(file, scenario, seed),
+            true => lowered(file, &hunt::swarm(scenario, seed), seed, self.stores),
+            false => lowered(file, scenario, seed, self.stores),
         }
     }
 

@@ -7,6 +7,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
+use kvsim_sim::stores::BUILT_IN;
 use mutator::Mutator;
 
 use crate::folder::Stored;
@@ -51,8 +52,8 @@ fn scenarios_that_an_enemy_wrote() {
     let file = folder.path().join("s.toml");
     let taken = each(&scenarios(), |mutant| {
         fs::write(&file, mutant).unwrap();
-        let scenario = load::scenario(&file, &[]).ok();
-        scenario.is_some_and(|scenario| load::lowered(&file, &scenario, 1).is_ok())
+        let scenario = load::scenario(&file, &[], load::built_in()).ok();
+        scenario.is_some_and(|scenario| load::lowered(&file, &scenario, 1, BUILT_IN).is_ok())
     });
     println!("{taken} of {MUTANTS} scenarios were taken");
     is_alone(folder.path(), &["s.toml"]);
@@ -64,21 +65,21 @@ fn plans_that_an_enemy_wrote() {
     let outside = tempfile::tempdir().unwrap();
     let folder = outside.path().join("run");
     fs::create_dir(&folder).unwrap();
-    let names = load::names();
+    let names = load::built_in();
     let plans = scenarios().into_iter().map(|text| {
         let set = ["duration=5s".to_owned(), "settle=1s".to_owned()];
-        let read = crate::scenario::read(Path::new("s.toml"), &text, &set, &names);
-        let read = read.or_else(|_| crate::scenario::read(Path::new("s.toml"), &text, &[], &names)).unwrap();
-        serde_json::to_vec(&load::lowered(Path::new("s.toml"), &read, 1).unwrap().1).unwrap()
+        let read = crate::scenario::read(Path::new("s.toml"), &text, &set, names);
+        let read = read.or_else(|_| crate::scenario::read(Path::new("s.toml"), &text, &[], names)).unwrap();
+        serde_json::to_vec(&load::lowered(Path::new("s.toml"), &read, 1, BUILT_IN).unwrap().1).unwrap()
     });
     let plans: Vec<Vec<u8>> = plans.filter(|plan| plan.len() < 200_000).collect();
     let taken = each(&plans, |mutant| {
         fs::write(folder.join("plan.json"), mutant).unwrap();
-        let Ok(stored) = Stored::read(&folder) else { return false };
-        let Ok(store) = load::store_of(&stored) else { return false };
+        let Ok(stored) = Stored::read(&folder, BUILT_IN) else { return false };
         // What is taken can be run, here a little of it.
         let begins = stored.plan.sessions.iter().flat_map(|session| session.ops.first()).map(|op| op.wait_ns).min();
-        let judged = judge::run(store, &stored.plan, Keep::Judged, begins.unwrap_or(0).min(1_000_000) + 1_000_000);
+        let judged =
+            judge::run(stored.store, &stored.plan, Keep::Judged, begins.unwrap_or(0).min(1_000_000) + 1_000_000);
         assert!(
             judged.reports.iter().all(|report| report.checker != "panic"),
             "{}",
@@ -95,7 +96,7 @@ fn plans_that_an_enemy_wrote() {
 fn journals_that_an_enemy_wrote() {
     let folder = tempfile::tempdir().unwrap();
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios");
-    let hunted = RunSet::read(&top.join("tour/by-hand.toml"), Vec::new(), false, 0).unwrap();
+    let hunted = RunSet::read(&top.join("tour/by-hand.toml"), Vec::new(), false, 0, load::built_in()).unwrap();
     let header = serde_json::json!({ "hunt": hunted.header }).to_string();
     let lines = "\n{\"found\":{\"run\":1,\"scenario\":\"s\",\"seed\":\"0x1\",\"checker\":\"pram\",\"code\":\"PRAM001\",\"cause\":\"c\",\"title\":\"t\",\
          \"at_ns\":5,\"events\":9,\"run_dir\":\"runs/s-1\"}}\n{\"done\":{\"runs\":7,\"with_findings\":1,\"unknown\":1,\"unknown_by\":\
@@ -111,7 +112,7 @@ fn journals_that_an_enemy_wrote() {
     let sweep = folder.path().join("w.toml");
     fs::write(&sweep, "replicas = 3\nduration = \"100ms\"\n[clients.a]\n[sweep]\nseeds = 2\nreplicas = [3, 5]\n")
         .unwrap();
-    let runs = crate::sweep::run::SweepRuns::read(&sweep, &[]).unwrap();
+    let runs = crate::sweep::run::SweepRuns::read(&sweep, &[], load::built_in()).unwrap();
     let header = serde_json::json!({ "sweep": runs.header }).to_string() + "\n";
     let done = |number| {
         let (cell, seed) = runs.place(number);

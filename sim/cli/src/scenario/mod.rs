@@ -18,13 +18,13 @@ mod write;
 
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use kvsim_sim::net::Ratio;
 use kvsim_sim::plan::Plan;
 use kvsim_sim::quantity::{Duration, Seed, Size};
 use kvsim_sim::scenario::Scenario;
-use kvsim_sim::stores::StoreEntry;
+use kvsim_sim::stores::{StoreEntry, Stores};
 use serde::Deserialize as _;
 use serde_json::{Value as Json, json};
 use toml::Spanned;
@@ -49,8 +49,24 @@ pub const FILE_BYTES_MAX: usize = 4 << 20;
 
 /// The names that a scenario may use.
 pub struct Names {
-    pub stores: &'static [StoreEntry],
+    pub stores: Stores,
     pub checkers: Vec<&'static str>,
+    /// The schema of scenario files, by store.
+    schemas: Vec<OnceLock<Json>>,
+}
+
+impl Names {
+    pub fn new(stores: Stores, checkers: Vec<&'static str>) -> Names {
+        let schemas = stores.list().iter().map(|_| OnceLock::new()).collect();
+        Names { stores, checkers, schemas }
+    }
+
+    /// The schema of scenarios with this store.
+    fn schema(&self, store: Option<&'static StoreEntry>) -> &Json {
+        let store = store.unwrap_or(self.stores.default());
+        let number = self.stores.names().position(|name| name == store.name).unwrap_or(0);
+        self.schemas[number].get_or_init(|| schema(self.stores, Some(store)))
+    }
 }
 
 /// Reads the scenario at `path`; see [`read`].
@@ -118,13 +134,14 @@ pub fn scenario(
     let root = root.get_ref();
     let number =
         |value: &Spanned<DeValue<'_>>| value.get_ref().as_integer().and_then(|number| number.as_str().parse().ok());
-    let name = value_at(root, &["store", "name"]).map_or(Some(names.stores[0].name), |name| name.get_ref().as_str());
-    let store = names.stores.iter().find(|store| Some(store.name) == name);
+    let usual = Some(names.stores.default().name);
+    let name = value_at(root, &["store", "name"]).map_or(usual, |name| name.get_ref().as_str());
+    let store = name.and_then(|name| names.stores.find(name));
     let known = Known {
         replicas: root.get("replicas").and_then(number).filter(|count: &u16| (1..=Plan::REPLICAS_MAX).contains(count)),
         store,
     };
-    let mistakes = structure::check(root, &SCHEMA, sources, &known);
+    let mistakes = structure::check(root, names.schema(store), sources, &known);
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
@@ -144,21 +161,30 @@ pub fn scenario(
         let place = value_at(root, &["fault", kind, number]).map(|table| sources.place(table.span().into()));
         fault.place = place.unwrap_or_default();
     }
-    let mut check = Check { scenario: &scenario, root, sources, names, store, holders: 0, beats: false, found: vec![] };
-    let own = check.store();
-    let profile = own.profile(scenario.replicas);
-    (check.holders, check.beats) = (profile.copies, profile.heartbeat_ns.is_some());
-    let fitted = check.fitted(own);
+    let mut check = Check {
+        scenario: &scenario,
+        root,
+        sources,
+        names,
+        store,
+        holders: scenario.replicas,
+        beats: false,
+        found: vec![],
+    };
+    let fitted = check.store().map(|own| {
+        let profile = own.profile(scenario.replicas);
+        (check.holders, check.beats) = (profile.copies, profile.heartbeat_ns.is_some());
+        check.fitted(own)
+    });
     let mistakes = check.all();
-    scenario.store = fitted;
+    scenario.store = fitted.unwrap_or_default();
     if mistakes.is_empty() { Ok(scenario) } else { Err(mistakes) }
 }
 
-static SCHEMA: LazyLock<Json> = LazyLock::new(schema);
-
-/// The schema of scenario files: that of scenarios, and the tables that the command reads by itself.
-pub fn schema() -> Json {
-    let mut schema = kvsim_sim::scenario::schema::<Scenario>();
+/// The schema of scenario files: that of scenarios, and the tables that the command reads by itself. `chosen` is the store of
+/// a scenario, if that is known.
+pub fn schema(stores: Stores, chosen: Option<&'static StoreEntry>) -> Json {
+    let mut schema = kvsim_sim::scenario::schema(stores, chosen);
     schema["$defs"]["Sweep"] = json!({
         "description": "What kvsim sweep varies: lists of values, under the names of the fields that take them.",
         "type": "object",

@@ -10,15 +10,16 @@ use super::check::Check;
 use crate::text::listed;
 
 impl Check<'_> {
-    /// The store with the settings that it understands and that are right, each by itself.
-    pub fn store(&mut self) -> StoreSpec {
+    /// The store with the settings that it understands and that are right, each by itself; nothing when there is none of that
+    /// name.
+    pub fn store(&mut self) -> Option<StoreSpec> {
         let given = &self.scenario.store;
-        let mut right = StoreSpec::named(&given.name);
         let Some(store) = self.store else {
-            let known: Vec<&str> = self.names.stores.iter().map(|store| store.name).collect();
+            let known: Vec<&str> = self.names.stores.names().collect();
             self.wrong(self.span(&["store", "name"]), Wrong::name("there is no store", &given.name, &known));
-            return right;
+            return None;
         };
+        let mut right = store.spec();
         let known = store.settings();
         // What another store of the file's name would understand means nothing to this one.
         let by_argument = |name: &str| self.span(&["store", name]).is_some_and(|span| self.sources.is_argument(span));
@@ -34,12 +35,12 @@ impl Check<'_> {
                 right.set(name, value.clone());
             }
         }
-        right
+        Some(right)
     }
 
     /// True when a setting is right by itself; the items of a list are looked at one after the other.
     fn setting(&mut self, store: &'static StoreEntry, name: &str, value: &Json) -> bool {
-        let check = |value: Json| (store.check)(&StoreSpec::named(store.name).with(name, value));
+        let check = |value: Json| (store.check)(&store.spec().with(name, value));
         let Json::Array(items) = value else {
             return self.is_right(&["store", name], check(value.clone()));
         };

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use kvsim_checkers::Verdict;
 use kvsim_checkers::metrics::{Metrics, Visibility, Where};
 use kvsim_checkers::trace::Level;
+use kvsim_sim::stores::Stores;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
@@ -23,6 +24,7 @@ use crate::load::{self, lowered};
 use crate::memory;
 use crate::recorder::Keep;
 use crate::report::Summary;
+use crate::scenario::Names;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepOutcome {
@@ -41,6 +43,7 @@ pub struct SweepRuns {
     pub name: String,
     pub sweep: SweepFile,
     file: PathBuf,
+    stores: Stores,
 }
 
 /// How many samples of what replicas hold are taken during the workload.
@@ -48,16 +51,16 @@ const SAMPLES: u64 = 20;
 
 impl SweepRuns {
     /// Reads the sweep, and finds out whether all cells can be run.
-    pub fn read(file: &Path, set: &[String]) -> Result<SweepRuns, Failure> {
-        let sweep = load::sweep(file, set)?;
+    pub fn read(file: &Path, set: &[String], names: &Names) -> Result<SweepRuns, Failure> {
+        let sweep = load::sweep(file, set, names)?;
         for cell in &sweep.cells {
-            lowered(file, cell, sweep.seeds.start)?;
+            lowered(file, cell, sweep.seeds.start, names.stores)?;
         }
         let text = std::fs::read_to_string(file)
             .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", file.display())))?;
         let name = file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
         let header = json!({ "schema": 1, "kvsim": env!("CARGO_PKG_VERSION"), "text": text, "set": set });
-        Ok(SweepRuns { header, name, sweep, file: file.to_path_buf() })
+        Ok(SweepRuns { header, name, sweep, file: file.to_path_buf(), stores: names.stores })
     }
 
     pub fn count(&self) -> u64 {
@@ -101,7 +104,7 @@ impl SweepRuns {
     /// `folder`, to be looked at.
     pub fn one(&self, run: u64, folder: &Path) -> Result<Option<SweepOutcome>, Failure> {
         let (cell, seed) = self.place(run);
-        let (store, mut plan) = lowered(&self.file, &self.sweep.cells[cell], seed)?;
+        let (store, mut plan) = lowered(&self.file, &self.sweep.cells[cell], seed, self.stores)?;
         let as_written = plan.clone();
         for column in &self.sweep.columns {
             if let Column::Verdict(checker) = column {

@@ -122,11 +122,12 @@ mod tests {
 
     #[test]
     fn of_a_store_that_panics_there_is_the_finding() {
-        let names = crate::load::names();
+        let names = crate::load::built_in();
         let text = "replicas = 2\nduration = \"1s\"\n[clients.all]\n";
-        let scenario = crate::scenario::read(Path::new("test.toml"), text.as_bytes(), &[], &names).unwrap();
+        let scenario = crate::scenario::read(Path::new("test.toml"), text.as_bytes(), &[], names).unwrap();
         let plan = kvsim_sim::lower::lower(&scenario, 1, "test").unwrap();
-        let store = Box::leak(Box::new(StoreEntry { run: panics, ..*stores::find("ndc").unwrap() }));
+        let store = Box::leak(Box::new(*stores::BUILT_IN.default()));
+        store.run = panics;
         let judged = judge::judge(store, &plan, Keep::Judged);
         let summary = Summary::new(&plan, &judged, Path::new("."));
         let html = Page::new(store, &plan, &summary, &judged.reports, None).expect("it is not interrupted").html();

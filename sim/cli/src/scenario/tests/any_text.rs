@@ -29,7 +29,7 @@ fn value() -> impl Strategy<Value = String> {
 
 /// Reads, and shows what is wrong: that must not fail either.
 fn read_and_render(bytes: &[u8], overrides: &[String]) {
-    if let Err(diagnostics) = read(Path::new("any.toml"), bytes, overrides, &names()) {
+    if let Err(diagnostics) = read(Path::new("any.toml"), bytes, overrides, names()) {
         assert!(!diagnostics.list().is_empty());
         assert!(diagnostics.render(true).len() < 20_000);
         assert!(diagnostics.list().iter().all(|one| one.line > 0 && one.column > 0 && !one.message.is_empty()));

@@ -6,11 +6,12 @@ use expect_test::expect_file;
 use kvsim_checkers::trace::{Level, NodeId};
 use kvsim_sim::lower::lower;
 use kvsim_sim::net::{Delay, Ratio};
-use kvsim_sim::plan::{DiskPlan, LinkPlan, StoreSpec};
+use kvsim_sim::plan::{DiskPlan, LinkPlan};
 use kvsim_sim::quantity::{Bandwidth, Duration, Nodes, Rate, Seed, Sizes, Sync};
 use kvsim_sim::scenario::{
     ClientGroup, FaultSpec, KeyChoice, Keys, Mix, Net, Pace, PartitionFault, Scenario, Script, Settle, Writers,
 };
+use kvsim_sim::stores::BUILT_IN;
 use serde_json::Value as Json;
 
 use super::{FULL, SMALLEST, read_text};
@@ -31,7 +32,10 @@ fn the_smallest_scenario_has_all_defaults() {
         replicas: 3,
         duration: Duration(10_000_000_000),
         settle: Settle::Auto,
-        store: StoreSpec::named("ndc")
+        store: BUILT_IN
+            .find("ndc")
+            .unwrap()
+            .spec()
             .with("ack", 1)
             .with("anti_entropy", "100ms")
             .with("buffer", "16MiB")
@@ -109,7 +113,7 @@ fn replicas_keep_all_views_where_somebody_needs_them() {
     assert_eq!(views(&["store.heartbeat=1s"]), "all");
     assert_eq!(views(&["store.views=all"]), "all");
     let full = read_text(FULL, &["store.name=lww"]).unwrap().store;
-    assert_eq!(full, StoreSpec::named("lww").with("anti_entropy", "200ms"), "lww has no other settings");
+    assert_eq!(full, BUILT_IN.find("lww").unwrap().spec().with("anti_entropy", "200ms"), "lww has no other settings");
 }
 
 #[test]
@@ -143,7 +147,7 @@ fn groups_and_sessions_keep_the_order_of_the_file() {
 
 #[test]
 fn the_schema_is_documented_throughout() {
-    let schema = schema();
+    let schema = schema(BUILT_IN, None);
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     let definitions = schema["$defs"].as_object().unwrap();
     for (name, definition) in definitions.iter().chain([(&"scenario".to_owned(), &schema)]) {
@@ -185,7 +189,7 @@ fn fields_of(value: &toml::Value, path: &str, into: &mut Vec<String>) {
 
 #[test]
 fn the_schema_has_the_fields_that_are_read() {
-    let schema = schema();
+    let schema = schema(BUILT_IN, None);
     let mut expected = Vec::new();
     fields(&schema, &schema, "", &mut expected);
     let mut used = Vec::new();
@@ -200,7 +204,7 @@ fn the_schema_has_the_fields_that_are_read() {
 /// A file with the defaults that the schema names, written out.
 #[test]
 fn the_schemas_defaults_are_the_readers() {
-    let schema = schema();
+    let schema = schema(BUILT_IN, None);
     let defaults = |name: &str| {
         let table = &schema["$defs"][name]["properties"];
         let fields = table.as_object().unwrap().iter();

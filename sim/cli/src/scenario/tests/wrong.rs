@@ -30,7 +30,7 @@ fn wrong_scenarios_are_explained() {
 #[test]
 fn bytes_that_are_not_utf8_have_a_place() {
     let bytes = b"replicas = 3\n# gr\xc3\xbc\xc3\x9fe: \xff\xfe\nduration = \"10s\"\n";
-    let diagnostics = read(Path::new("test.toml"), bytes, &[], &names()).unwrap_err();
+    let diagnostics = read(Path::new("test.toml"), bytes, &[], names()).unwrap_err();
     expect![[r#"
         error: the scenario is not UTF-8: byte 0xff
          --> test.toml:2:10
@@ -46,7 +46,7 @@ fn bytes_that_are_not_utf8_have_a_place() {
 #[test]
 fn large_files_are_refused_before_they_are_parsed() {
     let bytes = vec![b'x'; FILE_BYTES_MAX + (1 << 19)];
-    let diagnostics = read(Path::new("test.toml"), &bytes, &[], &names()).unwrap_err();
+    let diagnostics = read(Path::new("test.toml"), &bytes, &[], names()).unwrap_err();
     expect![[r#"
         error: the scenario is too large: 4718592 bytes (4.5 MiB)
         --> test.toml:1:1
@@ -57,7 +57,7 @@ fn large_files_are_refused_before_they_are_parsed() {
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
-    let diagnostics = load(Path::new("missing.toml"), &[], &names()).unwrap_err();
+    let diagnostics = load(Path::new("missing.toml"), &[], names()).unwrap_err();
     expect![[r#"
         error: the scenario cannot be read: No such file or directory (os error 2)
         --> missing.toml:1:1

@@ -2,13 +2,13 @@
 
 use super::*;
 
-fn names() -> Names {
-    crate::load::names()
+fn names() -> &'static Names {
+    crate::load::built_in()
 }
 
 fn read(text: &str, set: &[&str]) -> Result<SweepFile, String> {
     let set: Vec<String> = set.iter().map(|one| one.to_string()).collect();
-    super::read(Path::new("sweep.toml"), text.as_bytes(), &set, &names()).map_err(|wrong| wrong.to_string())
+    super::read(Path::new("sweep.toml"), text.as_bytes(), &set, names()).map_err(|wrong| wrong.to_string())
 }
 
 const BASE: &str = "replicas = 3\nduration = \"1s\"\nseed = 7\n[clients.all]\n";
@@ -61,10 +61,10 @@ fn cells_are_the_product_in_the_order_of_the_text() {
 fn a_cell_is_the_scenario_with_the_values_in_it() {
     let sweep = read(&with("[sweep]\nclients.all.rate = [\"5/s\"]\nlevel = [\"fifo\"]\n"), &[]).unwrap();
     let text = "replicas = 3\nduration = \"1s\"\nseed = 7\n[clients.all]\nrate = \"5/s\"\nlevel = \"fifo\"\n";
-    let plain = crate::scenario::read(Path::new("sweep.toml"), text.as_bytes(), &[], &names()).unwrap();
+    let plain = crate::scenario::read(Path::new("sweep.toml"), text.as_bytes(), &[], names()).unwrap();
     assert_eq!(sweep.cells, [plain]);
     // And without the sweep the file is a scenario.
-    let scenario = |text: &str| crate::scenario::read(Path::new("s.toml"), text.as_bytes(), &[], &names()).unwrap();
+    let scenario = |text: &str| crate::scenario::read(Path::new("s.toml"), text.as_bytes(), &[], names()).unwrap();
     assert_eq!(scenario(&with("[sweep]\nlevel = [\"fifo\"]\n")), scenario(BASE));
 }
 
@@ -155,10 +155,11 @@ fn the_sweeps_in_the_tree_are_sweeps() {
         sweeps.push(entry.expect("an entry").path());
     }
     for path in &sweeps {
-        let sweep = crate::load::sweep(path, &[]).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+        let sweep = crate::load::sweep(path, &[], names()).unwrap_or_else(|wrong| panic!("{wrong:?}"));
         assert!(sweep.cells.len() > 1, "{}", path.display());
         for cell in &sweep.cells {
-            crate::load::lowered(path, cell, sweep.seeds.start).unwrap_or_else(|wrong| panic!("{wrong:?}"));
+            crate::load::lowered(path, cell, sweep.seeds.start, names().stores)
+                .unwrap_or_else(|wrong| panic!("{wrong:?}"));
         }
     }
     assert!(sweeps.len() > 4);
