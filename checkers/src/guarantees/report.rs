@@ -24,7 +24,7 @@ pub fn report(log: &Log, guarantee: Guarantee, describe: &dyn Describe, expired:
         let note = if more > 0 { format!("not listed: {more} more of {}", guarantee.code()) } else { String::new() };
         (Verdict::Violated, note)
     } else if judged == 0 {
-        (Verdict::Unknown, format!("there were no reads {which}"))
+        (Verdict::NotApplicable, format!("there were no reads {which}"))
     } else if mute > 0 {
         (Verdict::Unknown, format!("{mute} reads do not tell which writes they returned"))
     } else {

@@ -214,3 +214,135 @@ fn keys_and_clients_are_not_left_out() {
     let ended = check(&[&named]).expect(2);
     assert!(ended.stderr.contains("process writer, which is no client, does a write"), "{}", ended.stderr);
 }
+
+/// Steps in short, `0 write 5` for an invocation and `0 ok write 5` for its end, as EDN.
+fn steps(short: &str) -> String {
+    let step = |line: &str| {
+        let (process, rest) = line.split_once(' ').expect("a process");
+        let kinds = ["ok", "fail", "info"].into_iter();
+        let ended = kinds.filter_map(|kind| Some((kind, rest.strip_prefix(kind)?.strip_prefix(' ')?))).next();
+        let (kind, rest) = ended.unwrap_or(("invoke", rest));
+        let (function, value) = rest.split_once(' ').unwrap_or((rest, "nil"));
+        format!("{{:process {process}, :type :{kind}, :f :{function}, :value {value}}}\n")
+    };
+    short.split("; ").map(step).collect()
+}
+
+/// Histories in forms that other tools have, and odd ones: the arguments, the exit code, and what is said.
+#[test]
+fn histories_of_other_tools() {
+    let json = |separator: &str| {
+        let step = |step: &str| format!("{{\"process\":{separator}{step}}}");
+        let all = [r#"0, "type": "invoke", "f": "write", "value": "{ä\"""#, r#"0, "type": "ok", "f": "write""#];
+        format!("[{}]", all.map(step).join(&format!(",{separator}")))
+    };
+    let read = |value: &str| format!("1 read; 1 ok read {value}");
+    let wrote = "0 write 1; 0 ok write 1";
+    let transactions = "0 write [[:w 1 5]]; 0 ok write [[:w 1 5]]; 1 read; 1 ok read [[:r 1 5] [:r 2 nil]]";
+    let torn = steps(&format!("{wrote}; {}", read("1"))) + "{:process 0, :type :invoke, :f :wr";
+    let numbered = |index: &str| steps(wrote).replace("{:", &format!("{{:index {index}, :"));
+    let cases: &[(&str, String, &[&str], i32, &[&str])] = &[
+        ("an array", json(" "), &["--model", "regular"], 3, &["1 operation of 1 process on 1 key", "no read"]),
+        ("an array over lines", json("\n  "), &["--model", "regular"], 3, &["1 operation of 1 process on 1 key"]),
+        ("an open array", json(" ").replace("}]", "},"), &[], 2, &[":1:109: the text ends within the array of steps"]),
+        ("a wrong array", json("\n  ").replace("\"ok\"", "1"), &[], 2, &[":4:14: a number 1 as :type"]),
+        ("history.txt", "0\t:invoke\t:write\t1\n".into(), &[], 2, &["Jepsen's history.txt: give the history.edn"]),
+        (
+            "transactions",
+            steps(transactions),
+            &["--model", "pram"],
+            3,
+            &["1 of :write with micro-operations (the first: #0 in line 1), 1 of :read with micro-operations"],
+        ),
+        (
+            "keys of them",
+            steps("0 read [7 [[:r 1 nil]]]; 1 read [[:append 1 2] [:r 1 nil]]"),
+            &[],
+            3,
+            &["2 of :read with"],
+        ),
+        ("a set", steps("0 add [0 1]; 0 ok add [0 1]; 1 read [0 nil]; 1 ok read [0 1 2]"), &[], 3, &["1 of :add"]),
+        ("cas", steps("0 cas [:k nil 1]; 0 ok cas [:k nil 1]; 1 read [:k nil]; 1 ok read [:k 1]"), &[], 0, &["1 key"]),
+        ("cas without new", steps("0 write [:k 1]; 1 cas [:k 1]"), &[], 2, &[":2:1: a vector [:k 1]", "[k [old new]]"]),
+        ("begins with 0", steps(&read("0")), &[], 1, &["hint: 0 was read before", "say --initial '0'"]),
+        ("begins with 0, said", steps(&read("0")), &["--initial", "0", "--model", "pram"], 0, &[]),
+        ("begins with -1, said", steps(&read("-1")), &["--initial", "-1", "--model", "linearizable"], 0, &[]),
+        (
+            "begins with 0, not nil",
+            steps(&read("nil")),
+            &["--initial", "0", "--model", "linearizable,pram"],
+            1,
+            &["LIN002"],
+        ),
+        ("no word", steps(&read("0")), &["--initial", "[0"], 2, &["--initial", "the text ends within"]),
+        (
+            "nil",
+            steps(&format!("{wrote}; {}; {}", read("nil"), read("1"))),
+            &["--model", "linearizable"],
+            1,
+            &["-> nil"],
+        ),
+        (
+            "nil not known",
+            steps(&format!("{wrote}; {}; {}", read("nil"), read("1"))),
+            &["--model", "linearizable", "--nil-read", "unknown"],
+            0,
+            &["what 1 operations found"],
+        ),
+        ("torn", torn.clone(), &[], 2, &[":5:35: the text ends within", "--skip-torn-line judges what comes before"]),
+        (
+            "torn, left out",
+            torn.clone(),
+            &["--skip-torn-line"],
+            0,
+            &["2 operations of 2 processes", "torn last line left out"],
+        ),
+        ("not torn", torn + "\n", &["--skip-torn-line"], 2, &["the text ends within what was opened in line 5"]),
+        (
+            "an index for all",
+            numbered("0") + &numbered("0").replace('1', "2") + &steps(&read("1")),
+            &["--model", "linearizable"],
+            1,
+            &["write #2  = 2   ok #3"],
+        ),
+    ];
+    let folder = folder();
+    for (name, history, arguments, code, said) in cases {
+        let file = file(folder.path(), &format!("{name}.history"), history);
+        let ended = check(&[&[&*file], *arguments].concat());
+        let all = format!("{}{}", ended.stdout, ended.stderr);
+        assert_eq!(ended.code, *code, "{name}: {all}");
+        said.iter().for_each(|said| assert!(all.contains(said), "{name}: no {said:?} in {all}"));
+    }
+}
+
+/// What a stronger model that holds implies holds, although values are not distinct or nothing is asked of it.
+#[test]
+fn what_is_implied_is_told() {
+    let folder = folder();
+    let twice = steps("0 write 1; 0 ok write 1; 1 read; 1 ok read 1; 0 write 1; 0 ok write 1; 1 read; 1 ok read 1");
+    let twice = file(folder.path(), "twice.edn", twice);
+    let told = check(&[&twice]).expect(0).stdout;
+    for said in ["pram                 implied by linearizable", "monotonic-writes     implied by linearizable"] {
+        assert!(told.contains(said), "{told}");
+    }
+    check(&[&twice, "--model", "pram"]).expect(3);
+    // What is not put to the test is no surprise, unless nothing is.
+    let once = file(folder.path(), "once.edn", steps("0 write 1; 0 ok write 1; 1 read; 1 ok read 1"));
+    assert!(
+        check(&[&once, "--model", "pram,writes-follow-reads"]).expect(0).stdout.contains("n/a       writes-follow")
+    );
+    check(&[&once, "--model", "writes-follow-reads"]).expect(3);
+}
+
+/// Many names of functions take time in proportion to them.
+#[test]
+fn many_functions_are_read_at_once() {
+    let folder = folder();
+    let text: String = (0..200_000)
+        .map(|number| format!("{{:type :invoke, :process {number}, :f :f{number}, :value nil}}\n"))
+        .collect();
+    let (file, begin) = (file(folder.path(), "many.edn", text), Instant::now());
+    assert!(check(&[&file]).expect(3).stdout.contains("and 199995 more"));
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+}

@@ -142,6 +142,18 @@ impl<R: Read> Lexer<R> {
         Ok(Some(self.buffer[self.at + ahead]))
     }
 
+    /// What is read now stands in this line, and the text goes on to its end without another.
+    pub(super) fn ends_in_line(&mut self, line: u64) -> bool {
+        while self.line == line && !self.buffer[self.at..self.filled].contains(&b'\n') {
+            match self.refill() {
+                Ok(true) => {}
+                Ok(false) => return true,
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+
     fn end_line(&mut self) {
         self.line += 1;
         self.line_start = self.base + self.at as u64;

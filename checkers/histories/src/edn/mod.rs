@@ -11,10 +11,11 @@ mod reader;
 mod text;
 mod write;
 
-pub use reader::{NESTING_MAX, Reader};
+pub use reader::{NESTING_MAX, Reader, value_of};
 pub use text::{Mistake, Place};
 
-pub(crate) use reader::{Bracket, Lead, keyword, shown, value_of};
+pub(crate) use reader::{Bracket, Lead, keyword, shown};
+pub(crate) use text::is_continuing;
 
 /// A value. What EDN calls equal is equal: numbers have one form each, sets and maps are sorted. Only lists and vectors
 /// of equal elements differ here.

@@ -72,6 +72,11 @@ impl<R: Read> Reader<R> {
         self.lexer.place()
     }
 
+    /// What is read now stands in this line, and the text goes on to its end without another.
+    pub(crate) fn ends_in_line(&mut self, line: u64) -> bool {
+        self.lexer.ends_in_line(line)
+    }
+
     pub(crate) fn mistake(&self, problem: impl Into<String>, expected: impl Into<String>) -> Mistake {
         Mistake::new(self.place(), problem, expected)
     }
@@ -236,7 +241,7 @@ impl<R: Read> Reader<R> {
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn value_of(text: &str) -> Result<Edn, Mistake> {
+pub fn value_of(text: &str) -> Result<Edn, Mistake> {
     let mut reader = Reader { lexer: Lexer::new(text.as_bytes(), text.len() + 1) };
     let value = reader.value(0, "a value")?;
     match reader.read()? {

@@ -21,11 +21,13 @@ pub struct Mistake {
     pub problem: String,
     /// What should be there.
     pub expected: String,
+    /// It is of a step in a last line that has no end: whoever wrote it may have been cut short there.
+    pub is_cut: bool,
 }
 
 impl Mistake {
     pub(crate) fn new(place: Place, problem: impl Into<String>, expected: impl Into<String>) -> Mistake {
-        Mistake { place, problem: problem.into(), expected: expected.into() }
+        Mistake { place, problem: problem.into(), expected: expected.into(), is_cut: false }
     }
 }
 
@@ -34,7 +36,7 @@ pub(super) fn not_utf8(place: Place) -> Mistake {
 }
 
 /// Continues a character of UTF-8.
-pub(super) fn is_continuing(byte: &&u8) -> bool {
+pub(crate) fn is_continuing(byte: &&u8) -> bool {
     **byte & 0xc0 == 0x80
 }
 

@@ -1,10 +1,8 @@
-//! Steps put together: what clients asked for and what came of it.
+//! What clients asked for and what came of it.
 
-use rustc_hash::FxHashMap;
-
+use super::Action;
 use super::names::Names;
-use super::{Action, Function, Process, Step, Type};
-use crate::edn::{Edn, Mistake, Place, shown};
+use crate::edn::{Edn, Place};
 use kvsim_checkers::history::{Ending, Entry, History, Kind, Value, WriterOrder};
 
 /// Something that a client asked for, and what came of it.
@@ -33,33 +31,35 @@ pub struct Call {
 }
 
 /// Whole numbers from 0 stand for themselves, other values have numbers from here.
-const OTHERS: u64 = 1 << 63;
+pub(super) const OTHERS: u64 = 1 << 63;
 
-/// Operations of a function that is neither read, write nor cas.
+/// Operations that are neither read, write nor cas of a register.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misfit {
-    /// Its name.
+    /// The name of the function.
     pub function: Box<str>,
+    /// Its value is a transaction of micro-operations, such as `[[:r 1 nil] [:append 2 5]]`.
+    pub is_transaction: bool,
     /// How often it was asked for.
     pub count: u64,
-    /// The index of the first step, and where that stands.
+    /// The place of the first step among the steps, and where that stands in the text.
     pub first: (u32, Place),
 }
 
 /// A history as clients' operations.
 #[derive(Clone, Debug, Default)]
 pub struct Calls {
-    list: Vec<Call>,
-    processes: Vec<i64>,
-    keys: Names,
-    values: Names,
-    /// By place: the index that a step says; empty as long as each says its place.
-    indices: Vec<u32>,
-    steps: u32,
-    skipped: u64,
-    misfits: Vec<Misfit>,
+    pub(super) list: Vec<Call>,
+    pub(super) processes: Vec<i64>,
+    pub(super) keys: Names,
+    pub(super) values: Names,
+    /// By place: the index that a step says; empty as long as each says its place, and where they do not ascend.
+    pub(super) indices: Vec<u32>,
+    pub(super) steps: u32,
+    pub(super) skipped: u64,
+    pub(super) misfits: Vec<Misfit>,
     /// What keys begin with, if that is not nil.
-    initial: Option<u64>,
+    pub(super) initial: Option<u64>,
 }
 
 impl Calls {
@@ -122,7 +122,7 @@ impl Calls {
         }
     }
 
-    /// The index of a step: what it says itself, or its place.
+    /// The index of a step: what it says itself, if all that are said ascend, or its place.
     pub fn index(&self, place: u32) -> u32 {
         self.indices.get(place as usize).copied().unwrap_or(place)
     }
@@ -151,7 +151,7 @@ impl Calls {
             let mut add = |kind, value| {
                 let Call { session, key, ending, invoked: place, .. } = *call;
                 let value = match value {
-                    Calls::NIL => Value::Nothing,
+                    value if value == self.initial() => Value::Nothing,
                     Calls::SEVERAL => Value::Several,
                     value => Value::One(value),
                 };
@@ -170,206 +170,4 @@ impl Calls {
         }
         History::from_entries(WriterOrder::Session, &entries)
     }
-}
-
-/// What a process is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Doing {
-    Nothing,
-    Call(u32),
-    /// Something of unknown function.
-    Misfit(u32),
-}
-
-/// Puts steps together, one after the other.
-#[derive(Debug, Default)]
-pub struct Collector {
-    calls: Calls,
-    sessions: FxHashMap<i64, u32>,
-    doing: Vec<Doing>,
-    /// Values are `[k v]`, as the first operation's is.
-    keyed: Option<bool>,
-    /// Whether steps say which index they have.
-    said: bool,
-}
-
-impl Collector {
-    /// Takes in the next step, which stands at `place`.
-    ///
-    /// # Errors
-    /// The step does not fit to those before, or its value not to what is asked for.
-    pub fn take(&mut self, step: &Step, place: Place) -> Result<(), Mistake> {
-        let at = self.calls.steps;
-        if at == Calls::NEVER - 1 {
-            return Err(Mistake::new(place, "more than 4,294,967,294 steps", "fewer"));
-        }
-        self.calls.steps += 1;
-        self.note_index(step, at);
-        let Process::Client(process) = step.process else {
-            if let (Process::Other(name), Function::Action(action)) = (&step.process, &step.function) {
-                let problem = format!("process {}, which is no client, does a {}", shown(name), action.name());
-                return Err(Mistake::new(place, problem, "a number for each client, such as :process 0"));
-            }
-            self.calls.skipped += 1;
-            return Ok(());
-        };
-        let session = match self.sessions.get(&process) {
-            Some(session) => *session,
-            None => {
-                let session = self.doing.len() as u32;
-                self.sessions.insert(process, session);
-                self.calls.processes.push(process);
-                self.doing.push(Doing::Nothing);
-                session
-            }
-        };
-        let doing = self.doing[session as usize];
-        self.doing[session as usize] = match (step.kind, doing) {
-            (Type::Invoke, Doing::Nothing) => self.invoke(step, session, at, place)?,
-            (Type::Invoke, Doing::Call(_) | Doing::Misfit(_)) => {
-                let problem = format!("process {process} invokes something before its last operation is completed");
-                return Err(Mistake::new(place, problem, "its :ok, :fail or :info"));
-            }
-            (_, Doing::Nothing) => {
-                let problem = format!("process {process} completes what it has not invoked");
-                return Err(Mistake::new(place, problem, "an :invoke before"));
-            }
-            (_, Doing::Call(call)) => self.complete(step, call, at, place)?,
-            (_, Doing::Misfit(misfit)) => {
-                let invoked = &self.calls.misfits[misfit as usize].function;
-                if step.function.name() != &**invoked {
-                    return Err(other_function(step, process, invoked, place));
-                }
-                Doing::Nothing
-            }
-        };
-        Ok(())
-    }
-
-    fn note_index(&mut self, step: &Step, at: u32) {
-        let index = step.index.and_then(|index| u32::try_from(index).ok());
-        if index.is_some_and(|index| index != at) && !self.said {
-            self.said = true;
-            self.calls.indices = (0..at).collect();
-        }
-        if self.said {
-            self.calls.indices.push(index.unwrap_or(at));
-        }
-    }
-
-    fn invoke(&mut self, step: &Step, session: u32, at: u32, place: Place) -> Result<Doing, Mistake> {
-        let action = match &step.function {
-            Function::Action(action) => *action,
-            Function::Other(name) => {
-                let known = self.calls.misfits.iter().position(|misfit| misfit.function == *name);
-                let misfit = known.unwrap_or(self.calls.misfits.len());
-                if known.is_none() {
-                    let first = (self.calls.index(at), place);
-                    self.calls.misfits.push(Misfit { function: name.clone(), count: 0, first });
-                }
-                self.calls.misfits[misfit].count += 1;
-                return Ok(Doing::Misfit(misfit as u32));
-            }
-        };
-        let keyed = *self.keyed.get_or_insert_with(|| is_keyed(action, &step.value));
-        let (key, value) = match (&step.value, keyed) {
-            (Edn::Vector(pair), true) if pair.len() == 2 => (&pair[0], &pair[1]),
-            (value, false) => (&Edn::Nil, value),
-            (other, true) => {
-                let problem = format!("{} {} as :value", other.kind(), shown(&other.to_string()));
-                let expected = "a key and a value, [k v], as earlier operations have it";
-                return Err(Mistake::new(place, problem, expected));
-            }
-        };
-        let key = self.calls.keys.number(key);
-        let (value, expected) = match (action, value) {
-            (Action::Read, _) => (Calls::NIL, Calls::NIL),
-            (Action::Write, value) => (self.value(value), Calls::NIL),
-            (Action::Cas, Edn::Vector(pair)) if pair.len() == 2 => (self.value(&pair[1]), self.value(&pair[0])),
-            (Action::Cas, other) => {
-                let problem = format!("{} {} for a cas", other.kind(), shown(&other.to_string()));
-                return Err(Mistake::new(place, problem, "the old value and the new one, [old new]"));
-            }
-        };
-        let call = self.calls.list.len() as u32;
-        self.calls.list.push(Call {
-            invoked_ns: time(step),
-            completed_ns: 0,
-            value,
-            expected,
-            invoked: at,
-            completed: Calls::NEVER,
-            session,
-            key,
-            action,
-            ending: Ending::Indeterminate,
-        });
-        Ok(Doing::Call(call))
-    }
-
-    fn complete(&mut self, step: &Step, call: u32, at: u32, place: Place) -> Result<Doing, Mistake> {
-        let Call { action, key, session, .. } = self.calls.list[call as usize];
-        if step.function != Function::Action(action) {
-            return Err(other_function(step, self.calls.process(session), action.name(), place));
-        }
-        let ending = match step.kind {
-            Type::Ok => Ending::Ok,
-            Type::Fail => Ending::Failed,
-            Type::Info | Type::Invoke => Ending::Indeterminate,
-        };
-        if (action, ending) == (Action::Read, Ending::Ok) {
-            let value = match (&step.value, self.keyed) {
-                (Edn::Vector(pair), Some(true)) if pair.len() == 2 && pair[0] == *self.calls.key(key) => &pair[1],
-                (value, Some(false)) => value,
-                (other, _) => {
-                    let problem = format!("{} {} as :value", other.kind(), shown(&other.to_string()));
-                    let key = shown(&self.calls.key(key).to_string());
-                    return Err(Mistake::new(place, problem, format!("the key that was asked for, [{key} v]")));
-                }
-            };
-            let value = match value {
-                // What a store returns that keeps versions side by side.
-                Edn::Set(versions) if versions.len() > 1 => Calls::SEVERAL,
-                value => self.value(value),
-            };
-            self.calls.list[call as usize].value = value;
-        }
-        let call = &mut self.calls.list[call as usize];
-        call.completed = at;
-        call.completed_ns = time(step);
-        call.ending = ending;
-        Ok(Doing::Nothing)
-    }
-
-    fn value(&mut self, value: &Edn) -> u64 {
-        match value {
-            Edn::Nil => Calls::NIL,
-            Edn::Int(int @ 0..) => *int as u64,
-            other => OTHERS | u64::from(self.calls.values.number(other)),
-        }
-    }
-
-    /// The history. What is still open may have had an effect or not.
-    pub fn finish(self) -> Calls {
-        self.calls
-    }
-}
-
-fn time(step: &Step) -> u64 {
-    step.time_ns.and_then(|time| u64::try_from(time).ok()).unwrap_or(0)
-}
-
-/// Whether values are `[k v]`, to judge by the first operation.
-fn is_keyed(action: Action, value: &Edn) -> bool {
-    let Edn::Vector(pair) = value else { return false };
-    match (action, &pair[..]) {
-        (Action::Cas, [_, Edn::Vector(change)]) => change.len() == 2,
-        (Action::Cas, _) => false,
-        (_, pair) => pair.len() == 2,
-    }
-}
-
-fn other_function(step: &Step, process: i64, invoked: &str, place: Place) -> Mistake {
-    let problem = format!("process {process} completes :{}", step.function.name());
-    Mistake::new(place, problem, format!(":{invoked}, which it has invoked"))
 }

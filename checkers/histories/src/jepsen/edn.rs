@@ -17,6 +17,10 @@ pub(super) struct EdnSteps<R> {
 
 const STEP: &str = "a step of a history, for instance {:type :invoke, :process 0, :f :read, :value nil}";
 
+/// In place of a line of history.txt, such as `0 :invoke :write 1`.
+const NO_TABLE: &str =
+    "a map for each step; this looks like Jepsen's history.txt: give the history.edn that lies beside it";
+
 impl<R: Read> EdnSteps<R> {
     /// Reads from `input`, in large pieces.
     pub(super) fn new(input: R) -> EdnSteps<R> {
@@ -66,9 +70,17 @@ impl<R: Read> EdnSteps<R> {
 
     /// The next step and where it begins; nothing at the end.
     pub(super) fn next(&mut self) -> Result<Option<(Step, Place)>, Mistake> {
+        let mut start = Place::default();
+        let next = self.next_from(&mut start);
+        next.map_err(|mistake| Mistake { is_cut: self.reader.ends_in_line(start.line), ..mistake })
+    }
+
+    fn next_from(&mut self, start: &mut Place) -> Result<Option<(Step, Place)>, Mistake> {
         loop {
-            let mut lead = self.reader.lead(self.depth() - 1)?;
+            let lead = self.reader.lead(self.depth() - 1);
             let mut place = self.reader.place();
+            *start = place;
+            let mut lead = lead?;
             if let Lead::Tag(_) = lead {
                 lead = self.reader.lead(self.depth() - 1)?;
                 if !matches!(lead, Lead::Open(Bracket::Map)) {
@@ -93,9 +105,10 @@ impl<R: Read> EdnSteps<R> {
                 (Lead::Close(close), _) => {
                     return Err(Mistake::new(place, format!("{} closes nothing", close.close()), STEP));
                 }
-                (Lead::Leaf(leaf), _) => {
+                (Lead::Leaf(leaf), within) => {
                     let problem = format!("{} {}", leaf.kind(), shown(&leaf.to_string()));
-                    return Err(Mistake::new(place, problem, STEP));
+                    let is_table = within.is_none() && matches!(self.reader.lead(0), Ok(Lead::Leaf(Edn::Keyword(_))));
+                    return Err(Mistake::new(place, problem, if is_table { NO_TABLE } else { STEP }));
                 }
                 _ => return Err(Mistake::new(place, "something else than a map", STEP)),
             }

@@ -1,5 +1,6 @@
 //! Steps in JSON Lines: an object on each line, with the fields that Jepsen has:
-//! `{"index": 0, "time": 17, "type": "invoke", "process": 0, "f": "write", "value": ["x", 1]}`.
+//! `{"index": 0, "time": 17, "type": "invoke", "process": 0, "f": "write", "value": ["x", 1]}`. An array of such
+//! objects is read, too, whatever its lines are.
 //!
 //! `null`, truth values, numbers, strings, arrays and objects stand for `nil`, truth values, numbers, strings, vectors
 //! and maps whose keys are strings. What JSON has no word for stands there as EDN: `{"edn": "#{1 2}"}`.
@@ -13,7 +14,7 @@ use serde::ser::{SerializeMap, Serializer};
 
 use super::edn::{Fields, Name};
 use super::{Process, Step};
-use crate::edn::{self, Edn, Float, Mistake, Place};
+use crate::edn::{self, Edn, Float, Mistake, Place, is_continuing};
 
 /// No line is longer, in bytes.
 const LINE_BYTES_MAX: u64 = 64 << 20;
@@ -30,54 +31,141 @@ const AS_EDN: &str = "edn";
 /// Takes steps from a text.
 pub(super) struct JsonSteps<R> {
     input: R,
-    line: Vec<u8>,
-    number: u64,
+    /// The text of a step, and where it begins.
+    text: Vec<u8>,
+    start: Place,
+    /// What was read last in an array; nothing where each line is a step.
+    array: Option<ArrayPlace>,
+    /// The end has been reached without the end of a line.
+    is_cut: bool,
+}
+
+/// How far an array is read.
+#[derive(Default)]
+struct ArrayPlace {
+    at: Place,
+    is_open: bool,
+    is_closed: bool,
 }
 
 impl<R: BufRead> JsonSteps<R> {
-    /// Reads from `input`, line by line.
-    pub(super) fn new(input: R) -> JsonSteps<R> {
-        JsonSteps { input, line: Vec::new(), number: 0 }
+    /// Reads from `input`: step by step from an array, otherwise line by line.
+    pub(super) fn new(input: R, is_array: bool) -> JsonSteps<R> {
+        let at = Place { line: 1, column: 0 };
+        let array = is_array.then(|| ArrayPlace { at, ..ArrayPlace::default() });
+        JsonSteps { input, text: Vec::new(), start: Place { line: 0, column: 1 }, array, is_cut: false }
     }
 
-    /// The place of a byte of the line, which counts from 1.
-    fn place(&self, byte: usize) -> Place {
-        let before = &self.line[..byte.saturating_sub(1).min(self.line.len())];
-        let columns = before.iter().filter(|byte| **byte & 0xc0 != 0x80).count() as u64;
-        Place { line: self.number, column: columns + 1 }
+    /// The place of a byte of the text; both count from 1.
+    fn place(&self, line: usize, byte: usize) -> Place {
+        let text = self.text.split(|byte| *byte == b'\n').nth(line.saturating_sub(1)).unwrap_or_default();
+        let before = &text[..byte.saturating_sub(1).min(text.len())];
+        let columns = before.iter().filter(|byte| !is_continuing(byte)).count() as u64;
+        let from = if line <= 1 { self.start.column } else { 1 };
+        Place { line: self.start.line + line.saturating_sub(1) as u64, column: from + columns }
     }
 
     /// The next step and where it begins; nothing at the end.
     pub(super) fn next(&mut self) -> Result<Option<(Step, Place)>, Mistake> {
-        loop {
-            self.line.clear();
-            self.number += 1;
-            let mut input = (&mut self.input).take(LINE_BYTES_MAX + 1);
-            let read = input.read_until(b'\n', &mut self.line);
-            if let Err(error) = read {
-                return Err(Mistake::new(self.place(1), format!("the text cannot be read: {error}"), "more of it"));
-            }
-            if self.line.is_empty() {
-                return Ok(None);
-            }
-            if self.line.len() as u64 > LINE_BYTES_MAX {
-                return Err(Mistake::new(self.place(1), "this line is longer than 64 MiB", "a step on each line"));
-            }
-            let end = self.line.iter().rposition(|byte| !byte.is_ascii_whitespace()).map_or(0, |last| last + 1);
-            self.line.truncate(end);
-            if end > 0 {
-                break;
-            }
+        let is_there = if self.array.is_some() { self.object() } else { self.line() };
+        if !is_there.map_err(|error| self.cut_short(error))? {
+            return Ok(None);
         }
-        let start = self.line.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
-        let mut json = serde_json::Deserializer::from_slice(&self.line);
+        let mut json = serde_json::Deserializer::from_slice(&self.text);
         let step = StepSeed.deserialize(&mut json).and_then(|step| json.end().map(|()| step));
-        step.map(|step| Some((step, self.place(start + 1)))).map_err(|error| {
+        let start = self.text.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
+        step.map(|step| Some((step, self.place(1, start + 1)))).map_err(|error| {
             let text = error.to_string();
             let problem = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
             let (problem, expected) = problem.split_once("; expected ").unwrap_or((problem, STEP));
-            Mistake::new(self.place(error.column().max(1)), problem, expected)
+            self.cut_short(Mistake::new(self.place(error.line(), error.column().max(1)), problem, expected))
         })
+    }
+
+    fn cut_short(&self, mistake: Mistake) -> Mistake {
+        Mistake { is_cut: self.is_cut, ..mistake }
+    }
+
+    /// Reads the next line that is not empty; false at the end.
+    fn line(&mut self) -> Result<bool, Mistake> {
+        loop {
+            self.text.clear();
+            self.start.line += 1;
+            let mut input = (&mut self.input).take(LINE_BYTES_MAX + 1);
+            let read = input.read_until(b'\n', &mut self.text);
+            if let Err(error) = read {
+                return Err(Mistake::new(self.start, format!("the text cannot be read: {error}"), "more of it"));
+            }
+            if self.text.is_empty() {
+                return Ok(false);
+            }
+            self.check_length()?;
+            self.is_cut = self.text.last() != Some(&b'\n');
+            let end = self.text.iter().rposition(|byte| !byte.is_ascii_whitespace()).map_or(0, |last| last + 1);
+            self.text.truncate(end);
+            if end > 0 {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn check_length(&self) -> Result<(), Mistake> {
+        let is_long = self.text.len() as u64 > LINE_BYTES_MAX;
+        if is_long { Err(Mistake::new(self.start, "this step is longer than 64 MiB", "a step")) } else { Ok(()) }
+    }
+
+    /// Reads the next object of the array, to its end; false behind the last.
+    fn object(&mut self) -> Result<bool, Mistake> {
+        self.text.clear();
+        let (mut depth, mut in_string, mut is_escaped) = (0_u32, false, false);
+        loop {
+            let next = self.input.fill_buf().map(|buffer| buffer.first().copied());
+            let array = self.array.get_or_insert_default();
+            let cannot = |error| Mistake::new(array.at, format!("the text cannot be read: {error}"), "more of it");
+            let Some(byte) = next.map_err(cannot)? else { break };
+            self.input.consume(1);
+            array.at.column += u64::from(!is_continuing(&&byte));
+            let at = array.at;
+            if byte == b'\n' {
+                array.at = Place { line: at.line + 1, column: 0 };
+            }
+            if depth == 0 {
+                match byte {
+                    b'[' if !array.is_open => array.is_open = true,
+                    b']' if array.is_open && !array.is_closed => array.is_closed = true,
+                    b'{' if !array.is_closed => (self.start, depth) = (at, 1),
+                    b',' if !array.is_closed => {}
+                    _ if byte.is_ascii_whitespace() => {}
+                    _ if array.is_closed => {
+                        return Err(Mistake::new(at, "something behind the history", "the end of the text"));
+                    }
+                    _ => return Err(Mistake::new(at, "something else than an object", STEP)),
+                }
+                self.text.extend((depth > 0).then_some(byte));
+                continue;
+            }
+            self.text.push(byte);
+            self.check_length()?;
+            match byte {
+                _ if is_escaped => is_escaped = false,
+                b'\\' => is_escaped = in_string,
+                b'"' => in_string = !in_string,
+                b'{' | b'[' if !in_string => depth += 1,
+                b'}' | b']' if !in_string => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                return Ok(true);
+            }
+        }
+        let ArrayPlace { at, is_closed, .. } = *self.array.get_or_insert_default();
+        self.is_cut = at.line == self.start.line;
+        match depth {
+            0 if is_closed => Ok(false),
+            0 => Err(Mistake::new(at, "the text ends within the array of steps", "]")),
+            // What is wrong with it is found when it is taken for a step.
+            _ => Ok(true),
+        }
     }
 }
 
@@ -191,7 +279,7 @@ impl<'de> Visitor<'de> for EdnSeed {
             && **key == *AS_EDN
         {
             return edn::value_of(text).map_err(|mistake| {
-                let Mistake { place, problem, expected } = mistake;
+                let Mistake { place, problem, expected, .. } = mistake;
                 let (line, column) = (place.line, place.column);
                 A::Error::custom(format_args!("in EDN, line {line}, column {column}: {problem}; expected {expected}"))
             });

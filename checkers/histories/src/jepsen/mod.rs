@@ -3,12 +3,14 @@
 //! and as JSON Lines; [`Calls`] puts steps together to what the checkers judge.
 
 mod calls;
+mod collector;
 mod edn;
 mod jsonl;
 mod names;
 mod recorded;
 
-pub use calls::{Call, Calls, Collector, Misfit};
+pub use calls::{Call, Calls, Misfit};
+pub use collector::Collector;
 pub(crate) use recorded::calls_of;
 pub use recorded::steps_of;
 
@@ -126,15 +128,16 @@ pub struct Step {
 /// Steps one after the other, each with the place where it begins; or what is wrong with the text.
 pub type Steps<'a> = Box<dyn Iterator<Item = Result<(Step, Place), Mistake>> + 'a>;
 
-/// The steps of a text, which is JSON Lines if a quote follows the first brace, and EDN otherwise.
+/// The steps of a text, which is JSON if a quote follows the first brace, and EDN otherwise. JSON may be an array.
 ///
 /// # Errors
 /// When `input` cannot be read.
 pub fn steps<'a>(mut input: impl BufRead + 'a) -> io::Result<Steps<'a>> {
-    let mut first = input.fill_buf()?.iter().filter(|byte| !byte.is_ascii_whitespace());
+    let mut first = input.fill_buf()?.iter().filter(|byte| !byte.is_ascii_whitespace()).peekable();
+    let is_array = first.next_if_eq(&&b'[').is_some();
     let is_json = first.next() == Some(&b'{') && first.next() == Some(&b'"');
     Ok(if is_json {
-        let mut steps = jsonl::JsonSteps::new(input);
+        let mut steps = jsonl::JsonSteps::new(input, is_array);
         Box::new(iter::from_fn(move || steps.next().transpose()))
     } else {
         let mut steps = edn::EdnSteps::new(input);

@@ -69,6 +69,19 @@ impl Model {
     }
 }
 
+/// What a model that holds implies is told as holding, too, where it is not known by itself.
+pub fn tell_implied(reports: &mut [Report]) {
+    for model in MODELS {
+        if !reports.iter().any(|report| report.checker == model.name && report.verdict == Verdict::Holds) {
+            continue;
+        }
+        let is_implied = |report: &&mut Report| model.implies.contains(&&*report.checker) && report.verdict.is_open();
+        for report in reports.iter_mut().filter(is_implied) {
+            (report.verdict, report.note) = (Verdict::Holds, format!("implied by {}", model.name));
+        }
+    }
+}
+
 /// Of the models that hold, those that no other one of them implies.
 pub fn strongest(reports: &[Report]) -> Vec<&'static Model> {
     let holds = |name: &str| {

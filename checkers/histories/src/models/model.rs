@@ -3,6 +3,7 @@
 use kvsim_checkers::{CodeInfo, Expired, Report, Verdict};
 
 use super::subject::Subject;
+use crate::edn::shown;
 use crate::jepsen::Calls;
 
 /// A consistency model.
@@ -42,10 +43,14 @@ fn unfit(calls: &Calls) -> Option<String> {
     if calls.misfits().is_empty() {
         return calls.list().is_empty().then(|| "the history has no operation of a client".to_owned());
     }
-    let functions = calls.misfits().iter().map(|misfit| {
-        let (index, place) = misfit.first;
-        format!("{} of :{} (the first: #{index} in line {})", misfit.count, misfit.function, place.line)
+    const LISTED_MAX: usize = 5;
+    let functions = calls.misfits().iter().take(LISTED_MAX).map(|misfit| {
+        let (count, function, (first, place)) = (misfit.count, shown(&misfit.function), misfit.first);
+        let with = if misfit.is_transaction { " with micro-operations" } else { "" };
+        format!("{count} of :{function}{with} (the first: #{} in line {})", calls.index(first), place.line)
     });
-    let functions: Vec<String> = functions.collect();
+    let mut functions: Vec<String> = functions.collect();
+    let more = calls.misfits().len() - functions.len();
+    functions.extend((more > 0).then(|| format!("and {more} more")));
     Some(format!("some operations are neither read, write nor cas: {}", functions.join(", ")))
 }

@@ -3,6 +3,7 @@
 use kvsim_checkers::describe;
 use kvsim_checkers::history::Ending;
 use kvsim_checkers::verdict::Finding;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::subject::Subject;
 use crate::jepsen::{Action, Call};
@@ -33,6 +34,28 @@ impl Call {
 }
 
 impl Subject<'_> {
+    /// What keys may have begun with, although the history was judged as if they had not: a value that was never written,
+    /// found when no write to its key had been acknowledged.
+    pub fn likely_initial(&self) -> Option<String> {
+        let calls = self.calls.list();
+        let mut written: FxHashMap<u32, u32> = FxHashMap::default();
+        let mut values: FxHashSet<u64> = FxHashSet::default();
+        for call in calls {
+            values.extend(call.writes());
+            if call.writes().is_some() && call.ending == Ending::Ok {
+                let first = written.entry(call.key).or_insert(call.completed);
+                *first = call.completed.min(*first);
+            }
+        }
+        let is_it = |call: &&Call| {
+            let is_first = written.get(&call.key).is_none_or(|written| call.invoked < *written);
+            let is_unwritten = |value| value != self.calls.initial() && !values.contains(&value);
+            call.ending == Ending::Ok && is_first && call.needs().is_some_and(is_unwritten)
+        };
+        let value = calls.iter().find(is_it)?.needs()?;
+        Some(self.calls.value(value)?.to_string())
+    }
+
     /// Why keys are no registers here: a read of several values.
     pub(crate) fn siblings(&self) -> Option<String> {
         let several = |call: &u32| self.calls.call(*call).matters() && self.calls.is_several(self.calls.call(*call));

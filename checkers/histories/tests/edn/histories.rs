@@ -16,7 +16,7 @@ pub fn calls(text: &[u8]) -> Result<Calls, Mistake> {
         let (step, place) = step?;
         collector.take(&step, place)?;
     }
-    Ok(collector.finish())
+    collector.finish()
 }
 
 pub fn written(form: Form, steps: &[Step]) -> Vec<u8> {
@@ -180,17 +180,17 @@ fn mistakes_have_a_place() {
         ),
         (
             format!("{write}{{:type :invoke, :process 1, :f :read}}"),
-            "line 2, column 1: nil nil as :value; expected a key and a value",
+            "line 2, column 1: nil nil as :value of a read; expected a key and a value",
         ),
         (
             format!("{number}{{:type :invoke, :process 1, :f :cas, :value 7}}"),
-            "line 2, column 1: a number 7 for a cas; expected the old value",
+            "line 2, column 1: a number 7 as :value of a cas; expected the old value",
         ),
         (
             format!(
                 "{write}{{:type :invoke, :process 1, :f :read, :value [1 nil]}}\n{{:type :ok, :process 1, :f :read, :value [2 5]}}"
             ),
-            "line 3, column 1: a vector [2 5] as :value; expected the key that was asked for, [1 v]",
+            "line 3, column 1: a vector [2 5] as :value of a read; expected the key that was asked for, [1 v]",
         ),
         (
             "{\"type\": \"ok\", \"process\": 0, \"f\": \"read\"".to_owned(),

@@ -11,10 +11,8 @@ use kvsim_histories::models::{MODELS, Model, Subject};
 fn expected(text: &str) -> BTreeMap<&'static str, Verdict> {
     let mut expected = BTreeMap::new();
     for line in text.lines().take_while(|line| line.starts_with(';')) {
-        for (word, verdict) in
-            [("holds", Verdict::Holds), ("violated", Verdict::Violated), ("unknown", Verdict::Unknown)]
-        {
-            let Some(names) = line.strip_prefix(&format!("; {word}: ")) else { continue };
+        for verdict in [Verdict::Holds, Verdict::Violated, Verdict::Unknown, Verdict::NotApplicable] {
+            let Some(names) = line.strip_prefix(&format!("; {verdict}: ")) else { continue };
             for name in names.split(", ") {
                 let model = Model::named(name).unwrap_or_else(|| panic!("there is no model {name}"));
                 assert_eq!(expected.insert(model.name, verdict), None, "{name} twice");
@@ -30,7 +28,7 @@ fn subject(text: &str) -> Subject<'static> {
         let (step, place) = step.unwrap_or_else(|mistake| panic!("{mistake}"));
         collector.take(&step, place).unwrap_or_else(|mistake| panic!("{mistake}"));
     }
-    Subject::of(collector.finish())
+    Subject::of(collector.finish().unwrap_or_else(|mistake| panic!("{mistake}")))
 }
 
 #[test]

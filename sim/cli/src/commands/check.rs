@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use kvsim_checkers::{Finding, Report, Verdict};
-use kvsim_histories::edn::{Mistake, Place};
+use kvsim_histories::edn::{Edn, Mistake, Place, value_of};
 use kvsim_histories::jepsen::{Calls, Collector, steps};
-use kvsim_histories::models::{MODELS, Model, Subject, strongest};
+use kvsim_histories::models::{MODELS, Model, Subject, strongest, tell_implied};
 use serde::Serialize;
 
 use crate::args::{Output, real_time};
@@ -24,11 +24,11 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Judge histories of any system, in Jepsen's EDN or in JSON Lines, by consistency models
+/// Judge histories of any system, in Jepsen's EDN or in JSON, by consistency models
 #[derive(Debug, clap::Args)]
 #[command(after_help = exit::TABLE)]
 pub struct CheckArgs {
-    /// Histories: files in EDN or JSON Lines, folders of runs that have one, or - for standard input
+    /// Histories: files in EDN or JSON, folders of runs that have one, or - for standard input
     #[arg(required = true, value_name = "HISTORY")]
     histories: Vec<PathBuf>,
     /// By which models, with commas between [default: all]
@@ -37,8 +37,28 @@ pub struct CheckArgs {
     /// Give up judging a history by a model after this time; the verdict is then unknown
     #[arg(long, value_name = "TIME", value_parser = real_time, default_value = "60s")]
     time_limit: Duration,
+    /// What keys begin with, as it stands in EDN: 0, "empty", :none
+    #[arg(long, value_name = "VALUE", value_parser = edn, default_value = "nil", allow_hyphen_values = true)]
+    initial: Edn,
+    /// What a read says that was answered with nil: that there was nothing, or, as Knossos has it, that what it found is unknown
+    #[arg(long, value_name = "MEANING", default_value = "nothing")]
+    nil_read: NilRead,
+    /// Leave out a last line without an end that cannot be read, as a test that was killed leaves it
+    #[arg(long)]
+    skip_torn_line: bool,
     #[command(flatten)]
     output: Output,
+}
+
+/// What a read says that was answered with nil.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum NilRead {
+    Nothing,
+    Unknown,
+}
+
+fn edn(text: &str) -> Result<Edn, String> {
+    value_of(text).map_err(|mistake| format!("{}; expected {}", mistake.problem, mistake.expected))
 }
 
 fn model_names() -> Vec<PossibleValue> {
@@ -75,6 +95,12 @@ struct Checked {
     /// Steps of others than clients.
     skipped: u64,
     strongest: Vec<&'static str>,
+    /// What keys may have begun with, although they were judged as if they had not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    likely_initial: Option<String>,
+    /// The last line was torn and left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_cut: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -97,13 +123,18 @@ pub fn check(args: &CheckArgs) -> Result<u8, Failure> {
     let mut all = Results { schema: 1, kvsim: env!("CARGO_PKG_VERSION"), ..Results::default() };
     for path in &args.histories {
         let file = path.display().to_string();
-        let from = path.clone();
-        let read = interrupt::unless_requested(move || read(&from).map(|calls| Arc::new(Subject::of(calls))));
-        let subject = match read {
+        let (from, collector, skip_torn_line) = (path.clone(), collector(args), args.skip_torn_line);
+        let read = interrupt::unless_requested(move || {
+            read(&from, collector, skip_torn_line).map(|(calls, is_cut)| (Arc::new(Subject::of(calls)), is_cut))
+        });
+        let (subject, is_cut) = match read {
             None => break,
-            Some(Ok(subject)) => subject,
+            Some(Ok(read)) => read,
             Some(Err(mistake)) => {
-                let Mistake { place: Place { line, column }, problem, expected } = mistake;
+                let Mistake { place: Place { line, column }, problem, mut expected, is_cut } = mistake;
+                if is_cut {
+                    expected += "; --skip-torn-line judges what comes before this last line";
+                }
                 let wrong = UnreadableFile { file, line, column, message: problem, expected };
                 if args.output.is_text() {
                     complain(&wrong.to_string());
@@ -112,7 +143,9 @@ pub fn check(args: &CheckArgs) -> Result<u8, Failure> {
                 continue;
             }
         };
-        let reports: Vec<Report> = models.iter().map(|model| judge(model, &subject, args)).collect();
+        let mut reports: Vec<Report> = models.iter().map(|model| judge(model, &subject, args)).collect();
+        tell_implied(&mut reports);
+        let is_violated = reports.iter().any(|report| report.verdict == Verdict::Violated);
         let calls = &subject.calls;
         let checked = Checked {
             file: file.clone(),
@@ -121,6 +154,8 @@ pub fn check(args: &CheckArgs) -> Result<u8, Failure> {
             keys: calls.keys(),
             skipped: calls.skipped(),
             strongest: strongest(&reports).iter().map(|model| model.name).collect(),
+            likely_initial: is_violated.then(|| subject.likely_initial()).flatten(),
+            is_cut,
         };
         if args.output.is_text() {
             print(&text(&checked, calls, &reports))?;
@@ -146,12 +181,18 @@ fn judge(model: &'static Model, subject: &Arc<Subject<'static>>, args: &CheckArg
     })
 }
 
-/// Reads a history.
-fn read(path: &Path) -> Result<Calls, Mistake> {
+fn collector(args: &CheckArgs) -> Collector {
+    let collector = Collector::default().beginning_with(&args.initial);
+    if args.nil_read == NilRead::Unknown { collector.with_nil_unknown() } else { collector }
+}
+
+/// Reads a history; also whether its last line was torn and left out.
+fn read(path: &Path, mut collector: Collector, skip_torn_line: bool) -> Result<(Calls, bool), Mistake> {
     let cannot = |error: io::Error| Mistake {
         place: Place::default(),
         problem: format!("this cannot be read: {error}"),
-        expected: "a history, in EDN as Jepsen stores it or in JSON Lines".to_owned(),
+        expected: "a history, in EDN as Jepsen stores it or in JSON".to_owned(),
+        is_cut: false,
     };
     let inside = HISTORIES.iter().map(|name| path.join(name)).find(|path| path.is_file());
     let input: Box<dyn Read> = if path == Path::new("-") {
@@ -159,18 +200,29 @@ fn read(path: &Path) -> Result<Calls, Mistake> {
     } else {
         Box::new(File::open(inside.as_deref().unwrap_or(path)).map_err(cannot)?)
     };
-    let mut collector = Collector::default();
     for step in steps(BufReader::with_capacity(256 << 10, input)).map_err(cannot)? {
-        let (step, place) = step?;
-        collector.take(&step, place)?;
+        match step {
+            Err(mistake) if mistake.is_cut && skip_torn_line => return Ok((collector.finish()?, true)),
+            step => {
+                let (step, place) = step?;
+                collector.take(&step, place)?;
+            }
+        }
     }
-    Ok(collector.finish())
+    Ok((collector.finish()?, false))
 }
 
 impl Results {
     /// The exit code that says the worst of it.
     fn exit_code(&self) -> u8 {
-        let verdicts = self.results.iter().map(|judged| judged.verdict).filter(|verdict| *verdict != Verdict::Holds);
+        // What a history does not put to the test is no surprise, unless it tests nothing.
+        let holds = |file: &str| self.results.iter().any(|one| one.file == file && one.verdict == Verdict::Holds);
+        let is_surprise = |judged: &&ModelVerdict| match judged.verdict {
+            Verdict::Holds => false,
+            Verdict::NotApplicable => !holds(&judged.file),
+            _ => true,
+        };
+        let verdicts = self.results.iter().filter(is_surprise).map(|judged| judged.verdict);
         match exit::code_of(interrupt::is_requested(), verdicts) {
             code if code != exit::INTERRUPTED && !self.mistakes.is_empty() => exit::USAGE,
             code => code,
@@ -196,13 +248,16 @@ fn text(checked: &Checked, calls: &Calls, reports: &[Report]) -> String {
 }
 
 fn write_text(out: &mut String, checked: &Checked, calls: &Calls, reports: &[Report]) -> fmt::Result {
-    let Checked { file, operations, processes, keys, skipped, strongest } = checked;
+    let Checked { file, operations, processes, keys, skipped, strongest, likely_initial, is_cut } = checked;
     let counted = |count: usize, one: &str, many: &str| counted(count as u64, one, many);
     let operations = counted(*operations, "operation", "operations");
     let (processes, keys) = (counted(*processes, "process", "processes"), counted(*keys, "key", "keys"));
     write!(out, "{}: {operations} of {processes} on {keys}", printable(file))?;
     if *skipped > 0 {
         write!(out, "; {} skipped", counted(*skipped as usize, "step of another", "steps of others"))?;
+    }
+    if *is_cut {
+        write!(out, "; the torn last line left out")?;
     }
     writeln!(out)?;
     let width = reports.iter().map(|report| report.checker.len()).max().unwrap_or(0);
@@ -218,6 +273,13 @@ fn write_text(out: &mut String, checked: &Checked, calls: &Calls, reports: &[Rep
     if reports.len() > 1 {
         let strongest = if strongest.is_empty() { "none".to_owned() } else { strongest.join(", ") };
         writeln!(out, "  strongest that hold: {strongest}")?;
+    }
+    if let Some(value) = likely_initial {
+        let value = printable(value);
+        writeln!(
+            out,
+            "  hint: {value} was read before it was written; if keys begin with it, say --initial '{value}'"
+        )?;
     }
     let has_times = calls.list().iter().any(|call| call.invoked_ns > 0);
     for report in reports {

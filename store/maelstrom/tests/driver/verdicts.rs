@@ -26,7 +26,7 @@ pub fn judge(path: &Path, models: &[&str]) -> Vec<Report> {
         let (step, place) = step.expect("it is a history");
         collector.take(&step, place).expect("it is a history");
     }
-    let subject = Subject::of(collector.finish());
+    let subject = Subject::of(collector.finish().unwrap_or_else(|mistake| panic!("{mistake}")));
     let judge = |name: &&str| {
         let begin = Instant::now();
         Model::named(name).expect("it is a model").judge(&subject, &|| begin.elapsed() >= Duration::from_secs(30))
