@@ -228,7 +228,10 @@ fn steps(short: &str) -> String {
     short.split("; ").map(step).collect()
 }
 
-/// Histories in forms that other tools have, and odd ones: the arguments, the exit code, and what is said.
+/// A history's name and text, the arguments, the exit code, and what is said.
+type Case<'a> = (&'a str, String, &'a [&'a str], i32, &'a [&'a str]);
+
+/// Histories in forms that other tools have, and odd ones.
 #[test]
 fn histories_of_other_tools() {
     let json = |separator: &str| {
@@ -241,7 +244,7 @@ fn histories_of_other_tools() {
     let transactions = "0 write [[:w 1 5]]; 0 ok write [[:w 1 5]]; 1 read; 1 ok read [[:r 1 5] [:r 2 nil]]";
     let torn = steps(&format!("{wrote}; {}", read("1"))) + "{:process 0, :type :invoke, :f :wr";
     let numbered = |index: &str| steps(wrote).replace("{:", &format!("{{:index {index}, :"));
-    let cases: &[(&str, String, &[&str], i32, &[&str])] = &[
+    let cases: &[Case<'_>] = &[
         ("an array", json(" "), &["--model", "regular"], 3, &["1 operation of 1 process on 1 key", "no read"]),
         ("an array over lines", json("\n  "), &["--model", "regular"], 3, &["1 operation of 1 process on 1 key"]),
         ("an open array", json(" ").replace("}]", "},"), &[], 2, &[":1:109: the text ends within the array of steps"]),
