@@ -28,7 +28,8 @@ pub struct MissingWrite {
     pub by: u32,
     /// For those that see a write of that session: the write, which the session issued afterwards.
     pub seen: Option<u32>,
-    /// The read that showed that write in the same view.
+    /// The read that showed that write in the same view. Without such a write: the session's read that found the missing
+    /// one gone, which is there again.
     pub shown: Option<u32>,
 }
 
@@ -58,7 +59,8 @@ pub fn judge(log: &Log, guarantee: Guarantee, expired: Expired<'_>) -> Option<Mi
     let mut judgement = if guarantee.is_about_others() {
         others(log, &sources, guarantee, expired)?
     } else {
-        own(log, &sources, expired)?
+        let returning = if guarantee.is_about_reads() { returning(log) } else { FxHashMap::default() };
+        own(log, &sources, &returning, expired)?
     };
     judgement.mute = log.mute.len();
     Some(judgement)
@@ -112,19 +114,60 @@ fn before(sources: &Sources, session: u32, key: u32, time: u32) -> &[u32] {
     count.checked_sub(1).map_or(&[], |place| &states[place].1)
 }
 
+/// By read that returned a write again which was gone at another read of the session in between: that one, and the write.
+/// All are places in the list of reads and in that of writes.
+fn returning(log: &Log) -> FxHashMap<u32, (u32, u32)> {
+    let mut by_key: Vec<u32> = (0..log.reads.len() as u32).collect();
+    let read = |place: u32| &log.reads[place as usize];
+    by_key.sort_by_key(|place| (read(*place).session, read(*place).key, read(*place).asked));
+    let mut found = FxHashMap::default();
+    for group in by_key.chunk_by(|a, b| (read(*a).session, read(*a).key) == (read(*b).session, read(*b).key)) {
+        // When a write was returned first; and that read, of those which did not return it afterwards, which was answered first.
+        let mut shown: FxHashMap<u32, u32> = FxHashMap::default();
+        let mut gone: FxHashMap<u32, u32> = FxHashMap::default();
+        for place in group.iter().copied() {
+            let Read { asked, answered, ref returned, .. } = *read(place);
+            let is_back = |write: &&u32| gone.get(write).is_some_and(|between| read(*between).answered < asked);
+            found.extend(returned.iter().find(is_back).map(|write| (place, (gone[write], *write))));
+            shown.retain(|write, since| {
+                if *since < asked && !returned.contains(write) {
+                    let first = gone.entry(*write).or_insert(place);
+                    if answered < read(*first).answered {
+                        *first = place;
+                    }
+                }
+                // No later one can be answered before.
+                gone.get(write).is_none_or(|between| read(*between).answered >= asked)
+            });
+            for write in returned {
+                let since = shown.entry(*write).or_insert(answered);
+                *since = answered.min(*since);
+            }
+        }
+    }
+    found
+}
+
 /// The guarantees about what a session itself has written or read.
-fn own(log: &Log, sources: &Sources, expired: Expired<'_>) -> Option<MissingWrites> {
+fn own(
+    log: &Log,
+    sources: &Sources,
+    returning: &FxHashMap<u32, (u32, u32)>,
+    expired: Expired<'_>,
+) -> Option<MissingWrites> {
     let mut judgement = MissingWrites::default();
-    for read in &log.reads {
+    for (read, place) in log.reads.iter().zip(0..) {
         if expired() {
             return None;
         }
         let expected = before(sources, read.session, read.key, read.asked);
         judgement.judged += usize::from(!expected.is_empty());
         let missing = expected.iter().find(|write| log.is_without(read, **write, Observer::Session(read.session)));
-        judgement.breaches.extend(missing.map(|write| {
-            let missing = log.write(*write).op;
-            MissingWrite { read: read.op, missing, by: read.session, seen: None, shown: None }
+        let back = || returning.get(&place).map(|(between, write)| (*write, Some(log.reads[*between as usize].op)));
+        let breach = missing.map(|write| (*write, None)).or_else(back);
+        judgement.breaches.extend(breach.map(|(write, shown)| {
+            let missing = log.write(write).op;
+            MissingWrite { read: read.op, missing, by: read.session, seen: None, shown }
         }));
     }
     Some(judgement)

@@ -5,7 +5,8 @@
 //! them, and so was what that had seen; a write that should have shown, and did not, was not among them. With this:
 //!
 //! - **read your writes**: a session's read is not without what the session itself had written before;
-//! - **monotonic reads**: nor without what an earlier read of the session had returned;
+//! - **monotonic reads**: nor without what an earlier read of the session had returned; nor does it return again what
+//!   the session had read and then, at another read, no longer found: what stood there had replaced it;
 //! - **monotonic writes**: a view that has shown a write of some session is from then on not without what that session
 //!   had written before it;
 //! - **writes follow reads**: nor without what that session had read before it.

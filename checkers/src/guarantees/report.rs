@@ -2,7 +2,7 @@
 
 use super::Guarantee;
 use super::judge::{MissingWrite, MissingWrites, judge};
-use super::log::Log;
+use super::log::{Log, Read};
 use crate::Expired;
 use crate::describe::{self, Describe};
 use crate::verdict::{Finding, Report, Verdict};
@@ -37,9 +37,13 @@ fn finding(log: &Log, guarantee: Guarantee, breach: &MissingWrite, describe: &dy
     let MissingWrite { read, missing, by, seen, shown } = *breach;
     let (key, returned, write) = (describe.key(read), describe.returned(read), describe.written(missing));
     let (view, subject, by) = (describe.view(read), describe.subject(by), describe.session(by));
-    let title = match (guarantee, seen) {
+    let title = match (guarantee, seen.or(shown)) {
         (Guarantee::ReadYourWrites, _) => {
             format!("{subject} read {key} = {returned} without its own earlier write {write}")
+        }
+        (Guarantee::MonotonicReads, Some(shown)) => {
+            let (other, name) = (describe.returned(shown), describe.name(shown));
+            format!("{subject} read {key} = {returned} again, which was gone when it read {other} ({name})")
         }
         (Guarantee::MonotonicReads, _) | (_, None) => {
             format!("{subject} read {key} = {returned} after it had read {write}")
@@ -53,17 +57,29 @@ fn finding(log: &Log, guarantee: Guarantee, breach: &MissingWrite, describe: &dy
             format!("{view} {seen} of {by}, but then {key} = {returned} without {write}, which {by} had {had} before")
         }
     };
+    let is_back = guarantee == Guarantee::MonotonicReads && shown.is_some();
+    // What came back, and what stood in its place.
+    let others = shown.filter(|_| is_back).map(|shown| between(log, breach, shown)).unwrap_or_default();
     let ops = [Some(missing), source(log, guarantee, breach), seen, shown, Some(read)];
-    let ops = describe::in_order(describe, ops.into_iter().flatten());
-    let note = format!("   but not {}   <== here", describe.name(missing));
-    let lines = describe::lines(describe, &ops, Some(read), &note);
+    let ops = describe::in_order(describe, ops.into_iter().flatten().chain(others));
+    let note = if is_back { String::new() } else { format!("   but not {}", describe.name(missing)) };
+    let lines = describe::lines(describe, &ops, Some(read), &(note + "   <== here"));
     describe::finding(describe, guarantee.code(), title, &ops, lines)
+}
+
+/// For a write that is there again after the read `shown` had not found it: what that read found, and the session's first
+/// read of the write.
+fn between(log: &Log, breach: &MissingWrite, shown: u32) -> Vec<u32> {
+    let returned = |read: &&Read| read.returned.iter().any(|write| log.write(*write).op == breach.missing);
+    let first = log.reads.iter().filter(|read| read.session == breach.by).find(returned);
+    let found = log.reads.iter().find(|read| read.op == shown).map(|read| &read.returned[..]).unwrap_or_default();
+    found.iter().map(|write| log.write(*write).op).chain(first.map(|read| read.op)).collect()
 }
 
 /// The session's last read that showed it what is missing, where that is about reads.
 fn source(log: &Log, guarantee: Guarantee, breach: &MissingWrite) -> Option<u32> {
     let until = match breach.seen {
-        _ if !guarantee.is_about_reads() => return None,
+        _ if !guarantee.is_about_reads() || breach.seen.is_none() && breach.shown.is_some() => return None,
         Some(seen) => log.writes.iter().find(|write| write.op == seen)?.asked,
         None => log.reads.iter().find(|read| read.op == breach.read)?.asked,
     };

@@ -21,7 +21,8 @@ pub(crate) const CONSISTENT: Model = Model {
         CodeInfo { code: "CC002", meaning: UNWRITTEN },
         CodeInfo { code: "CC003", meaning: CYCLIC },
     ],
-    implies: &["read-your-writes", "monotonic-reads", "monotonic-writes", "writes-follow-reads"],
+    // Not monotonic reads: each read by itself may order concurrent writes as it likes.
+    implies: &["read-your-writes", "monotonic-writes", "writes-follow-reads"],
     judge: |subject, expired| report(subject, Causality::Consistent, expired),
 };
 

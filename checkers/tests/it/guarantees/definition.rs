@@ -283,6 +283,21 @@ impl Facts {
         !is_shown && (is_older || must_show && !is_excused)
     }
 
+    /// A write that the session had read, and then did not find, is there again.
+    fn is_back(&self, read: &Read) -> bool {
+        let earlier = |later: &Read| {
+            let (session, key, asked) = (later.session, later.key, later.asked);
+            self.reads.iter().filter(move |other| {
+                (other.session, other.key) == (session, key) && other.answered < asked && other.returned.is_some()
+            })
+        };
+        let has = |read: &Read, write: &usize| read.returned.as_ref().is_some_and(|returned| returned.contains(write));
+        read.returned.iter().flatten().any(|write| {
+            let mut gone = earlier(read).filter(|between| !has(between, write));
+            gone.any(|between| earlier(between).any(|first| has(first, write)))
+        })
+    }
+
     /// What the session had written, or read, of a key before a time.
     fn sources(&self, reads: bool, session: u32, key: u32, time: usize) -> BTreeSet<usize> {
         if reads {
@@ -306,7 +321,8 @@ impl Facts {
             let (is_judged, is_breach) = match guarantee {
                 Guarantee::ReadYourWrites | Guarantee::MonotonicReads => {
                     let sources = self.sources(about_reads, read.session, read.key, read.asked);
-                    let is_breach = sources.iter().any(|write| self.is_without(read, *write, Some(read.session)));
+                    let is_breach = sources.iter().any(|write| self.is_without(read, *write, Some(read.session)))
+                        || about_reads && self.is_back(read);
                     (!sources.is_empty(), is_breach)
                 }
                 _ => self.seen_by_others(read, about_reads),
