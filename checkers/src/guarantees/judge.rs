@@ -123,13 +123,13 @@ fn returning(log: &Log) -> FxHashMap<u32, (u32, u32)> {
     let mut found = FxHashMap::default();
     for group in by_key.chunk_by(|a, b| (read(*a).session, read(*a).key) == (read(*b).session, read(*b).key)) {
         // When a write was returned first; and that read, of those which did not return it afterwards, which was answered first.
-        let mut shown: FxHashMap<u32, u32> = FxHashMap::default();
+        let mut shown: Vec<(u32, u32)> = Vec::new();
         let mut gone: FxHashMap<u32, u32> = FxHashMap::default();
         for place in group.iter().copied() {
             let Read { asked, answered, ref returned, .. } = *read(place);
             let is_back = |write: &&u32| gone.get(write).is_some_and(|between| read(*between).answered < asked);
             found.extend(returned.iter().find(is_back).map(|write| (place, (gone[write], *write))));
-            shown.retain(|write, since| {
+            shown.retain(|(write, since)| {
                 if *since < asked && !returned.contains(write) {
                     let first = gone.entry(*write).or_insert(place);
                     if answered < read(*first).answered {
@@ -140,8 +140,10 @@ fn returning(log: &Log) -> FxHashMap<u32, (u32, u32)> {
                 gone.get(write).is_none_or(|between| read(*between).answered >= asked)
             });
             for write in returned {
-                let since = shown.entry(*write).or_insert(answered);
-                *since = answered.min(*since);
+                match shown.iter_mut().find(|(other, _)| other == write) {
+                    Some((_, since)) => *since = answered.min(*since),
+                    None => shown.push((*write, answered)),
+                }
             }
         }
     }
