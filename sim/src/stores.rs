@@ -17,7 +17,7 @@ use crate::engine::{self, Outcome, Sink, StorePanic};
 use crate::plan::{Hosted, Plan, PlanError, StoreSpec};
 
 /// The stores that come with kvsim.
-pub const BUILT_IN: Stores = Stores(&kvsim_store::stores!(StoreEntry::of));
+pub const BUILT_IN: Stores = Stores(&kvsim_store::stores!(StoreEntry::built_in));
 
 /// The stores that a program can host, the default first. No two have the same name.
 #[derive(Clone, Copy, Debug)]
@@ -119,6 +119,8 @@ pub struct StoreEntry {
     pub name: &'static str,
     /// One line for people.
     pub summary: &'static str,
+    /// It does not come with kvsim: nothing is known of it, and so not whether one plan always makes the same run.
+    pub is_own: bool,
     /// The defects that can be planted in it, to see whether they are found.
     pub defects: &'static [DefectInfo],
     /// The levels at which it can be read.
@@ -145,11 +147,16 @@ pub struct StoreEntry {
 }
 
 impl StoreEntry {
+    const fn built_in<R: Replica<Config: Settings>>(name: &'static str, summary: &'static str) -> StoreEntry {
+        StoreEntry { is_own: false, ..StoreEntry::of::<R>(name, summary) }
+    }
+
     /// The entry of store `R`.
     pub const fn of<R: Replica<Config: Settings>>(name: &'static str, summary: &'static str) -> StoreEntry {
         StoreEntry {
             name,
             summary,
+            is_own: true,
             defects: R::DEFECTS,
             levels: R::LEVELS,
             quorum_reads: R::QUORUM_READS,

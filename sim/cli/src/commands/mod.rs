@@ -5,6 +5,7 @@ mod explain;
 mod generate;
 mod hunt;
 mod list;
+mod new;
 mod plot;
 mod replay;
 mod report;
@@ -58,6 +59,7 @@ pub enum Command {
     List(list::ListArgs),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
+    New(new::NewArgs),
     Completions(generate::CompletionsArgs),
     /// Print the manual page (roff)
     Man,
@@ -78,6 +80,7 @@ impl Command {
             Command::Report(args) => report::report(args, names),
             Command::Check(args) => check::check(args),
             Command::List(args) => list::list(args, names),
+            Command::New(args) => new::new(args),
             Command::Schema => generate::schema(names.stores),
             Command::Completions(args) => generate::completions(args, program(names.stores)),
             Command::Man => generate::man(&program(names.stores)),

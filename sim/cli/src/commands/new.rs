@@ -1,0 +1,85 @@
+//! `kvsim new`: a program for a store of one's own.
+
+use std::path::{Path, PathBuf};
+
+use crate::exit::{self, Failure};
+use crate::folder;
+use crate::output::print;
+use crate::text::printable;
+
+/// Write a small program for a store of your own, with scenarios and a store to begin with
+#[derive(Debug, clap::Args)]
+pub struct NewArgs {
+    #[command(subcommand)]
+    what: Thing,
+}
+
+/// What to write.
+#[derive(Debug, clap::Subcommand)]
+enum Thing {
+    /// A crate with a replicated store and the whole command
+    Store(StoreArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct StoreArgs {
+    /// The store's name and that of its folder, for instance my-store
+    #[arg(value_parser = name)]
+    name: String,
+    /// The source of kvsim, for a copy that lies here [default: its repository]
+    #[arg(long, value_name = "DIR")]
+    kvsim: Option<PathBuf>,
+}
+
+/// The files, in which the store has this name.
+const NAME: &str = "my-store";
+const FILES: [(&str, &str); 5] = [
+    ("Cargo.toml", include_str!("../../template/manifest.toml")),
+    ("src/main.rs", include_str!("../../template/src/main.rs")),
+    ("scenarios/first.toml", include_str!("../../template/scenarios/first.toml")),
+    ("scenarios/rough.toml", include_str!("../../template/scenarios/rough.toml")),
+    ("README.md", include_str!("../../template/README.md")),
+];
+
+pub fn new(args: &NewArgs) -> Result<u8, Failure> {
+    let Thing::Store(StoreArgs { name, kvsim }) = &args.what;
+    let place = Path::new(name);
+    if place.symlink_metadata().is_ok() {
+        return Err(Failure::Usage(format!(
+            "{name} is there already; choose another name, or another folder to be in"
+        )));
+    }
+    let kvsim = match kvsim {
+        None => format!("git = \"{}\"", env!("CARGO_PKG_REPOSITORY")),
+        Some(path) => {
+            let shown = printable(&path.display().to_string());
+            let of_crate = [path.join("sim/cli"), path.clone()].into_iter().find(|path| path.join("template").is_dir());
+            let found = of_crate.and_then(|path| path.canonicalize().ok()).ok_or_else(|| {
+                Failure::Usage(format!(
+                    "--kvsim {shown} is not the source of kvsim; expected the folder with its README.md"
+                ))
+            })?;
+            // A string of JSON is one of TOML.
+            format!("path = {}", serde_json::json!(found.to_string_lossy()))
+        }
+    };
+    for (file, text) in FILES {
+        let file = place.join(file);
+        folder::make(file.parent().unwrap_or(place))?;
+        folder::write_whole(&file, text.replace(NAME, name).replace("KVSIM", &kvsim).as_bytes())?;
+    }
+    let run = "cargo run --release -- run scenarios/first.toml";
+    print(&format!("{name}: a store, two scenarios and a README.md; next:\n  cd {name} && {run}\n"))?;
+    Ok(exit::HOLDS)
+}
+
+/// A name that a crate can have.
+fn name(text: &str) -> Result<String, String> {
+    let is_rest = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let is_right = text.starts_with(|c: char| c.is_ascii_lowercase()) && text.len() <= 64 && text.chars().all(is_rest);
+    let reserved = ["test", "core", "std", "alloc", "proc-macro", "kvsim", "serde", "schemars"].contains(&text);
+    match is_right && !reserved {
+        true => Ok(text.to_owned()),
+        false => Err("expected a name that a crate can have: small letters, digits and `-`, a letter first".to_owned()),
+    }
+}

@@ -1,0 +1,182 @@
+//! The command with a store that does not come with it: the one that `kvsim new store` writes.
+//!
+//! This program is both: asked for a command it is that command with the store, otherwise it calls itself.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use kvsim::StoreEntry;
+
+#[path = "../template/src/main.rs"]
+#[allow(dead_code)] // its main
+mod template;
+
+const CHILD: &str = "KVSIM_TEST_OWN_STORE";
+
+#[allow(clippy::disallowed_methods, reason = "it says which of the two programs this is")]
+fn main() -> ExitCode {
+    let template = StoreEntry::of::<template::Store>("my-store", "of the template");
+    if let Ok(which) = std::env::var(CHILD) {
+        return match which.as_str() {
+            "beside" => kvsim::main_with(&[kvsim::BUILT_IN.list(), &[template]].concat()),
+            _ => kvsim::main_with(&[template]),
+        };
+    }
+    let tests: [(&str, fn()); 6] = [
+        ("it is listed, alone or beside others", listed),
+        ("it runs where no store is named", runs),
+        ("its settings have places", settings),
+        ("a planted defect is found and made small", hunted),
+        ("a run of it means nothing to the command without it", foreign),
+        ("what is written is the template", written),
+    ];
+    for (name, test) in tests {
+        test();
+        println!("test {name} ... ok");
+    }
+    // Minutes: only when asked for.
+    if std::env::args().any(|arg| arg == "--ignored") {
+        built_elsewhere();
+        println!("test what is written can be built elsewhere ... ok");
+    }
+    ExitCode::SUCCESS
+}
+
+struct Ended {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+/// Calls a program in a folder.
+fn call(mut command: Command, folder: &Path, args: &[&str]) -> Ended {
+    let output = command.args(args).current_dir(folder).output().expect("a program");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    Ended { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+}
+
+fn own(folder: &Path, args: &[&str]) -> Ended {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.env(CHILD, "alone");
+    call(command, folder, args)
+}
+
+fn scenario(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("template/scenarios").join(name);
+    path.display().to_string()
+}
+
+fn listed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let alone = own(folder.path(), &["list", "stores"]);
+    assert!(alone.out.starts_with("my-store\n") && alone.out.contains("settings: defects, gossip"), "{}", alone.out);
+    assert!(!alone.out.contains("ndc"), "{}", alone.out);
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.env(CHILD, "beside");
+    let beside = call(command, folder.path(), &["list", "stores"]);
+    assert!(beside.out.starts_with("ndc\n") && beside.out.contains("\nmy-store\n"), "{}", beside.out);
+    let schema = own(folder.path(), &["schema"]).out;
+    assert!(
+        schema.contains("gossips-no-deletes") && !schema.contains("anti_entropy"),
+        "the schema has its settings alone"
+    );
+}
+
+fn runs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["first.toml", "rough.toml"] {
+        let run = own(folder.path(), &["run", &scenario(name), "--out", "run"]);
+        assert_eq!(run.code, 0, "{}{}", run.out, run.err);
+        assert!(run.out.contains("store my-store") && run.err.is_empty(), "{}{}", run.out, run.err);
+        assert_eq!(own(folder.path(), &["replay", "run"]).code, 0);
+    }
+    let swept = own(folder.path(), &["sweep", &scenario("first.toml")]);
+    assert_eq!(swept.code, 2, "it has no [sweep]");
+}
+
+fn settings() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("s.toml");
+    let text = "replicas = 3\nduration = \"1s\"\n[clients.a]\n[store]\ngosip = \"1s\"\ndefects = [\"slow\"]\n";
+    std::fs::write(&file, text).expect("a file");
+    let run = own(folder.path(), &["run", "s.toml"]);
+    assert_eq!(run.code, 2);
+    for told in ["s.toml:5:1", "did you mean `gossip`?", "s.toml:6:12", "acknowledges-early"] {
+        assert!(run.err.contains(told), "{told} is missing: {}", run.err);
+    }
+    std::fs::write(&file, text.replace("gosip = \"1s\"", "gossip = \"soon\"").replace("slow", "acknowledges-early"))
+        .expect("a file");
+    let run = own(folder.path(), &["run", "s.toml"]);
+    assert!(run.code == 2 && run.err.contains("s.toml:5:10"), "{}", run.err);
+}
+
+fn hunted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let rough = scenario("rough.toml");
+    let defect = |name: &str| format!("store.defects=[\"{name}\"]");
+    for (name, code) in [("acknowledges-early", "CONV003"), ("gossips-no-deletes", "CONV002")] {
+        let hunt = own(folder.path(), &["hunt", &rough, "--seeds", "0..200", "--set", &defect(name), "--out", name]);
+        assert!(hunt.code == 1 && hunt.out.contains(code), "{}{}", hunt.out, hunt.err);
+        let shown =
+            hunt.out.lines().find_map(|line| line.trim().strip_prefix("shrink   kvsim shrink ")?.split(' ').next());
+        let shrunk = own(folder.path(), &["shrink", shown.expect("a run"), "--code", code, "--out", "small"]);
+        assert_eq!(shrunk.code, 0, "{}{}", shrunk.out, shrunk.err);
+        let sizes = shrunk.out.lines().find(|line| line.starts_with("replicas ")).expect("the sizes");
+        let operations = sizes.split("operations ").nth(1).and_then(|rest| rest.split([',', ' ']).nth(2));
+        let operations: u32 = operations.and_then(|number| number.parse().ok()).expect("how many there are");
+        assert!(operations <= 3, "{}", shrunk.out);
+        std::fs::remove_dir_all(folder.path().join("small")).expect("a folder");
+    }
+}
+
+fn foreign() {
+    let folder = tempfile::tempdir().expect("a folder");
+    own(folder.path(), &["run", &scenario("first.toml"), "--out", "run", "--no-report"]);
+    let replayed = call(Command::new(env!("CARGO_BIN_EXE_kvsim")), folder.path(), &["replay", "run"]);
+    assert!(
+        replayed.code == 2 && replayed.err.contains("there is no store my-store; this program has `ndc` and `lww`"),
+        "{}",
+        replayed.err
+    );
+}
+
+/// What `kvsim new store` writes, in a folder of this name.
+fn new(folder: &Path, name: &str) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").display().to_string();
+    let made = call(Command::new(env!("CARGO_BIN_EXE_kvsim")), folder, &["new", "store", name, "--kvsim", &source]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    folder.join(name)
+}
+
+fn written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = new(folder.path(), "ledger");
+    let source = std::fs::read_to_string(made.join("src/main.rs")).expect("a file");
+    let template = include_str!("../template/src/main.rs");
+    assert_eq!(source, template.replace("my-store", "ledger"));
+    let manifest = std::fs::read_to_string(made.join("Cargo.toml")).expect("a file");
+    assert!(manifest.contains("name = \"ledger\"") && manifest.contains("kvsim = { path = \"/"), "{manifest}");
+    let kvsim = |args: &[&str]| call(Command::new(env!("CARGO_BIN_EXE_kvsim")), folder.path(), args);
+    let again = kvsim(&["new", "store", "ledger"]);
+    assert!(again.code == 2 && again.err.contains("ledger is there already"), "{}", again.err);
+    for name in ["../x", "X", "9", "", "core"] {
+        assert!(kvsim(&["new", "store", name]).err.contains("a name that a crate can have"), "{name}");
+    }
+}
+
+/// It is built without a network, as a crate of its own, and run.
+fn built_elsewhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = new(folder.path(), "ledger");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("own-store").display().to_string();
+    let cargo = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO"));
+        command.env("CARGO_TARGET_DIR", &target);
+        call(command, &made, args)
+    };
+    std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock"), made.join("Cargo.lock"))
+        .expect("a file");
+    let run = cargo(&["run", "--offline", "--quiet", "--", "run", "scenarios/first.toml"]);
+    assert_eq!(run.code, 0, "{}{}", run.out, run.err);
+    assert!(run.out.contains("store ledger"), "{}", run.out);
+}
