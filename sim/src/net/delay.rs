@@ -6,8 +6,11 @@
 //! should. Building the table uses additions, multiplications, divisions and square roots only, which IEEE
 //! 754 fixes to the bit on every machine; `f64::ln` and its like are not fixed and are banned.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 /// How a time is distributed. All times in nanoseconds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Delay {
     /// Always the same.
     Constant(u64),
@@ -62,21 +65,26 @@ enum Form {
     },
     /// Quantiles in ascending order: for octave o and cell c (from 0), the value that is exceeded with
     /// probability `2^-(o+1) * (2 - c/32)`; in the end the maximum.
-    Curve(Box<[u64]>),
+    Curve(Arc<[u64]>),
 }
 
+/// Tables that were computed in this process, since a hunt asks for the same few in each of its runs.
+static COMPUTED: Mutex<BTreeMap<Delay, Arc<[u64]>>> = Mutex::new(BTreeMap::new());
+/// More are not kept: 10 kB each.
+const MOST_KEPT: usize = 256;
+
 impl Quantiles {
-    /// Computes the table.
+    /// Computes the table, or finds it among those computed before.
     pub fn new(delay: &Delay) -> Quantiles {
         Quantiles(match delay {
             Delay::Constant(ns) => Form::Constant(*ns),
             Delay::Uniform { min, max } => Form::Uniform { min: *min, values: max - min + 1 },
-            Delay::Exponential { mean } => curve(|rest| *mean as f64 * -ln(rest)),
+            Delay::Exponential { mean } => computed_once(delay, |rest| *mean as f64 * -ln(rest)),
             Delay::LogNormal { median, p99 } => {
                 let sigma = ln(*p99 as f64 / *median as f64) / 2.326_347_874_040_841;
-                curve(|rest| *median as f64 * exp(-sigma * normal_quantile(rest)))
+                computed_once(delay, |rest| *median as f64 * exp(-sigma * normal_quantile(rest)))
             }
-            Delay::Table(values) => curve(|rest| {
+            Delay::Table(values) => computed_once(delay, |rest| {
                 let place = (1.0 - rest) * (values.len() - 1) as f64;
                 let below = (place as usize).min(values.len() - 1);
                 let above = (below + 1).min(values.len() - 1);
@@ -114,8 +122,17 @@ impl Quantiles {
     }
 }
 
+/// The table of a distribution, from those that were computed before if it is there.
+fn computed_once(delay: &Delay, quantile: impl Fn(f64) -> f64) -> Form {
+    let mut computed = COMPUTED.lock().unwrap_or_else(PoisonError::into_inner);
+    if computed.len() == MOST_KEPT && !computed.contains_key(delay) {
+        computed.clear();
+    }
+    Form::Curve(computed.entry(delay.clone()).or_insert_with(|| curve(quantile)).clone())
+}
+
 /// Tabulates `quantile(rest)`: the value that is exceeded with probability `rest`.
-fn curve(quantile: impl Fn(f64) -> f64) -> Form {
+fn curve(quantile: impl Fn(f64) -> f64) -> Arc<[u64]> {
     let mut points = Vec::with_capacity((OCTAVES * CELLS + 1) as usize);
     let mut scale = 0.5;
     for _ in 0..OCTAVES {
@@ -130,7 +147,7 @@ fn curve(quantile: impl Fn(f64) -> f64) -> Form {
     for i in 1..values.len() {
         values[i] = values[i].max(values[i - 1]);
     }
-    Form::Curve(values.into_boxed_slice())
+    values.into()
 }
 
 /// Natural logarithm of a positive number, by halving into 0.7..1.4 and the series of the inverse hyperbolic
