@@ -37,14 +37,28 @@ use crate::text::{listed, printable};
 pub struct Folder {
     path: PathBuf,
     _lock: Option<File>,
+    /// The trace hash of the same plan's run that is there already.
+    earlier: Option<u64>,
 }
 
-const PLAN: &str = "plan.json";
-const SUMMARY: &str = "summary.json";
+/// Which folder a run gets.
+pub enum Destination {
+    /// This one; what another run has left there is removed.
+    Cleared(PathBuf),
+    /// This one; if another run is there, that is an error.
+    Given(PathBuf),
+    /// This one, or with a number if another run is there.
+    Free(PathBuf),
+}
+
+pub const PLAN: &str = "plan.json";
+pub const SUMMARY: &str = "summary.json";
 const MARKS: &str = "marks.bin";
 const TRACE: &str = "trace.jsonl";
 const REPORT: &str = "report.html";
 const SCENARIO: &str = "scenario.toml";
+/// The link to the last run among those that kvsim has named itself.
+pub const LATEST: &str = "latest";
 /// Where a run's charts are.
 pub const CHARTS: &str = "charts";
 
@@ -61,10 +75,26 @@ pub enum History {
 }
 
 impl Folder {
-    /// Makes the folder and stores the plan. What another run has left there is removed, but for one that is at work.
-    pub fn create(path: PathBuf, plan: &Plan) -> Result<Folder, Failure> {
+    /// Makes the folder and stores the plan. What the same plan's run has left there stays, as long as it is the same run.
+    pub fn create(place: Destination, plan: &Plan) -> Result<Folder, Failure> {
+        let bytes = serde_json::to_vec(plan).map_err(|error| cannot("write", Path::new(PLAN), &error.into()))?;
+        match place {
+            Destination::Cleared(path) => Folder::open(path, &bytes, true),
+            Destination::Given(path) => Folder::open(path, &bytes, false),
+            Destination::Free(path) => {
+                let numbered = (2..).map(|number| PathBuf::from(format!("{}.{number}", path.display())));
+                let is_free = |path: &PathBuf| path.symlink_metadata().is_err() || has_plan(path, &bytes);
+                let mut places = [path.clone()].into_iter().chain(numbered).filter(is_free);
+                let folder = Folder::open(places.next().unwrap_or_default(), &bytes, false)?;
+                folder.is_latest();
+                Ok(folder)
+            }
+        }
+    }
+
+    fn open(path: PathBuf, plan: &[u8], clear: bool) -> Result<Folder, Failure> {
         fs::create_dir_all(&path).map_err(|error| cannot("make the folder", &path, &error))?;
-        let folder = Folder { _lock: lock(&path, File::try_lock)?, path };
+        let mut folder = Folder { _lock: lock(&path, File::try_lock)?, path, earlier: None };
         let inside = fs::read_dir(&folder.path).map_err(|error| cannot("read the folder", &folder.path, &error))?;
         // Of a run that was killed at once there may be no more than the beginning of its plan.
         let is_other = |name: &OsStr| name != beside(PLAN).as_str();
@@ -76,16 +106,46 @@ impl Folder {
             )));
         }
         not_a_link(&folder.path.join(CHARTS))?;
+        if has_plan(&folder.path, plan) {
+            folder.earlier = folder.stored_hash();
+            return Ok(folder);
+        }
+        if !clear && folder.path.join(PLAN).symlink_metadata().is_ok() {
+            let place = folder.path.display();
+            return Err(Failure::Usage(format!(
+                "{place} has another run\n  give --out a new folder, or --overwrite to remove what is there"
+            )));
+        }
+        folder.remove_results()?;
+        folder.write(PLAN, |out| out.write_all(plan))?;
+        Ok(folder)
+    }
+
+    /// Removes what a run has left, but for its plan.
+    fn remove_results(&self) -> Result<(), Failure> {
         let charts = charts::file_names().map(|name| Path::new(CHARTS).join(name));
         let own = [SUMMARY, MARKS, TRACE, REPORT, SCENARIO].into_iter().chain(HISTORIES).map(PathBuf::from);
-        for old in own.chain(charts) {
-            let path = folder.path.join(old);
-            if path.symlink_metadata().is_ok() {
-                fs::remove_file(&path).map_err(|error| cannot("remove", &path, &error))?;
+        own.chain(charts)
+            .map(|old| self.path.join(old))
+            .filter(|path| path.symlink_metadata().is_ok())
+            .try_for_each(|path| fs::remove_file(&path).map_err(|error| cannot("remove", &path, &error)))
+    }
+
+    fn stored_hash(&self) -> Option<u64> {
+        read(&self.path.join(SUMMARY), TEXT_BYTES_MAX).ok().and_then(|bytes| Summary::stored_hash(&bytes))
+    }
+
+    /// The link `latest` beside the folder leads to it, where there are links.
+    fn is_latest(&self) {
+        #[cfg(unix)]
+        if let (Some(name), Some(beside)) = (self.path.file_name(), self.path.parent()) {
+            let latest = beside.join(LATEST);
+            // It is a convenience: the run goes on without it.
+            if latest.symlink_metadata().is_ok_and(|link| link.is_symlink()) {
+                let _ = fs::remove_file(&latest);
             }
+            let _ = std::os::unix::fs::symlink(name, latest);
         }
-        folder.write(PLAN, |out| Ok(serde_json::to_writer(out, plan)?))?;
-        Ok(folder)
     }
 
     /// Where it is.
@@ -100,6 +160,13 @@ impl Folder {
         checkpoints: &[Checkpoint],
         trace: Option<&Recording>,
     ) -> Result<(), Failure> {
+        match self.earlier {
+            // A run that came to its end is worth more than one that was interrupted.
+            Some(_) if summary.interrupted => return Ok(()),
+            // Another version of kvsim or of the store made it.
+            Some(earlier) if !summary.has_hash(earlier) => self.remove_results()?,
+            _ => {}
+        }
         exit::all([
             self.write(SUMMARY, |out| Ok(serde_json::to_writer_pretty(out, summary)?)),
             self.write(MARKS, |out| checkpoints.iter().try_for_each(|one| out.write_all(&one.to_bytes()))),
@@ -189,6 +256,11 @@ fn lock(path: &Path, how: fn(&File) -> Result<(), TryLockError>) -> Result<Optio
     }
 }
 
+/// Locks a folder that is about to be removed.
+pub fn lock_alone(path: &Path) -> Result<Option<File>, Failure> {
+    lock(path, File::try_lock)
+}
+
 /// Makes a folder for what is drawn, unless its name is a link's: that leads elsewhere.
 pub fn make(path: &Path) -> Result<(), Failure> {
     not_a_link(path)?;
@@ -207,7 +279,7 @@ fn not_a_link(path: &Path) -> Result<(), Failure> {
 
 /// Larger plans, summaries and texts are no run's.
 const PLAN_BYTES_MAX: u64 = 1 << 30;
-const TEXT_BYTES_MAX: u64 = 64 << 20;
+pub const TEXT_BYTES_MAX: u64 = 64 << 20;
 
 /// Opens a file of a folder that may come from elsewhere: a regular one of at most `bytes_max` bytes.
 fn open(path: &Path, bytes_max: u64) -> std::io::Result<File> {
@@ -239,6 +311,11 @@ fn is_name(name: &str) -> bool {
 /// What is left of the 255 bytes that a file's name may have, with code and ending.
 const NAME_BYTES_MAX: usize = 200;
 
+/// Whether the folder has exactly this plan.
+fn has_plan(folder: &Path, plan: &[u8]) -> bool {
+    read(&folder.join(PLAN), PLAN_BYTES_MAX).is_ok_and(|stored| stored == plan)
+}
+
 /// A file that is not whole yet.
 fn beside(name: &str) -> String {
     format!("{name}.new")
@@ -256,9 +333,8 @@ pub struct Stored {
     pub trace_hash: Option<u64>,
     /// See [`crate::recorder::Recorder::checkpoints`].
     pub checkpoints: Vec<Checkpoint>,
-    folder: PathBuf,
-    /// Nobody else makes it another run in the meantime.
-    lock: Option<File>,
+    /// No other program makes it another run in the meantime.
+    folder: Folder,
 }
 
 impl Stored {
@@ -301,9 +377,9 @@ impl Stored {
             bytes => bytes.unwrap_or_default(),
         };
         let checkpoints = checkpoints.as_chunks().0.iter().map(Checkpoint::from_bytes).collect();
-        let trace_hash =
-            read(&folder.join(SUMMARY), TEXT_BYTES_MAX).ok().and_then(|bytes| Summary::stored_hash(&bytes));
-        Ok(Stored { plan, store, path: plan_path, trace_hash, checkpoints, folder, lock })
+        let folder = Folder { path: folder, _lock: lock, earlier: None };
+        let trace_hash = folder.stored_hash();
+        Ok(Stored { plan, store, path: plan_path, trace_hash, checkpoints, folder })
     }
 
     /// Whether the run has the stored trace hash again, if there is one. If not, says so on standard error:
@@ -319,14 +395,13 @@ impl Stored {
     }
 
     /// Its folder.
-    pub fn folder(&self) -> Folder {
-        let lock = self.lock.as_ref().and_then(|lock| lock.try_clone().ok());
-        Folder { path: self.folder.clone(), _lock: lock }
+    pub fn folder(&self) -> &Folder {
+        &self.folder
     }
 
     /// The stored event with this number, if the trace was kept.
     pub fn event(&self, number: u64) -> Option<Event> {
-        let file = open(&self.folder.join(TRACE), u64::MAX).ok()?;
+        let file = open(&self.folder.path.join(TRACE), u64::MAX).ok()?;
         let recording = jsonl::read(BufReader::new(file)).ok()?;
         recording.events.into_iter().find(|event| event.number == number)
     }

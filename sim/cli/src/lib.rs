@@ -36,6 +36,7 @@ mod pool;
 mod progress;
 mod recorder;
 mod report;
+mod results;
 mod scenario;
 mod self_reports;
 mod sweep;

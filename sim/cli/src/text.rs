@@ -79,7 +79,7 @@ pub fn wrapped(text: &str, letters: usize) -> Vec<String> {
 
 /// A path as a shell takes it.
 pub fn quoted(path: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "_./-".contains(c);
+    let plain = |c: char| c.is_alphanumeric() || "_./-=%".contains(c);
     match path {
         _ if path.starts_with('-') => quoted(&format!("./{path}")),
         _ if path.chars().all(plain) => path.to_string(),

@@ -10,7 +10,7 @@ use expect_test::{Expect, expect, expect_file};
 
 /// Runs a scenario into a folder.
 fn run(scenario: &str, out: &Path, more: &[&str]) {
-    let ended = end(kvsim().args(["run", scenario, "--out"]).arg(out).args(more));
+    let ended = end(kvsim().args(["run", scenario, "--overwrite", "--out"]).arg(out).args(more));
     assert!(matches!(ended.code, 0 | 1), "{ended:?}");
 }
 
@@ -57,8 +57,8 @@ fn the_same_run_gives_the_same_bytes() {
             lag.svg 9196 bbf37dcedf99162b
             latency.png 130412 ecf7da141e42c7ca
             latency.svg 11304 70e6da8c2d0d5a7b
-            messages.png 383219 1c75fbbd015d365c
-            messages.svg 18438 df1c160ce321d599
+            messages.png 381101 691c7891f3d8826b
+            messages.svg 18430 c465963d6f218d29
             metadata.png 186036 904e8b1e33174685
             metadata.svg 12368 cea6d504ae7f3b3d
             staleness.png 199572 64ff03496a7e3f56
@@ -123,8 +123,7 @@ fn charts_name_units_faults_and_what_differs() {
     let said = plot(&[&one, &two], &["--kind", "staleness,lag", "--out", folder.path().join("c").to_str().unwrap()]);
     assert!(said.expect(0).stdout.contains("lag.svg"));
     let chart = std::fs::read_to_string(folder.path().join("c/staleness.svg")).unwrap();
-    for part in
-        ["loss 30%, seed 0x7", "partition[0]", "settling", "virtual time (s)", "share of reads (%)", "All lines:"]
+    for part in ["loss 30%, seed 7", "partition[0]", "settling", "virtual time (s)", "share of reads (%)", "All lines:"]
     {
         assert!(chart.contains(part), "no {part:?} in\n{chart}");
     }

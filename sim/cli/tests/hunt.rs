@@ -145,11 +145,11 @@ fn who_does_not_know_is_named() {
     let found = hunt(&scenario, out.path(), &[&arguments[..], &["--set", "net.loss=0%"]].concat()).expect(3).json();
     let by = &found["unknown_by"]["fifo-visibility"];
     assert_eq!((&found["unknown"], &by["runs"]), (&Value::from(3), &Value::from(3)));
-    assert_eq!((&by["scenario"], &by["seed"]), (&Value::from("lossy"), &Value::from("0x0000000000000007")));
+    assert_eq!((&by["scenario"], &by["seed"]), (&Value::from("lossy"), &Value::from("7")));
     let told =
         end(kvsim().args(["hunt", &scenario, "--out"]).arg(out.path()).args(arguments).args(["--set", "net.loss=0%"]));
     let told = told.expect(3).stdout;
-    assert!(told.contains("3 are unknown\n  unknown fifo-visibility in 3 runs, first lossy seed 0x7: "), "{told}");
+    assert!(told.contains("3 are unknown\n  unknown fifo-visibility in 3 runs, first lossy seed 7: "), "{told}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use common::{Ended, end, folder, kvsim, read_json};
+use common::{Ended, end, file, folder, kvsim, read_json};
 
 /// A stored run with a finding.
 fn violated(dir: &Path) -> PathBuf {
@@ -189,4 +189,47 @@ fn a_journal_with_impossible_figures_is_refused_with_its_line() {
         let ended = sweep(&["--resume"]).expect(2);
         assert!(ended.stderr.contains("sweep.jsonl:3: not a line of the journal"), "{what}: {ended:?}");
     }
+}
+
+/// A run never takes the place of another, whatever made them differ; the same run finds its own folder.
+#[test]
+fn runs_do_not_destroy_each_other() {
+    let folder = folder();
+    let small = file(folder.path(), "small.toml", common::SMALL);
+    std::fs::create_dir(folder.path().join("other")).unwrap();
+    let namesake =
+        file(&folder.path().join("other"), "small.toml", common::SMALL.replace("replicas = 3", "replicas = 5"));
+    let run = |arguments: &[&str]| {
+        let ended =
+            end(kvsim().current_dir(folder.path()).args(["run", "--format", "json", "--no-report"]).args(arguments));
+        ended.json()["run_dir"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(run(&[&small]), "runs/small-1");
+    assert_eq!(run(&[&small, "--set", "net.loss=0.5%"]), "runs/small-1-loss=0.5%");
+    assert_eq!(run(&[&small, "--store", "lww"]), "runs/small-1-store=lww");
+    assert_eq!(run(&[&namesake]), "runs/small-1.2");
+    assert_eq!(run(&[&small, "--seed", "0x10"]), "runs/small-16");
+    assert_eq!(run(&[&small]), "runs/small-1", "the same run again");
+    assert_eq!(std::fs::read_link(folder.path().join("runs/latest")).unwrap().to_str(), Some("small-1"));
+    end(kvsim().current_dir(folder.path()).args(["replay", "runs/latest"])).expect(0);
+
+    // Where the user names the folder, another run is refused unless that is meant.
+    let before = std::fs::read(folder.path().join("runs/small-1/plan.json")).unwrap();
+    let onto = ["run", &small, "--seed", "2", "--out", "runs/small-1"];
+    let told = end(kvsim().current_dir(folder.path()).args(onto)).expect(2).stderr;
+    assert!(told.contains("runs/small-1 has another run") && told.contains("--overwrite"), "{told}");
+    assert_eq!(std::fs::read(folder.path().join("runs/small-1/plan.json")).unwrap(), before);
+    end(kvsim().current_dir(folder.path()).args(onto).arg("--overwrite")).expect(0);
+    assert_ne!(std::fs::read(folder.path().join("runs/small-1/plan.json")).unwrap(), before);
+
+    // They are listed, and removed when that is said.
+    let listed = end(kvsim().current_dir(folder.path()).args(["list", "runs"])).expect(0).stdout;
+    assert_eq!(listed.matches("\n    holds\n").count(), 5, "{listed}");
+    let clean = |more: &[&str]| end(kvsim().current_dir(folder.path()).arg("clean").args(more)).expect(0).stdout;
+    std::fs::create_dir(folder.path().join("runs/mine")).unwrap();
+    assert!(clean(&[]).contains("5 folders") && folder.path().join("runs/small-1").exists());
+    assert!(clean(&["--yes"]).contains("5 folders"));
+    let left: Vec<_> =
+        std::fs::read_dir(folder.path().join("runs")).unwrap().map(|one| one.unwrap().file_name()).collect();
+    assert!(left.len() == 2 && left.iter().all(|name| name == "mine" || name == "latest"), "{left:?}");
 }

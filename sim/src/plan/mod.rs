@@ -34,7 +34,7 @@ pub struct Plan {
     /// What it is about, in a line; may be empty.
     pub title: String,
     /// The seed: message fates and the replicas' own chance follow from it.
-    #[serde(with = "hex")]
+    #[serde(with = "as_text")]
     pub seed: u64,
     /// Number of nodes.
     pub replicas: u16,
@@ -122,18 +122,18 @@ impl Plan {
     }
 }
 
-/// A seed in JSON is a string in hexadecimal: other programs' numbers lose the low bits of a `u64`.
-mod hex {
+/// A seed in JSON is a string: other programs' numbers lose the low bits of a `u64`.
+mod as_text {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
+    use crate::quantity::Seed;
+
     pub fn serialize<S: Serializer>(seed: &u64, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{seed:#018x}"))
+        serializer.collect_str(seed)
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let digits = text.strip_prefix("0x").ok_or_else(|| D::Error::custom("a seed begins with 0x"))?;
-        u64::from_str_radix(digits, 16).map_err(D::Error::custom)
+        String::deserialize(deserializer)?.parse().map(|seed: Seed| seed.0).map_err(D::Error::custom)
     }
 }
 

@@ -319,11 +319,7 @@ impl FromStr for Seed {
 impl Serialize for Seed {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // Larger numbers lose their low bits in other programs.
-        if self.0 < 1 << 53 {
-            serializer.serialize_u64(self.0)
-        } else {
-            serializer.collect_str(&format_args!("{:#x}", self.0))
-        }
+        if self.0 < 1 << 53 { serializer.serialize_u64(self.0) } else { serializer.collect_str(&self.0) }
     }
 }
 

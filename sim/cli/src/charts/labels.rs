@@ -25,7 +25,7 @@ fn settings(plan: &Plan) -> Vec<(String, String)> {
         own("faults", faults(plan)),
         own("disk", plan.disk.write.to_string()),
         own("duration", Duration(plan.workload_end_ns).to_string()),
-        own("seed", format!("{:#x}", plan.seed)),
+        own("seed", plan.seed.to_string()),
     ]);
     settings
 }
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(labels_of(&[plan("a", "0%", 1), plan("a", "5%", 1)]), ["loss 0%", "loss 5%"]);
         assert_eq!(labels_of(&[plan("a", "0%", 1), plan("b", "5%", 1)]), ["a", "b"]);
         let three = [plan("a", "0%", 1), plan("a", "5%", 2), plan("b", "5%", 1)];
-        assert_eq!(labels_of(&three), ["a, loss 0%, seed 0x1", "a, loss 5%, seed 0x2", "b"]);
+        assert_eq!(labels_of(&three), ["a, loss 0%, seed 1", "a, loss 5%, seed 2", "b"]);
         assert_eq!(labels_of(&[plan("a", "0%", 1), plan("a", "0%", 1)]), ["[run-0]", "[run-1]"]);
     }
 }

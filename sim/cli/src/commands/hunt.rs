@@ -129,7 +129,7 @@ pub fn hunt(args: &HuntArgs, names: &Names) -> Result<u8, Failure> {
         let (runs, place) = (Arc::new(runs), folder.clone());
         let named = Arc::clone(&runs);
         let one = move |run| runs.one(run, &place);
-        let name = move |run| format!("with seed {:#x}", named.seed(run));
+        let name = move |run| format!("with seed {}", named.seed(run));
         // What was found is told whether or not the disk takes it.
         stored = pool::run_parallel(first..end, jobs, one, name, &mut pool::in_order(first, take), &mut poll);
         stored = stored.and_then(|()| journal.add(&HuntLine::Done(done.clone()), false));
@@ -227,7 +227,7 @@ fn report(args: &HuntArgs, summary: &HuntSummary<'_>, runs: u64, jobs: u16, elap
     }
     let rate = runs as f64 / elapsed.as_secs_f64().max(0.001);
     for (checker, Unknown { runs, scenario, seed, note }) in unknown_by {
-        let first = format!("{} {}: {note}", printable(scenario), seed_of(seed));
+        let first = format!("{} seed {}: {note}", printable(scenario), printable(seed));
         out.push_str(&format!("\n  unknown {checker} in {}, first {first}", counted(*runs, "run", "runs")));
     }
     let (runs, jobs, time) =
@@ -239,10 +239,5 @@ fn report(args: &HuntArgs, summary: &HuntSummary<'_>, runs: u64, jobs: u16, elap
 
 /// A run in a word or two.
 fn run_of(found: &Found) -> String {
-    format!("{} {}", printable(&found.scenario), seed_of(&found.seed))
-}
-
-fn seed_of(seed: &str) -> String {
-    let seed = seed.trim_start_matches("0x").trim_start_matches('0');
-    format!("seed 0x{}", if seed.is_empty() { "0" } else { seed })
+    format!("{} seed {}", printable(&found.scenario), printable(&found.seed))
 }

@@ -1,5 +1,7 @@
 //! `kvsim list`: what there is to choose from.
 
+use std::path::Path;
+
 use kvsim_checkers::CodeInfo;
 use kvsim_histories::models::MODELS;
 use kvsim_sim::scenario::fault_kinds;
@@ -11,11 +13,13 @@ use serde_json::Value as Json;
 use crate::args::Output;
 use crate::exit::{self, Failure};
 use crate::judge;
+use crate::results::{ResultsFolder, results_in};
 use crate::scenario::{self, Names};
 use crate::sweep::measures::{MEASURES, Measure};
+use crate::text::printable;
 use clap::ValueEnum;
 
-/// List stores, faults, checkers, defects, models or columns
+/// List stores, faults, checkers, defects, models, columns or runs
 #[derive(Debug, clap::Args)]
 pub struct ListArgs {
     /// What to list
@@ -39,6 +43,8 @@ pub enum Listed {
     Models,
     /// Measures that a sweep's table can have as columns; a checker's name is a column, too
     Columns,
+    /// Runs, hunts and sweeps whose results are in the folder runs, the latest at the end
+    Runs,
 }
 
 /// Something that can be named.
@@ -114,6 +120,12 @@ pub fn list(args: &ListArgs, names: &Names) -> Result<u8, Failure> {
         Listed::Columns => {
             let example = |measure: &Measure| vec![format!("for instance \"{}\"", measure.example())];
             MEASURES.iter().map(|measure| item(measure.name, measure.meaning, example(measure))).collect()
+        }
+        Listed::Runs => {
+            let place = Path::new("runs");
+            let all = results_in(place)?.into_iter();
+            let name = |one: &ResultsFolder| printable(&place.join(&one.name).display().to_string());
+            all.map(|one| item(&name(&one), &one.came_to, Vec::new())).collect()
         }
     };
     args.output.print(&entries, || {

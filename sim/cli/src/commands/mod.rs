@@ -1,6 +1,7 @@
 //! What the command can do: a file for each subcommand, with its arguments and what it does.
 
 mod check;
+mod clean;
 mod explain;
 mod generate;
 mod hunt;
@@ -57,6 +58,7 @@ pub enum Command {
     Report(report::ReportArgs),
     Check(check::CheckArgs),
     List(list::ListArgs),
+    Clean(clean::CleanArgs),
     /// Print the JSON Schema of scenario files, for editors
     Schema,
     New(new::NewArgs),
@@ -81,6 +83,7 @@ impl Command {
             Command::Check(args) => check::check(args),
             Command::List(args) => list::list(args, names),
             Command::New(args) => new::new(args),
+            Command::Clean(args) => clean::clean(args),
             Command::Schema => generate::schema(names.stores),
             Command::Completions(args) => generate::completions(args, program(names.stores)),
             Command::Man => generate::man(&program(names.stores)),

@@ -39,10 +39,10 @@ pub fn report(args: &ReportArgs, names: &Names) -> Result<u8, Failure> {
     let folder = stored.folder();
     let summary = Summary::new(&stored.plan, &judged, folder.path());
     let scenario = folder.scenario();
-    if judged.interrupted || !leave(&folder, store, &stored.plan, &summary, &judged.reports, scenario.as_deref())? {
+    if judged.interrupted || !leave(folder, store, &stored.plan, &summary, &judged.reports, scenario.as_deref())? {
         return Ok(exit::INTERRUPTED);
     }
-    print(&line(&folder))?;
+    print(&line(folder))?;
     Ok(exit::HOLDS)
 }
 

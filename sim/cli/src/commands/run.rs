@@ -1,6 +1,6 @@
 //! `kvsim run`: scenario and seed to plan, plan to run, run to verdicts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kvsim_sim::plan::Plan;
 use kvsim_sim::stores::StoreEntry;
@@ -8,7 +8,7 @@ use kvsim_sim::stores::StoreEntry;
 use super::report;
 use crate::args::{Output, Overrides, seed};
 use crate::exit::{self, Failure};
-use crate::folder::{Folder, History};
+use crate::folder::{Destination, Folder, History};
 use crate::interrupt;
 use crate::judge::{self, Judged};
 use crate::load;
@@ -31,9 +31,12 @@ pub struct RunArgs {
     seed: Option<u64>,
     #[command(flatten)]
     overrides: Overrides,
-    /// The folder of the run [default: runs/SCENARIO-SEED]
+    /// The folder of the run [default: runs/SCENARIO-SEED with the changes, and a number where another run is]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Replace what another run has left in the folder given by --out
+    #[arg(long, requires = "out")]
+    overwrite: bool,
     /// What to keep of the trace
     #[arg(long, value_enum, default_value_t = Kept::Hash)]
     trace: Kept,
@@ -70,8 +73,7 @@ pub fn run(args: &RunArgs, names: &Names) -> Result<u8, Failure> {
     if args.trace == Kept::Full {
         memory::check_with_messages(&args.file, &plan)?;
     }
-    let place = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/{}-{:x}", plan.scenario, plan.seed)));
-    let folder = Folder::create(place, &plan)?;
+    let folder = Folder::create(place(args, &plan), &plan)?;
     interrupt::stop_gently();
     let keep = match args.trace {
         Kept::Off => Keep::Nothing,
@@ -117,6 +119,23 @@ pub fn run(args: &RunArgs, names: &Names) -> Result<u8, Failure> {
     Ok(summary.exit_code())
 }
 
+/// Of changes in a folder's name; numbers tell apart what they leave out.
+const CHANGES_LETTERS_MAX: usize = 80;
+
+/// The run's folder: unless the user names one, it says what the run follows from.
+fn place(args: &RunArgs, plan: &Plan) -> Destination {
+    match &args.out {
+        Some(out) if args.overwrite => Destination::Cleared(out.clone()),
+        Some(out) => Destination::Given(out.clone()),
+        None => {
+            let is_plain = |letter: &char| letter.is_ascii_alphanumeric() || "-_.=%".contains(*letter);
+            let changes: String = args.overrides.words().flat_map(|word| ["-".to_owned(), word]).collect();
+            let changes: String = changes.chars().filter(is_plain).take(CHANGES_LETTERS_MAX).collect();
+            Destination::Free(Path::new("runs").join(format!("{}-{}{changes}", plan.scenario, plan.seed)))
+        }
+    }
+}
+
 /// Leaves the results in the run's folder.
 fn store_results(
     args: &RunArgs,
@@ -134,7 +153,7 @@ fn store_results(
 /// The text of the scenario below the command that runs it, which is a comment there.
 fn written(args: &RunArgs, plan: &Plan) -> Option<String> {
     let text = std::fs::read_to_string(&args.file).ok()?;
-    let mut command = format!("kvsim run {} --seed {:#x}", quoted(&args.file.display().to_string()), plan.seed);
+    let mut command = format!("kvsim run {} --seed {}", quoted(&args.file.display().to_string()), plan.seed);
     args.overrides.set.iter().for_each(|set| command.push_str(&format!(" --set {}", quoted(set))));
     args.overrides.store.iter().for_each(|store| command.push_str(&format!(" --store {store}")));
     Some(format!("# {}\n\n{text}", printable(&command)))

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::args::{Output, real_time};
 use crate::exit::{self, Failure};
-use crate::folder::{self, Folder, Stored};
+use crate::folder::{self, Destination, Folder, Stored};
 use crate::interrupt;
 use crate::judge::{self, Checkers, Judged};
 use crate::load;
@@ -161,10 +161,10 @@ pub fn shrink(args: &ShrinkArgs, names: &Names) -> Result<u8, Failure> {
         folder::make(&place)?;
     }
     // The smaller plan is there even if it cannot be written as a scenario.
-    Folder::create(place.clone(), &shrunk.plan)?;
+    Folder::create(Destination::Cleared(place.clone()), &shrunk.plan)?;
     let before = Size::of(&stored.plan, &judged);
     let (small, text, judged) = as_scenario(store, &stored.plan, &shrunk, &target, &name, names)?;
-    let folder = Folder::create(place, &small)?;
+    let folder = Folder::create(Destination::Cleared(place), &small)?;
     let summary = Summary::new(&small, &judged, folder.path());
     folder.store(&summary, &judged.checkpoints, None)?;
     let file = folder.path().join(format!("{name}.toml"));
@@ -267,7 +267,7 @@ fn as_scenario(
     }
     let finding = judged.reports.iter().flat_map(|report| &report.findings).find(|finding| finding.code == *code);
     plan.title = format!("{code}: {}", finding.map_or(&target.finding.title, |finding| &finding.title));
-    let comments = [format!("From {}, seed {:#x}, shrunk by kvsim shrink.", original.scenario, original.seed)];
+    let comments = [format!("From {}, seed {}, shrunk by kvsim shrink.", original.scenario, original.seed)];
     let cannot = |why: String| {
         let place = file.display();
         Failure::Usage(format!("{place}: the smaller run cannot be written as a scenario, only as plan.json: {why}"))

@@ -23,7 +23,7 @@ pub fn scene(plan: &Plan, recording: &Recording, reports: &[Report], span_ns: Ra
         named: reports.iter().flat_map(|report| &report.findings).flat_map(|finding| finding.ops.clone()).collect(),
         found: BTreeMap::new(),
         scene: Scene {
-            title: format!("{scenario}: store {store}, seed {seed:#x}"),
+            title: format!("{scenario}: store {store}, seed {seed}"),
             nodes: *nodes,
             ends: vec![Vec::new(); usize::from(*nodes)],
             ..Scene::default()

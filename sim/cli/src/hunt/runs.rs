@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::journal::{Found, Unknown};
 use crate::exit::Failure;
-use crate::folder::Folder;
+use crate::folder::{Destination, Folder};
 use crate::interrupt;
 use crate::judge::{self, Checkers};
 use crate::load::{self, lowered};
@@ -77,7 +77,7 @@ impl RunSet {
     pub fn one(&self, run: u64, folder: &Path) -> Result<Option<HuntOutcome>, Failure> {
         let (store, plan) = self.plan(run)?;
         let mut judged = judge::run_quiet(store, &plan, Keep::Judged, Checkers::Promised);
-        let place = folder.join(format!("{}-{:x}", plan.scenario, plan.seed));
+        let place = folder.join(format!("{}-{}", plan.scenario, plan.seed));
         let summary = Summary::new(&plan, &judged, &place);
         let surprising = |is_open: bool| {
             summary.verdicts.iter().filter(move |one| one.verdict.is_open() == is_open && !one.is_expected())
@@ -100,7 +100,8 @@ impl RunSet {
             }
         }
         let summary = Summary::new(&plan, &judged, &place);
-        let stored = Folder::create(place, &plan).and_then(|folder| folder.store(&summary, &judged.checkpoints, None));
+        let stored = Folder::create(Destination::Cleared(place), &plan)
+            .and_then(|folder| folder.store(&summary, &judged.checkpoints, None));
         let mut found: Vec<Found> = Vec::new();
         for judgement in summary.verdicts.iter().filter(|one| !one.is_expected()) {
             for finding in &judgement.findings {

@@ -18,7 +18,7 @@ pub struct Summary {
     pub kvsim: &'static str,
     pub scenario: String,
     pub store: String,
-    /// In hexadecimal.
+    /// In digits, as text: other programs' numbers lose the low bits.
     pub seed: String,
     /// In hexadecimal.
     pub trace_hash: String,
@@ -39,7 +39,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    const SCHEMA: u32 = 1;
+    const SCHEMA: u32 = 2;
 
     pub fn new(plan: &Plan, judged: &Judged, run_dir: &Path) -> Summary {
         Summary {
@@ -47,8 +47,8 @@ impl Summary {
             kvsim: env!("CARGO_PKG_VERSION"),
             scenario: plan.scenario.clone(),
             store: plan.store.name.clone(),
-            seed: format!("{:#018x}", plan.seed),
-            trace_hash: format!("{:#018x}", judged.outcome.trace_hash),
+            seed: plan.seed.to_string(),
+            trace_hash: hash_text(judged.outcome.trace_hash),
             events: judged.outcome.events,
             virtual_seconds: judged.outcome.end_ns as f64 / 1e9,
             replicas: plan.replicas,
@@ -67,6 +67,10 @@ impl Summary {
         exit::code_of(self.interrupted, surprises.map(|one| one.verdict))
     }
 
+    pub fn has_hash(&self, trace_hash: u64) -> bool {
+        self.trace_hash == hash_text(trace_hash)
+    }
+
     /// The trace hash in a stored summary of a run that came to its end.
     pub fn stored_hash(summary: &[u8]) -> Option<u64> {
         let value: serde_json::Value = serde_json::from_slice(summary).ok()?;
@@ -75,4 +79,8 @@ impl Summary {
         }
         u64::from_str_radix(value["trace_hash"].as_str()?.strip_prefix("0x")?, 16).ok()
     }
+}
+
+fn hash_text(trace_hash: u64) -> String {
+    format!("{trace_hash:#018x}")
 }

@@ -17,7 +17,7 @@ use super::median::Value;
 use super::read::SweepFile;
 use super::table;
 use crate::exit::Failure;
-use crate::folder::Folder;
+use crate::folder::{Destination, Folder};
 use crate::interrupt;
 use crate::judge::{self, Checkers};
 use crate::load::{self, lowered};
@@ -97,7 +97,7 @@ impl SweepRuns {
 
     /// Where a run is stored that is not as expected: below the sweep's folder.
     pub fn folder(&self, folder: &Path, cell: usize, seed: u64) -> PathBuf {
-        folder.join(format!("{}-cell-{}-{seed:x}", self.name, cell + 1))
+        folder.join(format!("{}-cell-{}-{seed}", self.name, cell + 1))
     }
 
     /// Does a run; nothing when it was interrupted. A run with a violation that its cell does not expect is stored below
@@ -135,7 +135,7 @@ impl SweepRuns {
             }
             let place = self.folder(folder, cell, seed);
             let summary = Summary::new(&as_written, &judged, &place);
-            Folder::create(place, &as_written)?.store(&summary, &judged.checkpoints, None)?;
+            Folder::create(Destination::Cleared(place), &as_written)?.store(&summary, &judged.checkpoints, None)?;
         }
         let figures = self.sweep.columns.iter().filter_map(|column| match column {
             Column::Figure(figure) => Some(figure),

@@ -63,7 +63,7 @@ pub fn run<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Ended {
 
 /// Runs a scenario into `out` and returns its summary, whatever the verdicts.
 pub fn summary(scenario: &str, out: &Path, more: &[&str]) -> Value {
-    let ended = end(kvsim().args(["run", scenario, "--format", "json", "--out"]).arg(out).args(more));
+    let ended = end(kvsim().args(["run", scenario, "--format", "json", "--overwrite", "--out"]).arg(out).args(more));
     assert!(matches!(ended.code, 0 | 1 | 3), "{ended:?}");
     ended.json()
 }

@@ -35,19 +35,19 @@ fn finding(run: u64) -> Found {
     Found {
         run,
         scenario: "s".into(),
-        seed: format!("{run:#018x}"),
+        seed: format!("{run}"),
         checker: "convergence".into(),
         code: "CONV002".into(),
         cause: "c".into(),
         title: "t".into(),
         at_ns: 1,
         events: 2,
-        run_dir: format!("s-{run:x}"),
+        run_dir: format!("s-{run}"),
     }
 }
 
 fn done(runs: u64) -> HuntProgress {
-    let unknown = Unknown { runs, scenario: "s".into(), seed: format!("{runs:#018x}"), note: "n".into() };
+    let unknown = Unknown { runs, scenario: "s".into(), seed: format!("{runs}"), note: "n".into() };
     let unknown_by = [("availability".to_owned(), unknown)].into();
     HuntProgress { runs, with_findings: runs / 10, unknown: runs, unknown_by }
 }

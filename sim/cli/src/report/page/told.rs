@@ -23,7 +23,7 @@ impl Page<'_> {
         let (store, times) = (escaped(&plan.store.name), times(plan));
         let title = if plan.title.is_empty() { String::new() } else { format!("<p>{}</p>\n", escaped(&plan.title)) };
         format!(
-            "{title}<p class=\"faint\">Store {store}, {} replicas, {times}, seed {:#x}</p>\n",
+            "{title}<p class=\"faint\">Store {store}, {} replicas, {times}, seed {}</p>\n",
             plan.replicas, plan.seed
         )
     }
