@@ -5,9 +5,9 @@ mod messages;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use kvsim_checkers::Report;
 use kvsim_checkers::operations::{Operation, Operations, Outcome};
 use kvsim_checkers::trace::{Action, Dot, Event, Header, Level, Levels, NodeId, Recording, What};
+use kvsim_checkers::{Finding, Report};
 use kvsim_sim::plan::{FaultKind, Plan};
 
 use super::scene::{Downtime, FaultSpan, Label, Scene};
@@ -21,7 +21,8 @@ pub fn scene(plan: &Plan, recording: &Recording, reports: &[Report], span_ns: Ra
         header: &recording.header,
         operations: Operations::of(recording),
         named: reports.iter().flat_map(|report| &report.findings).flat_map(|finding| finding.ops.clone()).collect(),
-        found: BTreeMap::new(),
+        explains: BTreeSet::new(),
+        broken: Vec::new(),
         scene: Scene {
             title: format!("{scenario}: store {store}, seed {seed}"),
             nodes: *nodes,
@@ -35,9 +36,8 @@ pub fn scene(plan: &Plan, recording: &Recording, reports: &[Report], span_ns: Ra
             continue;
         }
         builder.scene.findings.push(format!("{}: {}", finding.code, finding.title));
-        if let Some(op) = to_explain(plan, finding) {
-            builder.found.entry(op).or_default().push(finding.code.clone());
-        }
+        builder.explains.extend(to_explain(plan, finding));
+        builder.broken.extend(broken_at(recording, finding).map(|event| (event, finding.code.clone())));
     }
     let changes = changes(recording);
     let until_ns = match span_ns.end {
@@ -50,7 +50,15 @@ pub fn scene(plan: &Plan, recording: &Recording, reports: &[Report], span_ns: Ra
     builder.downtimes(recording, &span_ns);
     builder.faults(plan, recording, &span_ns);
     builder.ends(recording);
+    builder.marks(&span_ns);
     builder.scene
+}
+
+/// The event that breaks the promise: the last that the finding names of the moment when it was detected.
+fn broken_at<'r>(recording: &'r Recording, finding: &Finding) -> Option<&'r Event> {
+    let place = |number: &u64| recording.events.binary_search_by_key(number, |event| event.number).ok();
+    let named = || finding.events.iter().filter_map(place).map(|place| &recording.events[place]);
+    named().rfind(|event| event.at_ns == finding.at_ns).or(named().last())
 }
 
 /// The numbers of deliveries after which something is known, shown or answered, and of those that lead to one.
@@ -98,8 +106,10 @@ struct SceneBuilder<'a> {
     operations: Operations<'a>,
     /// Operations that findings name.
     named: BTreeSet<u32>,
-    /// The codes of findings that an operation explains best.
-    found: BTreeMap<u32, Vec<String>>,
+    /// Operations that explain a finding best.
+    explains: BTreeSet<u32>,
+    /// The codes of findings, each with the event that breaks the promise.
+    broken: Vec<(&'a Event, String)>,
     scene: Scene,
 }
 
@@ -209,15 +219,11 @@ impl SceneBuilder<'_> {
         } else if operation.action == Action::Read || operation.answered().is_none() {
             text.push_str(&self.end(operation));
         }
-        let codes = self.found.get(&op);
-        let point = match (codes, self.named.contains(&op)) {
-            (Some(_), _) => Kind::Explains,
-            (None, true) => Kind::Named,
-            (None, false) => Kind::Point,
+        let point = match (self.explains.contains(&op), self.named.contains(&op)) {
+            (true, _) => Kind::Explains,
+            (false, true) => Kind::Named,
+            (false, false) => Kind::Point,
         };
-        if let Some(codes) = codes {
-            self.scene.label(at_ns, node, Kind::Found, codes.join(", "));
-        }
         let kind = self.kind(op);
         self.scene.label(at_ns, node, kind, text);
         self.scene.row(at_ns).points.push((node, point));
@@ -294,6 +300,19 @@ impl SceneBuilder<'_> {
         self.scene.faults = faults;
     }
 
+    /// Where promises are broken.
+    fn marks(&mut self, span_ns: &Range<u64>) {
+        for (event, code) in std::mem::take(&mut self.broken) {
+            let (at_ns, node) = (event.at_ns, event.node);
+            let text = format!("\u{d7} {code}");
+            if matches!(event.what, What::Holds { .. } | What::Gauge { .. }) || at_ns >= span_ns.end {
+                self.scene.ends[node.index()].push(Label { text, kind: Kind::Found });
+            } else if at_ns >= span_ns.start {
+                self.scene.label(at_ns, node, Kind::Found, text);
+            }
+        }
+    }
+
     /// What each replica returns at the end for the keys that were written.
     fn ends(&mut self, recording: &Recording) {
         const KEYS_MAX: usize = 6;
@@ -314,7 +333,7 @@ impl SceneBuilder<'_> {
             for key in keys.iter().take(KEYS_MAX).filter(|key| self.header.holds(node, **key)) {
                 let versions = held.get(&(node, *key)).map_or(&[][..], |versions| versions);
                 let text = format!("{} \u{2192} {}", self.key(*key), self.operations.values(versions));
-                self.scene.ends[node.index()].push(text);
+                self.scene.ends[node.index()].push(Label { text, kind: Kind::Visible });
             }
         }
     }

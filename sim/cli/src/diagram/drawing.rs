@@ -130,7 +130,7 @@ fn draw_ends(drawing: &mut Drawing, scene: &Scene, layout: &Layout) {
     drawing.text_at(Kind::Time, (LEFT - 12, layout.bottom + 18), Anchor::End, "at the end");
     for (node, values) in (0..).zip(&scene.ends) {
         for (value, place) in values.iter().zip(0..) {
-            drawing.text(Kind::Visible, (layout.x(NodeId(node)), layout.bottom + 18 + place * LINE), value);
+            drawing.text(value.kind, (layout.x(NodeId(node)), layout.bottom + 18 + place * LINE), &value.text);
         }
     }
 }
@@ -142,6 +142,7 @@ const LEGEND: &[LegendItem] = &[
     (Kind::Point, "an operation begins"),
     (Kind::Named, "a finding names it"),
     (Kind::Explains, "it explains the finding"),
+    (Kind::Found, "here a promise is broken"),
     (Kind::Wait, "until it ends"),
     (
         Kind::Visible,
@@ -186,6 +187,7 @@ fn draw_symbol(drawing: &mut Drawing, kind: Kind, (x, y): At) {
     match kind {
         Kind::Point | Kind::Named | Kind::Explains => draw_point(drawing, kind, (x + 14, y)),
         Kind::Wait => drawing.line(kind, (x + 14, y - 7), (x + 14, y + 7)),
+        Kind::Found => drawing.text(kind, (x + 10, y + 4), "\u{d7}"),
         Kind::Visible => drawing.text(kind, (x + 6, y + 4), "+ \u{2212}"),
         Kind::Direct | Kind::Repair | Kind::Idle | Kind::Duplicate => {
             let (to, text) = ((x + 28, y), String::new());

@@ -27,8 +27,8 @@ pub struct Scene {
     pub faults: Vec<FaultSpan>,
     /// Messages that changed nothing and are not drawn.
     pub left_out: usize,
-    /// By node: what reads return at the end.
-    pub ends: Vec<Vec<String>>,
+    /// By node: what reads return at the end, and what is found there.
+    pub ends: Vec<Vec<Label>>,
 }
 
 #[derive(Default)]
@@ -43,6 +43,7 @@ pub struct Row {
 }
 
 /// Text beside a replica's line.
+#[derive(Clone)]
 pub struct Label {
     pub text: String,
     pub kind: Kind,

@@ -96,15 +96,15 @@ fn write_findings(out: &mut String, plan: &Plan, summary: &Summary, judgement: &
     let Some((first, others)) = judgement.findings.split_first() else { return Ok(()) };
     let (word, colour) = if judgement.is_expected() { ("finding", YELLOW) } else { ("error", RED) };
     writeln!(out)?;
-    let Finding { code, title, at_ns, evidence, events, .. } = first;
+    let Finding { code, title, at_ns, evidence, .. } = first;
     writeln!(out, "{colour}{word}[{code}]{PLAIN}: {title}")?;
     write_evidence(out, evidence)?;
-    // What is detected at the end has mostly happened long before.
-    let look_ns = evidence.last().map_or(*at_ns, |line| line.at_ns.min(*at_ns));
-    if let Some(event) = events.last() {
-        let (at, dir, look) = (seconds(*at_ns), quoted(&summary.run_dir), exact(look_ns));
-        writeln!(out, "  detected at {at}, event {event}; see: kvsim replay {dir} --until {look}")?;
-    }
+    // What is detected only when all is compared, at the end, has mostly happened long before.
+    let led_ns = evidence.last().filter(|_| *at_ns >= plan.workload_end_ns).map(|line| line.at_ns);
+    let led_ns = led_ns.filter(|led_ns| led_ns < at_ns);
+    let what = led_ns.map_or(String::new(), |led_ns| format!("; what led to it, up to {}", seconds(led_ns)));
+    let (at, dir, look) = (seconds(*at_ns), quoted(&summary.run_dir), exact(led_ns.unwrap_or(*at_ns)));
+    writeln!(out, "  detected at {at}{what}: kvsim replay {dir} --until {look}")?;
     if let Some(op) = to_explain(plan, first) {
         writeln!(out, "  explain: kvsim explain {} --op {op}", quoted(&summary.run_dir))?;
     }
