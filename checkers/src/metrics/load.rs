@@ -50,14 +50,15 @@ pub struct Traffic {
     pub bytes: Sums,
     /// Writes carried by anti-entropy messages that arrived.
     pub carried: u64,
-    /// Those of them that their receiver got to know by it: over the former, the hit ratio of anti-entropy.
+    /// Those of them that their receiver got to know by it: over the former, the hit ratio of anti-entropy. A message that brings
+    /// a clock, too, tells of more writes than it carries; of each message at most those count that it carries.
     pub missing: u64,
 }
 
 pub(super) fn traffic(recording: &Recording, measured: &Measured, window_ns: u64) -> BTreeMap<String, Traffic> {
     let mut kinds: Vec<Traffic> = vec![Traffic::default(); recording.header.kinds.len()];
-    // Deliveries of anti-entropy messages, with their kind.
-    let mut repairs: FxHashMap<u64, u8> = FxHashMap::default();
+    // Deliveries of anti-entropy messages, with their kind and how many more writes can be of theirs.
+    let mut repairs: FxHashMap<u64, (u8, u32)> = FxHashMap::default();
     for event in &recording.events {
         match event.what {
             What::Sent { kind, bytes, copies, .. } => {
@@ -69,11 +70,12 @@ pub(super) fn traffic(recording: &Recording, measured: &Measured, window_ns: u64
                 let carried = measured.carried_by(event.cause);
                 if carried > 0 {
                     kinds[usize::from(kind)].carried += u64::from(carried);
-                    repairs.insert(event.number, kind);
+                    repairs.insert(event.number, (kind, carried));
                 }
             }
             What::Known { .. } => {
-                if let Some(kind) = repairs.get(&event.cause) {
+                if let Some((kind, left @ 1..)) = repairs.get_mut(&event.cause) {
+                    *left -= 1;
                     kinds[usize::from(*kind)].missing += 1;
                 }
             }

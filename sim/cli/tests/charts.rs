@@ -55,20 +55,20 @@ fn the_same_run_gives_the_same_bytes() {
         &expect![[r#"
             lag.png 132223 efaddaef565ed393
             lag.svg 9196 bbf37dcedf99162b
-            latency.png 130412 ecf7da141e42c7ca
-            latency.svg 11304 70e6da8c2d0d5a7b
+            latency.png 127531 4e39a886167c0208
+            latency.svg 11178 f5e2d77125c8286b
             messages.png 381101 691c7891f3d8826b
             messages.svg 18430 c465963d6f218d29
             metadata.png 186036 904e8b1e33174685
             metadata.svg 12368 cea6d504ae7f3b3d
-            staleness.png 199572 64ff03496a7e3f56
-            staleness.svg 13190 fc7b78f92c0791b7
+            staleness.png 199588 71b242365c0ddd64
+            staleness.svg 13156 2a7ecadf6085fae5
             timeline.png 67055 1acdb764e16ef7d2
-            timeline.svg 4938 d238c8128795970b
+            timeline.svg 4938 053d98c773064d47
             traffic.png 198176 85ba1372894f09e7
             traffic.svg 10734 33eb132c9e886db5
-            visibility.png 122353 9a4ec0a15f1d4185
-            visibility.svg 10420 6e6862c1325b95a6
+            visibility.png 122096 df467d6cf7ed8a1c
+            visibility.svg 10476 790db9f065a5f4f6
         "#]],
     );
     golden(
@@ -83,7 +83,7 @@ fn the_same_run_gives_the_same_bytes() {
             staleness.png 223960 6120da3bccfe7556
             staleness.svg 15306 03813708a9e6b6f5
             timeline.png 91585 eb320c6861287bbc
-            timeline.svg 7206 6224870d6387156f
+            timeline.svg 7206 636ee32a714486ef
             traffic.png 266765 7881ff600244e20b
             traffic.svg 13968 c1084b168d29ea63
             visibility.png 91594 05bc66d617d43298

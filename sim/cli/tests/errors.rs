@@ -330,3 +330,28 @@ fn an_interrupted_run_says_what_is_known() {
     let until = end(kvsim().arg("replay").arg(&out).args(["--until", &later])).expect(0);
     assert!(until.stdout.contains("reproduced:") && until.stdout.contains("stopped there"), "{until:?}");
 }
+
+/// What cannot be meant is refused, not done in another way.
+#[test]
+fn pictures_and_moments_that_cannot_be_are_refused() {
+    let folder = folder();
+    let small = file(folder.path(), "small.toml", common::SMALL);
+    let out = folder.path().join("run");
+    common::summary(&small, &out, &["--no-report"]);
+    let refused = |command: &str, arguments: &[&str]| {
+        end(kvsim().current_dir(folder.path()).arg(command).arg(&out).args(arguments)).expect(2).stderr
+    };
+    let told = refused("plot", &["--out", "x.png"]);
+    assert!(told.contains("expected a folder") && !folder.path().join("x.png").exists(), "{told}");
+    for moment in ["--at", "--from"] {
+        let told = refused("trace", &[moment, "1h"]);
+        assert!(told.contains(&format!("there is nothing at {moment} 3600.000 s: the run lasts")), "{told}");
+    }
+    end(kvsim().current_dir(folder.path()).arg("trace").arg(&out).args(["--svg", "x.png"])).expect(0);
+    assert!(std::fs::read(folder.path().join("x.png")).unwrap().starts_with(b"\x89PNG"));
+
+    let twice = run(["run", &small, "--no-report", "--twice", "--out", folder.path().join("twice").to_str().unwrap()]);
+    assert!(twice.stdout.contains("second run  the same, event by event"), "{}", twice.stdout);
+    let fish = run(["completions", "fish"]).stdout;
+    assert!(fish.contains("__fish_kvsim_using_subcommand list\" -f -a stores\n"), "values of arguments without a flag");
+}

@@ -184,3 +184,30 @@ fn wrong_arguments_are_told_before_the_hunt() {
     let ended = end(kvsim().arg("hunt").arg(empty.path()).arg("--out").arg(out.path())).expect(2);
     assert!(ended.stderr.contains("no scenario"), "{}", ended.stderr);
 }
+
+/// Scenarios bring their seeds, `--seeds` is kept to also with `--for`, and each folder that is left is named.
+#[test]
+fn seeds_are_those_that_were_meant() {
+    let folder = common::folder();
+    let lossy = "net.loss = \"40%\"\nstore.anti_entropy = \"off\"\n";
+    for (name, seed) in [("one", 7), ("two", 100)] {
+        common::file(folder.path(), &format!("{name}.toml"), format!("seed = {seed}\n{lossy}{}", common::SMALL));
+    }
+    let hunt = |out: &str, more: &[&str]| {
+        let out = folder.path().join(out);
+        let ended =
+            end(kvsim().args(["hunt", "--format", "json", "--out"]).arg(&out).arg(folder.path()).args(more)).json();
+        let mut left: Vec<String> = std::fs::read_dir(&out)
+            .unwrap()
+            .map(|one| one.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name != "hunt.jsonl")
+            .collect();
+        left.sort();
+        (ended, left)
+    };
+    let (ended, left) = hunt("runs-a", &["--jobs", "4"]);
+    assert_eq!((&ended["runs"], left), (&Value::from(1), vec!["one-7".to_owned()]), "{ended}");
+    let (ended, left) = hunt("runs-b", &["--for", "1h", "--seeds", "3..5", "--keep-going"]);
+    assert_eq!((&ended["runs"], &ended["complete"]), (&Value::from(4), &Value::from(true)), "{ended}");
+    assert_eq!(left, ["one-3", "one-4", "two-3", "two-4"]);
+}

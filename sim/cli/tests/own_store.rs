@@ -85,7 +85,7 @@ fn listed() {
 fn runs() {
     let folder = tempfile::tempdir().expect("a folder");
     for name in ["first.toml", "rough.toml"] {
-        let run = own(folder.path(), &["run", &scenario(name), "--out", "run"]);
+        let run = own(folder.path(), &["run", &scenario(name), "--overwrite", "--out", "run"]);
         assert_eq!(run.code, 0, "{}{}", run.out, run.err);
         assert!(run.out.contains("store my-store") && run.err.is_empty(), "{}{}", run.out, run.err);
         assert_eq!(own(folder.path(), &["replay", "run"]).code, 0);

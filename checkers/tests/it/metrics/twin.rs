@@ -267,7 +267,7 @@ impl Twin<'_> {
                             let brought = self.events().filter(|(_, other)| {
                                 other.cause == event.number && matches!(other.what, What::Known { .. })
                             });
-                            traffic.missing += brought.count() as u64;
+                            traffic.missing += (brought.count() as u64).min(u64::from(*count));
                         }
                     }
                     _ => {}

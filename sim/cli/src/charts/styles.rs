@@ -20,23 +20,20 @@ pub fn colour_of(level: Level) -> usize {
     }
 }
 
-/// How a level looks in charts that compare levels: those that matter most are the plainest.
+/// How a level looks in charts that compare levels.
 pub fn level_style(level: Level) -> LineStyle {
-    let dash = match level {
-        Level::Priority => Dash::Solid,
-        Level::Fifo => Dash::Dashed,
-        Level::Eventual => Dash::Dotted,
-        Level::FifoP1 | Level::FifoP2 | Level::FifoP3 => Dash::Mixed,
-    };
-    LineStyle { colour: colour_of(level), dash }
+    LineStyle { colour: colour_of(level), dash: LEVEL_DASHES[colour_of(level)] }
 }
 
 /// The styles of levels, where each run shows some.
 pub fn level_styles(runs: &Runs, levels: impl Fn(&Run) -> BTreeSet<Level>) -> Styles<'_> {
     let named = |level: Level| (colour_of(level), level.name().to_string());
     let of_runs = runs.list.iter().map(|run| levels(run).into_iter().map(named).collect());
-    Styles::new(runs, &of_runs.collect::<Vec<_>>())
+    Styles { dashes: LEVEL_DASHES, ..Styles::new(runs, &of_runs.collect::<Vec<_>>()) }
 }
+
+/// Of the levels, by their colours: those that matter most are the plainest.
+const LEVEL_DASHES: &[Dash] = &[Dash::Dotted, Dash::Dashed, Dash::Solid, Dash::Mixed, Dash::Mixed, Dash::Mixed];
 
 /// What the lines of a chart are about, for instance the levels: by number, which gives the colour, and name.
 pub struct Styles<'r> {
@@ -44,6 +41,8 @@ pub struct Styles<'r> {
     things: Vec<(usize, String)>,
     /// Each run has one thing to show: then colours tell the runs apart.
     by_run: bool,
+    /// Where there is one run, they help the colours of things.
+    dashes: &'static [Dash],
 }
 
 impl<'r> Styles<'r> {
@@ -52,13 +51,25 @@ impl<'r> Styles<'r> {
         let mut things: Vec<(usize, String)> = of_runs.iter().flatten().cloned().collect();
         things.sort();
         things.dedup();
-        Styles { runs, things, by_run: runs.are_many() && of_runs.iter().all(|things| things.len() <= 1) }
+        Styles {
+            runs,
+            things,
+            by_run: runs.are_many() && of_runs.iter().all(|things| things.len() <= 1),
+            dashes: &Dash::ALL,
+        }
     }
 
-    /// The style of a thing of the run with this number. Dashes tell runs apart; where there is one, they help the colours.
+    /// With colours alone, where dashes mean something else.
+    #[must_use]
+    pub fn solid(self) -> Styles<'r> {
+        Styles { dashes: &[Dash::Solid], ..self }
+    }
+
+    /// The style of a thing of the run with this number. Dashes tell runs apart, if there are several.
     pub fn of(&self, run: usize, thing: usize) -> LineStyle {
-        let dash = if self.runs.are_many() { run } else { thing };
-        LineStyle { colour: if self.by_run { run } else { thing }, dash: Dash::ALL[dash % Dash::ALL.len()] }
+        let many = self.runs.are_many();
+        let dash = if many { Dash::ALL[run % Dash::ALL.len()] } else { self.dashes[thing % self.dashes.len()] };
+        LineStyle { colour: if self.by_run { run } else { thing }, dash }
     }
 
     /// What colours and dashes mean.

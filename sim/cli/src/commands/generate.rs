@@ -22,8 +22,23 @@ pub fn schema(stores: Stores) -> Result<u8, Failure> {
 pub fn completions(args: &CompletionsArgs, mut command: Command) -> Result<u8, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "kvsim", &mut script);
+    if args.shell == clap_complete::Shell::Fish {
+        script.extend_from_slice(positional_values(&command).as_bytes());
+    }
     print(&String::from_utf8_lossy(&script))?;
     Ok(exit::HOLDS)
+}
+
+/// The values of arguments without a flag, which clap_complete leaves out for fish.
+fn positional_values(command: &Command) -> String {
+    let mut lines = String::new();
+    for subcommand in command.get_subcommands() {
+        for value in subcommand.get_positionals().flat_map(clap::Arg::get_possible_values) {
+            let (name, value) = (subcommand.get_name(), value.get_name());
+            lines.push_str(&format!("complete -c kvsim -n \"__fish_kvsim_using_subcommand {name}\" -f -a {value}\n"));
+        }
+    }
+    lines
 }
 
 /// The manual page, with a section for each subcommand.

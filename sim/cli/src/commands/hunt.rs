@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::args::{Batch, Output, Overrides, real_time, seeds};
 use crate::exit::{self, Failure};
 use crate::hunt::journal::{Found, HuntLine, HuntProgress, KIND, Resumed, Unknown, results};
-use crate::hunt::runs::{HuntOutcome, RunSet};
+use crate::hunt::runs::{FoundRun, HuntOutcome, RunSet};
 use crate::interrupt;
 use crate::journal::Journal;
 use crate::output::{GREEN, PLAIN, RED, YELLOW};
@@ -28,10 +28,10 @@ pub struct HuntArgs {
     /// The scenario, or a folder whose scenarios take turns
     #[arg(value_name = "FILE|DIR")]
     path: PathBuf,
-    /// Which seeds, the last one left out
-    #[arg(long, value_name = "FROM..TO", value_parser = seeds, default_value = "0..1000")]
-    seeds: Range<u64>,
-    /// Hunt for this time (for instance 10m) instead of up to the last seed
+    /// Which seeds, the last one left out [default: 1,000 from the scenario's own on, with --for all]
+    #[arg(long, value_name = "FROM..TO", value_parser = seeds)]
+    seeds: Option<Range<u64>>,
+    /// Hunt no longer than this (for instance 10m)
     #[arg(long = "for", value_name = "TIME", value_parser = real_time)]
     lasting: Option<Duration>,
     #[command(flatten)]
@@ -73,11 +73,20 @@ struct HuntSummary<'a> {
     hunt_dir: String,
 }
 
+/// How many seeds of each scenario, unless something else is said.
+const SEEDS: u64 = 1_000;
+
 /// How often the journal says how far the hunt is, at least.
 const JOURNAL: Duration = Duration::from_millis(200);
 
 pub fn hunt(args: &HuntArgs, names: &Names) -> Result<u8, Failure> {
-    let runs = RunSet::read(&args.path, args.overrides.list(), args.swarm, args.seeds.start, names)?;
+    let runs = RunSet::read(
+        &args.path,
+        args.overrides.list(),
+        args.swarm,
+        args.seeds.as_ref().map(|seeds| seeds.start),
+        names,
+    )?;
     let folder = args.batch.out.clone().unwrap_or_else(|| usual_folder(&args.path));
     let (mut journal, lines) = match args.batch.resume {
         true => Journal::resume(&folder, KIND, &runs.header)?,
@@ -86,7 +95,11 @@ pub fn hunt(args: &HuntArgs, names: &Names) -> Result<u8, Failure> {
     let Resumed { mut found, progress: mut done } = Resumed::of(lines);
     interrupt::stop_gently();
     let jobs = args.batch.jobs();
-    let end = if args.lasting.is_some() { u64::MAX } else { runs.runs_before(args.seeds.end) };
+    let end = match (&args.seeds, args.lasting) {
+        (Some(seeds), _) => runs.runs_of(seeds.end - seeds.start),
+        (None, Some(_)) => u64::MAX,
+        (None, None) => runs.runs_of(SEEDS),
+    };
     let first = done.runs;
     let begun = Instant::now();
     let mut stored = Ok(());
@@ -108,7 +121,7 @@ pub fn hunt(args: &HuntArgs, names: &Names) -> Result<u8, Failure> {
             }
             let is_hit = !outcome.found.is_empty();
             found.extend(outcome.found.iter().cloned());
-            outcome.stored?;
+            outcome.run.map_or(Ok(()), FoundRun::store)?;
             outcome.found.into_iter().try_for_each(|one| journal.add(&HuntLine::Found(one), true))?;
             if is_hit || said.elapsed() >= JOURNAL {
                 journal.add(&HuntLine::Done(done.clone()), false)?;

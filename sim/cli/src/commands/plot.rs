@@ -1,5 +1,6 @@
 //! `kvsim plot`: charts of stored runs.
 
+use std::ffi::OsStr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -59,6 +60,12 @@ pub fn plot(args: &PlotArgs, names: &Names) -> Result<u8, Failure> {
             charts::MAX
         )));
     }
+    if let Some(out) = args.out.as_ref().filter(|out| !out.is_dir() && out.extension().is_some_and(is_image)) {
+        let out = out.display();
+        return Err(Failure::Usage(format!(
+            "--out {out} names a picture, expected a folder: the charts are files in it, named by their kinds (see --kind, --format)"
+        )));
+    }
     interrupt::stop_at_once();
     let stored =
         args.runs.iter().map(|run| Stored::read(run, names.stores)).collect::<Result<Vec<Stored>, Failure>>()?;
@@ -107,6 +114,10 @@ pub fn plot(args: &PlotArgs, names: &Names) -> Result<u8, Failure> {
     }
     print(&said)?;
     Ok(exit::HOLDS)
+}
+
+fn is_image(ending: &OsStr) -> bool {
+    ["svg", "png"].iter().any(|image| ending.eq_ignore_ascii_case(image))
 }
 
 /// The times that are shown, if not all of the run.

@@ -94,6 +94,9 @@ pub fn run(args: &RunArgs, names: &Names) -> Result<u8, Failure> {
             let (most, run) = (grouped(report::EVENTS_MAX), quoted(&summary.run_dir));
             out.push_str(&format!("  report      left out above {most} events: kvsim report {run}\n"));
         }
+        if twice && difference.is_none() {
+            out.push_str("  second run  the same, event by event\n");
+        }
         out
     });
     let scenario = written(args, &plan);

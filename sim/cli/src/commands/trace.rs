@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::args::{Format, Output, virtual_time};
 use crate::diagram;
+use crate::draw::{ImageFormat, Theme};
 use crate::exit::{self, Failure};
 use crate::filter::{Filter, Selection};
 use crate::interrupt;
@@ -19,6 +20,7 @@ use crate::recorder::Keep;
 use crate::report::moment::describe;
 use crate::report::words::Words;
 use crate::scenario::Names;
+use crate::text::seconds;
 use std::path::PathBuf;
 
 /// Show what happened, event by event, or the state of the replicas at a moment
@@ -33,7 +35,7 @@ pub struct TraceArgs {
     /// Show instead what each replica knows, shows and lets wait at this virtual time
     #[arg(long, value_name = "TIME", value_parser = virtual_time, conflicts_with_all = ["session", "from", "to", "kind"])]
     at: Option<u64>,
-    /// Draw instead a space-time diagram into this file: for short runs
+    /// Draw instead a space-time diagram into this file, NAME.svg or NAME.png: for short runs
     #[arg(long, value_name = "FILE", conflicts_with_all = ["node", "key", "session", "kind", "at"])]
     svg: Option<PathBuf>,
     #[command(flatten)]
@@ -43,6 +45,11 @@ pub struct TraceArgs {
 pub fn trace(args: &TraceArgs, names: &Names) -> Result<u8, Failure> {
     let (store, plan) = load::run(&args.run, names)?;
     interrupt::stop_at_once();
+    let begins_ns = args.at.or(args.filter.from).unwrap_or(0);
+    if begins_ns > plan.end_ns() {
+        let (what, end) = (if args.at.is_some() { "--at" } else { "--from" }, seconds(plan.end_ns()));
+        return Err(Failure::Usage(format!("there is nothing at {what} {}: the run lasts {end}", seconds(begins_ns))));
+    }
     let until_ns = args.at.or(args.filter.to).unwrap_or(u64::MAX);
     // A diagram marks what the checkers find, for which the run has to come to its end.
     let until_ns = if args.svg.is_some() { u64::MAX } else { until_ns };
@@ -111,8 +118,11 @@ fn draw(args: &TraceArgs, file: &Path, plan: &kvsim_sim::plan::Plan, judged: &Ju
     let span = args.filter.from.unwrap_or(0)..args.filter.to.unwrap_or(u64::MAX);
     let drawing = diagram::draw(plan, &judged.recording, &judged.reports, span)
         .map_err(|why| Failure::Usage(format!("{}: {why}", args.run.display())))?;
-    std::fs::write(file, drawing.svg(None))
-        .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", file.display())))?;
+    let image = match file.extension() {
+        Some(ending) if ending.eq_ignore_ascii_case("png") => drawing.file(ImageFormat::Png, Theme::Light),
+        _ => drawing.svg(None).into_bytes(),
+    };
+    std::fs::write(file, image).map_err(|error| Failure::Usage(format!("cannot write {}: {error}", file.display())))?;
     let place = file.display().to_string();
     match args.output.format {
         Format::Json => print_json(&serde_json::json!({ "schema": 1, "svg": place })),

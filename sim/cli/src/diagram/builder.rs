@@ -58,7 +58,7 @@ pub fn scene(plan: &Plan, recording: &Recording, reports: &[Report], span_ns: Ra
 fn broken_at<'r>(recording: &'r Recording, finding: &Finding) -> Option<&'r Event> {
     let place = |number: &u64| recording.events.binary_search_by_key(number, |event| event.number).ok();
     let named = || finding.events.iter().filter_map(place).map(|place| &recording.events[place]);
-    named().rfind(|event| event.at_ns == finding.at_ns).or(named().last())
+    named().rfind(|event| event.at_ns == finding.at_ns).or(named().next_back())
 }
 
 /// The numbers of deliveries after which something is known, shown or answered, and of those that lead to one.

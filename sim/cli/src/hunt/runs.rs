@@ -16,14 +16,15 @@ use crate::interrupt;
 use crate::judge::{self, Checkers};
 use crate::load::{self, lowered};
 use crate::memory;
-use crate::recorder::Keep;
+use crate::recorder::{Checkpoint, Keep};
 use crate::report::Summary;
 use crate::scenario::Names;
 
 pub struct RunSet {
     /// What they follow from: hunts that agree in this find the same.
     pub header: Value,
-    first_seed: u64,
+    /// Of all scenarios, instead of their own.
+    first_seed: Option<u64>,
     swarm: bool,
     scenarios: Vec<(PathBuf, Scenario)>,
     stores: Stores,
@@ -31,14 +32,20 @@ pub struct RunSet {
 
 impl RunSet {
     /// Reads the scenario at `path`, or all below that folder.
-    pub fn read(path: &Path, set: Vec<String>, swarm: bool, first_seed: u64, names: &Names) -> Result<RunSet, Failure> {
+    pub fn read(
+        path: &Path,
+        set: Vec<String>,
+        swarm: bool,
+        first_seed: Option<u64>,
+        names: &Names,
+    ) -> Result<RunSet, Failure> {
         let mut texts = Vec::new();
         let mut scenarios: Vec<(PathBuf, Scenario)> = Vec::new();
         for (file, name) in files(path)? {
             let mut scenario = load::scenario(&file, &set, names)?;
             scenario.name = name;
             // A scenario that cannot be run is reported before the hunt begins.
-            lowered(&file, &scenario, first_seed, names.stores)?;
+            lowered(&file, &scenario, first_seed.unwrap_or(scenario.seed.0), names.stores)?;
             let text = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
             texts.push(json!({ "file": file.display().to_string(), "text": text }));
             scenarios.push((file, scenario));
@@ -54,26 +61,32 @@ impl RunSet {
         Ok(RunSet { header, first_seed, swarm, scenarios, stores: names.stores })
     }
 
-    /// Number of runs with the seeds before `seed`.
-    pub fn runs_before(&self, seed: u64) -> u64 {
-        (seed - self.first_seed).saturating_mul(self.scenarios.len() as u64)
+    /// Number of runs with this many seeds of each scenario.
+    pub fn runs_of(&self, seeds: u64) -> u64 {
+        seeds.saturating_mul(self.scenarios.len() as u64)
     }
 
-    /// The seed of run number `run`. Scenarios take turns.
+    /// The scenario and the seed of run number `run`. Scenarios take turns.
+    fn place(&self, run: u64) -> (&(PathBuf, Scenario), u64) {
+        let (seed, scenario) = (run / self.scenarios.len() as u64, run % self.scenarios.len() as u64);
+        let place = &self.scenarios[scenario as usize];
+        (place, self.first_seed.unwrap_or(place.1.seed.0).wrapping_add(seed))
+    }
+
+    /// The seed of run number `run`.
     pub fn seed(&self, run: u64) -> u64 {
-        self.first_seed.wrapping_add(run / self.scenarios.len() as u64)
+        self.place(run).1
     }
 
     pub fn plan(&self, run: u64) -> Result<(&'static StoreEntry, Plan), Failure> {
-        let (file, scenario) = &self.scenarios[(run % self.scenarios.len() as u64) as usize];
-        let seed = self.seed(run);
+        let ((file, scenario), seed) = self.place(run);
         match self.swarm {
             true => lowered(file, &hunt::swarm(scenario, seed), seed, self.stores),
             false => lowered(file, scenario, seed, self.stores),
         }
     }
 
-    /// Does a run, and stores it below `folder` if something is found; nothing when it was interrupted.
+    /// Does a run, which is to be stored below `folder` if something is found; nothing when it was interrupted.
     pub fn one(&self, run: u64, folder: &Path) -> Result<Option<HuntOutcome>, Failure> {
         let (store, plan) = self.plan(run)?;
         let mut judged = judge::run_quiet(store, &plan, Keep::Judged, Checkers::Promised);
@@ -90,7 +103,7 @@ impl RunSet {
             let this =
                 |note: &str| Unknown { runs: 0, scenario: scenario.clone(), seed: seed.clone(), note: note.into() };
             let unknown = surprising(true).map(|one| (one.checker.clone(), this(&one.note))).collect();
-            return Ok(Some(HuntOutcome { found: Vec::new(), unknown, stored: Ok(()) }));
+            return Ok(Some(HuntOutcome { found: Vec::new(), unknown, run: None }));
         }
         if judged.reports.iter().all(|report| report.checker != "panic") && memory::takes_messages(&plan) {
             // The same run again, with all messages, which findings are explained by.
@@ -100,8 +113,6 @@ impl RunSet {
             }
         }
         let summary = Summary::new(&plan, &judged, &place);
-        let stored = Folder::create(Destination::Cleared(place), &plan)
-            .and_then(|folder| folder.store(&summary, &judged.checkpoints, None));
         let mut found: Vec<Found> = Vec::new();
         for judgement in summary.verdicts.iter().filter(|one| !one.is_expected()) {
             for finding in &judgement.findings {
@@ -121,7 +132,8 @@ impl RunSet {
                 }
             }
         }
-        Ok(Some(HuntOutcome { found, unknown: Vec::new(), stored }))
+        let run = FoundRun { place, plan, summary, checkpoints: judged.checkpoints };
+        Ok(Some(HuntOutcome { found, unknown: Vec::new(), run: Some(run) }))
     }
 }
 
@@ -131,8 +143,23 @@ pub struct HuntOutcome {
     /// The checkers whose verdicts are unknown though others were expected, with this run as the first; none where something
     /// was found.
     pub unknown: Vec<(String, Unknown)>,
-    /// Whether the run of a finding is in its folder.
-    pub stored: Result<(), Failure>,
+    /// The run, if something was found.
+    pub run: Option<FoundRun>,
+}
+
+/// What is stored of a run with a finding.
+pub struct FoundRun {
+    place: PathBuf,
+    plan: Plan,
+    summary: Summary,
+    checkpoints: Vec<Checkpoint>,
+}
+
+impl FoundRun {
+    /// Stores it in its folder.
+    pub fn store(self) -> Result<(), Failure> {
+        Folder::create(Destination::Cleared(self.place), &self.plan)?.store(&self.summary, &self.checkpoints, None)
+    }
 }
 
 /// The file, or all scenarios below the folder, each with a name for its runs.

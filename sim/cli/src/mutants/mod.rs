@@ -96,7 +96,7 @@ fn plans_that_an_enemy_wrote() {
 fn journals_that_an_enemy_wrote() {
     let folder = tempfile::tempdir().unwrap();
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scenarios");
-    let hunted = RunSet::read(&top.join("tour/by-hand.toml"), Vec::new(), false, 0, load::built_in()).unwrap();
+    let hunted = RunSet::read(&top.join("tour/by-hand.toml"), Vec::new(), false, None, load::built_in()).unwrap();
     let header = serde_json::json!({ "hunt": hunted.header }).to_string();
     let lines = "\n{\"found\":{\"run\":1,\"scenario\":\"s\",\"seed\":\"0x1\",\"checker\":\"pram\",\"code\":\"PRAM001\",\"cause\":\"c\",\"title\":\"t\",\
          \"at_ns\":5,\"events\":9,\"run_dir\":\"runs/s-1\"}}\n{\"done\":{\"runs\":7,\"with_findings\":1,\"unknown\":1,\"unknown_by\":\

@@ -58,6 +58,11 @@ impl Column {
             None => (text, None),
         };
         let priority = (0..=3).find(|priority| rest.ends_with(&format!(" P{priority}")));
+        if let (None, Some((_, digits))) = (priority, rest.rsplit_once(" P"))
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            return Err(format!("`P{digits}` is no priority, expected P0 to P3"));
+        }
         let rest = if priority.is_some() { &rest[..rest.len() - 3] } else { rest };
         let (name, quantile) = match rest.rsplit_once(" p") {
             Some((name, digits)) if digits.starts_with(|c: char| c.is_ascii_digit()) => {
@@ -166,7 +171,7 @@ mod tests {
             ("answered P3", "has no priorities"),
             ("speed", UNKNOWN),
             ("", UNKNOWN),
-            ("visibility p50 P4", "from p1 to p100"),
+            ("visibility p50 P4", "`P4` is no priority, expected P0 to P3"),
         ] {
             let told = read(wrong).expect_err(wrong);
             assert!(told.contains(why), "{wrong}: {told}");

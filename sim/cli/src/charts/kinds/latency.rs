@@ -22,7 +22,7 @@ pub const CHART: ChartInfo = ChartInfo {
 /// For each kind of operation the median and the 99th percentile over time, beside the distribution; below, the share of
 /// answered operations.
 fn draw(runs: &Runs) -> Result<Drawing, &'static str> {
-    let styles = level_styles(runs, |run| run.metrics.calls.keys().map(|(_, level)| *level).collect());
+    let styles = level_styles(runs, |run| run.metrics.calls.keys().map(|(_, level)| *level).collect()).solid();
     let mut groups: Vec<(LineStyle, Action, &Calls)> = Vec::new();
     for (number, run) in runs.list.iter().enumerate() {
         let of_run = run.metrics.calls.iter();

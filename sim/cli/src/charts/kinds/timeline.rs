@@ -1,5 +1,6 @@
 //! The operations of sessions.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -116,10 +117,13 @@ fn bars(shown: &Range<u64>, run: &Run, rows: &BTreeMap<u32, u64>, used: &mut BTr
             _ => row.push((from, until)),
         }
     }
-    let mark = |((row, colour), list): ((u64, usize), Vec<(u64, u64)>)| {
-        list.into_iter().map(move |span| Mark::Bar(colour, row, span))
-    };
-    bars.into_iter().flat_map(mark).collect()
+    let mut bars: Vec<(u64, usize, (u64, u64))> = bars
+        .into_iter()
+        .flat_map(|((row, colour), list)| list.into_iter().map(move |span| (row, colour, span)))
+        .collect();
+    // The short ones lie upon the long ones, which would hide them.
+    bars.sort_by_key(|(row, colour, (from, until))| (*row, Reverse(until - from), *colour));
+    bars.into_iter().map(|(row, colour, span)| Mark::Bar(colour, row, span)).collect()
 }
 
 fn kind(action: Action) -> usize {

@@ -11,7 +11,7 @@ use crate::charts::runs::Runs;
 use crate::charts::styles::{colour_of, level_styles};
 use crate::draw::chart::{Chart, LineStyle, Mark, Panel};
 use crate::draw::{Axis, Drawing};
-use crate::text::duration;
+use crate::text::{counted, duration};
 
 pub const CHART: ChartInfo = ChartInfo {
     name: "visibility",
@@ -67,7 +67,7 @@ pub fn panels(lines: &[Line<'_>], bound: u64, of_one: bool) -> Vec<Panel> {
             of_priority().map(|(_, style, group)| Mark::Steps(*style, shares(&group.latency, group.count(), x.end())));
         Panel {
             title: match of_one {
-                true => format!("P{priority}: {pairs} pairs of a write and another replica"),
+                true => format!("P{priority}: {} of a write and another replica", counted(pairs, "pair", "pairs")),
                 false => format!("P{priority}"),
             },
             x: x.clone(),

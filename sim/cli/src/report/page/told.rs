@@ -86,11 +86,12 @@ impl Page<'_> {
     }
 
     fn finding(&self, out: &mut String, finding: &Finding, judgement: &Judgement, explains: bool) {
-        let (class, word) = if judgement.is_expected() { ("", "expected finding") } else { ("bad-one", "finding") };
+        let (class, word) =
+            if judgement.is_expected() { ("", "An expected finding") } else { ("bad-one", "A finding") };
         let (code, checker) = (escaped(&finding.code), escaped(&judgement.checker));
         let _ = writeln!(out, "<article class=\"{class}\">\n<h3>{code}: {}</h3>", escaped(&finding.title));
         let at = seconds(finding.at_ns);
-        let _ = writeln!(out, "<p class=\"faint\">A {word} of {checker}, detected at {at}.</p>");
+        let _ = writeln!(out, "<p class=\"faint\">{word} of {checker}, detected at {at}.</p>");
         write_evidence(out, "What happened", &finding.evidence);
         let op = to_explain(self.plan, finding).filter(|_| explains);
         let run = self.runs.as_ref().map(|runs| &runs.list[0].recording);
