@@ -6,8 +6,12 @@ use crate::operations::{Operation, Operations, name};
 use crate::trace::Action;
 use crate::verdict::{Finding, TraceLine};
 
-/// Longer stories are cut.
-const LINES_MAX: usize = 40;
+/// Marks the operation at which it shows.
+pub const HERE: &str = "   <== here";
+
+/// Longer stories are cut: what is behind the first so many lines and before the last, but for those that are [marked](HERE).
+const FIRST_LINES: usize = 10;
+const LAST_LINES: usize = 30;
 
 /// A finding that could not be made small in time names at most this many operations.
 const OPS_MAX: usize = 1_000;
@@ -79,10 +83,12 @@ pub fn lines(describe: &dyn Describe, ops: &[u32], marked: Option<u32>, note: &s
 
 /// A finding that these operations, which are [in order](in_order), show.
 pub fn finding(describe: &dyn Describe, code: &str, title: String, ops: &[u32], mut story: Vec<TraceLine>) -> Finding {
-    if story.len() > LINES_MAX {
-        let more = story.len() - LINES_MAX;
-        story.truncate(LINES_MAX);
-        story.push(TraceLine::new(story[LINES_MAX - 1].at_ns, format!("and {more} more")));
+    if story.len() > FIRST_LINES + LAST_LINES {
+        let end = story.len() - LAST_LINES;
+        let (marked, others): (Vec<TraceLine>, Vec<TraceLine>) =
+            story.drain(FIRST_LINES..end).partition(|line| line.text.contains(HERE));
+        let others = TraceLine::new(story[FIRST_LINES - 1].at_ns, format!("({} more)", others.len()));
+        story.splice(FIRST_LINES..FIRST_LINES, [others].into_iter().chain(marked));
     }
     let ops = &ops[..ops.len().min(OPS_MAX)];
     let mut events: Vec<(u64, u64)> = ops.iter().map(|op| describe.evidence(*op)).collect();

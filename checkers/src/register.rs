@@ -58,7 +58,7 @@ impl Unwritten {
             }
         };
         let ops = describe::in_order(describe, self.refused.iter().chain([&self.read]).map(number));
-        let lines = describe::lines(describe, &ops, Some(op.number), "   <== here");
+        let lines = describe::lines(describe, &ops, Some(op.number), describe::HERE);
         describe::finding(describe, code, title, &ops, lines)
     }
 }

@@ -22,6 +22,9 @@ use kvsim_checkers::{CodeInfo, Expired};
 use crate::jepsen::{Call, Calls};
 use crate::models::{Model, Subject};
 
+/// The meaning of codes about [`Breach::Early`].
+pub(crate) const EARLY: &str = "a read returned what was written only after the read had been answered";
+
 /// Regularity.
 pub(crate) const REGULAR: Model = Model {
     name: "regular",
@@ -30,7 +33,7 @@ pub(crate) const REGULAR: Model = Model {
     codes: &[
         CodeInfo { code: "REG001", meaning: "a read returned what an acknowledged write had replaced before it began" },
         CodeInfo { code: "REG002", meaning: UNWRITTEN },
-        CodeInfo { code: "REG003", meaning: "a read returned what was written only after the read had been answered" },
+        CodeInfo { code: "REG003", meaning: EARLY },
     ],
     implies: &[],
     judge: report,
@@ -78,6 +81,15 @@ struct Register<'a> {
     writes: Vec<(u64, u32, [Option<u32>; 2])>,
     /// Acknowledged ones by completion. With each the one so far that was asked for last.
     acknowledged: Vec<(u32, u32)>,
+}
+
+impl Breach {
+    /// The read.
+    pub fn read(&self) -> u32 {
+        match *self {
+            Breach::Replaced { read, .. } | Breach::Unwritten(read) | Breach::Early(read) => read,
+        }
+    }
 }
 
 impl Register<'_> {
@@ -143,12 +155,14 @@ fn report(subject: &Subject<'_>, _: Expired<'_>) -> Option<Report> {
     }
     let more = breaches.len().saturating_sub(Report::FINDINGS_MAX);
     let note = if more > 0 { format!("not listed: {more} more reads") } else { String::new() };
-    let findings = breaches.iter().take(Report::FINDINGS_MAX).map(|breach| finding(subject, breach)).collect();
+    let findings =
+        breaches.iter().take(Report::FINDINGS_MAX).map(|breach| finding(subject, breach, REGULAR.codes)).collect();
     report(Verdict::Violated, note, findings)
 }
 
-fn finding(subject: &Subject<'_>, breach: &Breach) -> Finding {
-    let codes = REGULAR.codes;
+/// The finding about a breach, whose code is the first if what was found had been replaced, the second if it was never
+/// written, and the third if it was written later.
+pub(crate) fn finding(subject: &Subject<'_>, breach: &Breach, codes: &[CodeInfo]) -> Finding {
     let (read, write, by) = match *breach {
         Breach::Unwritten(read) => return subject.unwritten(codes[1].code, read),
         Breach::Early(read) => return subject.unwritten(codes[2].code, read),
@@ -159,7 +173,7 @@ fn finding(subject: &Subject<'_>, breach: &Breach) -> Finding {
     let (found, key, replacing) = (words.returned(read), words.key(read), words.written(by));
     let title = format!("{reader} found {found} in {key} after {replacing}, which replaced it, had been acknowledged");
     let ops = describe::in_order(words, write.into_iter().chain([by, read]));
-    let note = format!("   but not {}   <== here", words.name(by));
+    let note = format!("   but not {}{}", words.name(by), describe::HERE);
     let lines = describe::lines(words, &ops, Some(read), &note);
     describe::finding(words, codes[0].code, title, &ops, lines)
 }

@@ -63,7 +63,7 @@ fn finding(log: &Log, guarantee: Guarantee, breach: &MissingWrite, describe: &dy
     let ops = [Some(missing), source(log, guarantee, breach), seen, shown, Some(read)];
     let ops = describe::in_order(describe, ops.into_iter().flatten().chain(others));
     let note = if is_back { String::new() } else { format!("   but not {}", describe.name(missing)) };
-    let lines = describe::lines(describe, &ops, Some(read), &(note + "   <== here"));
+    let lines = describe::lines(describe, &ops, Some(read), &(note + describe::HERE));
     describe::finding(describe, guarantee.code(), title, &ops, lines)
 }
 

@@ -153,9 +153,9 @@ impl Evidence<'_> {
         match missing {
             Some(write) => {
                 let writer = self.describe.session(self.op(write).session);
-                format!("   but not {}, which {writer} wrote first   <== here", self.name(write))
+                format!("   but not {}, which {writer} wrote first{}", self.name(write), describe::HERE)
             }
-            None => "   which no order explains   <== here".to_owned(),
+            None => format!("   which no order explains{}", describe::HERE),
         }
     }
 }

@@ -319,6 +319,44 @@ fn histories_of_other_tools() {
     }
 }
 
+/// A finding shows the read at which it shows and the writes that matter, however many others there are.
+#[test]
+fn findings_are_short() {
+    let folder = folder();
+    let many = "0 write 3; 0 ok write 3; ".repeat(60);
+    let in_session = format!("{many}0 write 4; 0 ok write 4; 1 read; 1 ok read 4; 1 read; 1 ok read 3");
+    let cases: [(&str, String, &[&str]); 5] = [
+        (
+            "linearizable",
+            format!("{many}0 write 4; 0 ok write 4; 1 read; 1 ok read 3"),
+            &[
+                "found 3 in the register after 4 (#120), which replaced it",
+                "write #118  = 3",
+                "read  #122  -> 3",
+                "<== here",
+            ],
+        ),
+        (
+            "linearizable",
+            format!("{many}0 write 4; 2 read; 2 ok read 4; 1 read; 1 ok read 3; 0 ok write 4"),
+            &["write #118  = 3", "write #120  = 4", "read  #121  -> 4", "read  #123  -> 3   ok #124   <== here"],
+        ),
+        (
+            "linearizable",
+            "1 read; 1 ok read 9; 2 write 9; 2 ok write 9".into(),
+            &["before #2, which wrote it", "LIN003"],
+        ),
+        ("linearizable", "1 read; 2 write 9; 2 fail write 9; 1 ok read 9".into(), &["only the failed #1 wrote"]),
+        ("sequential", in_session, &["write #120  = 4", "(23 more)", "read  #124  -> 3   ok #125   <== here"]),
+    ];
+    for (place, (model, history, said)) in cases.into_iter().enumerate() {
+        let file = file(folder.path(), &format!("{place}.edn"), steps(&history));
+        let told = check(&[&file, "--model", model]).expect(1).stdout;
+        said.iter().for_each(|said| assert!(told.contains(said), "no {said:?} in {told}"));
+        assert!(told.lines().count() < if model == "sequential" { 50 } else { 10 }, "{told}");
+    }
+}
+
 /// What a stronger model that holds implies holds, although values are not distinct or nothing is asked of it.
 #[test]
 fn what_is_implied_is_told() {

@@ -78,7 +78,7 @@ fn finding(found: &PatternFound, codes: &[CodeInfo], history: &[Op], calls: &dyn
                     let (reader, key, value) =
                         (calls.subject(read.session), calls.key(read.number), calls.returned(read.number));
                     let write = calls.name(write.number);
-                    (marked, note) = (Some(read.number), format!("   but not {write}   <== here"));
+                    (marked, note) = (Some(read.number), format!("   but not {write}{}", describe::HERE));
                     format!("{reader} read {key} -> {value}, though {write}, which replaced that, causally precedes it")
                 }
             };

@@ -21,14 +21,22 @@
 //! - **Any values** (`search`): the states that a register can be in are followed event by event, where a state is a
 //!   value and which open operations have had their moment (just-in-time linearization: Lowe, *Testing for linearizability*,
 //!   Concurrency and Computation 2017, after Wing and Gong 1993). Only when an operation completes must it have had its moment,
-//!   and only then states are developed. A read may always have its moment as soon as the value is there. Operations of
-//!   unknown outcome are alike if they do the same, so they are counted; a state that has used fewer of them can
-//!   do whatever one can that has used more. That may still be too much, and then the answer is *unknown*.
+//!   and only then states are developed. A read may always have its moment as soon as the value is there.
+//!
+//!   Operations of unknown outcome, which stay open for ever, are what makes this hard (`unknown`). They are alike if they do
+//!   the same, so they are counted. One is used only right before an operation that is waiting for its value: otherwise it
+//!   can be left out, or come later. A state that has used fewer of them can do whatever one can that has used more, and one
+//!   that has a write left can do what one can that has a cas to the same value left instead. First only the hundred states
+//!   that have used least are followed, which mostly finds an order. If that fails, the last few operations until then are
+//!   judged without the others, which mostly shows that there is none (`part` says why that is enough); only then all
+//!   states are followed. That may still be too much, and then the answer is *unknown*.
 
 pub(crate) mod model;
 mod op;
+mod part;
 mod search;
 mod smallest;
+mod unknown;
 mod zones;
 
 use kvsim_checkers::Expired;
@@ -57,21 +65,22 @@ pub fn judge(ops: &[Op], initial: u64, expired: Expired<'_>) -> Answer {
     if let Some(op) = unwritten(ops, initial) {
         return Answer::Unwritten(op);
     }
-    let kept = noticed(ops);
-    let noticed: Vec<Op> = kept.iter().map(|op| ops[*op as usize]).collect();
-    match decide(&noticed, initial, expired) {
+    match decide(ops, initial, expired) {
         Decision::Yes => Answer::Yes,
         Decision::TooMany => Answer::TooMany,
         Decision::GaveUp => Answer::GaveUp,
-        Decision::No(broken) => {
-            let small = smallest::smallest(&noticed, initial, broken, expired);
-            Answer::No(small.into_iter().map(|op| kept[op as usize]).collect())
-        }
+        Decision::No(broken) => Answer::No(smallest::smallest(ops, initial, broken, expired)),
     }
 }
 
 fn decide(ops: &[Op], initial: u64, expired: Expired<'_>) -> Decision {
-    if is_distinct(ops, initial) { zones::decide(ops, initial) } else { search::decide(ops, initial, expired) }
+    let kept = noticed(ops);
+    let ops: Vec<Op> = kept.iter().map(|op| ops[*op as usize]).collect();
+    let is_distinct = is_distinct(&ops, initial);
+    match if is_distinct { zones::decide(&ops, initial) } else { search::decide(&ops, initial, expired) } {
+        Decision::No(broken) => Decision::No(broken.into_iter().map(|op| kept[op as usize]).collect()),
+        other => other,
+    }
 }
 
 /// No value is written twice, and the initial one never.

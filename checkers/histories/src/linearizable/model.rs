@@ -1,14 +1,17 @@
 //! Linearizability as a model, key by key, with findings for people.
 
-use kvsim_checkers::describe::{self, Describe};
+use kvsim_checkers::describe;
 use kvsim_checkers::history::Ending;
 use kvsim_checkers::register::UNWRITTEN;
 use kvsim_checkers::verdict::{Finding, Report, Verdict};
 use kvsim_checkers::{CodeInfo, Expired};
 
+use rustc_hash::FxHashMap;
+
 use super::{Answer, Op, judge};
 use crate::jepsen::Call;
 use crate::models::{Model, Subject};
+use crate::regular::{self, Breach, EARLY};
 
 /// Linearizability.
 pub(crate) const LINEARIZABLE: Model = Model {
@@ -21,6 +24,7 @@ pub(crate) const LINEARIZABLE: Model = Model {
             meaning: "operations of a key have no order that keeps real time and explains what they found",
         },
         CodeInfo { code: "LIN002", meaning: UNWRITTEN },
+        CodeInfo { code: "LIN003", meaning: EARLY },
     ],
     implies: &[
         "sequential",
@@ -46,6 +50,11 @@ fn report(subject: &Subject<'_>, expired: Expired<'_>) -> Option<Report> {
         return report(Verdict::Unknown, note, Vec::new());
     }
     by_key.sort_by_key(|call| calls.call(*call).key);
+    // What one read says by itself, no search says better.
+    let mut breaches: FxHashMap<u32, Breach> = FxHashMap::default();
+    for breach in regular::judge(calls.list(), calls.initial()) {
+        breaches.entry(calls.call(breach.read()).key).or_insert(breach);
+    }
     let (mut findings, mut unlisted, mut unclear, mut answered) = (Vec::new(), 0, None, 0);
     let mut keys = 0;
     for group in by_key.chunk_by(|a, b| calls.call(*a).key == calls.call(*b).key) {
@@ -56,18 +65,21 @@ fn report(subject: &Subject<'_>, expired: Expired<'_>) -> Option<Report> {
         let key = words.key(group[0]);
         let ops: Vec<Op> = group.iter().map(|call| op(calls.call(*call))).collect();
         answered += ops.iter().filter(|op| op.needs().is_some() && op.completed != Op::NEVER).count();
-        let finding = match judge(&ops, calls.initial(), expired) {
-            Answer::Yes => continue,
-            Answer::TooMany => {
-                unclear.get_or_insert(format!("the operations of {key} leave more orders than there is room for"));
-                continue;
-            }
-            Answer::GaveUp => {
-                unclear.get_or_insert(format!("the time limit was reached at {key}"));
-                continue;
-            }
-            Answer::No(broken) => no_order(words, &key, broken.iter().map(|op| group[*op as usize])),
-            Answer::Unwritten(op) => subject.unwritten(LINEARIZABLE.codes[1].code, group[op as usize]),
+        let finding = match breaches.get(&calls.call(group[0]).key) {
+            Some(breach) => regular::finding(subject, breach, LINEARIZABLE.codes),
+            None => match judge(&ops, calls.initial(), expired) {
+                Answer::Yes => continue,
+                Answer::TooMany => {
+                    unclear.get_or_insert(format!("the operations of {key} leave more orders than there is room for"));
+                    continue;
+                }
+                Answer::GaveUp => {
+                    unclear.get_or_insert(format!("the time limit was reached at {key}"));
+                    continue;
+                }
+                Answer::Unwritten(op) => subject.unwritten(LINEARIZABLE.codes[1].code, group[op as usize]),
+                Answer::No(broken) => no_order(subject, &key, broken.iter().map(|op| group[*op as usize])),
+            },
         };
         if findings.len() < Report::FINDINGS_MAX { findings.push(finding) } else { unlisted += 1 }
     }
@@ -92,9 +104,10 @@ fn op(call: &Call) -> Op {
     Op { invoked, completed: if ending == Ending::Ok { completed } else { Op::NEVER }, action, value, expected }
 }
 
-fn no_order(words: &dyn Describe, key: &str, ops: impl Iterator<Item = u32>) -> Finding {
+fn no_order(subject: &Subject<'_>, key: &str, ops: impl Iterator<Item = u32>) -> Finding {
+    let words = subject.describe();
     let ops = describe::in_order(words, ops);
     let title = format!("no order of the operations of {key} keeps real time and explains what they found");
-    let lines = describe::lines(words, &ops, None, "");
+    let lines = describe::lines(words, &ops, subject.last_found(&ops), describe::HERE);
     describe::finding(words, LINEARIZABLE.codes[0].code, title, &ops, lines)
 }

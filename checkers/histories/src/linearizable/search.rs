@@ -1,8 +1,12 @@
 //! Any values: the states that a register can be in, event by event.
 
+use std::cell::Cell;
+
 use rustc_hash::FxHashMap;
 
 use super::op::{Decision, Op};
+use super::part::Parts;
+use super::unknown::Unknown;
 use crate::jepsen::Action;
 use kvsim_checkers::Expired;
 
@@ -29,12 +33,11 @@ struct States {
 
 impl States {
     /// Adds a state; false if there is one that can do whatever it can.
-    fn add(&mut self, state: &State) -> bool {
+    fn add(&mut self, state: &State, unknown: &Unknown) -> bool {
         let alike = self.alike.entry((state.value, state.done.clone())).or_default();
-        let covers = |one: &[u32], other: &[u32]| one.iter().zip(other).all(|(one, other)| one <= other);
         for place in alike.iter() {
             let other = self.list[*place as usize].as_ref();
-            if other.is_some_and(|other| covers(&other.used, &state.used)) {
+            if other.is_some_and(|other| unknown.covers(&other.used, &state.used)) {
                 return false;
             }
         }
@@ -42,7 +45,7 @@ impl States {
         let mut gone = 0;
         alike.retain(|place| {
             let other = &mut list[*place as usize];
-            let is_covered = other.as_ref().is_some_and(|other| covers(&state.used, &other.used));
+            let is_covered = other.as_ref().is_some_and(|other| unknown.covers(&state.used, &other.used));
             if is_covered {
                 *other = None;
                 gone += 1;
@@ -60,13 +63,58 @@ struct Search<'a> {
     ops: &'a [Op],
     /// By slot: the open operation in it.
     slots: Vec<Option<u32>>,
-    /// Operations of unknown outcome that do the same, and how many of them have been asked for.
-    classes: Vec<(Op, u32)>,
+    unknown: Unknown,
     expired: Expired<'a>,
-    steps: u32,
+    steps: Cell<u32>,
 }
 
+/// The search is tried with so many states, those that have used least, which is enough for most histories that are right.
+/// If none is left, so many of the last completed operations are tried by themselves, which is enough for most that are wrong.
+const TRIES: [(usize, usize); 2] = [(100, 128), (2_000, 1_024)];
+
 pub(super) fn decide(ops: &[Op], initial: u64, expired: Expired<'_>) -> Decision {
+    let until = |moment: u32| (0..ops.len() as u32).filter(|op| ops[*op as usize].invoked < moment).collect();
+    for (limit, last) in TRIES {
+        match follow(ops, initial, limit, expired) {
+            Ok(None) => return Decision::Yes,
+            Ok(Some(moment)) => {
+                if let Some(broken) = last_ones(ops, initial, moment, last, expired) {
+                    return Decision::No(broken);
+                }
+            }
+            Err(decision) => return decision,
+        }
+    }
+    match follow(ops, initial, usize::MAX, expired) {
+        Ok(None) => Decision::Yes,
+        // What was asked for until then is enough to show it.
+        Ok(Some(moment)) => Decision::No(until(moment)),
+        Err(decision) => decision,
+    }
+}
+
+/// Of the operations that were asked for before a moment, few that have no order: those of unknown outcome, and the last of the
+/// others, at most so many.
+fn last_ones(ops: &[Op], initial: u64, moment: u32, most: usize, expired: Expired<'_>) -> Option<Vec<u32>> {
+    let (parts, whole) = (Parts::of(ops), Parts::whole(ops));
+    let is_certain = |op: &&Op| op.completed != Op::NEVER && op.invoked < moment;
+    let mut completions: Vec<u32> = ops.iter().filter(is_certain).map(|op| op.completed).collect();
+    completions.sort_unstable_by(|one, other| other.cmp(one));
+    let mut count = 16;
+    while count <= most && count < completions.len() {
+        let first = completions[count];
+        let part = parts.without(&whole, |place| ops[place].invoked >= moment || ops[place].completed <= first);
+        let some: Vec<Op> = part.iter().map(|(_, op)| *op).collect();
+        if let Ok(Some(_)) = follow(&some, initial, usize::MAX, expired) {
+            return Some(part.iter().map(|(place, _)| *place).collect());
+        }
+        count *= 2;
+    }
+    None
+}
+
+/// Follows the states event by event, at most so many of them; returns the moment at which none is left.
+fn follow(ops: &[Op], initial: u64, limit: usize, expired: Expired<'_>) -> Result<Option<u32>, Decision> {
     let mut events: Vec<(u32, u32)> = Vec::with_capacity(2 * ops.len());
     for (op, place) in ops.iter().zip(0..) {
         events.push((op.invoked, place));
@@ -75,16 +123,15 @@ pub(super) fn decide(ops: &[Op], initial: u64, expired: Expired<'_>) -> Decision
         }
     }
     events.sort_unstable();
-    let mut classes: Vec<(Op, u32)> = Vec::new();
-    let class_of: Vec<usize> = ops.iter().map(|op| class(op, &mut classes)).collect();
-    let first = State { value: initial, done: Vec::new(), used: vec![0; classes.len()] };
-    let mut search = Search { ops, slots: Vec::new(), classes, expired, steps: 0 };
+    let unknown = Unknown::of(ops);
+    let first = State { value: initial, done: Vec::new(), used: unknown.unused() };
+    let mut search = Search { ops, slots: Vec::new(), unknown, expired, steps: Cell::new(0) };
     let mut slot_of = vec![0; ops.len()];
     let mut states = vec![first];
     for (moment, place) in events {
         let op = &ops[place as usize];
         if op.completed == Op::NEVER {
-            search.classes[class_of[place as usize]].1 += 1;
+            search.unknown.ask(place);
             continue;
         }
         if moment == op.invoked {
@@ -102,30 +149,17 @@ pub(super) fn decide(ops: &[Op], initial: u64, expired: Expired<'_>) -> Decision
             continue;
         }
         let slot = slot_of[place as usize];
-        match search.complete(states, slot) {
-            Ok(after) => states = after,
-            Err(decision) => return decision,
-        }
+        states = search.complete(states, slot)?;
         search.slots[slot] = None;
+        if states.len() > limit {
+            states.sort_by_key(|state| state.used.iter().sum::<u32>());
+            states.truncate(limit);
+        }
         if states.is_empty() {
-            // What was asked for until now is enough to show it.
-            return Decision::No((0..ops.len() as u32).filter(|op| ops[*op as usize].invoked < moment).collect());
+            return Ok(Some(moment));
         }
     }
-    Decision::Yes
-}
-
-/// The class of an operation of unknown outcome.
-fn class(op: &Op, classes: &mut Vec<(Op, u32)>) -> usize {
-    if op.completed != Op::NEVER {
-        return usize::MAX;
-    }
-    let is_alike =
-        |(other, _): &(Op, u32)| (other.action, other.value, other.needs()) == (op.action, op.value, op.needs());
-    classes.iter().position(is_alike).unwrap_or_else(|| {
-        classes.push((*op, 0));
-        classes.len() - 1
-    })
+    Ok(None)
 }
 
 fn is_set(bits: &[u64], slot: usize) -> bool {
@@ -151,56 +185,85 @@ fn clear(bits: &mut Vec<u64>, slot: usize) {
 
 impl Search<'_> {
     /// The states in which the operation in a slot has had its moment, by then.
-    fn complete(&mut self, states: Vec<State>, slot: usize) -> Result<Vec<State>, Decision> {
+    fn complete(&self, states: Vec<State>, slot: usize) -> Result<Vec<State>, Decision> {
         let (mut after, mut tried) = (States::default(), States::default());
         let mut open = states;
         while let Some(mut state) = open.pop() {
-            self.steps += 1;
-            if self.steps.is_multiple_of(64) && (self.expired)() {
+            if self.is_over() {
                 return Err(Decision::GaveUp);
             }
             if is_set(&state.done, slot) {
                 clear(&mut state.done, slot);
-                after.add(&state);
+                after.add(&state, &self.unknown);
                 continue;
             }
-            if !tried.add(&state) {
+            if !tried.add(&state, &self.unknown) {
                 continue;
             }
             if after.alive + tried.alive + open.len() > STATES_MAX {
                 return Err(Decision::TooMany);
             }
-            for (other, op) in self.slots.iter().enumerate() {
-                let Some(op) = op.map(|op| &self.ops[op as usize]).filter(|_| !is_set(&state.done, other)) else {
-                    continue;
-                };
-                if let Some(value) = op.writes().filter(|_| op.needs().is_none_or(|needed| needed == state.value)) {
-                    let mut next = State { value, ..state.clone() };
-                    set(&mut next.done, other);
-                    self.read(&mut next);
-                    open.push(next);
+            let mut wanted = Vec::new();
+            for (other, op) in self.undone(&state) {
+                match op.needs() {
+                    Some(value) if value != state.value => wanted.push(value),
+                    _ => open.extend(self.after(state.clone(), other)),
                 }
             }
-            for (class, (op, asked)) in self.classes.iter().enumerate() {
-                let is_possible = state.used[class] < *asked && op.needs().is_none_or(|needed| needed == state.value);
-                if let Some(value) = op.writes().filter(|value| is_possible && *value != state.value) {
-                    let mut next = State { value, ..state.clone() };
-                    next.used[class] += 1;
-                    self.read(&mut next);
-                    open.push(next);
-                }
+            wanted.sort_unstable();
+            wanted.dedup();
+            for value in wanted {
+                self.make_way(&state, value, &mut open)?;
             }
         }
         Ok(after.list.into_iter().flatten().collect())
     }
 
-    /// Open reads have their moment when their value is there.
-    fn read(&self, state: &mut State) {
-        for (slot, op) in self.slots.iter().enumerate() {
-            let op = op.map(|op| &self.ops[op as usize]);
-            if op.is_some_and(|op| op.action == Action::Read && op.value == state.value) {
-                set(&mut state.done, slot);
+    fn is_over(&self) -> bool {
+        self.steps.set(self.steps.get().wrapping_add(1));
+        self.steps.get().is_multiple_of(64) && (self.expired)()
+    }
+
+    /// The open operations that have not had their moment, by slot.
+    fn undone(&self, state: &State) -> impl Iterator<Item = (usize, &Op)> {
+        let undone = self.slots.iter().enumerate().filter(|(slot, _)| !is_set(&state.done, *slot));
+        undone.filter_map(|(slot, op)| Some((slot, &self.ops[(*op)? as usize])))
+    }
+
+    /// The state after the operation in a slot, if that writes.
+    fn after(&self, mut state: State, slot: usize) -> Option<State> {
+        state.value = self.ops[self.slots[slot]? as usize].writes()?;
+        set(&mut state.done, slot);
+        self.read(&mut state);
+        Some(state)
+    }
+
+    /// Open reads have their moment when their value is there; false if there is none.
+    fn read(&self, state: &mut State) -> bool {
+        let value = state.value;
+        let is_it = |op: &Op| op.action == Action::Read && op.value == value;
+        let reads: Vec<usize> = self.undone(state).filter(|(_, op)| is_it(op)).map(|(slot, _)| slot).collect();
+        reads.iter().for_each(|slot| set(&mut state.done, *slot));
+        !reads.is_empty()
+    }
+
+    /// Adds the states that follow when operations of unknown outcome have put a value there that an open operation needs,
+    /// and it has had its moment. There is no other reason for one of them to have its moment.
+    fn make_way(&self, state: &State, value: u64, open: &mut Vec<State>) -> Result<(), Decision> {
+        let next = |found: usize| found <= STATES_MAX && !self.is_over();
+        let Some(ways) = self.unknown.ways(state.value, value, &state.used, &next) else {
+            return Err(if (self.expired)() { Decision::GaveUp } else { Decision::TooMany });
+        };
+        for used in ways {
+            let mut next = State { value, done: state.done.clone(), used };
+            if self.read(&mut next) {
+                open.push(next);
+                continue;
             }
+            let cas: Vec<usize> =
+                self.undone(&next).filter(|(_, op)| op.needs() == Some(value)).map(|(slot, _)| slot).collect();
+            open.extend(cas.into_iter().filter_map(|slot| self.after(next.clone(), slot)));
         }
+        Ok(())
     }
 }

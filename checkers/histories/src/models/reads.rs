@@ -64,6 +64,14 @@ impl Subject<'_> {
         Some(format!("read {name} of {key} returned several values, and keys are registers here"))
     }
 
+    /// Of calls, which are in the order of their invocation, the last that found something and was completed.
+    pub(crate) fn last_found(&self, calls: &[u32]) -> Option<u32> {
+        let call = |place: &u32| self.calls.call(*place);
+        let found =
+            calls.iter().copied().filter(|place| call(place).needs().is_some() && call(place).ending == Ending::Ok);
+        found.max_by_key(|place| call(place).completed)
+    }
+
     /// The finding about a call that found a value which no write can have left there by then: nobody wrote it, only
     /// failed writes did, or writes that were asked for when the call had been answered.
     pub(crate) fn unwritten(&self, code: &str, place: u32) -> Finding {
@@ -90,7 +98,7 @@ impl Subject<'_> {
             ([], []) => (format!("{reader} found {found} in {key}, which was never written there"), place),
         };
         let ops = describe::in_order(words, [shown, place]);
-        let lines = describe::lines(words, &ops, Some(place), "   <== here");
+        let lines = describe::lines(words, &ops, Some(place), describe::HERE);
         describe::finding(words, code, title, &ops, lines)
     }
 }

@@ -91,6 +91,6 @@ fn no_order(subject: &Subject<'_>, ops: Vec<u32>) -> Finding {
         [one] => format!("what {one} found does not fit the order in which it asked"),
         many => format!("no one order of the operations of {} {sessions} explains what they found", many.len()),
     };
-    let lines = describe::lines(words, &ops, None, "");
+    let lines = describe::lines(words, &ops, subject.last_found(&ops), describe::HERE);
     describe::finding(words, SEQUENTIAL.codes[0].code, title, &ops, lines)
 }
