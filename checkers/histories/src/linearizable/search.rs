@@ -100,7 +100,7 @@ fn last_ones(ops: &[Op], initial: u64, moment: u32, most: usize, expired: Expire
     let is_certain = |op: &&Op| op.completed != Op::NEVER && op.invoked < moment;
     let mut completions: Vec<u32> = ops.iter().filter(is_certain).map(|op| op.completed).collect();
     completions.sort_unstable_by(|one, other| other.cmp(one));
-    let mut count = 16;
+    let mut count = 4;
     while count <= most && count < completions.len() {
         let first = completions[count];
         let part = parts.without(&whole, |place| ops[place].invoked >= moment || ops[place].completed <= first);

@@ -190,6 +190,36 @@ fn few_values_with_many_open_operations_are_judged_alike() {
     }
 }
 
+/// Cas and writes of unknown outcome, and then what can only be explained by some of them, in chains or one by one.
+#[test]
+fn what_is_left_of_unknown_outcome_is_judged_alike() {
+    let mut counts = [0; 2];
+    for seed in 0..40_000 {
+        let chance = &mut Chance(seed ^ 0xca5 << 40);
+        let values = 3 + chance.below(2);
+        let mut value = || chance.below(values) as u64;
+        let lost = |place: u32, cas: bool, expected: u64, value: u64| Op {
+            invoked: place,
+            completed: Op::NEVER,
+            action: if cas { Action::Cas } else { Action::Write },
+            value,
+            expected,
+        };
+        let mut ops: Vec<Op> = (0..6).map(|place| lost(place, value() > 0, value(), value())).collect();
+        let found = |place: u32, value: u64| {
+            let is_write = value == INITIAL && place % 2 == 0;
+            let action = if is_write { Action::Write } else { Action::Read };
+            Op { invoked: 10 + 2 * place, completed: 11 + 2 * place, action, value, expected: INITIAL }
+        };
+        ops.extend((0..5).map(|place| found(place, value())));
+        let answer = judge(&ops, INITIAL, NEVER);
+        let is_legal = is_legal(&ops, INITIAL);
+        assert_eq!(answer == Answer::Yes, is_legal, "seed {seed}: {answer:?}\n{ops:#?}");
+        counts[usize::from(is_legal)] += 1;
+    }
+    assert!(counts[0] > 5_000 && counts[1] > 5_000, "{counts:?}");
+}
+
 /// Ten clients and a few values, with every sixteenth operation of unknown outcome: a search gets through what is right, and
 /// shows the few operations that are wrong.
 #[test]

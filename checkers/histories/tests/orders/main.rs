@@ -2,6 +2,7 @@
 
 #[path = "../../../tests/common/chance.rs"]
 mod chance;
+mod implied;
 mod random;
 mod regular;
 mod sequential;
