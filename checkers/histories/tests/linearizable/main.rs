@@ -207,7 +207,7 @@ fn what_is_left_of_unknown_outcome_is_judged_alike() {
         };
         let mut ops: Vec<Op> = (0..6).map(|place| lost(place, value() > 0, value(), value())).collect();
         let found = |place: u32, value: u64| {
-            let is_write = value == INITIAL && place % 2 == 0;
+            let is_write = value == INITIAL && place.is_multiple_of(2);
             let action = if is_write { Action::Write } else { Action::Read };
             Op { invoked: 10 + 2 * place, completed: 11 + 2 * place, action, value, expected: INITIAL }
         };
