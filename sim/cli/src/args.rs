@@ -66,25 +66,32 @@ impl Output {
     }
 }
 
-/// How many runs are done.
+/// How many runs there are at a time.
 #[derive(Debug, clap::Args)]
-pub struct Batch {
+pub struct Jobs {
     /// Runs at a time [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
+}
+
+impl Jobs {
+    pub fn get(&self) -> u16 {
+        let cores = || std::thread::available_parallelism().map_or(1, |count| count.get().min(1024) as u16);
+        self.jobs.unwrap_or_else(cores)
+    }
+}
+
+/// How many runs are done.
+#[derive(Debug, clap::Args)]
+pub struct Batch {
+    #[command(flatten)]
+    pub jobs: Jobs,
     /// Go on in the folder where the same command was stopped
     #[arg(long)]
     pub resume: bool,
     /// The folder of the results [default: runs/hunt-NAME or runs/sweep-NAME]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-}
-
-impl Batch {
-    pub fn jobs(&self) -> u16 {
-        let cores = || std::thread::available_parallelism().map_or(1, |count| count.get().min(1024) as u16);
-        self.jobs.unwrap_or_else(cores)
-    }
 }
 
 /// A seed, decimal or in hexadecimal.

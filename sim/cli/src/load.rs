@@ -1,6 +1,7 @@
 //! From what the command line names to a plan and its store: a scenario, a stored run, or its `plan.json`.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use kvsim_checkers::trace::{Header, NodeId};
 use kvsim_sim::estimate::Estimate;
@@ -38,6 +39,35 @@ pub fn scenario(file: &Path, overrides: &[String], names: &Names) -> Result<Scen
 pub fn sweep(file: &Path, overrides: &[String], names: &Names) -> Result<SweepFile, Failure> {
     let read = || read::read(file, &scenario::contents(file)?, overrides, names);
     read().map_err(Failure::Scenario)
+}
+
+/// The file, or all scenarios below the folder.
+pub fn scenarios_in(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    let (mut files, mut folders) = (Vec::new(), vec![path.to_path_buf()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(|error| unreadable(&folder, &error))? {
+            let entry = entry.map_err(|error| unreadable(&folder, &error))?;
+            let inside = entry.path();
+            // A link to a folder may lead around in a circle.
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                folders.push(inside);
+            } else if inside.extension() == Some(OsStr::new("toml")) {
+                files.push(inside);
+            }
+        }
+    }
+    if files.is_empty() {
+        return Err(Failure::Usage(format!("{}: no scenario (*.toml) lies there", path.display())));
+    }
+    files.sort();
+    Ok(files)
+}
+
+pub fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::Usage(format!("cannot read {}: {error}", path.display()))
 }
 
 /// The plan of the scenario in `file` for a seed, and the store that it is for.

@@ -175,3 +175,39 @@ fn compare(root: &Value, schema: &Value, value: &Value, path: &str, wrong: &mut 
         _ => {}
     }
 }
+
+/// One line each, in every form, with the exit code of the worst.
+#[test]
+fn scenarios_are_tests() {
+    let folder = folder();
+    let lossy = format!("{}[net]\nloss = \"40%\"\n[store]\nanti_entropy = \"off\"\n\n[expect]\n", common::SMALL);
+    common::file(folder.path(), "fails.toml", format!("{lossy}metadata = \"holds\"\n"));
+    common::file(
+        folder.path(),
+        "passes.toml",
+        format!("{lossy}convergence = \"violated\"\navailability = \"holds\"\n"),
+    );
+    let test = |more: &[&str]| common::end(common::kvsim().current_dir(folder.path()).args(["test", "."]).args(more));
+    let told = test(&[]).expect(1).stdout;
+    assert!(
+        told.contains("FAILED   ./fails.toml") && told.contains("convergence is violated, expected holds; CONV002: ")
+    );
+    assert!(told.contains("ok       ./passes.toml") && told.ends_with("2 scenarios: 1 ok, 1 failed\n"), "{told}");
+    test(&["--filter", "pass"]).expect(0);
+    assert!(test(&["--filter", "neither"]).expect(2).stderr.contains("no scenario has neither in its path"));
+
+    let github = test(&["--format", "github"]).expect(1).stdout;
+    assert!(github.starts_with("::error file=./fails.toml,line=9,title=kvsim::convergence is violated"), "{github}");
+    let junit = test(&["--format", "junit"]).expect(1).stdout;
+    assert!(junit.contains("<testsuite name=\"kvsim\" tests=\"2\" failures=\"1\" errors=\"0\""), "{junit}");
+    let json = test(&["--format", "json", "--jobs", "1"]).expect(1).json();
+    assert_eq!((&json["tests"][0]["ending"], &json["tests"][1]["ending"]), (&"failed".into(), &"passed".into()));
+
+    common::file(folder.path(), "wrong.toml", "replicas = 3\nduraton = \"1s\"\n[clients.a]\n");
+    let told = test(&[]).expect(2).stdout;
+    assert!(told.contains("WRONG    ./wrong.toml") && told.contains("did you mean `duration`?"), "{told}");
+    assert!(
+        told.ends_with("3 scenarios: 1 ok, 1 failed, 1 wrong\n"),
+        "a mistake in one does not keep the others: {told}"
+    );
+}

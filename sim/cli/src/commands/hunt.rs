@@ -94,7 +94,7 @@ pub fn hunt(args: &HuntArgs, names: &Names) -> Result<u8, Failure> {
     };
     let Resumed { mut found, progress: mut done } = Resumed::of(lines);
     interrupt::stop_gently();
-    let jobs = args.batch.jobs();
+    let jobs = args.batch.jobs.get();
     let end = match (&args.seeds, args.lasting) {
         (Some(seeds), _) => runs.runs_of(seeds.end - seeds.start),
         (None, Some(_)) => u64::MAX,

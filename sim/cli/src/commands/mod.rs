@@ -13,6 +13,7 @@ mod report;
 mod run;
 mod shrink;
 mod sweep;
+mod test;
 mod trace;
 
 use clap::builder::PossibleValuesParser;
@@ -54,6 +55,7 @@ pub enum Command {
     Explain(explain::ExplainArgs),
     Trace(trace::TraceArgs),
     Sweep(sweep::SweepArgs),
+    Test(test::TestArgs),
     Plot(plot::PlotArgs),
     Report(report::ReportArgs),
     Check(check::CheckArgs),
@@ -78,6 +80,7 @@ impl Command {
             Command::Explain(args) => explain::explain(args, names),
             Command::Trace(args) => trace::trace(args, names),
             Command::Sweep(args) => sweep::sweep(args, names),
+            Command::Test(args) => test::test(args, names),
             Command::Plot(args) => plot::plot(args, names),
             Command::Report(args) => report::report(args, names),
             Command::Check(args) => check::check(args),

@@ -54,7 +54,7 @@ pub fn sweep(args: &SweepArgs, names: &Names) -> Result<u8, Failure> {
     interrupt::stop_gently();
     let before = done.len();
     let begun = Instant::now();
-    let jobs = args.batch.jobs();
+    let jobs = args.batch.jobs.get();
     work(&runs, &folder, &mut journal, &mut done, jobs)?;
     if done.len() as u64 != runs.count() {
         let (done, all) = (grouped(done.len() as u64), grouped(runs.count()));

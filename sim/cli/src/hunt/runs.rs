@@ -1,6 +1,5 @@
 //! The runs of a hunt: seeds and scenarios, numbered, so that a number says everything about a run.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use kvsim_sim::hunt::{self, cause};
@@ -46,7 +45,7 @@ impl RunSet {
             scenario.name = name;
             // A scenario that cannot be run is reported before the hunt begins.
             lowered(&file, &scenario, first_seed.unwrap_or(scenario.seed.0), names.stores)?;
-            let text = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
+            let text = std::fs::read_to_string(&file).map_err(|error| load::unreadable(&file, &error))?;
             texts.push(json!({ "file": file.display().to_string(), "text": text }));
             scenarios.push((file, scenario));
         }
@@ -164,33 +163,10 @@ impl FoundRun {
 
 /// The file, or all scenarios below the folder, each with a name for its runs.
 fn files(path: &Path) -> Result<Vec<(PathBuf, String)>, Failure> {
-    if !path.is_dir() {
-        let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        return Ok(vec![(path.to_path_buf(), name)]);
-    }
-    let mut files = Vec::new();
-    let mut folders = vec![path.to_path_buf()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).map_err(|error| unreadable(&folder, &error))? {
-            let inside = entry.map_err(|error| unreadable(&folder, &error))?.path();
-            if inside.is_dir() {
-                folders.push(inside);
-            } else if inside.extension() == Some(OsStr::new("toml")) {
-                files.push(inside);
-            }
-        }
-    }
-    files.sort();
-    if files.is_empty() {
-        return Err(Failure::Usage(format!("{}: no scenario (*.toml) lies there", path.display())));
-    }
-    let name = |file: &PathBuf| {
-        let below = file.strip_prefix(path).unwrap_or(file).with_extension("");
+    let name = |file: &Path| {
+        let below = file.strip_prefix(path).ok().filter(|below| !below.as_os_str().is_empty());
+        let below = below.unwrap_or(file.file_name().map_or(file, Path::new)).with_extension("");
         below.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "-")
     };
-    Ok(files.into_iter().map(|file| (file.clone(), name(&file))).collect())
-}
-
-fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::Usage(format!("cannot read {}: {error}", path.display()))
+    Ok(load::scenarios_in(path)?.into_iter().map(|file| (file.clone(), name(&file))).collect())
 }
