@@ -1,18 +1,21 @@
 //! Availability: a store that answers nothing must not look good.
 //!
-//! A replica that is up answers by itself what it can answer by itself: a write or a read for which one replica is
-//! enough, of a key that the asked node holds, by a session that stays there. That such a call times out has no
+//! A replica that is up answers by itself what it can answer by itself: what the store says that it can ([`Alone`]), of a
+//! key that the asked node holds, by a session that stays there; no read that asks several. That such a call times out has no
 //! excuse in the network. It has one in the node: while that is down, stands still, or a fault of its own makes it or
 //! its disk slow, and until it has then answered a new call, it owes nothing. What needs others (quorum reads, keys held
 //! elsewhere, all keys of a ring on which a disk is lost or the members change, since keys move then, sessions that move and wait until a replica has caught up with them) may time out, and any call may be
-//! refused, which a store documents; both are counted, and the note has their shares. A session whose calls are all refused was promised what the store cannot give.
+//! refused, which a store documents; both are counted, and the note has their shares. A session
+//! whose calls are all refused was promised what the store cannot give, unless it was told once that others cannot be reached.
+//!
+//! [`Alone`]: crate::trace::Alone
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::facts::Facts;
 use crate::facts::operations::{Operation, Operations, Outcome};
 use crate::facts::words::{listed, name};
-use crate::trace::{Action, Disk, Event, Level, NodeId, Recording, What};
+use crate::trace::{Action, Alone, Disk, Event, Level, NodeId, Recording, Refusal, What};
 use crate::verdict::{Finding, Report, TraceLine, Verdict};
 use crate::{CheckerInfo, CodeInfo};
 
@@ -78,12 +81,19 @@ fn check(facts: &Facts<'_>) -> Report {
     let (mut all, mut alone, mut in_faults) = (Count::default(), Count::default(), Count::default());
     let mut by_level: BTreeMap<Level, Count> = BTreeMap::new();
     let mut by_session: BTreeMap<u32, Count> = BTreeMap::new();
+    // Sessions that were told at least once that what they need is not there now: it may be there another time.
+    let mut hopeful: BTreeSet<u32> = BTreeSet::new();
     let mut unanswered: BTreeMap<NodeId, Vec<&Operation>> = BTreeMap::new();
     for operation in operations.list() {
         let Operation { outcome, level, session, node, .. } = *operation;
         all.add(outcome);
         by_level.entry(level).or_default().add(outcome);
         by_session.entry(session).or_default().add(outcome);
+        if let Outcome::Refused(place) = outcome
+            && matches!(recording.events[place].what, What::Refused { why: Some(Refusal::Unavailable), .. })
+        {
+            hopeful.insert(session);
+        }
         if faults.touch(operation) {
             in_faults.add(outcome);
         }
@@ -98,7 +108,9 @@ fn check(facts: &Facts<'_>) -> Report {
     // One finding per node or session: that it happened again is the same evidence.
     let mut findings: Vec<Finding> =
         unanswered.iter().map(|(node, calls)| describe_node(operations, *node, calls)).collect();
-    let refused = by_session.iter().filter(|(_, count)| count.refused > 0 && count.refused == count.ended());
+    let refused = by_session
+        .iter()
+        .filter(|(session, count)| count.refused > 0 && count.refused == count.ended() && !hopeful.contains(*session));
     findings.extend(refused.map(|(session, _)| describe_session(operations, *session)));
     let unlisted = findings.len().saturating_sub(Report::FINDINGS_MAX);
     findings.truncate(Report::FINDINGS_MAX);
@@ -120,6 +132,9 @@ fn check(facts: &Facts<'_>) -> Report {
     } else if all.answered == 0 {
         note = format!("no operation was answered, of {}", all.ended() + all.open);
         Verdict::Unknown
+    } else if recording.header.alone == Alone::NONE {
+        note.push_str("; every call needs other replicas");
+        Verdict::NotApplicable
     } else if alone.answered == 0 && all.timed_out > 0 {
         note.push_str("; every call needed other replicas, which may not have been reachable");
         Verdict::Unknown
@@ -148,8 +163,9 @@ fn is_alone(
 ) -> bool {
     let header = &recording.header;
     let quorum = header.quorums.get(operation.session as usize).copied().unwrap_or(1);
-    let asks_one = if operation.action == Action::Read { quorum == 1 } else { header.ack.is_one() };
-    asks_one && header.holds(operation.node, operation.key) && homes[&operation.session].is_some() && !keys_move
+    let by_itself =
+        if operation.action == Action::Read { header.alone.reads && quorum == 1 } else { header.alone.writes };
+    by_itself && header.holds(operation.node, operation.key) && homes[&operation.session].is_some() && !keys_move
 }
 
 /// True when who holds a key is not always who holds it at the end: where keys are not held everywhere, and a replica comes,

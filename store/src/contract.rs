@@ -16,7 +16,7 @@
 use std::fmt;
 use std::num::NonZeroU32;
 
-pub use kvsim_types::{Conflict, Dot, Level, Levels, NodeId, Priority, ReplicaId};
+pub use kvsim_types::{Conflict, Dot, Level, Levels, NodeId, Priority, Refusal, ReplicaId};
 
 use crate::random::Stream;
 use crate::settings::{Cluster, DefectInfo, Misfit, Profile, Reduction};
@@ -76,6 +76,13 @@ pub struct Version {
     pub dot: Dot,
     /// What it wrote.
     pub value: Value,
+}
+
+impl Version {
+    /// Of a store that [announces nothing](Replica::ANNOUNCES): the host knows the write by its value.
+    pub fn unnamed(value: Value) -> Version {
+        Version { dot: Dot { origin: ReplicaId::first(NodeId(0)), counter: 0 }, value }
+    }
 }
 
 /// A client's request, numbered by the host.
@@ -142,7 +149,8 @@ pub enum Input<'a, R: Replica> {
 pub struct MessageMeta {
     /// Index into [`Replica::MESSAGE_KINDS`].
     pub kind: u8,
-    /// The message's own identity among those of its kind on its link: the value's id, a round's number.
+    /// The message's own identity among those of its kind on its link: the value's id for an `update`, the call's number (in
+    /// the lower half) for kinds that are called `request...` or `reply...`, a round's number.
     /// Loss and delay are drawn from it, so that one message more or less elsewhere changes nothing here.
     /// Two messages with one identity share their fate; a retry needs an identity of its own.
     pub id: u64,
@@ -152,17 +160,6 @@ pub struct MessageMeta {
     pub carries: Option<Priority>,
     /// It repairs what is missing and can wait: where bandwidth is scarce, all else goes first.
     pub is_bulk: bool,
-}
-
-/// Why a replica refuses a call. A refused call has no effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// The store cannot serve the key at the session's level.
-    Level,
-    /// More replicas are asked for than hold the key.
-    Quorum,
-    /// The replica has lost its disk, or is new, and has not got everything yet.
-    Recovering,
 }
 
 /// The end of a call.
@@ -424,6 +421,10 @@ pub trait Replica: Sized {
     const LEVELS: Levels;
     /// What the store promises about concurrent writes.
     const CONFLICT: Conflict;
+    /// True when replicas announce everything that [`Observation`] speaks of; false when they announce nothing. Then the host
+    /// names writes, after the node that was asked, and knows versions by their values; what replicas know and show at
+    /// any time is not known and not judged, only what clients see, what disks lose, and the end.
+    const ANNOUNCES: bool = true;
     /// True when reads may ask several replicas.
     const QUORUM_READS: bool = false;
     /// The defects that can be planted in the store.

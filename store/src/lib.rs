@@ -25,7 +25,9 @@ pub use contract::{
     Answer, Call, CallId, Env, GaugeInfo, Input, Key, MessageMeta, Observation, Outbox, Output, Refusal, Replica,
     Value, Version,
 };
-pub use kvsim_types::{Conflict, Dot, Level, Levels, NodeId, Priority, ReplicaId, quantity, written_as_text};
+pub use kvsim_types::{
+    Acks, Alone, Conflict, Dot, Level, Levels, NodeId, Priority, ReplicaId, quantity, written_as_text,
+};
 pub use random::{GOLDEN, Stream, scatter};
 
 /// Every store, the default first, as `$of::<Store>(name, summary)`: a host makes of each what it needs.

@@ -1,7 +1,7 @@
 //! What a host asks a store about its settings: whether they fit the cluster, and what follows from them for the host.
 
-use kvsim_types::Acks;
 use kvsim_types::quantity::Wrong;
+use kvsim_types::{Acks, Alone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +61,9 @@ pub struct Profile {
     pub copies: u16,
     /// Replicas that have a write on their disks before it is acknowledged, the asked one included.
     pub ack: Acks,
+    /// Which calls a replica can answer by itself. What it cannot may time out or be refused when others are not there; and
+    /// where reads need others, no replica owes by itself what they return.
+    pub alone: Alone,
 }
 
 impl Profile {
@@ -73,6 +76,7 @@ impl Profile {
             heartbeat_ns: None,
             copies: nodes,
             ack: Acks::Number(1),
+            alone: Alone::ALL,
         }
     }
 }

@@ -38,6 +38,9 @@ pub const INFO: CheckerInfo = CheckerInfo {
 
 fn check(facts: &Facts<'_>) -> Report {
     let recording = facts.recording;
+    if recording.header.silent {
+        return silent(facts);
+    }
     let (agreement, announced) = replay::replay(facts);
     let is_settled = recording.header.settling_from_ns.is_some();
     let (settled, lost, levels) = if is_settled {
@@ -83,6 +86,34 @@ fn check(facts: &Facts<'_>) -> Report {
             settling_time(recording)
         );
         (Verdict::Holds, note)
+    };
+    list.report(INFO.name, verdict, note)
+}
+
+/// Of a store that announces nothing: whether all holders of a key, and all levels, show the same at the end. Where reads need
+/// other replicas, what one holds is not what reads return, and it owes nothing.
+fn silent(facts: &Facts<'_>) -> Report {
+    let header = facts.header();
+    let mut list = Findings::default();
+    if !header.alone.reads {
+        let note = "the store announces nothing, and reads need other replicas: no replica owes a state of its own";
+        return list.report(INFO.name, Verdict::NotApplicable, note.to_owned());
+    }
+    if header.settling_from_ns.is_none() {
+        let note = "the store announces nothing, and the run has no settling phase, after which replicas have to agree";
+        return list.report(INFO.name, Verdict::Unknown, note.to_owned());
+    }
+    let writes = facts.writes.len();
+    let differ = settled::breaches(facts, &vec![true; writes], &vec![usize::MAX; writes]);
+    list.add(&settled::CODE, &differ, |breach| breach.describe(facts));
+    list.add(&levels::CODE, &levels::breaches(facts), |breach| breach.describe(facts));
+    let (verdict, note) = match (list.is_empty(), facts.held.len()) {
+        (false, _) => (Verdict::Violated, list.note()),
+        (true, 0) => (Verdict::Unknown, "no replica holds anything at the end".to_owned()),
+        (true, count) => {
+            let note = "versions are the same at all holders at the end; the rest needs announcements (CONV002 and CONV006 held)";
+            (Verdict::Holds, format!("{count} {note}"))
+        }
     };
     list.report(INFO.name, verdict, note)
 }

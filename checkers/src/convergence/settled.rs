@@ -134,7 +134,10 @@ fn versions(facts: &Facts<'_>, key: u32) -> Finding {
     );
     let held = facts.held.iter().filter(|held| held.key == key && different.contains(&held.write));
     Finding::new(&CODE, title, at_ns)
-        .kind("the holders of a key know the same surviving writes and hold different versions")
+        .kind(match facts.header().silent {
+            true => "the holders of a key hold different versions",
+            false => "the holders of a key know the same surviving writes and hold different versions",
+        })
         .evidence(evidence)
         .events(held.map(|held| facts.event(held.place).number))
         .ops(different.iter().map(|write| facts.write(*write).op))

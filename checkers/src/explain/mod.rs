@@ -45,6 +45,7 @@ pub fn explain(recording: &Recording, op: u32) -> Option<Explanation> {
         reasons.push(ended::unanswered(&facts, operation));
     }
     match operation.action {
+        _ if recording.header.silent => reasons.push(seen_by_clients(&facts, operation)),
         Action::Read => reasons.extend(read(&facts, operation)),
         Action::Write | Action::Delete => reasons.extend(spread::spread(&facts, operation)),
     }
@@ -53,6 +54,29 @@ pub fn explain(recording: &Recording, op: u32) -> Option<Explanation> {
         line.text.push_str(&format!(", level {}", operation.level.name()));
     }
     Some(Explanation { operation: line, reasons })
+}
+
+/// Of a store that announces nothing: what clients saw of the key up to then.
+fn seen_by_clients(facts: &Facts<'_>, operation: &Operation) -> Reason {
+    let key = facts.key(operation.key);
+    let end = match operation.outcome {
+        Outcome::Answered(place) | Outcome::Refused(place) | Outcome::TimedOut(place) => place,
+        Outcome::Open => usize::MAX,
+    };
+    let before = facts
+        .operations
+        .list()
+        .iter()
+        .filter(|other| other.key == operation.key && other.number != operation.number && other.invoked < end);
+    let mut lines: Vec<_> = before.map(|other| (other.invoked, facts.operations.describe(other).text)).collect();
+    let title = match lines.len().saturating_sub(REASONS_MAX) {
+        0 => format!(
+            "what clients saw of {key} until then (the store announces nothing, so replicas' states are not known)"
+        ),
+        left => format!("what clients saw of {key} until then, without the first {left} (replicas announce nothing)"),
+    };
+    lines.drain(..lines.len().saturating_sub(REASONS_MAX));
+    Reason::new(facts, title, lines)
 }
 
 fn read(facts: &Facts<'_>, read: &Operation) -> Vec<Reason> {

@@ -118,7 +118,7 @@ impl<'a> Operations<'a> {
                 }
                 What::Down { .. } => downs[event.node.index()] += 1,
                 What::Answered { op } => all.end(op, Outcome::Answered(place)),
-                What::Refused { op } => all.end(op, Outcome::Refused(place)),
+                What::Refused { op, .. } => all.end(op, Outcome::Refused(place)),
                 What::TimedOut { op } => all.end(op, Outcome::TimedOut(place)),
                 _ => {}
             }

@@ -12,7 +12,7 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Facts, Knowledge};
+use super::{Facts, Knowledge, RecordedWrite};
 use crate::trace::{Action, Conflict, NodeId};
 
 /// For each write, whether another write had seen it, generously judged.
@@ -57,7 +57,9 @@ fn by_readers(facts: &Facts<'_>, overwritten: &mut [bool]) {
         let invoked = last_writes.entry((facts.operation(number as u32).session, write.key)).or_default();
         *invoked = write.invoked.max(*invoked);
     }
-    let mut first_known = vec![usize::MAX; facts.writes.len()];
+    // Of a store that announces nothing, a write is known somewhere as soon as it is taken in.
+    let known = |write: &RecordedWrite| if facts.header().silent { write.wrote } else { usize::MAX };
+    let mut first_known: Vec<usize> = facts.writes.iter().map(known).collect();
     for known in &facts.known {
         let first = &mut first_known[known.write as usize];
         *first = known.place.min(*first);

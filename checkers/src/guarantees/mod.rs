@@ -50,6 +50,7 @@ pub use judge::{MissingWrite, MissingWrites, judge};
 pub use log::Log;
 pub use report::report;
 
+use crate::history::History;
 use crate::operations::Operations;
 use crate::verdict::Report;
 use crate::{CheckerInfo, CodeInfo, NEVER};
@@ -143,5 +144,11 @@ impl Guarantee {
 }
 
 fn check(operations: &Operations<'_>, guarantee: Guarantee) -> Report {
-    report(&Log::of_operations(operations), guarantee, operations, NEVER).expect("it takes its time")
+    let recording = operations.recording();
+    // Of a store that announces nothing, which write had seen which is not known, and has to follow from operations alone.
+    let log = match recording.header.silent {
+        true => Log::of_history(&History::of_operations(recording, operations)),
+        false => Log::of_operations(operations),
+    };
+    report(&log, guarantee, operations, NEVER).expect("it takes its time")
 }

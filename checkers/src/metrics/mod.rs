@@ -51,12 +51,14 @@ impl Metrics {
     pub fn of(recording: &Recording, measured: &Measured, window_ns: u64) -> Metrics {
         let facts = Facts::of(recording);
         let seen = Seen::of(&facts);
+        // What replicas showed, and which write had seen which, a store that announces nothing leaves open.
+        let announced = !recording.header.silent;
         Metrics {
-            visibility: visibility::of(&facts, &seen),
-            staleness: staleness::of(&facts, &seen, window_ns),
+            visibility: if announced { visibility::of(&facts, &seen) } else { BTreeMap::new() },
+            staleness: if announced { staleness::of(&facts, &seen, window_ns) } else { BTreeMap::new() },
             calls: load::calls(&facts.operations, window_ns),
             traffic: load::traffic(recording, measured, window_ns),
-            lag: lag::of(&facts, &seen, window_ns),
+            lag: if announced { lag::of(&facts, &seen, window_ns) } else { BTreeMap::new() },
             gauges: measured::gauges(recording, measured, window_ns),
         }
     }

@@ -29,6 +29,9 @@ pub const INFO: CheckerInfo = CheckerInfo {
 fn check(facts: &Facts<'_>) -> Report {
     let recording = facts.recording;
     let mut list = Findings::default();
+    if recording.header.silent {
+        return list.report(INFO.name, Verdict::NotApplicable, super::SILENT.to_owned());
+    }
     if let Some(why) = obstacle(facts) {
         return list.report(INFO.name, Verdict::Unknown, why);
     }

@@ -5,6 +5,7 @@ use rustc_hash::FxHashSet;
 use super::missing_disks::MissingDisks;
 use super::{decided, holds};
 use crate::facts::disks::Disks;
+use crate::facts::operations::Outcome;
 use crate::facts::words::{nodes, verb};
 use crate::facts::{Facts, RecordedWrite, overwritten};
 use crate::trace::{Action, Conflict, Disk, NodeId, What};
@@ -32,7 +33,7 @@ fn check(facts: &Facts<'_>) -> Report {
     let disks = MissingDisks::of(facts);
     let is_owed = |write: &u32| facts.write(*write).acknowledged && facts.write(*write).undone.is_none();
     let owed: Vec<u32> = (0..facts.writes.len() as u32).filter(is_owed).collect();
-    let early = acknowledged_early(facts, &disks);
+    let early = if recording.header.silent { Vec::new() } else { acknowledged_early(facts, &disks) };
     let is_settled = recording.header.settling_from_ns.is_some();
     let (mut lost, mut excused) = (Vec::new(), 0);
     if is_settled {
@@ -69,7 +70,14 @@ fn check(facts: &Facts<'_>) -> Report {
 fn gone(facts: &Facts<'_>, owed: &[u32]) -> Vec<u32> {
     let mut held = overwritten::overwritten(facts);
     facts.held.iter().for_each(|version| held[version.write as usize] = true);
-    if facts.header().conflict == Conflict::LastWriterWins {
+    if facts.header().silent && facts.header().conflict == Conflict::LastWriterWins {
+        // What replicas held is not known: any other write that was under way then, or came later, may have replaced it.
+        let last = last_ended(facts);
+        held.iter_mut().zip(&facts.writes).for_each(|(held, write)| {
+            let mut others = last[write.key as usize].iter().filter(|(_, op)| op.is_some_and(|op| op != write.op));
+            *held |= others.any(|(ended, _)| *ended > write.invoked);
+        });
+    } else if facts.header().conflict == Conflict::LastWriterWins {
         // The later of two writes is the one whose clock says so: that of any other write of the key that is left, or of
         // a delete.
         let held_keys = facts.held.iter().map(|version| version.key);
@@ -82,6 +90,22 @@ fn gone(facts: &Facts<'_>, owed: &[u32]) -> Vec<u32> {
         !held[*write as usize] && !delete && facts.holder_count(key) > 0
     };
     owed.iter().copied().filter(is_gone).collect()
+}
+
+/// By key, the two writes and deletes that ended last: where, and which. What timed out may end later still.
+fn last_ended(facts: &Facts<'_>) -> Vec<[(usize, Option<u32>); 2]> {
+    let mut last = vec![[(0, None); 2]; facts.header().keys.len()];
+    for operation in facts.operations.list().iter().filter(|operation| operation.action != Action::Read) {
+        let ended = match operation.outcome {
+            Outcome::Answered(place) => place,
+            Outcome::Refused(_) => continue,
+            Outcome::TimedOut(_) | Outcome::Open => usize::MAX,
+        };
+        let of_key = &mut last[operation.key as usize];
+        of_key[0] = (ended, Some(operation.number)).max(of_key[0]);
+        of_key.sort_unstable();
+    }
+    last
 }
 
 /// A write and the nodes that had it when it was acknowledged.

@@ -47,7 +47,8 @@ impl<'f, 'a> MissingDisks<'f, 'a> {
                     if disk == Disk::Lost && event.at_ns == 0 {
                         // It joins later: there is nothing that it could have lost.
                         disks.members.push((place, node, false));
-                    } else if disk == Disk::Lost {
+                    } else if disk == Disk::Lost || disk == Disk::TailLost && facts.header().silent {
+                        // Of a store that announces nothing, it is not known which writes a tail was about: any.
                         open[node.index()].push(disks.losses.len());
                         disks.losses.push(Loss { node, from: place, up: usize::MAX, until: usize::MAX });
                     }

@@ -5,7 +5,7 @@
 //! [`Header`](super::Header). An answer with several versions is several events: first one
 //! [`What::Returned`] per version, then [`What::Answered`].
 
-use kvsim_types::{Dot, Level, Levels, NodeId};
+use kvsim_types::{Dot, Level, Levels, NodeId, Refusal};
 use serde::{Deserialize, Serialize};
 
 /// What an operation asks for.
@@ -160,6 +160,9 @@ pub enum What {
     Refused {
         /// The operation.
         op: u32,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<Refusal>,
     },
     /// The session gave up on `op`, which may or may not have an effect, now or later.
     TimedOut {
@@ -335,7 +338,11 @@ impl What {
             What::Wrote { op, write: w } => [head(2, u64::from(*op)), write(w)[0], write(w)[1]],
             What::Returned { op, write: w } => [head(3, u64::from(*op)), write(w)[0], write(w)[1]],
             What::Answered { op } => [head(4, u64::from(*op)), 0, 0],
-            What::Refused { op } => [head(5, u64::from(*op)), 0, 0],
+            What::Refused { op, why } => {
+                // The others came before there were words for them.
+                let why = why.filter(|why| matches!(why, Refusal::Unavailable | Refusal::Unsupported));
+                [head(5, u64::from(*op)), why.map_or(0, |why| why as u64), 0]
+            }
             What::TimedOut { op } => [head(6, u64::from(*op)), 0, 0],
             What::Sent { kind, id, bytes, copies } => {
                 [head(7, u64::from(*kind)), *id, u64::from(*bytes) << 16 | u64::from(*copies)]

@@ -8,7 +8,7 @@ mod valid;
 
 pub use event::{Action, Disk, Event, LostBy, Objection, What};
 pub use hash::TraceHash;
-pub use kvsim_types::{AckWord, Acks, Conflict, Dot, Level, Levels, NodeId, ReplicaId};
+pub use kvsim_types::{AckWord, Acks, Alone, Conflict, Dot, Level, Levels, NodeId, Refusal, ReplicaId};
 pub use valid::Invalid;
 
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,12 @@ pub struct Header {
     /// included; 1 when left out.
     #[serde(default, skip_serializing_if = "Acks::is_one")]
     pub ack: Acks,
+    /// Which calls a replica can answer by itself; all when left out.
+    #[serde(default, skip_serializing_if = "Alone::is_all")]
+    pub alone: Alone,
+    /// Replicas announce nothing: the host has named the writes, and what a replica knew and showed is not known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub silent: bool,
     /// Numbers of the sessions that ask several nodes, and carry with them what they have seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub movers: Vec<u32>,

@@ -168,7 +168,7 @@ impl<'a> Rules<'a> {
                     OpenOp { action, .. } => wrong_kind(op, action),
                 }
             }
-            What::Answered { op } | What::Refused { op } | What::TimedOut { op } => {
+            What::Answered { op } | What::Refused { op, .. } | What::TimedOut { op } => {
                 let OpenOp { action, ended: is_over } = self.op(op)?;
                 self.ops.insert(op, OpenOp { action, ended: true });
                 if is_over { ended(op) } else { Ok(()) }

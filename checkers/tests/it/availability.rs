@@ -3,7 +3,7 @@
 use kvsim_checkers::NO_RERUN;
 use std::collections::{BTreeMap, BTreeSet};
 
-use kvsim_checkers::trace::{Acks, Action, Disk, Event, FaultName, Header, Level, NodeId, Recording, What};
+use kvsim_checkers::trace::{Action, Alone, Disk, Event, FaultName, Header, Level, NodeId, Recording, What};
 use kvsim_checkers::{Report, Verdict, availability};
 
 use crate::chance::Chance;
@@ -27,8 +27,8 @@ fn judge(recording: &Recording) -> Expected {
     let is_alone = |session: u32, node: NodeId, action: Action, key: u32| {
         let stays = invoked.iter().all(|(_, other, at, ..)| *other != session || *at == node);
         let asks_one = match action {
-            Action::Read => header.quorums.is_empty() || header.quorums[session as usize] == 1,
-            _ => header.ack.is_one(),
+            Action::Read => header.alone.reads && (header.quorums.is_empty() || header.quorums[session as usize] == 1),
+            _ => header.alone.writes,
         };
         stays && !header.movers.contains(&session) && asks_one && header.holders(key).contains(&node) && !keys_move
     };
@@ -72,7 +72,7 @@ fn judge(recording: &Recording) -> Expected {
         }
         let of_session = || invoked.iter().filter(|(_, other, ..)| other == session).map(|(op, ..)| *op);
         let is_over = |op: &u32| has(What::Answered { op: *op }) || has(What::TimedOut { op: *op });
-        if has(What::Refused { op: *op }) && !of_session().any(|op| is_over(&op)) {
+        if has(What::Refused { op: *op, why: None }) && !of_session().any(|op| is_over(&op)) {
             found.entry(("AVAIL002", *session)).or_insert_with(|| of_session().collect());
         }
     }
@@ -101,7 +101,7 @@ fn random_recordings_are_judged_as_defined() {
         if chance.one_in(2) {
             recording.header.quorums = recording.header.sessions.iter().map(|_| 1 + chance.below(2) as u16).collect();
         }
-        recording.header.ack = Acks::Number(chance.below(3) as u16);
+        recording.header.alone = Alone { reads: chance.below(4) > 0, writes: chance.below(3) > 0 };
         recording.header.movers.extend((0..1).filter(|_| chance.one_in(4)));
         // Something happens to nodes.
         recording.header.faults[0].node = Some(NodeId(0)).filter(|_| chance.one_in(2));
@@ -121,8 +121,8 @@ fn random_recordings_are_judged_as_defined() {
         for event in &mut recording.events {
             event.what = match event.what {
                 What::TimedOut { op } if spared < 3 => What::Answered { op },
-                What::Refused { op } if spared < 2 => What::Answered { op },
-                What::Answered { op } if spared == 4 && op % 7 > 0 => What::Refused { op },
+                What::Refused { op, .. } if spared < 2 => What::Answered { op },
+                What::Answered { op } if spared == 4 && op % 7 > 0 => What::Refused { op, why: None },
                 what => what,
             };
         }
@@ -171,7 +171,7 @@ fn answered(op: u32) -> What {
 }
 
 fn refused(op: u32) -> What {
-    What::Refused { op }
+    What::Refused { op, why: None }
 }
 
 fn timed_out(op: u32) -> What {
@@ -217,7 +217,7 @@ fn calls_that_need_others_may_time_out() {
     quorum.header.quorums = vec![1, 2];
     assert_eq!(check(&quorum).verdict, Verdict::Holds);
     let mut writes = recording(&calls);
-    writes.header.ack = Acks::Number(2);
+    writes.header.alone.writes = false;
     let actions = writes.events.iter_mut().filter_map(|event| match &mut event.what {
         What::Invoked { action, op: 1, .. } => Some(action),
         _ => None,

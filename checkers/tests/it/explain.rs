@@ -217,7 +217,7 @@ fn refused_and_timed_out() {
     let mut script = Script::new();
     for (op, level) in [(1, Level::FifoP2), (2, Level::FifoP3), (3, Level::Eventual)] {
         let asked = script.ask(NodeId(0), op, Action::Read, 0, level, false);
-        script.push(NodeId(0), asked, What::Refused { op });
+        script.push(NodeId(0), asked, What::Refused { op, why: None });
     }
     assert_eq!(script.why(1), ["refused: the level fifo-p2 does not carry x, whose priority is P0"]);
     assert_eq!(script.why(2), ["refused: the store toy does not serve the level fifo-p3"]);

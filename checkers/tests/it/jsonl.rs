@@ -2,8 +2,8 @@
 
 use kvsim_checkers::trace::jsonl::{read, write_event, write_header};
 use kvsim_checkers::trace::{
-    Acks, Action, Conflict, Disk, Dot, Event, FaultName, GaugeName, Header, Level, Levels, LostBy, NodeId, Recording,
-    What,
+    Acks, Action, Alone, Conflict, Disk, Dot, Event, FaultName, GaugeName, Header, Level, Levels, LostBy, NodeId,
+    Recording, What,
 };
 use proptest::prelude::*;
 
@@ -16,6 +16,8 @@ fn header() -> Header {
         sessions: vec!["c0".into(), "c1".into()],
         quorums: vec![1, 2],
         ack: Acks::Number(2),
+        alone: Alone { reads: true, writes: false },
+        silent: true,
         movers: vec![1],
         keys: vec!["x".into(), "\"quoted\" ü\n".into()],
         priorities: vec![0, 3],
@@ -75,7 +77,7 @@ fn any_what() -> impl Strategy<Value = What> {
         1 => (op(), any_write()).prop_map(|(op, write)| What::Wrote { op, write }),
         1 => (op(), any_write()).prop_map(|(op, write)| What::Returned { op, write }),
         1 => op().prop_map(|op| What::Answered { op }),
-        1 => op().prop_map(|op| What::Refused { op }),
+        1 => op().prop_map(|op| What::Refused { op, why: None }),
         1 => op().prop_map(|op| What::TimedOut { op }),
     ];
     let messages = prop_oneof![

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use kvsim_checkers::promises::{DURABLE, FRESH};
-use kvsim_checkers::trace::{Acks, Action, Disk, Dot, Event, Header, Level, NodeId, Recording, What};
+use kvsim_checkers::trace::{Acks, Action, Conflict, Disk, Dot, Event, Header, Level, NodeId, Recording, What};
 use kvsim_checkers::{CheckerInfo, NO_RERUN, Report, Verdict};
 
 use crate::chance::Chance;
@@ -149,6 +149,23 @@ impl Wild<'_> {
     }
 }
 
+/// The same from a store that announces nothing, whose disks may lose their tails, and where a write may be replaced by any
+/// that is not over before it begins, or as ever.
+fn silenced(mut recording: Recording, chance: &mut Chance) -> Recording {
+    let Recording { header, events } = &mut recording;
+    header.silent = true;
+    header.conflict = if chance.one_in(3) { Conflict::Causal } else { Conflict::LastWriterWins };
+    events.retain(|event| !matches!(event.what, What::Known { .. }));
+    for event in events {
+        match event.what {
+            What::Down { disk: Disk::Kept } if chance.one_in(2) => event.what = What::Down { disk: Disk::TailLost },
+            What::TimedOut { op } if chance.one_in(2) => event.what = What::Refused { op, why: None },
+            _ => {}
+        }
+    }
+    recording
+}
+
 /// A recording, and questions that are put to its events again and again.
 struct Asked<'r>(&'r Recording);
 
@@ -213,7 +230,10 @@ impl Asked<'_> {
         let losses: Vec<usize> = self
             .events()
             .filter(here)
-            .filter(|(at, event)| *at <= place && event.what == What::Down { disk: Disk::Lost })
+            .filter(|(at, event)| {
+                let is_lost = |disk| disk == Disk::Lost || self.0.header.silent && disk == Disk::TailLost;
+                *at <= place && matches!(event.what, What::Down { disk } if is_lost(disk))
+            })
             .map(|(at, _)| at)
             .collect();
         losses.into_iter().any(|lost| {
@@ -269,7 +289,14 @@ impl Asked<'_> {
                 is_of_session && answered < other.invoked && has_it
             })
         };
-        writes().any(|other| is_after(other) || has_read(other))
+        let is_refused = |op: u32| self.events().any(|(_, event)| event.what == What::Refused { op, why: None });
+        let is_not_before = |other: &AskedOp| {
+            !is_refused(other.op) && self.answered(other.op).is_none_or(|answered| answered > write.invoked)
+        };
+        match self.0.header.conflict {
+            Conflict::LastWriterWins => writes().any(is_not_before),
+            Conflict::Causal => writes().any(|other| is_after(other) || has_read(other)),
+        }
     }
 
     /// The codes and operations of what is wrong.
@@ -305,7 +332,7 @@ impl Asked<'_> {
                 known.map(|(place, _)| place).any(|place| !is_lost(place)) || self.is_missing_and_down(*node, decided)
             };
             let copies = NodeId::all(self.0.header.nodes).filter(has_it).count();
-            if self.promised() > 1 && copies < usize::from(self.promised()) {
+            if !self.0.header.silent && self.promised() > 1 && copies < usize::from(self.promised()) {
                 wrong.insert(("DUR002", write.op));
             }
         }
@@ -351,6 +378,9 @@ impl Asked<'_> {
     fn fresh(&self) -> BTreeSet<(&'static str, u32)> {
         let ops = self.ops();
         let mut wrong = BTreeSet::new();
+        if self.0.header.conflict == Conflict::LastWriterWins {
+            return wrong; // what has replaced a write cannot be told
+        }
         for read in ops.iter().filter(|op| op.action == Action::Read) {
             let Some(answered) = self.answered(read.op) else { continue };
             let quorum = self.0.header.quorums[read.session as usize];
@@ -392,10 +422,14 @@ fn found(checker: &CheckerInfo, recording: &Recording) -> (Report, BTreeSet<(&'s
 
 #[test]
 fn findings_are_those_of_the_definition() {
-    let mut chance = Chance(1);
-    let mut counts = [[0; 3]; 3];
-    for run in 0..20_000 {
+    let (mut chance, mut silence) = (Chance(1), Chance(2));
+    let recordings = (0..20_000).flat_map(|run| {
         let recording = Wild::recording(&mut chance);
+        let silenced = (run % 2 == 0).then(|| silenced(recording.clone(), &mut silence));
+        [Some(recording), silenced].into_iter().flatten()
+    });
+    let mut counts = [[0; 3]; 3];
+    for (run, recording) in recordings.enumerate() {
         assert_eq!(recording.validate(), Ok(()), "{run}");
         let asked = Asked(&recording);
         for (checker, wanted) in [(&DURABLE, asked.durable()), (&FRESH, asked.fresh())] {

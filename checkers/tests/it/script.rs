@@ -117,7 +117,7 @@ impl Script {
             "is" => of_each(&|write| What::Wrote { op, write }),
             "returns" => of_each(&|write| What::Returned { op, write }),
             "ok" => one(What::Answered { op }),
-            "refused" => one(What::Refused { op }),
+            "refused" => one(What::Refused { op, why: None }),
             "unanswered" => one(What::TimedOut { op }),
             "knows" => announced(&|write, _| What::Known { write }),
             "shows" => announced(&|write, levels| What::Visible { levels, write }),

@@ -221,7 +221,7 @@ impl Toy {
         }
         let invoked = self.cause;
         if self.chance.one_in(12) {
-            self.push(What::Refused { op });
+            self.push(What::Refused { op, why: None });
             return;
         }
         let is_late = self.chance.one_in(6);

@@ -151,7 +151,7 @@ fn subject(operations: &Operations<'_>, what: &What) -> Subject {
         | What::Wrote { op, .. }
         | What::Returned { op, .. }
         | What::Answered { op }
-        | What::Refused { op }
+        | What::Refused { op, .. }
         | What::TimedOut { op } => {
             let operation = operations.get(*op);
             Subject { key: key_of(operations, *op), session: operation.map(|operation| operation.session) }

@@ -11,6 +11,10 @@ use kvsim::StoreEntry;
 #[allow(dead_code)] // its main
 mod template;
 
+#[path = "../examples/tenants/main.rs"]
+#[allow(dead_code)] // its main
+mod tenants;
+
 const CHILD: &str = "KVSIM_TEST_OWN_STORE";
 
 #[allow(clippy::disallowed_methods, reason = "it says which of the two programs this is")]
@@ -18,17 +22,20 @@ fn main() -> ExitCode {
     let template = StoreEntry::of::<template::Store>("my-store", "of the template");
     if let Ok(which) = std::env::var(CHILD) {
         return match which.as_str() {
+            "tenants" => tenants::main(),
             "beside" => kvsim::main_with(&[kvsim::BUILT_IN.list(), &[template]].concat()),
             _ => kvsim::main_with(&[template]),
         };
     }
-    let tests: [(&str, fn()); 6] = [
+    let tests: [(&str, fn()); 8] = [
         ("it is listed, alone or beside others", listed),
         ("it runs where no store is named", runs),
         ("its settings have places", settings),
         ("a planted defect is found and made small", hunted),
         ("a run of it means nothing to the command without it", foreign),
         ("what is written is the template", written),
+        ("stores that announce nothing are judged by what clients see", tenants_hold),
+        ("their planted defects are found", tenants_break),
     ];
     for (name, test) in tests {
         test();
@@ -55,10 +62,14 @@ fn call(mut command: Command, folder: &Path, args: &[&str]) -> Ended {
     Ended { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
 }
 
-fn own(folder: &Path, args: &[&str]) -> Ended {
+fn this(which: &str, folder: &Path, args: &[&str]) -> Ended {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.env(CHILD, "alone");
+    command.env(CHILD, which);
     call(command, folder, args)
+}
+
+fn own(folder: &Path, args: &[&str]) -> Ended {
+    this("alone", folder, args)
 }
 
 fn scenario(name: &str) -> String {
@@ -71,9 +82,7 @@ fn listed() {
     let alone = own(folder.path(), &["list", "stores"]);
     assert!(alone.out.starts_with("my-store\n") && alone.out.contains("settings: defects, gossip"), "{}", alone.out);
     assert!(!alone.out.contains("ndc"), "{}", alone.out);
-    let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.env(CHILD, "beside");
-    let beside = call(command, folder.path(), &["list", "stores"]);
+    let beside = this("beside", folder.path(), &["list", "stores"]);
     assert!(beside.out.starts_with("ndc\n") && beside.out.contains("\nmy-store\n"), "{}", beside.out);
     let schema = own(folder.path(), &["schema"]).out;
     assert!(
@@ -85,10 +94,10 @@ fn listed() {
 fn runs() {
     let folder = tempfile::tempdir().expect("a folder");
     for name in ["first.toml", "rough.toml"] {
-        let run = own(folder.path(), &["run", &scenario(name), "--overwrite", "--out", "run"]);
+        let run = own(folder.path(), &["run", &scenario(name), "--out", name]);
         assert_eq!(run.code, 0, "{}{}", run.out, run.err);
         assert!(run.out.contains("store my-store") && run.err.is_empty(), "{}{}", run.out, run.err);
-        assert_eq!(own(folder.path(), &["replay", "run"]).code, 0);
+        assert_eq!(own(folder.path(), &["replay", name]).code, 0);
     }
     let swept = own(folder.path(), &["sweep", &scenario("first.toml")]);
     assert_eq!(swept.code, 2, "it has no [sweep]");
@@ -138,6 +147,39 @@ fn foreign() {
         "{}",
         replayed.err
     );
+}
+
+fn tenant(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/tenants").join(name).with_extension("toml");
+    path.display().to_string()
+}
+
+fn tenants_hold() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for store in ["abd", "primary"] {
+        let hunt = this("tenants", folder.path(), &["hunt", &tenant(store), "--seeds", "0..150", "--out", store]);
+        assert!(hunt.code == 0 && hunt.out.starts_with("nothing found in 150 runs\n"), "{}{}", hunt.out, hunt.err);
+        let folder = tempfile::tempdir().expect("a folder");
+        let run = this("tenants", folder.path(), &["run", &tenant(store), "--out", "run"]);
+        assert_eq!(run.code, 0, "{}{}", run.out, run.err);
+        for told in ["n/a       convergence", "n/a       availability", "holds     durable", "holds     linearizable"] {
+            assert!(run.out.contains(told), "{told} is missing: {}", run.out);
+        }
+        assert!(this("tenants", folder.path(), &["explain", "run", "--op", "5"]).out.contains("what clients saw of "));
+        assert_eq!(this("tenants", folder.path(), &["plot", "run"]).code, 0);
+    }
+}
+
+fn tenants_break() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let of_abd = ["no-write-back", "tied-stamps", "half-is-enough", "forgetful"].map(|defect| ("abd", defect));
+    let of_primary = ["acknowledges-early", "reads-at-backup", "does-again"].map(|defect| ("primary", defect));
+    for (store, defect) in of_abd.into_iter().chain(of_primary) {
+        let set = format!("store.defects=[\"{defect}\"]");
+        let args = ["hunt", &tenant(store), "--seeds", "0..200", "--out", defect, "--set", &set];
+        let hunt = this("tenants", folder.path(), &args);
+        assert!(hunt.code == 1 && hunt.out.starts_with("LIN001 in 1 run"), "{defect}: {}{}", hunt.out, hunt.err);
+    }
 }
 
 /// What `kvsim new store` writes, in a folder of this name.

@@ -81,6 +81,7 @@ pub fn header<R: Replica>(plan: &Plan, config: &R::Config) -> Header {
     let are_lowest = priorities.iter().all(|priority| *priority == 0);
     let quorums: Vec<u16> = plan.sessions.iter().map(|session| session.quorum).collect();
     let ask_one = quorums.iter().all(|quorum| *quorum == 1);
+    let profile = R::profile(config, plan.replicas);
     Header {
         scenario: plan.scenario.clone(),
         seed: plan.seed,
@@ -88,7 +89,9 @@ pub fn header<R: Replica>(plan: &Plan, config: &R::Config) -> Header {
         nodes: plan.replicas,
         sessions: plan.sessions.iter().map(|session| session.name.clone()).collect(),
         quorums: if ask_one { Vec::new() } else { quorums },
-        ack: R::profile(config, plan.replicas).ack,
+        ack: profile.ack,
+        alone: profile.alone,
+        silent: !R::ANNOUNCES,
         movers: (0..).zip(&plan.sessions).filter(|(_, plan)| plan.moves()).map(|(session, _)| session).collect(),
         keys: plan.keys.clone(),
         priorities: if are_lowest { Vec::new() } else { priorities },
@@ -447,6 +450,11 @@ impl<'a, R: Replica> Engine<'a, R> {
             let call = OwnedCall::of(&call);
             self.wait(node, Waiting::Call { op: op.op, call, invoked: cause });
         } else {
+            if !R::ANNOUNCES
+                && let Some(what) = self.witness.name(op.op, self.sessions.asked(op.op, self.plan), host.id)
+            {
+                self.tracer.emit(node, cause, what);
+            }
             self.in_store = Some(node);
             let (replica, mut env) = host.env(&self.members, self.tracer.now_ns, &mut self.outbox);
             replica.step(Input::Call { id: kvsim_store::CallId(op.op), call }, &mut env);
@@ -478,6 +486,9 @@ impl<'a, R: Replica> Engine<'a, R> {
     /// Carries out what a replica has said that took a step, or played its log again.
     fn apply_outputs(&mut self, node: NodeId, cause: u64) {
         let me = self.hosts[node.index()].id;
+        if !R::ANNOUNCES {
+            self.outbox.observations.clear();
+        }
         for observation in self.outbox.observations.drain(..) {
             let asked = |op| self.sessions.asked(op, self.plan);
             if let Some((to, op)) = self.witness.observed(&observation, me, asked) {
@@ -571,18 +582,22 @@ impl<'a, R: Replica> Engine<'a, R> {
                 // An answer to a session that has given up is dropped.
                 let Some(session) = self.sessions.finish(op) else { return };
                 if let kvsim_store::Answer::Read { first, count, .. } = &answer {
+                    let key = self.sessions.asked(op, self.plan).map(|asked| asked.key);
                     for version in &versions[*first as usize..][..*count as usize] {
-                        if let Some(to) = self.witness.returned(version) {
+                        let (write, objection) = self.witness.returned(version, key, R::ANNOUNCES);
+                        if let Some(to) = objection {
                             self.tracer.emit(node, cause, What::Objected { to, op: Some(op) });
-                            if to == Objection::NoSuchName {
-                                continue;
-                            }
                         }
-                        self.tracer.emit(node, cause, What::Returned { op, write: version.dot });
+                        if objection != Some(Objection::NoSuchName) {
+                            self.tracer.emit(node, cause, What::Returned { op, write });
+                        }
                     }
                 }
-                let refused = matches!(answer, kvsim_store::Answer::Refused(_));
-                self.tracer.emit(node, cause, if refused { What::Refused { op } } else { What::Answered { op } });
+                let what = match &answer {
+                    kvsim_store::Answer::Refused(why) => What::Refused { op, why: Some(*why) },
+                    _ => What::Answered { op },
+                };
+                self.tracer.emit(node, cause, what);
                 self.sessions.remember(session, op, &self.plan.sessions[session as usize], answer);
                 self.schedule_next(session);
             }
@@ -671,10 +686,9 @@ impl<'a, R: Replica> Engine<'a, R> {
                 replica.visible(level, &mut |key, version| shown.push((key.index(), version)));
                 shown.sort_unstable();
                 for (key, version) in &shown {
-                    let dot = &version.dot;
-                    let objection = match self.witness.returned(version) {
-                        _ if *key as usize >= self.keys.len() => Some(Objection::NoSuchKey),
-                        objection => objection,
+                    let (dot, objection) = match self.witness.returned(version, Some(*key), R::ANNOUNCES) {
+                        (dot, _) if *key as usize >= self.keys.len() => (dot, Some(Objection::NoSuchKey)),
+                        returned => returned,
                     };
                     if let Some(to) = objection {
                         self.tracer.emit(node, 0, What::Objected { to, op: None });
@@ -682,7 +696,7 @@ impl<'a, R: Replica> Engine<'a, R> {
                             continue;
                         }
                     }
-                    let what = What::Holds { level, key: *key, write: *dot };
+                    let what = What::Holds { level, key: *key, write: dot };
                     self.tracer.emit(node, 0, what);
                 }
             }

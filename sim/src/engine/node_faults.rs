@@ -165,6 +165,12 @@ impl<R: Replica> Engine<'_, R> {
             Waiting::Members(cause) => self.step(node, cause, Input::Members),
             Waiting::Call { op, call, invoked } => {
                 let cause = self.tracer.emit(node, invoked, What::Reached { op });
+                let me = self.hosts[node.index()].id;
+                if !R::ANNOUNCES
+                    && let Some(what) = self.witness.name(op, self.sessions.asked(op, self.plan), me)
+                {
+                    self.tracer.emit(node, cause, what);
+                }
                 self.step(node, cause, Input::Call { id: CallId(op), call: call.call() });
             }
         }

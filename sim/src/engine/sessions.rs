@@ -14,6 +14,8 @@ pub struct Asked {
     pub node: NodeId,
     /// What for.
     pub action: Action,
+    /// Of which key.
+    pub key: u32,
     /// The identity of what is written.
     pub value: u64,
 }
@@ -114,7 +116,7 @@ impl<R: Replica> Sessions<R> {
         let asked = plan.ops.get(place as usize)?;
         let is_asked = asked.op == op && (place as usize) < self.sessions[session as usize].begun;
         let node = asked.node.unwrap_or(plan.node);
-        is_asked.then_some(Asked { node, action: asked.action, value: asked.value })
+        is_asked.then_some(Asked { node, action: asked.action, key: asked.key, value: asked.value })
     }
 
     /// Where `op` is call for.

@@ -3,9 +3,9 @@
 //! A store is not believed, and its mistakes do not end the program: what cannot be is an event of the recording
 //! ([`What::Objected`](kvsim_checkers::trace::What::Objected)), by which the checker *honest* finds it.
 
-use kvsim_checkers::trace::{Action, NodeId, Objection};
+use kvsim_checkers::trace::{Action, NodeId, Objection, What};
 use kvsim_store::{Answer, Dot, Observation, ReplicaId, Version};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::sessions::Asked;
 use crate::plan::Plan;
@@ -19,6 +19,9 @@ pub struct Witness {
     /// By operation: its write has a name; it has been answered.
     named: Vec<bool>,
     answered: Vec<bool>,
+    /// Of stores that announce nothing: by value, the name and the key of its write, and by node how many have been named.
+    names: FxHashMap<u64, (Dot, u32)>,
+    counts: Vec<u64>,
 }
 
 impl Witness {
@@ -27,7 +30,14 @@ impl Witness {
         let writes = ops.clone().filter(|op| op.action == Action::Write).count();
         let count = ops.map(|op| op.op as usize + 1).max().unwrap_or(0);
         let written = FxHashSet::with_capacity_and_hasher(writes, Default::default());
-        Witness { nodes: plan.replicas, written, named: vec![false; count], answered: vec![false; count] }
+        Witness {
+            nodes: plan.replicas,
+            written,
+            named: vec![false; count],
+            answered: vec![false; count],
+            names: FxHashMap::default(),
+            counts: vec![0; usize::from(plan.replicas)],
+        }
     }
 
     pub fn is_node(&self, node: NodeId) -> bool {
@@ -92,12 +102,34 @@ impl Witness {
         }
     }
 
-    /// What is wrong with a version that a replica returns.
-    pub fn returned(&self, version: &Version) -> Option<Objection> {
-        match version.dot {
-            dot if !self.is_name(dot) => Some(Objection::NoSuchName),
-            dot if !self.written.contains(&(dot, version.value.id)) => Some(Objection::WrongValue),
-            _ => None,
+    /// Names the write that `me` has been asked for, where the store announces nothing.
+    pub fn name(&mut self, op: u32, asked: Option<Asked>, me: ReplicaId) -> Option<What> {
+        let asked = asked.filter(|asked| asked.action != Action::Read)?;
+        let counter = &mut self.counts[me.node.index()];
+        *counter += 1;
+        let write = Dot { origin: me, counter: *counter };
+        self.names.insert(asked.value, (write, asked.key));
+        self.named[op as usize] = true;
+        if asked.action == Action::Write {
+            self.written.insert((write, asked.value));
         }
+        Some(What::Wrote { op, write })
+    }
+
+    /// The write of a version that a replica returns for a key, and what is wrong with it.
+    pub fn returned(&self, version: &Version, key: Option<u32>, announces: bool) -> (Dot, Option<Objection>) {
+        let value = version.value.id;
+        let dot = match self.names.get(&value) {
+            _ if announces => version.dot,
+            Some((dot, of)) if Some(*of) == key => *dot,
+            Some((dot, _)) => return (*dot, Some(Objection::WrongValue)),
+            None => return (version.dot, Some(Objection::NoSuchName)),
+        };
+        let objection = match dot {
+            dot if !self.is_name(dot) => Some(Objection::NoSuchName),
+            dot if !self.written.contains(&(dot, value)) => Some(Objection::WrongValue),
+            _ => None,
+        };
+        (dot, objection)
     }
 }

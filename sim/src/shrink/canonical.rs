@@ -6,13 +6,16 @@ use kvsim_checkers::trace::Action;
 
 use crate::plan::{FaultKind, MessageName, Plan};
 
-/// Kinds of messages whose identity is the number of the operation that they are for. That of an `update` is the
-/// value's, see [`kvsim_store::MessageMeta`]; others have numbers that no plan decides.
-const NAMED_BY_OPERATION: [&str; 2] = ["request", "reply"];
+/// True for kinds of messages whose identity has in its lower half the number of the operation that they are for: `request`,
+/// `reply`, and what begins so. That of an `update` is the value's, see [`kvsim_store::MessageMeta`]; others have numbers that
+/// no plan decides.
+fn is_named_by_operation(kind: &str) -> bool {
+    kind.starts_with("request") || kind.starts_with("reply")
+}
 
 /// True when the message's identity follows from the plan, not from the replicas' own chance.
 pub(super) fn is_named_by_plan(message: &MessageName) -> bool {
-    message.kind == "update" || NAMED_BY_OPERATION.contains(&message.kind.as_str())
+    message.kind == "update" || is_named_by_operation(&message.kind)
 }
 
 /// The plan without unused parts, and with new numbers for what is left: operations in the order of the sessions,
@@ -75,7 +78,11 @@ fn renamed(
 ) -> &'static str {
     let new = match message.kind.as_str() {
         "update" => values.get(&message.id),
-        kind if NAMED_BY_OPERATION.contains(&kind) => ops.get(&message.id),
+        kind if is_named_by_operation(kind) => {
+            let (half, call) = (u64::from(u32::MAX), message.id & u64::from(u32::MAX));
+            message.id = ops.get(&call).map_or(message.id, |number| message.id & !half | number);
+            None
+        }
         _ => None,
     };
     message.id = new.copied().unwrap_or(message.id);

@@ -1,7 +1,7 @@
 //! The settings of the store, and what follows from them.
 
 use kvsim_types::quantity::{Interval, IntervalOrOff, Size, shown};
-use kvsim_types::{AckWord, Acks};
+use kvsim_types::{AckWord, Acks, Alone};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -134,16 +134,18 @@ impl Config {
 
     pub(super) fn profile(&self, nodes: u16) -> Profile {
         let copies = self.replication.of(nodes).map_or(nodes, |copies| copies.min(nodes));
+        let ack = match &self.ack {
+            Count::Word(word) if word == "majority" => Acks::Word(AckWord::Majority),
+            Count::Word(word) if word == "all" => Acks::Word(AckWord::All),
+            count => Acks::Number(count.of(copies).unwrap_or(1)),
+        };
         Profile {
             anti_entropy_ns: self.anti_entropy.0,
             clean_up_ns: self.strip.0,
             heartbeat_ns: self.heartbeat.0,
             copies,
-            ack: match &self.ack {
-                Count::Word(word) if word == "majority" => Acks::Word(AckWord::Majority),
-                Count::Word(word) if word == "all" => Acks::Word(AckWord::All),
-                count => Acks::Number(count.of(copies).unwrap_or(1)),
-            },
+            ack,
+            alone: Alone { reads: true, writes: ack.is_one() },
         }
     }
 

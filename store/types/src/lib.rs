@@ -134,6 +134,49 @@ impl Priority {
     }
 }
 
+/// Which calls a replica can answer by itself, when no other can be reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alone {
+    /// Reads that ask for no more than one replica.
+    pub reads: bool,
+    /// Writes and deletes.
+    pub writes: bool,
+}
+
+impl Alone {
+    /// All of them.
+    pub const ALL: Alone = Alone { reads: true, writes: true };
+    /// None: each needs others.
+    pub const NONE: Alone = Alone { reads: false, writes: false };
+
+    /// True for [`Alone::ALL`].
+    pub fn is_all(&self) -> bool {
+        *self == Alone::ALL
+    }
+}
+
+impl Default for Alone {
+    fn default() -> Alone {
+        Alone::ALL
+    }
+}
+
+/// Why a replica refuses a call. A refused call has no effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// The store cannot serve the key at the session's level.
+    Level,
+    /// More replicas are asked for than hold the key.
+    Quorum,
+    /// The replica has lost its disk, or is new, and has not got everything yet.
+    Recovering,
+    /// Those that the replica needs for the answer cannot be reached: no leader, no quorum.
+    Unavailable,
+    /// The store has no such call: say, deletes.
+    Unsupported,
+}
+
 /// What becomes of earlier writes to a key when a write comes in: how a store resolves conflicts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -158,7 +158,7 @@ impl SceneBuilder<'_> {
                 let Some(operation) = self.operations.get(op).cloned() else { return };
                 self.invoked(at_ns, node, &operation, recording, span_ns);
             }
-            What::Answered { op } | What::Refused { op } | What::TimedOut { op } => {
+            What::Answered { op } | What::Refused { op, .. } | What::TimedOut { op } => {
                 let Some(operation) = self.operations.get(op) else { return };
                 if recording.events[operation.invoked].at_ns == at_ns {
                     return;

@@ -54,7 +54,10 @@ impl<'a> Words<'a> {
                 }
                 _ => format!("answers #{op}: ok"),
             },
-            What::Refused { op } => format!("refuses #{op}"),
+            What::Refused { op, why } => {
+                let why = why.map_or(String::new(), |why| format!(" ({})", format!("{why:?}").to_lowercase()));
+                format!("refuses #{op}{why}")
+            }
             What::TimedOut { op } => format!("#{op} timed out"),
             What::Reached { op } => format!("takes up #{op}"),
             What::Objected { to, .. } => format!("{} (says the host)", to.text()),

@@ -308,6 +308,10 @@ impl Host {
             Refusal::Quorum => {
                 Refused(Code::NotSupported, format!("{} replicas are more than there are", self.read_quorum))
             }
+            Refusal::Unsupported => Refused(Code::NotSupported, "the store has no such call".to_owned()),
+            Refusal::Unavailable => {
+                Refused(Code::TemporarilyUnavailable, "the nodes that are needed cannot be reached".to_owned())
+            }
             Refusal::Recovering => {
                 let problem = "the replica has yet to get everything from a peer".to_owned();
                 Refused(Code::TemporarilyUnavailable, problem)

@@ -197,7 +197,9 @@ impl World {
                     match why {
                         Refusal::Level => assert!(refused(level, key) || quorum > 1, "{call:?} need not be refused"),
                         Refusal::Quorum => assert!(quorum > 1, "{call:?} asks one replica"),
-                        Refusal::Recovering => panic!("{call:?} is refused, but nobody has lost anything"),
+                        Refusal::Recovering | Refusal::Unavailable | Refusal::Unsupported => {
+                            panic!("{call:?} is refused, but nobody has lost anything")
+                        }
                     }
                     continue;
                 }
