@@ -3,7 +3,7 @@
 use kvsim_checkers::NO_RERUN;
 use std::collections::{BTreeMap, BTreeSet};
 
-use kvsim_checkers::trace::{Action, Alone, Disk, Event, FaultName, Header, Level, NodeId, Recording, What};
+use kvsim_checkers::trace::{Action, Alone, Disk, Event, FaultName, Header, Level, NodeId, Recording, Refusal, What};
 use kvsim_checkers::{Report, Verdict, availability};
 
 use crate::chance::Chance;
@@ -72,7 +72,9 @@ fn judge(recording: &Recording) -> Expected {
         }
         let of_session = || invoked.iter().filter(|(_, other, ..)| other == session).map(|(op, ..)| *op);
         let is_over = |op: &u32| has(What::Answered { op: *op }) || has(What::TimedOut { op: *op });
-        if has(What::Refused { op: *op, why: None }) && !of_session().any(|op| is_over(&op)) {
+        let is_hopeful = |op: u32| has(What::Refused { op, why: Some(Refusal::Unavailable) });
+        let is_refused = has(What::Refused { op: *op, why: None });
+        if is_refused && !of_session().any(|op| is_over(&op) || is_hopeful(op)) {
             found.entry(("AVAIL002", *session)).or_insert_with(|| of_session().collect());
         }
     }
@@ -83,7 +85,9 @@ fn judge(recording: &Recording) -> Expected {
     let timed_out = invoked.iter().any(|(op, ..)| has(What::TimedOut { op: *op }));
     let verdict = match () {
         () if !found.is_empty() => Verdict::Violated,
-        () if !answered || !answered_alone && timed_out => Verdict::Unknown,
+        () if !answered => Verdict::Unknown,
+        () if header.alone == Alone::NONE => Verdict::NotApplicable,
+        () if !answered_alone && timed_out => Verdict::Unknown,
         () => Verdict::Holds,
     };
     (verdict, found.into_iter().map(|((code, _), ops)| (code, ops)).collect())
@@ -122,7 +126,9 @@ fn random_recordings_are_judged_as_defined() {
             event.what = match event.what {
                 What::TimedOut { op } if spared < 3 => What::Answered { op },
                 What::Refused { op, .. } if spared < 2 => What::Answered { op },
-                What::Answered { op } if spared == 4 && op % 7 > 0 => What::Refused { op, why: None },
+                What::Answered { op } if spared == 4 && op % 7 > 0 => {
+                    What::Refused { op, why: (op % 7 == 1).then_some(Refusal::Unavailable) }
+                }
                 what => what,
             };
         }
@@ -135,7 +141,7 @@ fn random_recordings_are_judged_as_defined() {
         assert_eq!((report.verdict, found), (verdict, expected), "seed {seed}\n{recording:#?}\n{report:#?}");
         *verdicts.entry(verdict).or_default() += 1;
     }
-    assert!(verdicts.len() == 3 && verdicts.values().all(|count| *count > 150), "{verdicts:?}");
+    assert!(verdicts.len() == 4 && verdicts.values().all(|count| *count > 150), "{verdicts:?}");
 }
 
 /// How a call ends.
