@@ -211,3 +211,37 @@ fn scenarios_are_tests() {
         "a mistake in one does not keep the others: {told}"
     );
 }
+
+/// docs/scenarios.md is made from the types.
+#[test]
+fn the_page_on_scenarios_is_true() {
+    expect_test::expect_file!["../../../docs/scenarios.md"]
+        .assert_eq(&run(["schema", "--format", "md"]).expect(0).stdout);
+}
+
+/// What `kvsim new scenario` writes runs, with each of its comments put to use, too.
+#[test]
+fn a_scenario_to_begin_with() {
+    let folder = folder();
+    let kvsim = |arguments: &[&str]| end(kvsim().current_dir(folder.path()).args(arguments));
+    kvsim(&["new", "scenario", "first.toml"]).expect(0);
+    assert!(kvsim(&["new", "scenario", "first.toml"]).expect(2).stderr.contains("there already"));
+    kvsim(&["new", "scenario", "first"]).expect(2);
+    assert_eq!(read_json(&folder.path().join("kvsim-schema.json")), run(["schema"]).json());
+    let text = std::fs::read_to_string(folder.path().join("first.toml")).unwrap().replace("\"10s\"", "\"100ms\"");
+    let lines: Vec<&str> = text.lines().collect();
+    let fields = (0..lines.len()).filter(|place| {
+        let name =
+            lines[*place].strip_prefix("# ").and_then(|line| line.split_once(" = ")).map_or(" ", |(name, _)| name);
+        name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_')
+    });
+    let mut tried = 0;
+    for place in fields {
+        let mut changed = lines.clone();
+        changed[place] = changed[place].trim_start_matches("# ");
+        common::file(folder.path(), "tried.toml", changed.join("\n"));
+        kvsim(&["test", "tried.toml"]).expect(0);
+        tried += 1;
+    }
+    assert!(tried > 25, "only {tried} fields");
+}

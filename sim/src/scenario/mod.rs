@@ -50,7 +50,7 @@ pub struct Scenario {
     /// How long clients work. All faults lie within this time.
     #[schemars(example = &"10s", extend("exclusiveMinimum" = 0))]
     pub duration: Duration,
-    /// The phase after that, without faults and new operations, in which replicas have to agree: "auto" for
+    /// The phase after `duration`, without faults and new operations, in which replicas have to agree: "auto" for
     /// three rounds of anti-entropy with every peer, "off" for none, or a duration.
     #[serde(default)]
     pub settle: Settle,

@@ -1,11 +1,11 @@
 //! `kvsim schema`, `kvsim completions`, `kvsim man`: what other programs want to know about this one.
 
-use clap::Command;
+use clap::{Command, ValueEnum};
 use kvsim_sim::stores::Stores;
 
 use crate::exit::{self, Failure};
 use crate::output::{print, print_json};
-use crate::scenario;
+use crate::scenario::{self, reference};
 
 /// Print a completion script for a shell
 #[derive(Debug, clap::Args)]
@@ -14,8 +14,29 @@ pub struct CompletionsArgs {
     shell: clap_complete::Shell,
 }
 
-pub fn schema(stores: Stores) -> Result<u8, Failure> {
-    print_json(&scenario::schema(stores, None))?;
+/// Print what a scenario file can have: as JSON Schema for editors, or as a page for people
+#[derive(Debug, clap::Args)]
+pub struct SchemaArgs {
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = SchemaForm::Json)]
+    format: SchemaForm,
+}
+
+/// For whom the format of scenarios is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum SchemaForm {
+    /// JSON Schema
+    Json,
+    /// Markdown
+    Md,
+}
+
+pub fn schema(args: &SchemaArgs, stores: Stores) -> Result<u8, Failure> {
+    let schema = scenario::schema(stores, None);
+    match args.format {
+        SchemaForm::Json => print_json(&schema)?,
+        SchemaForm::Md => print(&reference::page(&schema))?,
+    }
     Ok(exit::HOLDS)
 }
 

@@ -61,8 +61,7 @@ pub enum Command {
     Check(check::CheckArgs),
     List(list::ListArgs),
     Clean(clean::CleanArgs),
-    /// Print the JSON Schema of scenario files, for editors
-    Schema,
+    Schema(generate::SchemaArgs),
     New(new::NewArgs),
     Completions(generate::CompletionsArgs),
     /// Print the manual page (roff)
@@ -85,9 +84,9 @@ impl Command {
             Command::Report(args) => report::report(args, names),
             Command::Check(args) => check::check(args),
             Command::List(args) => list::list(args, names),
-            Command::New(args) => new::new(args),
+            Command::New(args) => new::new(args, names),
             Command::Clean(args) => clean::clean(args),
-            Command::Schema => generate::schema(names.stores),
+            Command::Schema(args) => generate::schema(args, names.stores),
             Command::Completions(args) => generate::completions(args, program(names.stores)),
             Command::Man => generate::man(&program(names.stores)),
         }

@@ -1,13 +1,15 @@
-//! `kvsim new`: a program for a store of one's own.
+//! `kvsim new`: a scenario to begin with, or a program for a store of one's own.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::exit::{self, Failure};
 use crate::folder;
 use crate::output::print;
-use crate::text::printable;
+use crate::scenario::{Names, reference};
+use crate::text::{printable, quoted};
 
-/// Write a small program for a store of your own, with scenarios and a store to begin with
+/// Write a scenario to begin with, or a small program for a store of your own
 #[derive(Debug, clap::Args)]
 pub struct NewArgs {
     #[command(subcommand)]
@@ -19,6 +21,14 @@ pub struct NewArgs {
 enum Thing {
     /// A crate with a replicated store and the whole command
     Store(StoreArgs),
+    /// A scenario that runs, with all other fields as comments, and its schema for editors beside it
+    Scenario(ScenarioArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct ScenarioArgs {
+    /// The file, for instance my-scenario.toml
+    file: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -41,8 +51,36 @@ const FILES: [(&str, &str); 5] = [
     ("README.md", include_str!("../../template/README.md")),
 ];
 
-pub fn new(args: &NewArgs) -> Result<u8, Failure> {
-    let Thing::Store(StoreArgs { name, kvsim }) = &args.what;
+pub fn new(args: &NewArgs, names: &Names) -> Result<u8, Failure> {
+    match &args.what {
+        Thing::Store(args) => store(args),
+        Thing::Scenario(args) => scenario(&args.file, names),
+    }
+}
+
+fn scenario(file: &Path, names: &Names) -> Result<u8, Failure> {
+    let shown = printable(&file.display().to_string());
+    if file.symlink_metadata().is_ok() {
+        return Err(Failure::Usage(format!("{shown} is there already; choose another name")));
+    }
+    if file.extension() != Some(OsStr::new("toml")) {
+        return Err(Failure::Usage(format!("{shown} is no name of a scenario, expected NAME.toml")));
+    }
+    let schema = crate::scenario::schema(names.stores, None);
+    folder::write_whole(file, reference::template(&schema).as_bytes())?;
+    let beside = file.with_file_name("kvsim-schema.json");
+    let text = serde_json::to_string_pretty(&schema).map_err(std::io::Error::from)?;
+    folder::write_whole(&beside, text.as_bytes())?;
+    print(&format!(
+        "  scenario  {shown}\n  schema    {}\n  run it    kvsim run {}\n",
+        printable(&beside.display().to_string()),
+        quoted(&file.display().to_string())
+    ))?;
+    Ok(exit::HOLDS)
+}
+
+fn store(args: &StoreArgs) -> Result<u8, Failure> {
+    let StoreArgs { name, kvsim } = args;
     let place = Path::new(name);
     if place.symlink_metadata().is_ok() {
         return Err(Failure::Usage(format!(

@@ -8,6 +8,7 @@
 mod check;
 pub mod diagnostic;
 pub mod overrides;
+pub mod reference;
 pub mod source;
 mod store;
 mod structure;
