@@ -11,6 +11,9 @@ use kvsim::StoreEntry;
 #[allow(dead_code)] // its main
 mod template;
 
+#[path = "own_store/careless.rs"]
+mod careless;
+
 #[path = "../examples/tenants/main.rs"]
 #[allow(dead_code)] // its main
 mod tenants;
@@ -23,17 +26,19 @@ fn main() -> ExitCode {
     if let Ok(which) = std::env::var(CHILD) {
         return match which.as_str() {
             "tenants" => tenants::main(),
+            "careless" => kvsim::main_with(&[StoreEntry::of::<careless::Careless>("careless", "asks in any order")]),
             "beside" => kvsim::main_with(&[kvsim::BUILT_IN.list(), &[template]].concat()),
             _ => kvsim::main_with(&[template]),
         };
     }
-    let tests: [(&str, fn()); 8] = [
+    let tests: [(&str, fn()); 9] = [
         ("it is listed, alone or beside others", listed),
         ("it runs where no store is named", runs),
         ("its settings have places", settings),
         ("a planted defect is found and made small", hunted),
         ("a run of it means nothing to the command without it", foreign),
         ("what is written is the template", written),
+        ("a store that decides by the order of a HashMap is told so", careless_differs),
         ("stores that announce nothing are judged by what clients see", tenants_hold),
         ("their planted defects are found", tenants_break),
     ];
@@ -152,6 +157,17 @@ fn foreign() {
 fn tenant(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/tenants").join(name).with_extension("toml");
     path.display().to_string()
+}
+
+fn careless_differs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = this("careless", folder.path(), &["run", &scenario("first.toml"), "--out", "run"]);
+    assert!(run.code == 4 && run.out.contains("holds     honest"), "{}{}", run.out, run.err);
+    assert!(run.err.contains("not reproduced: a second run of the same plan differs from event "), "{}", run.err);
+    // Where there is nothing to put into an order, nothing is wrong.
+    let one = ["run", &scenario("first.toml"), "--set", "keys.count=1", "--set", "keys.writers=many", "--out", "one"];
+    let run = this("careless", folder.path(), &one);
+    assert!(run.code < 2 && run.err.is_empty(), "{}{}", run.out, run.err);
 }
 
 fn tenants_hold() {
