@@ -5,7 +5,8 @@
 //! 2011): a read returns what some write wrote that was asked for before the read was answered, and that was not followed,
 //! before the read was asked for, by another acknowledged write to the key which was asked for after it had been
 //! acknowledged. Different reads may order writes differently, and a later read may return an older value than an earlier
-//! one. Writes of unknown outcome are under way for ever. A successful cas is a read of what it expected, and a write.
+//! one. Writes of unknown outcome are under way for ever. A successful cas is a read of what it expected, and a write; one of
+//! unknown outcome that would change nothing is left out.
 //!
 //! # How
 //!

@@ -325,7 +325,7 @@ fn findings_are_short() {
     let folder = folder();
     let many = "0 write 3; 0 ok write 3; ".repeat(60);
     let in_session = format!("{many}0 write 4; 0 ok write 4; 1 read; 1 ok read 4; 1 read; 1 ok read 3");
-    let cases: [(&str, String, &[&str]); 5] = [
+    let cases: [(&str, String, &[&str]); 6] = [
         (
             "linearizable",
             format!("{many}0 write 4; 0 ok write 4; 1 read; 1 ok read 3"),
@@ -340,6 +340,11 @@ fn findings_are_short() {
             "linearizable",
             format!("{many}0 write 4; 2 read; 2 ok read 4; 1 read; 1 ok read 3; 0 ok write 4"),
             &["write #118  = 3", "write #120  = 4", "read  #121  -> 4", "read  #123  -> 3   ok #124   <== here"],
+        ),
+        (
+            "linearizable",
+            format!("{many}1 cas [3 4]; 1 info cas [3 4]; 2 write 5; 2 ok write 5; 2 read; 2 ok read 4"),
+            &["cas   #120  3 => 4   info #121", "write #122  = 5", "read  #124  -> 4   ok #125   <== here"],
         ),
         (
             "linearizable",

@@ -28,8 +28,8 @@
 //!   can be left out, or come later. A state that has used fewer of them can do whatever one can that has used more, and one
 //!   that has a write left can do what one can that has a cas to the same value left instead. First only the hundred states
 //!   that have used least are followed, which mostly finds an order. If that fails, the last few operations until then are
-//!   judged without the others, which mostly shows that there is none (`part` says why that is enough); only then all
-//!   states are followed. That may still be too much, and then the answer is *unknown*.
+//!   judged without the others (`part` says why that is enough) and as if every cas of unknown outcome were a write, which
+//!   mostly shows that there is none; only then all states are followed. That may still be too much, and then the answer is *unknown*.
 
 pub(crate) mod model;
 mod op;
@@ -42,6 +42,7 @@ mod zones;
 use kvsim_checkers::Expired;
 
 use op::Decision;
+use part::noticed;
 
 pub use op::Op;
 
@@ -97,29 +98,4 @@ fn unwritten(ops: &[Op], initial: u64) -> Option<u32> {
     let is_it =
         |op: &Op| op.completed != Op::NEVER && op.needs().is_some_and(|value| written.binary_search(&value).is_err());
     ops.iter().position(is_it).map(|op| op as u32)
-}
-
-/// Without the operations of unknown outcome that make no difference.
-fn noticed(ops: &[Op]) -> Vec<u32> {
-    let mut pending: Vec<(u64, u32)> = Vec::new();
-    let mut open: Vec<u64> = Vec::new();
-    let mut is_kept = vec![false; ops.len()];
-    for (op, place) in ops.iter().zip(0..) {
-        if op.completed == Op::NEVER {
-            pending.extend(op.writes().map(|value| (value, place)));
-        } else {
-            is_kept[place as usize] = true;
-            open.extend(op.needs());
-        }
-    }
-    pending.sort_unstable();
-    while let Some(value) = open.pop() {
-        let from = pending.partition_point(|(other, _)| *other < value);
-        for (_, place) in pending[from..].iter().take_while(|(other, _)| *other == value) {
-            if !std::mem::replace(&mut is_kept[*place as usize], true) {
-                open.extend(ops[*place as usize].needs());
-            }
-        }
-    }
-    (0..ops.len() as u32).filter(|place| is_kept[*place as usize]).collect()
 }

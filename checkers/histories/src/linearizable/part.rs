@@ -40,11 +40,19 @@ impl Parts {
         let mut writes: Vec<(u64, u32, u32)> =
             gone.filter_map(|(_, (place, op))| Some((op.writes()?, op.invoked, self.until[*place as usize]))).collect();
         writes.sort_unstable();
+        // A cas of unknown outcome explains something only if what needs its value begins after that.
+        let mut needs: Vec<(u64, u32)> = some.iter().filter_map(|(_, op)| Some((op.needs()?, op.invoked))).collect();
+        needs.sort_unstable();
+        let begins = |op: &Op| match needs.get(needs.partition_point(|need| need.0 < op.value)) {
+            Some((value, invoked)) if op.completed == Op::NEVER && *value == op.value => op.invoked.max(*invoked),
+            _ => op.invoked,
+        };
         let may_have_found = |op: &Op| {
             op.needs().is_some_and(|value| {
                 let of_value = &writes[writes.partition_point(|write| write.0 < value)..];
                 let mut early = of_value.iter().take_while(|write| write.0 == value && write.1 < op.completed);
-                early.any(|(_, _, until)| op.invoked < *until)
+                let begins = begins(op);
+                early.any(|(_, _, until)| begins < *until)
             })
         };
         let kept = some.iter().enumerate().filter(|(place, _)| !is_gone(*place)).map(|(_, one)| one);
@@ -55,4 +63,38 @@ impl Parts {
         })
         .collect()
     }
+}
+
+/// What there was until a moment: what was not completed by then is of unknown outcome. If the whole has an order, this has.
+pub(super) fn until(some: &[(u32, Op)], moment: u32) -> Part {
+    let asked = some.iter().filter(|(_, op)| op.invoked <= moment);
+    let kept = asked.filter(|(_, op)| op.completed <= moment || op.action != Action::Read);
+    let open = |op: &Op| if op.completed <= moment { *op } else { Op { completed: Op::NEVER, ..*op } };
+    kept.map(|(place, op)| (*place, open(op))).collect()
+}
+
+/// Without the operations of unknown outcome that make no difference.
+pub(super) fn noticed(ops: &[Op]) -> Vec<u32> {
+    let mut pending: Vec<(u64, u32)> = Vec::new();
+    let mut open: Vec<u64> = Vec::new();
+    let mut is_kept = vec![false; ops.len()];
+    for (op, place) in ops.iter().zip(0..) {
+        if op.completed == Op::NEVER {
+            let changed = op.writes().filter(|_| op.writes() != op.needs());
+            pending.extend(changed.map(|value| (value, place)));
+        } else {
+            is_kept[place as usize] = true;
+            open.extend(op.needs());
+        }
+    }
+    pending.sort_unstable();
+    while let Some(value) = open.pop() {
+        let from = pending.partition_point(|(other, _)| *other < value);
+        for (_, place) in pending[from..].iter().take_while(|(other, _)| *other == value) {
+            if !std::mem::replace(&mut is_kept[*place as usize], true) {
+                open.extend(ops[*place as usize].needs());
+            }
+        }
+    }
+    (0..ops.len() as u32).filter(|place| is_kept[*place as usize]).collect()
 }

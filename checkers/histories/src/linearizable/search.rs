@@ -5,7 +5,7 @@ use std::cell::Cell;
 use rustc_hash::FxHashMap;
 
 use super::op::{Decision, Op};
-use super::part::Parts;
+use super::part::{Parts, noticed};
 use super::unknown::Unknown;
 use crate::jepsen::Action;
 use kvsim_checkers::Expired;
@@ -64,6 +64,8 @@ struct Search<'a> {
     /// By slot: the open operation in it.
     slots: Vec<Option<u32>>,
     unknown: Unknown,
+    /// Chains of operations of unknown outcome are no longer.
+    chain_max: usize,
     expired: Expired<'a>,
     steps: Cell<u32>,
 }
@@ -71,6 +73,9 @@ struct Search<'a> {
 /// The search is tried with so many states, those that have used least, which is enough for most histories that are right.
 /// If none is left, so many of the last completed operations are tried by themselves, which is enough for most that are wrong.
 const TRIES: [(usize, usize); 2] = [(100, 128), (2_000, 1_024)];
+
+/// In these tries, chains of operations of unknown outcome are no longer.
+const CHAIN_MAX: usize = 3;
 
 pub(super) fn decide(ops: &[Op], initial: u64, expired: Expired<'_>) -> Decision {
     let until = |moment: u32| (0..ops.len() as u32).filter(|op| ops[*op as usize].invoked < moment).collect();
@@ -94,7 +99,7 @@ pub(super) fn decide(ops: &[Op], initial: u64, expired: Expired<'_>) -> Decision
 }
 
 /// Of the operations that were asked for before a moment, few that have no order: those of unknown outcome, and the last of the
-/// others, at most so many.
+/// others, at most so many. What is of unknown outcome counts as a write, which leaves more orders.
 fn last_ones(ops: &[Op], initial: u64, moment: u32, most: usize, expired: Expired<'_>) -> Option<Vec<u32>> {
     let (parts, whole) = (Parts::of(ops), Parts::whole(ops));
     let is_certain = |op: &&Op| op.completed != Op::NEVER && op.invoked < moment;
@@ -104,9 +109,12 @@ fn last_ones(ops: &[Op], initial: u64, moment: u32, most: usize, expired: Expire
     while count <= most && count < completions.len() {
         let first = completions[count];
         let part = parts.without(&whole, |place| ops[place].invoked >= moment || ops[place].completed <= first);
-        let some: Vec<Op> = part.iter().map(|(_, op)| *op).collect();
+        let as_write = |op: Op| if op.completed == Op::NEVER { Op { action: Action::Write, ..op } } else { op };
+        let some: Vec<Op> = part.iter().map(|(_, op)| as_write(*op)).collect();
+        let kept = noticed(&some);
+        let some: Vec<Op> = kept.iter().map(|op| some[*op as usize]).collect();
         if let Ok(Some(_)) = follow(&some, initial, usize::MAX, expired) {
-            return Some(part.iter().map(|(place, _)| *place).collect());
+            return Some(kept.iter().map(|op| part[*op as usize].0).collect());
         }
         count *= 2;
     }
@@ -125,7 +133,8 @@ fn follow(ops: &[Op], initial: u64, limit: usize, expired: Expired<'_>) -> Resul
     events.sort_unstable();
     let unknown = Unknown::of(ops);
     let first = State { value: initial, done: Vec::new(), used: unknown.unused() };
-    let mut search = Search { ops, slots: Vec::new(), unknown, expired, steps: Cell::new(0) };
+    let chain_max = if limit < usize::MAX { CHAIN_MAX } else { usize::MAX };
+    let mut search = Search { ops, slots: Vec::new(), unknown, chain_max, expired, steps: Cell::new(0) };
     let mut slot_of = vec![0; ops.len()];
     let mut states = vec![first];
     for (moment, place) in events {
@@ -251,7 +260,7 @@ impl Search<'_> {
     /// and it has had its moment. There is no other reason for one of them to have its moment.
     fn make_way(&self, state: &State, value: u64, open: &mut Vec<State>) -> Result<(), Decision> {
         let next = |found: usize| found <= STATES_MAX && !self.is_over();
-        let Some(ways) = self.unknown.ways(state.value, value, &state.used, &next) else {
+        let Some(ways) = self.unknown.ways(state.value, value, &state.used, self.chain_max, &next) else {
             return Err(if (self.expired)() { Decision::GaveUp } else { Decision::TooMany });
         };
         for used in ways {

@@ -64,10 +64,18 @@ impl Unknown {
     }
 
     /// What may be used when a register comes from one value to another, without ways that leave less than others do: a
-    /// write can do what a cas can, and several in a chain can do what one can that comes as far. Nothing when the time is
-    /// over or there are too many.
-    pub(super) fn ways(&self, from: u64, to: u64, used: &[u32], next: Next<'_>) -> Option<Vec<Vec<u32>>> {
-        let mut ways = Ways { unknown: self, to, used: used.to_vec(), path: vec![from], found: Vec::new(), next };
+    /// write can do what a cas can, and several in a chain can do what one can that comes as far. Chains have at most
+    /// `chain_max` operations. Nothing when the time is over or there are too many.
+    pub(super) fn ways(
+        &self,
+        from: u64,
+        to: u64,
+        used: &[u32],
+        chain_max: usize,
+        next: Next<'_>,
+    ) -> Option<Vec<Vec<u32>>> {
+        let (used_here, path) = (used.to_vec(), vec![from]);
+        let mut ways = Ways { unknown: self, to, used: used_here, path, chain_max, found: Vec::new(), next };
         ways.chains()?;
         if self.find(used, Some(from), to).is_some() {
             return Some(ways.found);
@@ -106,6 +114,7 @@ struct Ways<'a> {
     used: Vec<u32>,
     /// The values so far. None of them comes again.
     path: Vec<u64>,
+    chain_max: usize,
     found: Vec<Vec<u32>>,
     next: Next<'a>,
 }
@@ -121,6 +130,9 @@ impl Ways<'_> {
             let mut used = self.used.clone();
             used[last] += 1;
             self.found.push(used);
+            return Some(());
+        }
+        if self.path.len() >= self.chain_max {
             return Some(());
         }
         for class in 0..self.unknown.classes.len() {

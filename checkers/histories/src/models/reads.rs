@@ -9,12 +9,13 @@ use super::subject::Subject;
 use crate::jepsen::{Action, Call};
 
 impl Call {
-    /// It took place, or may have, and if it is a read, it was answered.
+    /// It took place, or may have, and if it is a read, it was answered. A cas of unknown outcome that would change nothing
+    /// explains nothing.
     pub fn matters(&self) -> bool {
         match self.ending {
             Ending::Ok => true,
             Ending::Failed => false,
-            Ending::Indeterminate => self.action != Action::Read,
+            Ending::Indeterminate => self.action != Action::Read && self.writes() != self.needs(),
         }
     }
 
