@@ -194,7 +194,7 @@ fn few_values_with_many_open_operations_are_judged_alike() {
 #[test]
 fn what_is_left_of_unknown_outcome_is_judged_alike() {
     let mut counts = [0; 2];
-    for seed in 0..40_000 {
+    for seed in 0..15_000 {
         let chance = &mut Chance(seed ^ 0xca5 << 40);
         let values = 3 + chance.below(2);
         let mut value = || chance.below(values) as u64;
@@ -217,7 +217,7 @@ fn what_is_left_of_unknown_outcome_is_judged_alike() {
         assert_eq!(answer == Answer::Yes, is_legal, "seed {seed}: {answer:?}\n{ops:#?}");
         counts[usize::from(is_legal)] += 1;
     }
-    assert!(counts[0] > 5_000 && counts[1] > 5_000, "{counts:?}");
+    assert!(counts[0] > 2_000 && counts[1] > 2_000, "{counts:?}");
 }
 
 /// Ten clients and a few values, with every sixteenth operation of unknown outcome: a search gets through what is right, and
