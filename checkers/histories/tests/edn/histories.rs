@@ -37,10 +37,43 @@ fn histories_come_back_as_they_were() {
             assert_eq!(lines, history.len(), "seed {seed}, one line each: {shown}");
             assert_eq!(all_steps(&text).as_ref(), Ok(&history), "seed {seed}: {shown}");
         }
+        // As an array of JSON, with some of its space in other places.
+        let lines = String::from_utf8(written(Form::Jsonl, &history)).expect("UTF-8");
+        let array =
+            format!("[{}]\n", lines.trim_end().replace("}\n{", ["},{", "}\n,\n {", "},\n\n{"][seed as usize % 3]));
+        if !history.is_empty() {
+            assert_eq!(all_steps(array.as_bytes()).as_ref(), Ok(&history), "seed {seed}: {array}");
+        }
         // All in one vector, as records.
         let text = written(Form::Edn, &history);
         let records = String::from_utf8(text).expect("UTF-8").replace("{:index", "#jepsen.history.Op{:index");
         assert_eq!(all_steps(format!("[{records}]").as_bytes()).as_ref(), Ok(&history), "seed {seed}: {records}");
+    }
+}
+
+/// Wherever a text ends within its last line, what comes before is read, and the mistake, if there is one, is known for such.
+#[test]
+fn what_is_cut_short_is_known() {
+    for seed in 0..2_000 {
+        let chance = &mut Chance(seed);
+        let history: Vec<Step> = (0..1 + chance.below(4)).map(|_| random::step(chance)).collect();
+        for form in [Form::Edn, Form::Jsonl] {
+            let text = written(form, &history);
+            let last = text[..text.len() - 1].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            let cut = last + 1 + chance.below(text.len() - last - 1);
+            let mut read = Vec::new();
+            for step in steps(&text[..cut]).expect("memory can be read") {
+                match step {
+                    Ok((step, _)) => read.push(step),
+                    Err(mistake) => {
+                        assert!(mistake.is_cut, "seed {seed}: {mistake} in {}", String::from_utf8_lossy(&text[..cut]));
+                        break;
+                    }
+                }
+            }
+            let whole = history.len() - usize::from(read.len() < history.len());
+            assert_eq!(read[..], history[..whole], "seed {seed}: {}", String::from_utf8_lossy(&text[..cut]));
+        }
     }
 }
 
