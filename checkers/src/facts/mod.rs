@@ -24,6 +24,9 @@ pub(crate) mod steps;
 pub(crate) mod words;
 mod writes;
 
+use std::any::Any;
+use std::cell::OnceCell;
+
 use rustc_hash::FxHashMap;
 
 use operations::{Operation, Operations};
@@ -54,6 +57,8 @@ pub struct Facts<'a> {
     /// The same for each other level that every replica serves, as far as it carries the key.
     pub(crate) held_at: Vec<(Level, Vec<Held>)>,
     pub(crate) order: WriteOrder,
+    /// See [`Facts::once`].
+    once: OnceCell<Box<dyn Any>>,
 }
 
 impl<'a> Facts<'a> {
@@ -70,6 +75,7 @@ impl<'a> Facts<'a> {
             held: Vec::new(),
             held_at: Vec::new(),
             order: WriteOrder::default(),
+            once: OnceCell::new(),
         };
         facts.collect_writes();
         facts.collect_knowledge();
@@ -78,6 +84,12 @@ impl<'a> Facts<'a> {
         facts.held_at = others.map(|level| (level, facts.held(level))).collect();
         facts.order = WriteOrder::of(&facts);
         facts
+    }
+
+    /// What two checkers find out in the same way: computed when the first asks for it. There is one such thing.
+    pub(crate) fn once<T: 'static>(&self, compute: impl FnOnce() -> T) -> &T {
+        let computed = self.once.get_or_init(|| Box::new(compute()));
+        computed.downcast_ref().expect("there is one such thing")
     }
 
     pub(crate) fn header(&self) -> &'a Header {

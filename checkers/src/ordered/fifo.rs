@@ -35,7 +35,7 @@ fn check(facts: &Facts<'_>) -> Report {
     if let Some(why) = obstacle(facts) {
         return list.report(INFO.name, Verdict::Unknown, why);
     }
-    let found = walk::walk(facts);
+    let found = facts.once(|| walk::walk(facts));
     let breaches =
         |wanted: fn(&Breach) -> bool| -> Vec<Breach> { found.breaches.iter().copied().filter(wanted).collect() };
     let reads = |wanted: &[Wrong]| -> Vec<ReadBreach> {
@@ -57,7 +57,7 @@ fn check(facts: &Facts<'_>) -> Report {
         let note = list.note();
         return list.report(INFO.name, Verdict::Violated, note);
     }
-    if let Some(why) = unobserved(&found) {
+    if let Some(why) = unobserved(found) {
         return list.report(INFO.name, Verdict::Unknown, why);
     }
     let note = format!(

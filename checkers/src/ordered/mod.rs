@@ -61,10 +61,10 @@ pub fn is_served(header: &Header) -> bool {
     ORDERED.iter().any(|level| header.levels.contains(*level))
 }
 
-/// Why ordered levels cannot be judged, found before the walk.
 /// Why nothing is said of a store that announces nothing.
 const SILENT: &str = "the store announces nothing, so that what levels had to show is not known";
 
+/// Why ordered levels cannot be judged, found before the walk.
 fn obstacle(facts: &Facts<'_>) -> Option<String> {
     let header = facts.header();
     if !is_served(header) {

@@ -44,7 +44,7 @@ fn check(facts: &Facts<'_>, rerun: &Rerun<'_>) -> Report {
     if let Some(why) = obstacle(facts) {
         return list.report(INFO.name, Verdict::Unknown, why);
     }
-    let found = walk::walk(facts);
+    let found = facts.once(|| walk::walk(facts));
     let late = |breach: &Breach| breach.kind == Failure::Late;
     type Part = (CodeInfo, Broken, fn(&Breach) -> bool);
     let parts: [Part; 4] = [
@@ -88,11 +88,11 @@ fn check(facts: &Facts<'_>, rerun: &Rerun<'_>) -> Report {
         notes.retain(|note| !note.is_empty());
         return list.report(INFO.name, Verdict::Violated, notes.join("; "));
     }
-    if let Some(why) = unobserved(&found) {
+    if let Some(why) = unobserved(found) {
         return list.report(INFO.name, Verdict::Unknown, why);
     }
     notes.push(format!("{} versions shown in time at ordered levels", found.shown));
-    notes.extend(gain(&found));
+    notes.extend(gain(found));
     notes.push(second_run);
     list.report(INFO.name, Verdict::Holds, notes.join("; "))
 }
