@@ -43,7 +43,9 @@ fn check(facts: &Facts<'_>) -> Report {
     }
     let (agreement, announced) = replay::replay(facts);
     let is_settled = recording.header.settling_from_ns.is_some();
-    let (settled, lost, levels) = if is_settled {
+    // Where reads need other replicas, none owes by itself what they return.
+    let owes_state = recording.header.alone.reads;
+    let (settled, lost, levels) = if is_settled && owes_state {
         let known = settled::known_counts(facts);
         let mut excused = overwritten::overwritten(facts);
         excused.iter_mut().zip(disks::gone(facts)).for_each(|(excused, gone)| *excused |= gone);
@@ -69,6 +71,12 @@ fn check(facts: &Facts<'_>) -> Report {
         (Verdict::Violated, list.note())
     } else if acknowledged == 0 {
         (Verdict::Unknown, "no write was acknowledged".to_owned())
+    } else if !owes_state {
+        let note = format!(
+            "reads need other replicas, so that none owes by itself what they return (CONV002, CONV003, CONV006); \
+             CONV001, CONV004 and CONV005 held: {comparisons}"
+        );
+        (Verdict::Holds, note)
     } else if !is_settled {
         let note = format!(
             "the run has no settling phase, so CONV002, CONV003 and CONV006 cannot be decided; \

@@ -5,7 +5,7 @@ mod planted;
 mod twin;
 
 use kvsim_checkers::NO_RERUN;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_checkers::trace::{Level, Recording, What};
 use kvsim_checkers::{Report, Verdict, convergence};
@@ -163,4 +163,23 @@ fn spoiled_recordings_are_judged_alike() {
 #[test]
 fn more_spoiled_recordings_are_judged_alike() {
     spoiled(4_500..9_000);
+}
+
+#[test]
+fn replicas_that_cannot_read_alone_owe_no_state() {
+    let mut spared = 0;
+    for seed in 0..300 {
+        let mut recording = toy::run(seed, Some(Defect::DropsWrite), true);
+        let codes = |recording: &Recording| -> BTreeSet<String> {
+            let report = convergence::INFO.judge(recording, NO_RERUN);
+            report.findings.into_iter().map(|finding| finding.code).collect()
+        };
+        let before = codes(&recording);
+        recording.header.alone.reads = false;
+        let after = codes(&recording);
+        let is_of_states = |code: &String| ["CONV002", "CONV003", "CONV006"].contains(&code.as_str());
+        assert!(!after.iter().any(is_of_states), "seed {seed}: {after:?}");
+        spared += usize::from(before.iter().any(is_of_states));
+    }
+    assert!(spared > 50, "{spared}");
 }
