@@ -182,6 +182,8 @@ fn tenants_hold() {
             assert!(run.out.contains(told), "{told} is missing: {}", run.out);
         }
         assert!(this("tenants", folder.path(), &["explain", "run", "--op", "5"]).out.contains("what clients saw of "));
+        let state = this("tenants", folder.path(), &["trace", "run", "--at", "1s"]).out;
+        assert!(state.contains("knows     not told: the store announces nothing"), "{state}");
         assert_eq!(this("tenants", folder.path(), &["plot", "run"]).code, 0);
     }
 }

@@ -42,7 +42,11 @@ fn sections(
         let operation = words.operations().of_write(write);
         only.is_none_or(|key| operation.is_some_and(|operation| operation.key == key))
     };
-    let known = if state.known.is_empty() { vec!["nothing".to_owned()] } else { vec![clock(state)] };
+    let known = match state.known.is_empty() {
+        true if header.silent => vec!["not told: the store announces nothing".to_owned()],
+        true => vec!["nothing".to_owned()],
+        false => vec![clock(state)],
+    };
     let waiting = |all: &[Waiting]| {
         let waiting: Vec<&Waiting> = all.iter().filter(|waiting| is_wanted(waiting.write)).collect();
         limited(by_levels(&waiting).into_iter().map(|((write, waits_for), levels)| {
