@@ -2,8 +2,8 @@
 
 use rustc_hash::FxHashSet;
 
+use super::decided;
 use super::missing_disks::MissingDisks;
-use super::{decided, holds};
 use crate::facts::disks::Disks;
 use crate::facts::operations::Outcome;
 use crate::facts::words::{nodes, verb};
@@ -38,10 +38,9 @@ fn check(facts: &Facts<'_>) -> Report {
     let (mut lost, mut excused) = (Vec::new(), 0);
     if is_settled {
         for write in gone(facts, &owed) {
-            let own = facts.write(write).id.node();
-            match disks.excuse(write, disks.promised(write), Some(own), usize::MAX) {
-                None => lost.push(write),
-                Some(_) => excused += 1,
+            match disks.may_be_gone(write) {
+                false => lost.push(write),
+                true => excused += 1,
             }
         }
     }
@@ -157,9 +156,8 @@ fn too_few(
     decided: usize,
     write: u32,
 ) -> Option<Early> {
-    let holds = holds(facts, write);
-    let copies: Vec<NodeId> =
-        NodeId::all(facts.header().nodes).filter(|node| holds(*node) && disks.has(*node, write)).collect();
+    let is_copy = |node: &NodeId| missing.may_hold(write, *node) && disks.has(*node, write);
+    let copies: Vec<NodeId> = NodeId::all(facts.header().nodes).filter(is_copy).collect();
     // Of a node that is down nobody could know yet that its disk is lost.
     let count = copies.len() + missing.down_without(write, decided);
     (count < usize::from(missing.promised(write))).then_some(Early { write, copies })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::missing_disks::MissingDisks;
+use super::missing_disks::{MissingDisks, TakenBy};
 use crate::facts::Facts;
 use crate::facts::had_seen::{Seen, reach};
 use crate::facts::operations::Operation;
@@ -98,19 +98,18 @@ fn stale<'f>(facts: &'f Facts<'_>) -> (Vec<Stale<'f>>, usize) {
         let returned: Vec<u32> = facts.returned(read).collect();
         let has_seen = seen.joined(&returned);
         let quorum = quorum(header, read.session);
-        let holders = header.holders(read.key).len() as u16;
         let mut owed: Vec<(u32, u32, u32)> =
             acknowledged[read.key as usize].iter().map(|(line, (place, write))| (*write, *line, *place)).collect();
         owed.sort_unstable();
         let mut had_to = false;
         for (write, line, place) in owed {
             let promised = missing.promised(write);
-            if u32::from(promised) + u32::from(quorum) <= u32::from(holders) {
+            if promised.saturating_add(quorum) <= missing.most_holders(write, answered) {
                 continue;
             }
             had_to = true;
             let is_met = reach(&has_seen, line) >= place || deletes.may_have_seen(facts, write, answered);
-            if !is_met && missing.excuse(write, promised.min(quorum), None, answered).is_none() {
+            if !is_met && missing.excuse(write, promised.min(quorum), TakenBy::Any, answered).is_none() {
                 stale.push(Stale { read, write });
                 break;
             }
@@ -150,14 +149,15 @@ impl Stale<'_> {
         let asked = quorum(facts.header(), read.session);
         let acknowledged = facts.operation(number).answered().unwrap_or(write.wrote);
         let answered = read.answered().unwrap_or(read.invoked);
+        let missing = MissingDisks::of(facts);
         let title = format!(
             "a read of {} by {asked} of {} replicas at {} returned {}, without {}, which {} had acknowledged before",
             facts.key(read.key),
-            facts.header().holders(read.key).len(),
+            missing.most_holders(number, answered),
             read.node,
             facts.operations.values(&read.returned),
             facts.title(number),
-            MissingDisks::of(facts).promised(number),
+            missing.promised(number),
         );
         let mut evidence = vec![facts.describe(number), facts.operations.describe(read)];
         for node in NodeId::all(facts.header().nodes).filter(|node| facts.header().holds(*node, write.key)) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rustc_hash::FxHashMap;
 
-use super::{decided, holds};
+use super::decided;
 use crate::facts::Facts;
 use crate::trace::{Disk, NodeId, What};
 
@@ -17,6 +17,26 @@ struct Loss {
     up: usize,
     /// Where it served again.
     until: usize,
+}
+
+/// The node that took a write in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum TakenBy {
+    /// It does not matter which it was.
+    Any,
+    /// It holds the key, and has the write again when it serves again.
+    Holder(NodeId),
+    /// It keeps the write only until all holders have it, and does not get it again.
+    Other(NodeId),
+}
+
+impl TakenBy {
+    fn is_in(self, nodes: &[NodeId]) -> bool {
+        match self {
+            TakenBy::Any => true,
+            TakenBy::Holder(own) | TakenBy::Other(own) => nodes.contains(&own),
+        }
+    }
 }
 
 /// What happened to the disks of a recording.
@@ -83,58 +103,82 @@ impl<'f, 'a> MissingDisks<'f, 'a> {
         disks
     }
 
-    /// How many nodes that are to hold the key of the write belonged to the cluster, at the least, while it was written.
-    pub(super) fn holders(&self, write: u32) -> u16 {
-        let header = self.facts.header();
-        if self.members.is_empty() && header.placement.is_empty() {
-            return header.nodes;
-        }
-        let holds = holds(self.facts, write);
-        let (wrote, answered) = (self.facts.write(write).wrote, self.facts.operation(write).answered());
-        let all = NodeId::all(header.nodes).filter(|node| holds(*node)).count() as u16;
-        let (mut absent, mut least) = (BTreeSet::new(), all);
-        let until_then =
-            self.members.iter().take_while(|(place, ..)| answered.is_none_or(|answered| *place < answered));
-        for (place, node, joins) in until_then.filter(|(_, node, _)| holds(*node)) {
+    /// How many members there were between two places: at the least, and at the most.
+    fn members(&self, from: usize, until: usize) -> (u16, u16) {
+        let all = self.facts.header().nodes;
+        let (mut absent, mut least, mut most) = (BTreeSet::new(), all, all);
+        for (place, node, joins) in self.members.iter().take_while(|(place, ..)| *place < until) {
             match joins {
                 true => absent.remove(node),
                 false => absent.insert(*node),
             };
             let count = all - absent.len() as u16;
-            least = if *place <= wrote { count } else { count.min(least) };
+            (least, most) = if *place <= from { (count, count) } else { (count.min(least), count.max(most)) };
         }
-        least
+        (least, most)
+    }
+
+    /// How many hold a key as long as there are so many members.
+    pub(super) fn copies(&self) -> u16 {
+        let header = self.facts.header();
+        let fewest = header.placement.iter().map(|holders| holders.len() as u16).min();
+        header.copies.or(fewest).unwrap_or(header.nodes)
+    }
+
+    /// How many hold the write's key, at the most, from when it was written to the place `until`. Who has left still counts
+    /// as one that may have it.
+    pub(super) fn most_holders(&self, write: u32, until: usize) -> u16 {
+        self.copies().min(self.members(self.facts.write(write).wrote, until).1)
+    }
+
+    /// True for a node that may be one of those that are to hold the write's key: where members come and go, so do the holders.
+    pub(super) fn may_hold(&self, write: u32, node: NodeId) -> bool {
+        !self.members.is_empty() || self.facts.header().holds(node, self.facts.write(write).key)
     }
 
     /// How many replicas have promised to have the write.
     pub(super) fn promised(&self, write: u32) -> u16 {
-        self.facts.header().ack.of(self.holders(write)).max(1)
+        let (wrote, answered) = (self.facts.write(write).wrote, self.facts.operation(write).answered());
+        let holders = self.copies().min(self.members(wrote, answered.unwrap_or(usize::MAX)).0);
+        self.facts.header().ack.of(holders).max(1)
     }
 
     /// How many nodes that are to hold the key are down without their disk at a place.
     pub(super) fn down_without(&self, write: u32, place: usize) -> usize {
-        let holds = holds(self.facts, write);
-        let is_down = |loss: &&Loss| holds(loss.node) && loss.from <= place && place < loss.up;
+        let is_down = |loss: &&Loss| self.may_hold(write, loss.node) && loss.from <= place && place < loss.up;
         let nodes: BTreeSet<NodeId> = self.losses.iter().filter(is_down).map(|loss| loss.node).collect();
         nodes.len()
     }
 
+    /// True when so many disks were missing at once after the write was acknowledged that it may be gone.
+    pub(super) fn may_be_gone(&self, write: u32) -> bool {
+        let (own, promised, end) = (self.facts.write(write).id.node(), self.promised(write), usize::MAX);
+        // Where members come and go, it may have held the key or not.
+        let (may_hold, holds) = (self.may_hold(write, own), self.members.is_empty() && self.may_hold(write, own));
+        let is_ring = self.copies() < self.facts.header().nodes;
+        may_hold && self.excuse(write, promised, TakenBy::Holder(own), end).is_some()
+            || is_ring && !holds && self.excuse(write, promised + 1, TakenBy::Other(own), end).is_some()
+            || self.excuse(write, self.copies(), TakenBy::Any, end).is_some()
+    }
+
     /// Where, after the write was acknowledged and before `end`, so many disks were missing at once as excuse that it is gone:
     /// `count`, and that of `own` among them where there is one.
-    pub(super) fn excuse(&self, write: u32, count: u16, own: Option<NodeId>, end: usize) -> Option<usize> {
+    pub(super) fn excuse(&self, write: u32, count: u16, own: TakenBy, end: usize) -> Option<usize> {
         let decided = decided(self.facts, write)?;
-        let holds = holds(self.facts, write);
         let mut missing: Vec<(usize, NodeId, bool)> = Vec::new();
         let counts = |loss: &&Loss| {
             // What it had lost before does not count, unless nobody could know.
             let is_later = loss.from > decided || decided < loss.up;
-            // Where members come and go, so do the holders of a key: any node may have been one.
-            let held = holds(loss.node) || !self.members.is_empty();
-            held && is_later && loss.from < end && loss.until > decided
+            let is_open = loss.until > decided || own == TakenBy::Other(loss.node);
+            (self.may_hold(write, loss.node) || own == TakenBy::Other(loss.node))
+                && is_later
+                && loss.from < end
+                && is_open
         };
         for loss in self.losses.iter().filter(counts) {
             missing.push((loss.from.max(decided), loss.node, true));
-            missing.push((loss.until, loss.node, false));
+            let until = if own == TakenBy::Other(loss.node) { usize::MAX } else { loss.until };
+            missing.push((until, loss.node, false));
         }
         for (node, place) in self.broken.get(&write).into_iter().flatten() {
             missing.push((*place, *node, true));
@@ -152,7 +196,7 @@ impl<'f, 'a> MissingDisks<'f, 'a> {
             let mut nodes = now.clone();
             nodes.sort_unstable();
             nodes.dedup();
-            if nodes.len() >= usize::from(count) && own.is_none_or(|own| nodes.contains(&own)) {
+            if nodes.len() >= usize::from(count) && own.is_in(&nodes) {
                 return Some(place);
             }
         }

@@ -14,9 +14,14 @@
 //! down: whoever acknowledged could not know.
 //!
 //! A write that was acknowledged by k may vanish only if at some moment since, k disks of nodes that are to hold its key were
-//! missing, that of the node that took it in among them. (Where nodes join or leave, the holders change with them, and
-//! the disks of all nodes count.) That every copy was lost, one after the other, is no excuse: a
-//! replica that serves again has to have what the lost disk had answered for.
+//! missing, that of the node that took it in among them. If that one does not hold the key, its disk was missing beside them: it
+//! does not get again what it had for others, so that it is missing for good. (Where nodes join or
+//! leave, the holders change with them, and the disks of all nodes count.) Or if as many were missing at once as hold a key:
+//! who took a write in for others keeps it only until all of them have it. That every copy was lost, one after the
+//! other, is no excuse: a replica that serves again has to have what the lost disk had answered for.
+//!
+//! How many hold the key of a write that a read has to meet follows the members, too: the most from when it was written until
+//! the read was answered, since a copy that has left counts for the write and not for the read.
 
 mod durable;
 mod fresh;
@@ -26,7 +31,6 @@ pub use durable::DURABLE;
 pub use fresh::FRESH;
 
 use crate::facts::Facts;
-use crate::trace::NodeId;
 
 /// The place of the step that led to the answer of the operation that asked for `write`: what the replica could know then,
 /// it had to respect. The answer itself may have waited for a slow disk.
@@ -36,10 +40,4 @@ fn decided(facts: &Facts<'_>, write: u32) -> Option<usize> {
     let cause = events[answered].cause;
     let place = events.partition_point(|event| event.number <= cause).saturating_sub(1);
     Some(if cause == 0 { answered } else { place.max(facts.write(write).invoked) })
-}
-
-/// The nodes that are to hold the write's key.
-fn holds<'f>(facts: &'f Facts<'_>, write: u32) -> impl Fn(NodeId) -> bool + Copy + 'f {
-    let key = facts.write(write).key;
-    move |node| facts.header().holds(node, key)
 }

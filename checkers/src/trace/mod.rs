@@ -51,6 +51,9 @@ pub struct Header {
     /// Which nodes hold which key, by key; empty when every node holds every key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub placement: Vec<Vec<NodeId>>,
+    /// How many members hold each key as long as there are so many; absent when every member does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copies: Option<u16>,
     /// Names of the message kinds.
     pub kinds: Vec<String>,
     /// The faults, in the order of their numbers.

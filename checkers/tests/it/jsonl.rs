@@ -19,6 +19,7 @@ fn header() -> Header {
         alone: Alone { reads: true, writes: false },
         silent: true,
         movers: vec![1],
+        copies: Some(1),
         keys: vec!["x".into(), "\"quoted\" ü\n".into()],
         priorities: vec![0, 3],
         placement: vec![vec![NodeId(0), NodeId(2)], vec![NodeId(1)]],

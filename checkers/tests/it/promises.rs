@@ -25,8 +25,18 @@ struct Wild<'c> {
 impl Wild<'_> {
     fn recording(chance: &mut Chance) -> Recording {
         let nodes = 2 + chance.below(3);
+        // Every node holds every key, or some do.
+        let copies = 1 + chance.below(nodes);
+        let mut some = || {
+            let mut all: Vec<u16> = (0..nodes as u16).collect();
+            (copies..nodes).for_each(|_| _ = all.remove(chance.below(all.len())));
+            all.into_iter().map(NodeId).collect()
+        };
+        let placement = if copies < nodes { vec![some(), some()] } else { Vec::new() };
         let header = Header {
             nodes: nodes as u16,
+            copies: (copies < nodes).then_some(copies as u16),
+            placement,
             sessions: (0..nodes).map(|session| format!("c{session}")).collect(),
             quorums: (0..nodes).map(|_| 1 + chance.below(nodes) as u16).collect(),
             ack: Acks::Number(1 + chance.below(nodes) as u16),
@@ -43,6 +53,12 @@ impl Wild<'_> {
             names: Vec::new(),
             open: Vec::new(),
         };
+        if wild.chance.one_in(4) {
+            // The last node joins later.
+            let what = What::Down { disk: Disk::Lost };
+            wild.recording.events.push(Event { number: 1, at_ns: 0, cause: 0, node: NodeId(nodes as u16 - 1), what });
+            wild.nodes[nodes - 1].0 = false;
+        }
         for _ in 0..10 + wild.chance.below(30) {
             wild.step();
         }
@@ -232,7 +248,7 @@ impl Asked<'_> {
             .filter(here)
             .filter(|(at, event)| {
                 let is_lost = |disk| disk == Disk::Lost || self.0.header.silent && disk == Disk::TailLost;
-                *at <= place && matches!(event.what, What::Down { disk } if is_lost(disk))
+                *at <= place && event.at_ns > 0 && matches!(event.what, What::Down { disk } if is_lost(disk))
             })
             .map(|(at, _)| at)
             .collect();
@@ -254,17 +270,56 @@ impl Asked<'_> {
         })
     }
 
-    /// So many disks were missing at once, that of `own` among them, before `end`.
-    fn is_excused(&self, count: u16, own: Option<NodeId>, since: usize, end: usize) -> bool {
+    /// So many disks of nodes that may hold the key, and that of `own`, were missing at once before `end`.
+    fn is_excused(&self, key: u32, count: u16, own: Option<NodeId>, since: usize, end: usize) -> bool {
         (since..end.min(self.0.events.len())).any(|place| {
-            let missing: Vec<NodeId> =
-                NodeId::all(self.0.header.nodes).filter(|node| self.is_missing(*node, since, place)).collect();
-            missing.len() >= usize::from(count) && own.is_none_or(|own| missing.contains(&own))
+            let is_missing = |node: &NodeId| self.is_missing(*node, since, place);
+            let missing = NodeId::all(self.0.header.nodes).filter(|node| self.may_hold(*node, key) && is_missing(node));
+            missing.count() >= usize::from(count) && own.is_none_or(|own| is_missing(&own))
+        })
+    }
+
+    /// So many disks of nodes that may hold the key were missing at once, after that of `own` had been lost.
+    fn is_excused_beside(&self, key: u32, count: u16, own: NodeId, since: usize) -> bool {
+        (since..self.0.events.len()).any(|place| {
+            let is_missing = |node: &NodeId| self.is_missing(*node, since, place);
+            let others = NodeId::all(self.0.header.nodes).filter(|node| *node != own && self.may_hold(*node, key));
+            let was_missing = (since..=place).any(|place| self.is_missing(own, since, place));
+            others.filter(is_missing).count() >= usize::from(count) && was_missing
         })
     }
 
     fn promised(&self) -> u16 {
         self.0.header.ack.of(self.0.header.nodes)
+    }
+
+    /// After the event at `place` the node is a member: it has joined, and has not gone for good.
+    fn is_member(&self, node: NodeId, place: usize) -> bool {
+        let here = || self.events().filter(|(_, event)| event.node == node);
+        let joins = here().any(|(_, event)| event.at_ns == 0 && matches!(event.what, What::Down { .. }));
+        let ups: Vec<usize> =
+            here().filter(|(_, event)| matches!(event.what, What::Up { .. })).map(|(at, _)| at).collect();
+        let last_down = here().rfind(|(_, event)| matches!(event.what, What::Down { .. })).map(|(at, _)| at);
+        let is_gone = last_down.is_some_and(|down| down <= place && ups.iter().all(|up| *up < down));
+        !is_gone && (!joins || ups.iter().any(|up| *up <= place))
+    }
+
+    fn members_change(&self) -> bool {
+        // Who joins is none at first, who leaves none at last.
+        let places = [0, self.0.events.len()];
+        NodeId::all(self.0.header.nodes).any(|node| places.iter().any(|place| !self.is_member(node, *place)))
+    }
+
+    fn may_hold(&self, node: NodeId, key: u32) -> bool {
+        self.members_change() || self.0.header.holds(node, key)
+    }
+
+    /// How many hold a key at the most, between two events.
+    fn holders(&self, from: usize, until: usize) -> u16 {
+        let members =
+            |place| NodeId::all(self.0.header.nodes).filter(|node| self.is_member(*node, place)).count() as u16;
+        let most = (from..until).map(members).max().expect("a write comes before it is read");
+        most.min(self.0.header.copies.unwrap_or(self.0.header.nodes))
     }
 
     /// Somebody who wrote to the key later may have seen the write.
@@ -276,9 +331,15 @@ impl Asked<'_> {
         let is_after = |other: &AskedOp| {
             self.name(other.op).is_some_and(|other| other.origin == name.origin && other.counter > name.counter)
         };
+        // Where not all nodes hold the key, any that does may have served a read.
+        let header = &self.0.header;
         let knew = |node: NodeId, until: usize| {
+            let is_it = |at: NodeId| match header.placement.is_empty() {
+                true => at == node,
+                false => header.holds(at, write.key),
+            };
             self.events()
-                .any(|(place, event)| place < until && event.node == node && event.what == What::Known { write: name })
+                .any(|(place, event)| place < until && is_it(event.node) && event.what == What::Known { write: name })
         };
         let has_read = |other: &AskedOp| {
             ops.iter().any(|read| {
@@ -306,13 +367,20 @@ impl Asked<'_> {
             let (Some(decided), Some(name)) = (self.decided(write.op), self.name(write.op)) else { continue };
             let step = self.0.events[self.answered(write.op).expect("it is acknowledged")].cause;
             let is_held =
-                self.events().any(|(_, event)| matches!(event.what, What::Holds { write, .. } if write == name));
-            let is_excused = self.is_excused(self.promised(), Some(name.origin.node), decided, usize::MAX);
-            let somebody_is_up = NodeId::all(self.0.header.nodes).any(|node| {
-                let mut last = self.events().filter(|(_, event)| event.node == node);
-                let last = last.rfind(|(_, event)| matches!(event.what, What::Down { .. } | What::Up { .. }));
-                last.is_none_or(|(_, event)| matches!(event.what, What::Up { .. }))
-            });
+                self.events().any(|(_, event)| matches!(event.what, What::Holds { write: held, .. } if held == name && self.0.header.holds(event.node, write.key)));
+            let own = name.origin.node;
+            let (may_hold, promised) = (self.may_hold(own, write.key), self.promised());
+            let is_holder = may_hold && !self.members_change() || self.0.header.copies.is_none();
+            let is_excused = may_hold && self.is_excused(write.key, promised, Some(own), decided, usize::MAX);
+            let is_excused = is_excused || !is_holder && self.is_excused_beside(write.key, promised, own, decided);
+            let all = self.0.header.copies.unwrap_or(self.0.header.nodes);
+            let is_excused = is_excused || self.is_excused(write.key, all, None, decided, usize::MAX);
+            let somebody_is_up =
+                NodeId::all(self.0.header.nodes).filter(|node| self.0.header.holds(*node, write.key)).any(|node| {
+                    let mut last = self.events().filter(|(_, event)| event.node == node);
+                    let last = last.rfind(|(_, event)| matches!(event.what, What::Down { .. } | What::Up { .. }));
+                    last.is_none_or(|(_, event)| matches!(event.what, What::Up { .. }))
+                });
             let is_write = write.action == Action::Write;
             if is_write && somebody_is_up && !is_held && !is_excused && !self.may_be_replaced(write, name) {
                 wrong.insert(("DUR001", write.op));
@@ -331,7 +399,8 @@ impl Asked<'_> {
                 };
                 known.map(|(place, _)| place).any(|place| !is_lost(place)) || self.is_missing_and_down(*node, decided)
             };
-            let copies = NodeId::all(self.0.header.nodes).filter(has_it).count();
+            let may_hold = |node: &NodeId| self.may_hold(*node, write.key);
+            let copies = NodeId::all(self.0.header.nodes).filter(may_hold).filter(has_it).count();
             if !self.0.header.silent && self.promised() > 1 && copies < usize::from(self.promised()) {
                 wrong.insert(("DUR002", write.op));
             }
@@ -397,8 +466,10 @@ impl Asked<'_> {
                 });
                 let is_met = self.returned(read.op).into_iter().any(|version| self.had_seen(version, name));
                 let decided = self.decided(write.op).expect("it was acknowledged");
-                let is_excused = self.is_excused(self.promised().min(quorum), None, decided, answered);
-                if self.promised() + quorum > self.0.header.nodes && !may_be_deleted && !is_met && !is_excused {
+                let is_excused = self.is_excused(read.key, self.promised().min(quorum), None, decided, answered);
+                let wrote = self.place(What::Wrote { op: write.op, write: name }).expect("it has a name");
+                if self.promised() + quorum > self.holders(wrote, answered) && !may_be_deleted && !is_met && !is_excused
+                {
                     wrong.insert(("FRESH001", read.op));
                 }
             }
@@ -534,4 +605,57 @@ FRESH001: a read of x by 2 of 3 replicas at n2 returned none, without x = 101 (#
    8 ms  n2 does not have it
 ";
     assert_eq!(text(&report.findings), expected);
+}
+
+/// A key that n0 and n1 hold, of three nodes; a write of it at n2.
+fn on_a_ring(ack: u16) -> Header {
+    Header { placement: vec![vec![NodeId(0), NodeId(1)]], copies: Some(2), ..header(ack) }
+}
+
+#[test]
+fn who_takes_a_write_in_for_others_keeps_it_until_all_have_it() {
+    let told = |losses: &str| {
+        let script =
+            Script::new(on_a_ring(1), &format!("c2 writes x #1, is n2:1\nn0 knows n2:1\nc2 waits #1, ok\n{losses}"));
+        assert_eq!(script.0.validate(), Ok(()));
+        DURABLE.judge(&script.0, NO_RERUN).verdict
+    };
+    // n2 keeps it while n1 does not have it, and n1 gets it.
+    assert_eq!(told("n0 down lost\nn0 up 2"), Verdict::Violated);
+    assert_eq!(told("n2 down lost\nn2 up 2"), Verdict::Violated);
+    assert_eq!(told("n0 down lost\nn2 down lost\nn0 up 2\nn2 up 2"), Verdict::NotApplicable);
+    assert_eq!(told("n0 down lost\nn1 down lost\nn0 up 2\nn1 up 2"), Verdict::NotApplicable);
+    // n2 has not got it again.
+    assert_eq!(told("n2 down lost\nn2 up 2\nc2 reads x #2, ok\nn0 down lost\nn0 up 2"), Verdict::NotApplicable);
+    // One after the other: n1 has got it before it serves again.
+    assert_eq!(told("n1 down lost\nn1 up 2\nc1 reads x #2, ok\nn0 down lost\nn0 up 2"), Verdict::Violated);
+}
+
+#[test]
+fn a_copy_that_has_left_does_not_make_a_quorum_larger() {
+    let told = |left: &str| {
+        let header = Header { quorums: vec![1, 2, 1], ..header(2) };
+        let script = Script::new(
+            header,
+            &format!(
+                "c0 writes x #1, is n0:1, knows n0:1\nn2 knows n0:1\nc0 waits #1, ok\n{left}\nc1 reads x #2, ok\nn0 holds x n0:1"
+            ),
+        );
+        FRESH.judge(&script.0, NO_RERUN).verdict
+    };
+    // Any two of three meet two that have it. That n2 leaves makes it one of two, which two others meet, too.
+    assert_eq!(told(""), Verdict::Violated);
+    assert_eq!(told("n2 down lost"), Verdict::Violated);
+    // With one more member at the time of the write they need not meet.
+    let four = Header {
+        nodes: 4,
+        sessions: (0..4).map(|c| format!("c{c}")).collect(),
+        quorums: vec![1, 2, 1, 1],
+        ..header(2)
+    };
+    let script = Script::new(
+        four,
+        "c0 writes x #1, is n0:1, knows n0:1\nn2 knows n0:1\nc0 waits #1, ok\nn2 down lost\nc1 reads x #2, ok\nn0 holds x n0:1",
+    );
+    assert_eq!(FRESH.judge(&script.0, NO_RERUN).verdict, Verdict::NotApplicable);
 }

@@ -92,6 +92,7 @@ pub fn header<R: Replica>(plan: &Plan, config: &R::Config) -> Header {
         ack: profile.ack,
         alone: profile.alone,
         silent: !R::ANNOUNCES,
+        copies: (profile.copies < plan.replicas).then_some(profile.copies),
         movers: (0..).zip(&plan.sessions).filter(|(_, plan)| plan.moves()).map(|(session, _)| session).collect(),
         keys: plan.keys.clone(),
         priorities: if are_lowest { Vec::new() } else { priorities },

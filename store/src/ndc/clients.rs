@@ -162,10 +162,8 @@ impl Ndc {
                     let others = self.membership.holders(range).iter().filter(|holder| **holder != self.me);
                     let others = others.filter(|holder| !by.contains(holder)).map(|holder| holder.node);
                     let others: SmallVec<[NodeId; 8]> = others.collect();
-                    env.multicast(
-                        others,
-                        Message::Request { id, attempt, key, request: Box::new(Request::Write(delta)) },
-                    );
+                    let request = Box::new(Request::Write { delta, membership: self.sent_under() });
+                    env.multicast(others, Message::Request { id, attempt, key, request });
                 }
             }
         }
@@ -186,7 +184,7 @@ impl Ndc {
     ) {
         let range = self.config.placement.range(key);
         let reply = match request {
-            Request::Write(delta) => return self.receive(delta, Some(attempt), env),
+            Request::Write { delta, .. } => return self.receive(delta, Some(attempt), env),
             // What a replica does not have yet may be what the quorum is asked for.
             _ if !self.counts(range) => return,
             Request::Read(level) => {
@@ -265,7 +263,7 @@ impl Ndc {
         let (by, since_ns) = (SmallVec::new(), env.now_ns);
         let others = self.membership.others(range, self.me);
         if serves {
-            env.multicast(others, Message::Update(delta));
+            env.multicast(others, Message::Update { delta, membership: self.sent_under() });
             if self.config.acks(self.membership.holders(range).len()) > 1 {
                 let write = Unacknowledged { call: Some(call), since_ns, by, passed_on: None, seen };
                 self.calls.await_acks(range, counter, write);
@@ -279,7 +277,8 @@ impl Ndc {
         let write = Unacknowledged { call: Some(call), since_ns, by, passed_on: Some(passed_on), seen };
         self.calls.await_acks(range, counter, write);
         let id = RequestId { node: self.me.node, call };
-        env.multicast(others, Message::Request { id, attempt: 0, key, request: Box::new(Request::Write(delta)) });
+        let request = Box::new(Request::Write { delta, membership: self.sent_under() });
+        env.multicast(others, Message::Request { id, attempt: 0, key, request });
         self.be_impatient(env);
     }
 

@@ -202,7 +202,12 @@ pub enum Request {
     Frontiers,
     /// Take in this write of the sender, which does not serve the key's range, and acknowledge it. However often and at
     /// however many holders it arrives, it is one write, since it has its name.
-    Write(Delta),
+    Write {
+        /// The write.
+        delta: Delta,
+        /// The list of members by which the sender goes, see [`super::membership::Membership::id`].
+        membership: u64,
+    },
 }
 
 /// Answer to a [`Request`].
@@ -225,7 +230,12 @@ pub enum Reply {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Message {
     /// Replicates a write.
-    Update(Delta),
+    Update {
+        /// The write.
+        delta: Delta,
+        /// On a ring the list of members by which the sender goes, 0 where every member holds every key.
+        membership: u64,
+    },
     /// The sender has this write on its disk.
     Ack {
         /// The range of its key.
@@ -278,7 +288,9 @@ impl Message {
     /// The outside of the message.
     pub fn meta(&self) -> MessageMeta {
         let (kind, id, bytes) = match self {
-            Message::Update(delta) => (0, delta.value.id, delta.wire_bytes()),
+            Message::Update { delta, membership } => {
+                (0, delta.value.id, delta.wire_bytes().saturating_add(8 * u32::from(*membership > 0)))
+            }
             Message::Ack { value, attempt, .. } => (5, again(*value, *attempt), 18),
             Message::Pull(pull) => {
                 let ordered = pull.frontiers.wire_bytes() + 12 * pull.stubs.len() as u32;
@@ -298,7 +310,7 @@ impl Message {
                 let bytes = match &**request {
                     Request::Read(_) => 4,
                     Request::Frontiers => 0,
-                    Request::Write(delta) => delta.wire_bytes(),
+                    Request::Write { delta, .. } => delta.wire_bytes().saturating_add(8),
                 };
                 (3, again(u64::from(id.call.0), *attempt), bytes.saturating_add(8))
             }
@@ -311,7 +323,7 @@ impl Message {
             }
         };
         let carries = match self {
-            Message::Update(delta) => Some(delta.key.priority()),
+            Message::Update { delta, .. } => Some(delta.key.priority()),
             _ => None,
         };
         MessageMeta {

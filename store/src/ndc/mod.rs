@@ -243,7 +243,7 @@ impl Replica for Ndc {
         match input {
             Input::Message { message, .. } if !self.accepts(message) => {}
             Input::Message { from, message } => match message {
-                Message::Update(delta) => self.receive(delta, None, env),
+                Message::Update { delta, .. } => self.receive(delta, None, env),
                 Message::Ack { range, dot, by, .. } => {
                     self.acknowledged(usize::from(*range), *by, |counter| counter == dot.counter, env);
                 }
@@ -280,7 +280,7 @@ impl Replica for Ndc {
     }
 
     fn prefetch(&self, message: &Message, depth: u8) {
-        if let Message::Update(delta) = message
+        if let Message::Update { delta, .. } = message
             && let Some(state) = self.at(self.config.placement.range(delta.key))
         {
             state.prefetch(delta, depth);
@@ -439,16 +439,29 @@ impl Ndc {
     fn accepts(&self, message: &Message) -> bool {
         match message {
             _ if self.config.defects.accepts(message) => true,
-            Message::Update(delta) => self.membership.has(delta.dot.origin),
+            Message::Update { delta, membership } => self.accepts_write(delta, *membership),
             Message::Ack { dot, by, .. } => dot.origin == self.me && self.membership.has(*by),
             Message::Pull(pull) => self.membership.has(pull.from),
             Message::Repair(repair) => self.membership.has(repair.from) && repair.to == self.me,
             Message::Request { request, .. } => match &**request {
-                Request::Write(delta) => self.membership.has(delta.dot.origin),
+                Request::Write { delta, membership } => self.accepts_write(delta, *membership),
                 Request::Read(_) | Request::Frontiers => true,
             },
             Message::Reply { .. } => true,
         }
+    }
+
+    /// On a ring a write counts under the list of members alone under which it was sent: what this replica takes in afterwards
+    /// is missing from the answers that it has given to those that recover, who may hold that nobody has it.
+    fn accepts_write(&self, delta: &Delta, membership: u64) -> bool {
+        self.membership.has(delta.dot.origin)
+            && (self.config.placement.is_full()
+                || self.config.defects.counted_under(membership, self.membership.id) == self.membership.id)
+    }
+
+    /// The list of members by which this replica goes, as writes to keys of a ring carry it.
+    fn sent_under(&self) -> u64 {
+        if self.config.placement.is_full() { 0 } else { self.membership.id }
     }
 
     /// The list of members is this one. What this replica is to hold now it has to get; what others hold now it keeps until
@@ -608,6 +621,8 @@ impl Ndc {
         }
         let range = self.ranges[at].range;
         env.append(|| Record::Recovered(range as u16));
+        // This replica counts from now on.
+        self.answer_acknowledged(env);
         if self.config.acks(self.membership.holders(range).len()) > 1 {
             // Whoever waits for this replica's acknowledgement is to learn what it has.
             let peers: Vec<NodeId> = self.membership.others(range, self.me).collect();
@@ -716,6 +731,11 @@ impl Ndc {
                 env.append(|| Record::GivenAway(repair.range));
                 self.drop_range(at, env);
             }
+            return;
+        }
+        let under = self.config.defects.counted_under(repair.membership, self.membership.id);
+        if !self.config.placement.is_full() && !self.ranges[at].serves() && under != self.membership.id {
+            // The same holds for it as for a write.
             return;
         }
         if self.ranges[at].is_news(repair) {

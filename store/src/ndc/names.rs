@@ -26,11 +26,11 @@ pub trait Naming {
 impl Naming for Message {
     fn names(&mut self, each: &mut dyn FnMut(Named<'_>)) {
         match self {
-            Message::Update(delta) => of_delta(delta, each),
+            Message::Update { delta, .. } => of_delta(delta, each),
             Message::Repair(repair) => of_repair(repair, each),
             Message::Request { key, request, .. } => {
                 each(Named::Key(key));
-                if let Request::Write(delta) = &mut **request {
+                if let Request::Write { delta, .. } = &mut **request {
                     of_delta(delta, each);
                 }
             }

@@ -339,6 +339,19 @@ fn what_any_living_replica_knew_survives_all_churn() {
     play_all(0..seeds, |seed, loud| World::new(seed, &[], loud).play());
 }
 
+/// A write that both its holders had was lost with their disks. A copy of it that had been sent to an earlier life came to one
+/// that recovered, after it had answered the other one: to that the write was lost, and the first took it for overwritten.
+#[test]
+fn a_late_write_comes_to_one_holder_that_recovers() {
+    World::new(6723, &[], false).play();
+}
+
+/// The other holder had acknowledged a write before the asked one served, and nobody looked again when it did.
+#[test]
+fn the_asked_replica_is_the_last_one_that_counts() {
+    World::new(11_447, &[], false).play();
+}
+
 #[test]
 fn the_model_notices_rules_that_are_left_out() {
     for defect in [

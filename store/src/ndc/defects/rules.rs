@@ -63,7 +63,7 @@ impl Defects {
     /// The message is accepted, whatever its sender and its receiver.
     pub fn accepts(self, message: &Message) -> bool {
         match message {
-            Message::Update(_) | Message::Pull(_) => self.has(Defect::AcceptDead),
+            Message::Update { .. } | Message::Pull(_) => self.has(Defect::AcceptDead),
             Message::Repair(_) => self.has(Defect::AbsorbLateAnswers),
             Message::Ack { .. } => self.has(Defect::StaleAcknowledgement),
             _ => false,

@@ -254,8 +254,8 @@ impl World {
         self.seen.insert(dot, seen);
         let sent = &self.net.packets[self.net.packets.len() - step.sent..];
         let told = sent.iter().filter(|packet| match &*packet.message {
-            Message::Update(_) => local,
-            Message::Request { request, .. } => !local && matches!(**request, Request::Write(_)),
+            Message::Update { .. } => local,
+            Message::Request { request, .. } => !local && matches!(**request, Request::Write { .. }),
             _ => false,
         });
         let mut told: Vec<NodeId> = told.map(|packet| packet.to).collect();
@@ -302,9 +302,9 @@ impl World {
             !net.nodes[to.index()].known.get(&key).is_some_and(|known| known.contains(dot))
         };
         let mut expected = match &*message {
-            Message::Update(delta) => vec![self.named(delta.key, delta.dot)],
+            Message::Update { delta, .. } => vec![self.named(delta.key, delta.dot)],
             Message::Request { request, .. } => match &**request {
-                Request::Write(delta) => vec![self.named(delta.key, delta.dot)],
+                Request::Write { delta, .. } => vec![self.named(delta.key, delta.dot)],
                 _ => Vec::new(),
             },
             Message::Repair(repair) => {
@@ -316,7 +316,7 @@ impl World {
         expected.retain(|dot| unknown(&self.net, dot));
         let mut answer = None;
         match &*message {
-            Message::Request { key, request, .. } if !matches!(**request, Request::Write(_)) => {
+            Message::Request { key, request, .. } if !matches!(**request, Request::Write { .. }) => {
                 let view = self.view(to, *key);
                 let step = self.net.arrive(&packet);
                 self.note_reply(&step, view);
@@ -522,9 +522,9 @@ pub fn forge(packet: &mut Packet<Ndc>) {
 /// The same writes; and the same clocks, for ranges that both ask about: whom they ask is left to chance.
 fn alike(theirs: &[&Message], ours: &[&Message]) -> bool {
     let updates =
-        |messages: &[&Message]| messages.iter().filter(|message| matches!(message, Message::Update(_))).count();
+        |messages: &[&Message]| messages.iter().filter(|message| matches!(message, Message::Update { .. })).count();
     let are_alike = |a: &Message, b: &Message| match (a, b) {
-        (Message::Update(a), Message::Update(b)) => a == b,
+        (Message::Update { delta: a, .. }, Message::Update { delta: b, .. }) => a == b,
         (Message::Pull(a), Message::Pull(b)) => a.range != b.range || a.clock == b.clock,
         _ => false,
     };
