@@ -1,8 +1,8 @@
-//! What replicas report about themselves in a run, for people: no verdict follows from it.
+//! What replicas and the network report in a run, for people: no verdict follows from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use kvsim_checkers::trace::{Level, NodeId, What};
+use kvsim_checkers::trace::{Level, LostBy, NodeId, What};
 use serde::Serialize;
 
 #[derive(Clone, Debug, Default)]
@@ -11,6 +11,8 @@ pub struct SelfReports {
     lags: BTreeMap<(NodeId, NodeId, Level), (u64, u64)>,
     /// How often, by node.
     overflows: BTreeMap<NodeId, u64>,
+    /// Faults that have taken a message.
+    pub took: BTreeSet<u16>,
 }
 
 /// A level of a replica fell behind what had arrived from a node; heartbeats tell.
@@ -44,6 +46,7 @@ impl SelfReports {
                 *times += 1;
                 *longest_ns = behind_ns.max(*longest_ns);
             }
+            What::Lost { by: LostBy::Fault(fault), .. } => drop(self.took.insert(fault)),
             What::Overflowed { .. } => *self.overflows.entry(node).or_default() += 1,
             _ => {}
         }

@@ -245,3 +245,22 @@ fn a_scenario_to_begin_with() {
     }
     assert!(tried > 25, "only {tried} fields");
 }
+
+/// A fault that met nothing is said to: it may be a slip.
+#[test]
+fn a_drop_that_matches_nothing_is_told() {
+    let folder = folder();
+    let text = "replicas = 3\nduration = \"1s\"\n[script.sessions]\na = { at = \"n0\" }\n[script]\n\
+                ops = [{ at = \"10ms\", by = \"a\", write = \"x\", value = 1 }]\n[[fault.drop]]\nwrite = 1\nfrom = \"n0\"\n";
+    for (from, met) in [("n0", true), ("n1", false)] {
+        let file = common::file(
+            folder.path(),
+            &format!("{from}.toml"),
+            text.replace("from = \"n0\"", &format!("from = \"{from}\"")),
+        );
+        let told = common::end(common::kvsim().current_dir(folder.path()).args(["run", &file, "--no-report"]))
+            .expect(0)
+            .stdout;
+        assert_eq!(!told.contains("drop[0] met no message"), met, "{told}");
+    }
+}

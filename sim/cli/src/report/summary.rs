@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kvsim_sim::plan::Plan;
+use kvsim_sim::plan::{FaultKind, Plan};
 use serde::Serialize;
 
 use super::findings::Judgement;
@@ -33,6 +33,9 @@ pub struct Summary {
     /// Replicas that had no room for waiting writes, the most frequent first; absent when there was room.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub overflowed: Vec<Overflow>,
+    /// Faults that were to take messages and met none; absent when all did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub met_nothing: Vec<String>,
     pub verdicts: Vec<Judgement>,
     pub interrupted: bool,
     pub run_dir: String,
@@ -55,6 +58,12 @@ impl Summary {
             counts: judged.counts,
             lagging: judged.self_reports.lags(),
             overflowed: judged.self_reports.overflows(),
+            met_nothing: (0..)
+                .zip(&plan.faults)
+                .filter(|(_, fault)| matches!(fault.kind, FaultKind::Drop(_)) && judged.outcome.complete)
+                .filter(|(number, _)| !judged.self_reports.took.contains(number))
+                .map(|(_, fault)| fault.name.clone())
+                .collect(),
             verdicts: judged.reports.iter().map(|report| Judgement::new(plan, report)).collect(),
             interrupted: judged.interrupted,
             run_dir: run_dir.display().to_string(),

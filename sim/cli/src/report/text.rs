@@ -55,7 +55,7 @@ pub fn times(plan: &Plan) -> String {
 /// What replicas reported about themselves: the worst, and how much more there is.
 fn write_notes(out: &mut String, summary: &Summary) -> fmt::Result {
     const SHOWN: usize = 3;
-    let Summary { lagging, overflowed, .. } = summary;
+    let Summary { lagging, overflowed, met_nothing, .. } = summary;
     let mut lines = |name: &str, said: Vec<String>| -> fmt::Result {
         for (place, line) in said.iter().take(SHOWN).enumerate() {
             writeln!(out, "  {:<10}  {line}", if place == 0 { name } else { "" })?;
@@ -72,7 +72,8 @@ fn write_notes(out: &mut String, summary: &Summary) -> fmt::Result {
     };
     lines("lag", lagging.iter().map(lag).collect())?;
     let overflow = |Overflow { node, times }: &Overflow| format!("no room for {} writes at {node}", grouped(*times));
-    lines("buffers", overflowed.iter().map(overflow).collect())
+    lines("buffers", overflowed.iter().map(overflow).collect())?;
+    lines("faults", met_nothing.iter().map(|fault| format!("{fault} met no message")).collect())
 }
 
 fn write_verdict(out: &mut String, judgement: &Judgement) -> fmt::Result {

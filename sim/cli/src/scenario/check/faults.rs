@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kvsim_checkers::trace::Action;
+use kvsim_checkers::trace::{Action, NodeId};
 use kvsim_sim::faults::{DRIFT_PPM_MAX, NodeFault};
 use kvsim_sim::net::Ratio;
 use kvsim_sim::quantity::{Duration, NodeName, Times, Wrong};
@@ -134,7 +134,13 @@ impl Check<'_> {
 
     /// `written` are the values that are written at all, if that is known.
     fn message(&mut self, path: Path<'_>, fault: &MessageFault, written: Option<&BTreeSet<u64>>) {
-        match &fault.message().which {
+        let message = fault.message();
+        if let (Some(from), Some(to)) = (message.from, &message.to)
+            && to.0 == [from.0]
+        {
+            self.at(&field(path, "to"), format!("{from} sends itself no messages"), "another node");
+        }
+        match &message.which {
             WhichMessage::Write { write } if written.is_some_and(|written| !written.contains(write)) => {
                 let expected = "a value that an operation of the script writes";
                 self.at(&field(path, "write"), format!("no operation writes {write}"), expected);
@@ -162,6 +168,24 @@ impl Check<'_> {
         if *at >= self.scenario.duration {
             self.at(&field(path, "at"), "it happens after the workload", "a time before `duration`");
         }
+        if fault == Membership::Leave
+            && let Some((node, joins)) =
+                nodes.0.iter().find_map(|node| Some((node, self.joins(*node)?))).filter(|(_, joins)| joins >= at)
+        {
+            let expected = format!("a time after {joins}; one that has left does not come back, see [[fault.replace]]");
+            self.at(&field(path, "at"), format!("{node} is not there before it joins, at {joins}"), expected);
+        }
+    }
+
+    /// When the node joins, at the latest, where that is set.
+    fn joins(&self, node: NodeId) -> Option<Duration> {
+        let joins = self.scenario.faults.iter().filter_map(|fault| match &fault.kind {
+            FaultSpec::Members { nodes: WhichNodes::At { nodes, at }, fault: Membership::Join } => {
+                nodes.0.contains(&node).then_some(*at)
+            }
+            _ => None,
+        });
+        joins.max()
     }
 
     fn node_fault(&mut self, path: Path<'_>, fault: &NodeFault) {
