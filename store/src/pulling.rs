@@ -25,6 +25,11 @@ impl Rounds {
         Rounds { peers, begun: self.begun, before: self.begun }
     }
 
+    /// The number of the last round.
+    pub(crate) fn last(&self) -> u64 {
+        self.begun
+    }
+
     /// The number of a round outside of the order, with a peer that is asked for a reason.
     pub(crate) fn one_more(&mut self) -> u64 {
         self.begun += 1;

@@ -524,6 +524,9 @@ impl Ndc {
                     at
                 }
             };
+            if holds {
+                self.ranges[at].held_since = self.rounds.last();
+            }
             if holds && let Some((is_up, env)) = &mut env {
                 for delta in self.calls.passed_on(range) {
                     env.append(|| Record::Received(delta.clone()));
@@ -734,7 +737,8 @@ impl Ndc {
             return;
         }
         let under = self.config.defects.counted_under(repair.membership, self.membership.id);
-        if !self.config.placement.is_full() && !self.ranges[at].serves() && under != self.membership.id {
+        let is_old = under != self.membership.id || repair.round <= self.ranges[at].held_since;
+        if !self.config.placement.is_full() && !self.ranges[at].serves() && is_old {
             // The same holds for it as for a write.
             return;
         }

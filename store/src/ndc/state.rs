@@ -27,6 +27,9 @@ pub struct State {
     pub(super) range: usize,
     /// False when this replica has held the range once, and keeps it only until its holders have all of it.
     pub(super) is_held: bool,
+    /// The last round before this replica was to hold the range. Answers to earlier questions say what was missing to one that
+    /// had more, or wanted nothing.
+    pub(super) held_since: u64,
     /// Which of its holders have, then.
     pub(super) have_all: Vec<ReplicaId>,
     /// All keys are in the one range.
@@ -55,6 +58,7 @@ impl State {
             me,
             range,
             is_held: true,
+            held_since: 0,
             have_all: Vec::new(),
             is_whole: true,
             issued: Vec::new(),
