@@ -58,8 +58,8 @@ fn check(facts: &Facts<'_>) -> Report {
     findings.report(FRESH.name, verdict, note)
 }
 
-/// What of a key was acknowledged so far: by line (the writes of a replica to the key), the last write.
-type Acknowledged = BTreeMap<u32, (u32, u32)>;
+/// What of a key was acknowledged so far: by line (the writes of a replica to the key), places and writes in their order.
+type Acknowledged = BTreeMap<u32, Vec<(u32, u32)>>;
 
 /// The reads that were stale, each with the first write that it had to meet, and how many had to meet some.
 fn stale<'f>(facts: &'f Facts<'_>) -> (Vec<Stale<'f>>, usize) {
@@ -86,10 +86,9 @@ fn stale<'f>(facts: &'f Facts<'_>) -> (Vec<Stale<'f>>, usize) {
     for read in facts.operations.list() {
         while let Some((_, write)) = writes.next_if(|(answered, _)| *answered < read.invoked) {
             let Some((line, place)) = seen.places[write as usize] else { continue };
-            let last = acknowledged[facts.write(write).key as usize].entry(line).or_insert((place, write));
-            if last.0 < place {
-                *last = (place, write);
-            }
+            let of_line = acknowledged[facts.write(write).key as usize].entry(line).or_default();
+            let at = of_line.partition_point(|(earlier, _)| *earlier < place);
+            of_line.insert(at, (place, write));
         }
         let Some(answered) = read.answered().filter(|_| read.action == Action::Read && read.level == Level::Eventual)
         else {
@@ -98,22 +97,24 @@ fn stale<'f>(facts: &'f Facts<'_>) -> (Vec<Stale<'f>>, usize) {
         let returned: Vec<u32> = facts.returned(read).collect();
         let has_seen = seen.joined(&returned);
         let quorum = quorum(header, read.session);
-        let mut owed: Vec<(u32, u32, u32)> =
-            acknowledged[read.key as usize].iter().map(|(line, (place, write))| (*write, *line, *place)).collect();
-        owed.sort_unstable();
-        let mut had_to = false;
-        for (write, line, place) in owed {
-            let promised = missing.promised(write);
-            if promised.saturating_add(quorum) <= missing.most_holders(write, answered) {
-                continue;
-            }
-            had_to = true;
-            let is_met = reach(&has_seen, line) >= place || deletes.may_have_seen(facts, write, answered);
-            if !is_met && missing.excuse(write, promised.min(quorum), TakenBy::Any, answered).is_none() {
-                stale.push(Stale { read, write });
-                break;
+        let (mut had_to, mut missed) = (false, None);
+        for (line, writes) in &acknowledged[read.key as usize] {
+            let reached = reach(&has_seen, *line);
+            // What is met of a line stands for what came before it; what is excused does not.
+            for (place, write) in writes.iter().rev() {
+                let promised = missing.promised(*write);
+                let is_owed = promised.saturating_add(quorum) > missing.most_holders(*write, answered);
+                had_to |= is_owed;
+                if reached >= *place || is_owed && deletes.may_have_seen(facts, *write, answered) {
+                    break;
+                }
+                if is_owed && missing.excuse(*write, promised.min(quorum), TakenBy::Any, answered).is_none() {
+                    missed = missed.min(Some(*write)).or(Some(*write));
+                    break;
+                }
             }
         }
+        stale.extend(missed.map(|write| Stale { read, write }));
         met += usize::from(had_to);
     }
     (stale, met)
