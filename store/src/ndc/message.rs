@@ -101,7 +101,7 @@ pub struct Repair {
     pub range: u16,
     /// The round that asked for it.
     pub round: u64,
-    /// The list of members by which the sender goes: a number that two lists share only if they are the same.
+    /// The list of members by which the sender goes, as a number (a hash of it).
     pub membership: u64,
     /// The sender holds the range and serves: it has not yet to get everything itself.
     pub serves: bool,
@@ -205,7 +205,7 @@ pub enum Request {
     Write {
         /// The write.
         delta: Delta,
-        /// The list of members by which the sender goes: a number that two lists share only if they are the same.
+        /// The list of members by which the sender goes, as a number (a hash of it).
         membership: u64,
     },
 }

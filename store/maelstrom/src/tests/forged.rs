@@ -32,7 +32,7 @@ fn forged_counters_are_dropped_with_a_word() {
     ];
     for (what, change) in cases {
         let mut forged = honest.clone();
-        change(&mut forged["body"]["what"]["Update"]);
+        change(&mut forged["body"]["what"]["Update"]["delta"]);
         cluster.log.clear();
         cluster.feed(0, &forged.to_string());
         assert!(cluster.log.iter().any(|line| line.contains("dropped")), "{what}: {:?}", cluster.log);

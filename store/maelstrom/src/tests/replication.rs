@@ -172,11 +172,11 @@ fn messages_of_the_store_that_cannot_be_are_dropped() {
     spoil(&update, &|body| body["keys"] = json!([]));
     spoil(&update, &|body| body["keys"] = json!(["\"P1x\""]));
     spoil(&update, &|body| body["values"] = json!([]));
-    spoil(&update, &|body| body["what"]["Update"]["key"] = json!(0));
-    spoil(&update, &|body| body["what"]["Update"]["dot"] = json!(null));
+    spoil(&update, &|body| body["what"]["Update"]["delta"]["key"] = json!(0));
+    spoil(&update, &|body| body["what"]["Update"]["delta"]["dot"] = json!(null));
     let origin = |node: u16| json!({"node": node, "incarnation": 1});
     let dot = |node: u16| json!({"origin": origin(node), "counter": 1});
-    spoil(&update, &|body| body["what"]["Update"]["context"] = json!([dot(1), dot(0)]));
+    spoil(&update, &|body| body["what"]["Update"]["delta"]["context"] = json!([dot(1), dot(0)]));
     let sets = [json!([0, [0]]), json!([0, [2]]), json!([70, [1]]), json!([u64::MAX, [4]]), json!([1, [1]]), json!(1)];
     for set in sets {
         spoil(&pull, &|body| body["what"]["Pull"]["clock"] = json!([[origin(0), set]]));
