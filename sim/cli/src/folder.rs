@@ -86,7 +86,7 @@ impl Folder {
                 let is_free = |path: &PathBuf| path.symlink_metadata().is_err() || has_plan(path, &bytes);
                 let mut places = [path.clone()].into_iter().chain(numbered).filter(is_free);
                 let folder = Folder::open(places.next().unwrap_or_default(), &bytes, false)?;
-                folder.is_latest();
+                folder.link_latest();
                 Ok(folder)
             }
         }
@@ -135,8 +135,8 @@ impl Folder {
         read(&self.path.join(SUMMARY), TEXT_BYTES_MAX).ok().and_then(|bytes| Summary::stored_hash(&bytes))
     }
 
-    /// The link `latest` beside the folder leads to it, where there are links.
-    fn is_latest(&self) {
+    /// Lets the link `latest` beside the folder lead to it, where there are links.
+    fn link_latest(&self) {
         #[cfg(unix)]
         if let (Some(name), Some(beside)) = (self.path.file_name(), self.path.parent()) {
             let latest = beside.join(LATEST);

@@ -80,6 +80,20 @@ impl Action {
         }
     }
 
+    /// The value that an operation needs to be there, if it has this value and, being a cas, expects that one.
+    pub(crate) fn needs(self, value: u64, expected: u64) -> Option<u64> {
+        match self {
+            Action::Read => Some(value),
+            Action::Write => None,
+            Action::Cas => Some(expected),
+        }
+    }
+
+    /// The value that an operation with this value leaves.
+    pub(crate) fn writes(self, value: u64) -> Option<u64> {
+        (self != Action::Read).then_some(value)
+    }
+
     fn named(name: &[u8]) -> Option<Action> {
         [Action::Read, Action::Write, Action::Cas].into_iter().find(|action| action.name().as_bytes() == name)
     }

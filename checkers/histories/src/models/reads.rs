@@ -21,16 +21,12 @@ impl Call {
 
     /// The value that it needs to be there.
     pub fn needs(&self) -> Option<u64> {
-        match self.action {
-            Action::Read => Some(self.value),
-            Action::Write => None,
-            Action::Cas => Some(self.expected),
-        }
+        self.action.needs(self.value, self.expected)
     }
 
     /// The value that it leaves.
     pub fn writes(&self) -> Option<u64> {
-        (self.action != Action::Read).then_some(self.value)
+        self.action.writes(self.value)
     }
 }
 
