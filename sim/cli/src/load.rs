@@ -78,12 +78,6 @@ pub fn lowered(file: &Path, scenario: &Scenario, seed: u64, stores: Stores) -> R
     let plan = lower::lower(scenario, seed, concat!("kvsim ", env!("CARGO_PKG_VERSION"))).map_err(usage)?;
     plan.validate().map_err(|error| usage(error.to_string()))?;
     memory::check(file, &Estimate::of_plan(&plan).without_messages())?;
-    if let Some(session) = plan.sessions.iter().find(|session| session.quorum > 1 && !store.quorum_reads) {
-        let (session, quorum, store) = (&session.name, session.quorum, store.name);
-        return Err(usage(format!(
-            "session {session} reads from {quorum} replicas, but store {store} has no quorum reads\n  set quorum = 1, or choose another store (kvsim list stores)"
-        )));
-    }
     Ok((store, plan))
 }
 

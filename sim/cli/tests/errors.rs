@@ -111,7 +111,7 @@ fn overrides_are_checked_like_the_file() {
 
 #[test]
 fn what_the_store_cannot_do_is_refused() {
-    refused(format!("{SMALL}quorum = 2\n"), &["--store", "lww"], &["quorum"]);
+    refused(format!("{SMALL}quorum = 2\n"), &["--store", "lww"], &["s.toml:4:10", "store lww has no quorum reads"]);
     refused(format!("{SMALL}quorum = 4\n"), &[], &["s.toml:4:10", "quorum"]);
     refused(SMALL, &["--store", "postgres"], &["postgres", "ndc", "lww"]);
 }
@@ -119,13 +119,9 @@ fn what_the_store_cannot_do_is_refused() {
 #[test]
 fn too_much_work_is_refused_before_it_begins() {
     let huge = SMALL.replace("100ms", "1000h") + "rate = \"1000000/s\"\n";
-    refused(huge, &[], &["operations"]);
+    refused(huge, &[], &["s.toml:2:12", "operations are planned"]);
     let restless = "[[fault.random_partition]]\nevery = \"1ns\"\nlasting = \"1ns\"\n";
-    refused(
-        SMALL.replace("100ms", "1h") + "rate = \"1/s\"\n" + restless,
-        &[],
-        &["random_partition[0]", "faults are planned"],
-    );
+    refused(SMALL.replace("100ms", "1h") + "rate = \"1/s\"\n" + restless, &[], &["s.toml:5:1", "faults are planned"]);
     let cuts = "[[fault.partition]]\nat = \"0s\"\nfor = \"1ms\"\nisolate = \"n0\"\n".repeat(40_000);
     refused(SMALL.to_string() + &cuts, &[], &["faults", "too many"]);
 }

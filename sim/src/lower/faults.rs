@@ -5,7 +5,7 @@ use kvsim_store::Stream;
 
 use crate::faults::NodeFault;
 use crate::net::Quantiles;
-use crate::plan::{Cut, FaultKind, FaultPlan, MessageName, Plan};
+use crate::plan::{Cut, FaultKind, FaultPlan, MessageName};
 use crate::quantity::{Duration, NodeName, Nodes};
 use crate::scenario::{
     Fault, FaultSpec, Membership, Message, MessageFault, OneWay, PartitionFault, RandomShape, Scenario, Shape, When,
@@ -13,10 +13,7 @@ use crate::scenario::{
 };
 
 /// All faults of the run, in the scenario's order; those drawn at random in the order of time.
-///
-/// # Errors
-/// When there would be more than a plan can have, in words.
-pub fn timetable(scenario: &Scenario, seed: u64) -> Result<Vec<FaultPlan>, String> {
+pub fn timetable(scenario: &Scenario, seed: u64) -> Vec<FaultPlan> {
     let mut plans = Vec::new();
     let all = || NodeId::all(scenario.replicas).collect::<Vec<NodeId>>();
     let list = |nodes: &Option<Nodes>| nodes.as_ref().map(|nodes| nodes.0.clone());
@@ -37,7 +34,7 @@ pub fn timetable(scenario: &Scenario, seed: u64) -> Result<Vec<FaultPlan>, Strin
                 random(scenario, seed, fault, number, (*every, *lasting), &mut plans, |chance| {
                     let kind = shapes[chance.below(shapes.len() as u64) as usize];
                     FaultKind::Partition { cuts: cuts(&drawn(kind, scenario.replicas, chance), scenario.replicas) }
-                })?;
+                });
             }
             FaultSpec::Nodes { when: When::At { times, length }, nodes, fault: what } => {
                 let nodes = list(nodes).unwrap_or_else(all);
@@ -53,7 +50,7 @@ pub fn timetable(scenario: &Scenario, seed: u64) -> Result<Vec<FaultPlan>, Strin
                 random(scenario, seed, fault, number, (*every, *lasting), &mut plans, |chance| {
                     let node = nodes[chance.below(nodes.len() as u64) as usize];
                     FaultKind::Node { node, fault: what.clone() }
-                })?;
+                });
             }
             FaultSpec::Members { nodes: WhichNodes::At { nodes, at }, fault: what } => {
                 for (count, node) in nodes.0.iter().enumerate() {
@@ -76,7 +73,7 @@ pub fn timetable(scenario: &Scenario, seed: u64) -> Result<Vec<FaultPlan>, Strin
                     }
                     When::Random { every, lasting } => {
                         let kind = |_: &mut Stream| kind.clone();
-                        random(scenario, seed, fault, number, (*every, *lasting), &mut plans, kind)?;
+                        random(scenario, seed, fault, number, (*every, *lasting), &mut plans, kind);
                     }
                 }
             }
@@ -85,7 +82,7 @@ pub fn timetable(scenario: &Scenario, seed: u64) -> Result<Vec<FaultPlan>, Strin
             }
         }
     }
-    Ok(plans)
+    plans
 }
 
 fn of_message(fault: &MessageFault) -> FaultKind {
@@ -103,6 +100,17 @@ fn of_message(fault: &MessageFault) -> FaultKind {
     }
 }
 
+/// About how often a fault of the scenario strikes, if that is at random times.
+pub fn random_count(scenario: &Scenario, fault: &FaultSpec) -> u64 {
+    let (FaultSpec::Partition(PartitionFault::RandomPartition { every, lasting, .. })
+    | FaultSpec::Nodes { when: When::Random { every, lasting }, .. }
+    | FaultSpec::Links { when: When::Random { every, lasting }, .. }) = fault
+    else {
+        return 0;
+    };
+    scenario.duration.ns() / every.ns().saturating_add(lasting.ns()).max(1)
+}
+
 /// Faults at random times, one after the other, each with a kind of its own.
 fn random(
     scenario: &Scenario,
@@ -112,15 +120,8 @@ fn random(
     (every, lasting): (Duration, Duration),
     plans: &mut Vec<FaultPlan>,
     mut kind: impl FnMut(&mut Stream) -> FaultKind,
-) -> Result<(), String> {
+) {
     let duration_ns = scenario.duration.ns();
-    let about = duration_ns / every.ns().saturating_add(lasting.ns()).max(1);
-    if about > Plan::FAULTS_MAX as u64 {
-        let (name, most) = (&fault.name, Plan::FAULTS_MAX);
-        return Err(format!(
-            "{name}: about {about} faults are planned; a run can have {most}: make them rarer or longer"
-        ));
-    }
     let mut chance = Stream::new(seed, "fault", number);
     let (gap, length) = (Quantiles::exponential(every.ns()), Quantiles::exponential(lasting.ns()));
     let mut now_ns = gap.draw(chance.bits());
@@ -133,7 +134,6 @@ fn random(
         count += 1;
         now_ns = until_ns.saturating_add(gap.draw(chance.bits()));
     }
-    Ok(())
 }
 
 /// Nodes join or leave, one after the other. One node of the run does neither, whatever else the scenario has in mind, so

@@ -11,6 +11,7 @@ mod workload;
 use std::collections::BTreeMap;
 
 use crate::plan::{FaultKind, LinkOverride, LinkPlan, Plan};
+use crate::quantity::Wrong;
 use crate::scenario::{Scenario, Settle};
 
 pub use workload::planned_operations;
@@ -20,7 +21,10 @@ pub use workload::planned_operations;
 /// # Errors
 /// When the plan would be larger than any run can be, in words.
 pub fn lower(scenario: &Scenario, seed: u64, made_by: &str) -> Result<Plan, String> {
-    let (keys, sessions) = workload::sessions(scenario, seed)?;
+    if let Some((path, wrong)) = too_large(scenario).first() {
+        return Err(format!("{}: {}", path.join("."), wrong.line()));
+    }
+    let (keys, sessions) = workload::sessions(scenario, seed);
     let mut plan = Plan {
         schema: Plan::SCHEMA,
         made_by: made_by.to_string(),
@@ -36,7 +40,7 @@ pub fn lower(scenario: &Scenario, seed: u64, made_by: &str) -> Result<Plan, Stri
         links: links(scenario),
         keys,
         sessions,
-        faults: faults::timetable(scenario, seed)?,
+        faults: faults::timetable(scenario, seed),
         expect: scenario.expect.clone(),
         other_fates_below: None,
     };
@@ -52,10 +56,29 @@ pub fn lower(scenario: &Scenario, seed: u64, made_by: &str) -> Result<Plan, Stri
     if scenario.settle == Settle::Auto && plan.settle_ns > SETTLE_AUTO_NS_MAX {
         let hours = plan.settle_ns / 3_600_000_000_000;
         return Err(format!(
-            "settling would take {hours} hours of virtual time with these delays and intervals: give settle a time, or switch it off"
+            "settle: it would take {hours} hours of virtual time with these delays and intervals: give settle a time, or switch it off"
         ));
     }
     Ok(plan)
+}
+
+/// What in a scenario asks for a larger plan than there can be: the path of each such field or table, and what is wrong.
+pub fn too_large(scenario: &Scenario) -> Vec<(Vec<&str>, Wrong)> {
+    let mut found = Vec::new();
+    let (operations, most) = (planned_operations(scenario), u64::from(Plan::OP_LIMIT) / 2);
+    if operations >= most {
+        let expected = format!("at most {most} in a run: make it shorter or slower");
+        found.push((vec!["duration"], Wrong::new(format!("about {operations} operations are planned"), expected)));
+    }
+    for fault in &scenario.faults {
+        let (about, most) = (faults::random_count(scenario, &fault.kind), Plan::FAULTS_MAX);
+        if about > most as u64 {
+            let path = ["fault"].into_iter().chain(fault.name.trim_end_matches(']').split('[')).collect();
+            let wrong = Wrong::new(format!("about {about} faults are planned"), format!("at most {most} in a run"));
+            found.push((path, wrong.help("make them rarer, or let them last longer")));
+        }
+    }
+    found
 }
 
 /// The links that differ, pair by pair. Where several rules name a pair, the reader has complained.

@@ -5,13 +5,12 @@ use kvsim_store::Stream;
 
 use super::heartbeats;
 use crate::net::{Quantiles, power};
-use crate::plan::{self, OpPlan, Plan, SessionPlan};
+use crate::plan::{self, OpPlan, SessionPlan};
 use crate::quantity::Sizes;
 use crate::scenario::{ClientGroup, KeyChoice, Keys, Pace, Scenario, ScriptOp, Writers};
 
 /// The names of all keys, and all sessions with their operations.
-pub fn sessions(scenario: &Scenario, seed: u64) -> Result<(Vec<String>, Vec<SessionPlan>), String> {
-    check_size(scenario)?;
+pub fn sessions(scenario: &Scenario, seed: u64) -> (Vec<String>, Vec<SessionPlan>) {
     let mut keys = Vec::new();
     let mut sessions = Vec::new();
     let scripted = scenario.script.ops.iter().filter_map(|op| op.choice.value());
@@ -78,7 +77,7 @@ pub fn sessions(scenario: &Scenario, seed: u64) -> Result<(Vec<String>, Vec<Sess
         });
     }
     sessions.extend(heartbeats::sessions(scenario, seed, &mut keys, &mut numbers));
-    Ok((keys, sessions))
+    (keys, sessions)
 }
 
 /// Numbers for operations and values, unique in the plan.
@@ -112,16 +111,6 @@ pub fn planned_operations(scenario: &Scenario) -> u64 {
         .heartbeat_ns
         .map_or(0, |every_ns| scenario.duration.ns() / every_ns.max(1));
     operations.saturating_add(beats.saturating_mul(u64::from(scenario.replicas)))
-}
-
-/// Refuses a plan whose operations cannot be numbered.
-fn check_size(scenario: &Scenario) -> Result<(), String> {
-    let operations = planned_operations(scenario);
-    if operations >= u64::from(Plan::OP_LIMIT) / 2 {
-        let most = Plan::OP_LIMIT / 2;
-        return Err(format!("about {operations} operations are planned; a run can have {most}: shorten it or slow it"));
-    }
-    Ok(())
 }
 
 fn generated(scenario: &Scenario, group: &ClientGroup, member: u32, ops: Vec<OpPlan>) -> SessionPlan {

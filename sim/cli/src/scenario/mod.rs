@@ -21,6 +21,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use kvsim_sim::lower;
 use kvsim_sim::net::Ratio;
 use kvsim_sim::plan::Plan;
 use kvsim_sim::quantity::{Duration, Seed, Size};
@@ -177,8 +178,13 @@ pub fn scenario(
         (check.holders, check.beats) = (profile.copies, profile.heartbeat_ns.is_some());
         check.fitted(own)
     });
-    let mistakes = check.all();
+    let mut mistakes = check.all();
     scenario.store = fitted.unwrap_or_default();
+    if mistakes.is_empty() {
+        let place = |path: &[&str]| value_at(root, path).map(|value| value.span().into());
+        let too_large = lower::too_large(&scenario).into_iter();
+        mistakes = too_large.map(|(path, wrong)| sources.wrong(place(&path), wrong)).collect();
+    }
     if mistakes.is_empty() { Ok(scenario) } else { Err(mistakes) }
 }
 

@@ -49,6 +49,10 @@ impl Check<'_> {
 
     /// A quorum that can be had.
     fn quorum(&mut self, quorum: u16, path: &[&str]) {
+        if let Some(store) = self.store.filter(|store| quorum > 1 && !store.quorum_reads) {
+            let wrong = Wrong::new(format!("store {} has no quorum reads", store.name), "a quorum of 1");
+            return self.wrong(self.span(path), wrong.help("or choose another store (kvsim list stores)"));
+        }
         if quorum > self.holders {
             let of =
                 if self.holders == self.scenario.replicas { "there are replicas" } else { "the nodes that keep a key" };
