@@ -153,6 +153,11 @@ impl Folder {
         &self.path
     }
 
+    /// Whether it has the results of the very same run, which had come to its end.
+    pub fn has_results_of(&self, summary: &Summary) -> bool {
+        self.earlier.is_some_and(|earlier| summary.has_hash(earlier))
+    }
+
     /// Stores the run's results, the shortest first: a disk that is nearly full takes the verdicts.
     pub fn store(
         &self,
@@ -164,7 +169,7 @@ impl Folder {
             // A run that came to its end is worth more than one that was interrupted.
             Some(_) if summary.interrupted => return Ok(()),
             // Another version of kvsim or of the store made it.
-            Some(earlier) if !summary.has_hash(earlier) => self.remove_results()?,
+            Some(_) if !self.has_results_of(summary) => self.remove_results()?,
             _ => {}
         }
         exit::all([

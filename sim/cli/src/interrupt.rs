@@ -13,14 +13,21 @@ use crate::panics;
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static NOTHING_TO_LOSE: AtomicBool = AtomicBool::new(false);
 
+/// Signals that come within this time are one wish: `timeout` sends one to the program and one to its group.
+const ONE_WISH: Duration = Duration::from_millis(200);
+
 /// From now on Ctrl-C asks runs to end; a second one ends the program.
+#[allow(clippy::disallowed_types, clippy::disallowed_methods)] // the real time of real signals
 pub fn stop_gently() {
     NOTHING_TO_LOSE.store(false, Ordering::Relaxed);
+    let mut first: Option<std::time::Instant> = None;
     // Where no handler can be set, the default stays: the program ends at once.
-    let _ = ctrlc::set_handler(|| {
-        if INTERRUPTED.swap(true, Ordering::Relaxed) || NOTHING_TO_LOSE.load(Ordering::Relaxed) {
+    let _ = ctrlc::set_handler(move || {
+        let is_second = first.get_or_insert_with(std::time::Instant::now).elapsed() > ONE_WISH;
+        if is_second || NOTHING_TO_LOSE.load(Ordering::Relaxed) {
             std::process::exit(i32::from(exit::INTERRUPTED));
         }
+        INTERRUPTED.store(true, Ordering::Relaxed);
     });
 }
 

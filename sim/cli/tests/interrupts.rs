@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::{Ended, folder, kvsim, read_json, top};
 
-/// Runs the command and interrupts it after a while. Absent when it had ended by itself before, or when the signal came
+/// Runs the command and interrupts it after a while, as `timeout` does: one stop that comes as two signals. Absent when it had ended by itself before, or when the signal came
 /// before the program had begun to listen, which ends it at once.
 fn interrupted(arguments: &[&str], out: &Path, after: Duration) -> Option<Ended> {
     let mut command = kvsim();
@@ -19,8 +19,10 @@ fn interrupted(arguments: &[&str], out: &Path, after: Duration) -> Option<Ended>
     if child.try_wait().expect("a process can be asked").is_some() {
         return None;
     }
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    killed.expect("a signal can be sent");
+    for signal in ["-INT", "-TERM"] {
+        let killed = Command::new("kill").args([signal, &child.id().to_string()]).stderr(Stdio::null()).status();
+        killed.expect("a signal can be sent");
+    }
     let output = child.wait_with_output().expect("the command ends");
     output.status.code().map(|_| Ended::of(output))
 }

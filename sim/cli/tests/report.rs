@@ -119,6 +119,9 @@ fn reports_can_be_left_out() {
     summary(&small, &out, &[]);
     summary(&small, &out, &["--no-report"]);
     assert!(out.join("report.html").exists());
+    let judged = common::read_json(&out.join("summary.json"));
+    summary(&small, &out, &["--trace", "off"]);
+    assert_eq!(common::read_json(&out.join("summary.json")), judged, "what does not judge takes no verdict away");
     summary(&small, &out, &["--no-report", "--seed", "2"]);
     assert!(!out.join("report.html").exists());
     // A run without the scenario's text has a report, too.

@@ -146,6 +146,9 @@ fn store_results(
     folder: &Folder,
     scenario: Option<&str>,
 ) -> Result<(), Failure> {
+    if args.trace == Kept::Off && folder.has_results_of(summary) {
+        return Ok(()); // it knows no more than they do, and no verdicts
+    }
     exit::all([
         folder.store(summary, &judged.checkpoints, (args.trace == Kept::Full).then_some(&judged.recording)),
         args.history.map_or(Ok(()), |form| folder.store_history(&judged.recording, form)),
