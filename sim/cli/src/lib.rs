@@ -41,6 +41,8 @@ mod scenario;
 mod self_reports;
 mod sweep;
 mod text;
+#[cfg(any(test, fuzzing))]
+pub mod untrusted;
 
 use std::process::ExitCode;
 

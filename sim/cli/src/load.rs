@@ -87,7 +87,7 @@ pub fn names(stores: Stores) -> Names {
 }
 
 /// Those of the stores that come with kvsim.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub fn built_in() -> &'static Names {
     static BUILT_IN: std::sync::LazyLock<Names> = std::sync::LazyLock::new(|| names(kvsim_sim::stores::BUILT_IN));
     &BUILT_IN

@@ -92,9 +92,9 @@ fn the_same_run_gives_the_same_bytes() {
     );
 }
 
-/// The pictures of the README, which it says how to make.
+/// The pictures of the README and of docs/charts.md, which say how to make them.
 #[test]
-fn the_pictures_in_the_readme_are_what_the_program_draws() {
+fn the_pictures_in_the_docs_are_what_the_program_draws() {
     let folder = folder();
     let runs = [
         ("scenarios/tour/first-run.toml", "staleness,traffic", ["staleness", "traffic"].as_slice()),

@@ -7,6 +7,8 @@ use expect_test::expect_file;
 
 const LOST: &str = "scenarios/levels/fifo-lost-write.toml";
 const TROUBLES: &str = "sim/cli/tests/golden/troubles.toml";
+/// What hunt and shrink leave of the mistake that the README begins with.
+const DELETED: &str = "sim/cli/tests/golden/deleted-value.toml";
 const EARLY: &str = "sim/cli/tests/golden/early-delete.toml";
 
 fn trace(more: &[&str]) -> String {
@@ -92,6 +94,7 @@ fn a_space_time_diagram() {
     let svg = drawn(EARLY, &[]);
     assert_eq!(svg, drawn(EARLY, &[]), "its bytes follow from the run");
     expect_file!["../../../docs/early-delete.svg"].assert_eq(&svg);
+    expect_file!["../../../docs/deleted-value.svg"].assert_eq(&drawn(DELETED, &[]));
     expect_file!["../../../docs/by-hand.svg"].assert_eq(&drawn("scenarios/tour/by-hand.toml", &[]));
     for part in ["class=\"cross\"", "prefers-color-scheme: dark", "PRIO002", "at the end"] {
         assert!(svg.contains(part), "no {part:?}");

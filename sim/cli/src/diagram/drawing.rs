@@ -5,7 +5,7 @@ use kvsim_checkers::trace::NodeId;
 use super::layout::{BESIDE, CROSS, LEFT, LINE, Layout, letters, width};
 use super::scene::{Arrow, Scene};
 use crate::draw::{Anchor, At, Drawing, Kind, Shape, flow};
-use crate::text::{printable, wrapped};
+use crate::text::{counted, printable, wrapped};
 
 pub fn draw(scene: &Scene) -> Drawing {
     const FINDINGS: usize = 3;
@@ -19,7 +19,13 @@ pub fn draw(scene: &Scene) -> Drawing {
     scene.part.iter().for_each(|part| add(Kind::Note, part));
     scene.findings.iter().take(FINDINGS).for_each(|finding| add(Kind::Found, finding));
     if scene.findings.len() > FINDINGS {
-        add(Kind::Found, &format!("and {} more kinds of findings", scene.findings.len() - FINDINGS));
+        add(
+            Kind::Found,
+            &format!(
+                "and {} of findings",
+                counted((scene.findings.len() - FINDINGS) as u64, "more kind", "more kinds")
+            ),
+        );
     }
     let layout = Layout::of(scene, 34 + head.len() as i32 * LINE, faults);
     let ends = scene.ends.iter().map(Vec::len).max().unwrap_or(0) as i32;
