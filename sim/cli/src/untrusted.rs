@@ -59,8 +59,8 @@ impl Journals {
         let file = folder.join("w.toml");
         let text = "replicas = 3\nduration = \"100ms\"\n[clients.a]\n[sweep]\nseeds = 2\nreplicas = [3, 5]\n";
         fs::write(&file, text).expect("the folder can be written");
-        let hunted = RunSet::read(&file, Vec::new(), false, None, built_in()).ok().expect("the scenario is right");
-        let swept = SweepRuns::read(&file, &[], built_in()).ok().expect("the sweep is right");
+        let hunted = RunSet::read(&file, Vec::new(), false, None, built_in()).expect("the scenario is right");
+        let swept = SweepRuns::read(&file, &[], built_in()).expect("the sweep is right");
         Journals { folder: folder.to_owned(), hunted, swept }
     }
 
