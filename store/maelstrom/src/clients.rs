@@ -1,9 +1,10 @@
 //! What a node keeps for its clients: requests under way, and what each has seen.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
+use kvsim_host::Waiting;
+use kvsim_store::Key;
 use kvsim_store::ndc::object::Context;
-use kvsim_store::{CallId, Key};
 use serde_json::Value as Json;
 
 use crate::protocol::MsgId;
@@ -14,10 +15,8 @@ pub struct Clients {
     /// By client and key, what its last read there has seen. Maelstrom's clients know no contexts, so the node keeps
     /// them.
     contexts: BTreeMap<String, BTreeMap<Key, Context>>,
-    open: BTreeMap<CallId, Open>,
-    /// When requests have waited long enough; ascending, since all wait equally long.
-    deadlines: VecDeque<(u64, CallId)>,
-    next_call: u32,
+    /// Requests under way.
+    pub waiting: Waiting<Open>,
 }
 
 /// A request that has no answer yet.
@@ -57,41 +56,6 @@ pub enum What {
 }
 
 impl Clients {
-    /// A request begins to wait, until `deadline_ns` at most.
-    pub fn begin(&mut self, open: Open, deadline_ns: u64) -> CallId {
-        let call = CallId(self.next_call);
-        self.next_call = self.next_call.wrapping_add(1);
-        self.open.insert(call, open);
-        self.deadlines.push_back((deadline_ns, call));
-        call
-    }
-
-    /// A call of the store is over: the request that it was made for, unless that has been given up.
-    pub fn finish(&mut self, call: CallId) -> Option<Open> {
-        let open = self.open.remove(&call);
-        while self.deadlines.front().is_some_and(|(_, call)| !self.open.contains_key(call)) {
-            self.deadlines.pop_front();
-        }
-        open
-    }
-
-    /// When the next request has waited long enough.
-    pub fn next_ns(&self) -> Option<u64> {
-        self.deadlines.front().map(|(at_ns, _)| *at_ns)
-    }
-
-    /// Takes out a request that has waited long enough.
-    pub fn take_late(&mut self, now_ns: u64) -> Option<Open> {
-        let (at_ns, call) = *self.deadlines.front()?;
-        if at_ns > now_ns { None } else { self.finish(call) }
-    }
-
-    /// Takes out all requests.
-    pub fn take_all(&mut self) -> Vec<Open> {
-        self.deadlines.clear();
-        std::mem::take(&mut self.open).into_values().collect()
-    }
-
     /// What a client has seen of a key.
     pub fn context(&self, client: &str, key: Key) -> Context {
         self.contexts.get(client).and_then(|contexts| contexts.get(&key)).cloned().unwrap_or_default()

@@ -5,15 +5,12 @@
 
 mod args;
 mod clients;
-mod disk;
-mod host;
-mod names;
+mod json;
 mod node;
-mod plausible;
 mod protocol;
+mod service;
 #[cfg(test)]
 mod tests;
-mod timers;
 
 use std::io::{self, BufRead, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,7 +22,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 
 use args::Args;
-use disk::{Disk, Folder};
+use kvsim_host::disk::{Disk, Folder};
 use node::{Lines, Node};
 
 /// Lines that wait for the node before the reader of standard input waits, too.
@@ -36,7 +33,7 @@ const BUG: u8 = 101;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let disk = args.data_dir.clone().map(|path| Box::new(Folder::new(path)) as Box<dyn Disk>);
+    let disk = args.data_dir.clone().map(|path| Box::new(Folder::new(path, json::FORM)) as Box<dyn Disk>);
     let mut node = Node::new(args, disk);
     let (sender, lines) = sync_channel(WAITING_LINES);
     thread::spawn(move || {

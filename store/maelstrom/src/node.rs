@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kvsim_host::disk::Disk;
 use serde_json::{Map, Value as Json};
 
 use crate::args::Args;
-use crate::disk::Disk;
-use crate::host::Host;
 use crate::protocol::{Answer, Code, Envelope, MsgId, Refused, Request, inexact, line};
+use crate::service::Service;
 
 /// What a node wants to be written.
 #[derive(Debug, Default)]
@@ -27,12 +27,12 @@ const SHOWN: usize = 200;
 /// A node of Maelstrom.
 pub struct Node {
     args: Args,
-    /// The host's, as soon as there is one.
+    /// The service's, as soon as there is one.
     disk: Option<Box<dyn Disk>>,
     /// By client, its last requests.
     asked: BTreeMap<String, BTreeSet<MsgId>>,
     /// Absent until the node has been told who it is.
-    host: Option<Host>,
+    service: Option<Service>,
     /// Its name; empty until then.
     name: String,
 }
@@ -40,7 +40,7 @@ pub struct Node {
 impl Node {
     /// One that has yet to be told who it is.
     pub fn new(args: Args, disk: Option<Box<dyn Disk>>) -> Node {
-        Node { args, disk, asked: BTreeMap::new(), host: None, name: String::new() }
+        Node { args, disk, asked: BTreeMap::new(), service: None, name: String::new() }
     }
 
     /// Takes a line of input.
@@ -52,14 +52,14 @@ impl Node {
             Ok(envelope) => envelope,
             Err(problem) => return self.take_broken(text, &problem, out),
         };
-        if self.host.is_some() && dest != self.name {
+        if self.service.is_some() && dest != self.name {
             return out.log.push(format!("a message for {dest} came to {}: dropped", self.name));
         }
-        if let Some(host) = &mut self.host
-            && host.is_peer(&src)
-            && body.get("type").and_then(Json::as_str) == Some(Host::MESSAGE)
+        if let Some(service) = &mut self.service
+            && service.is_peer(&src)
+            && body.get("type").and_then(Json::as_str) == Some(Service::MESSAGE)
         {
-            return host.take_message(&src, body, now_ns, out);
+            return service.take_message(&src, body, now_ns, out);
         }
         if body.contains_key("in_reply_to") {
             // Of lin-kv, to a value that was shown: nothing depends on it.
@@ -107,10 +107,10 @@ impl Node {
             }
             None => Request::of(body),
         };
-        let answer = match (request, &mut self.host) {
+        let answer = match (request, &mut self.service) {
             (Err(refused), _) => Some(Answer::Refused(refused)),
             (Ok(Request::Init { node_id, node_ids }), None) => Some(self.init(node_id, node_ids, now_ns, out)),
-            (Ok(Request::Init { node_id, node_ids }), Some(host)) => Some(match host.is(&node_id, &node_ids) {
+            (Ok(Request::Init { node_id, node_ids }), Some(service)) => Some(match service.is(&node_id, &node_ids) {
                 true => Answer::Init,
                 false => {
                     let problem = format!("this node is {} already, in another list of nodes", self.name);
@@ -121,7 +121,7 @@ impl Node {
                 let problem = "this node waits for init".to_owned();
                 Some(Answer::Refused(Refused(Code::TemporarilyUnavailable, problem)))
             }
-            (Ok(request), Some(host)) => host.serve(client, msg_id, request, now_ns, out),
+            (Ok(request), Some(service)) => service.serve(client, msg_id, request, now_ns, out),
         };
         if let Some(answer) = answer {
             if let Answer::Refused(refused @ Refused(Code::NotSupported | Code::MalformedRequest, _)) = &answer {
@@ -142,17 +142,17 @@ impl Node {
     }
 
     fn init(&mut self, node_id: String, node_ids: Vec<String>, now_ns: u64, out: &mut Lines) -> Answer {
-        match Host::boot(&self.args, &mut self.disk, &node_id, node_ids, now_ns, out) {
-            Ok(host) => {
+        match Service::boot(&self.args, &mut self.disk, &node_id, node_ids, now_ns, out) {
+            Ok(service) => {
                 out.log.push(format!(
                     "node {node_id} of {}: level {}, read quorum {}, acknowledged by {}",
-                    host.nodes(),
+                    service.nodes(),
                     self.args.level.name(),
                     self.args.read_quorum,
                     self.args.ack,
                 ));
                 self.name = node_id;
-                self.host = Some(host);
+                self.service = Some(service);
                 Answer::Init
             }
             Err(refused) => Answer::Refused(refused),
@@ -161,24 +161,24 @@ impl Node {
 
     /// Does what is due.
     pub fn wake(&mut self, now_ns: u64, out: &mut Lines) {
-        if let Some(host) = &mut self.host {
-            host.wake(now_ns, out);
+        if let Some(service) = &mut self.service {
+            service.wake(now_ns, out);
         }
     }
 
     /// When something will be due.
     pub fn next_ns(&self) -> Option<u64> {
-        self.host.as_ref()?.next_ns()
+        self.service.as_ref()?.next_ns()
     }
 
     /// Why the disk takes no more records, if so: the node cannot go on.
     pub fn disk_problem(&self) -> Option<&str> {
-        self.host.as_ref()?.disk_problem()
+        self.service.as_ref()?.disk_problem()
     }
 
     /// The replica cannot go on: waiting clients are told that the outcome of their requests is unknown.
     pub fn crash(&mut self, why: &str, out: &mut Lines) {
-        for open in self.host.take().map(Host::into_waiting).unwrap_or_default() {
+        for open in self.service.take().map(Service::into_waiting).unwrap_or_default() {
             let refused = Refused(Code::Crash, why.to_owned());
             out.messages.push(line(&self.name, &open.client, &Answer::Refused(refused).body(open.msg_id)));
         }

@@ -229,6 +229,14 @@ impl Calls {
         writes.filter_map(|(_, write)| write.passed_on.as_ref()).map(|passed_on| &passed_on.delta)
     }
 
+    /// What quorum reads have gathered.
+    pub fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.pending.values().filter_map(|pending| match &pending.gathered {
+            Gathered::Object(object) => Some(object),
+            Gathered::InOrder(_) => None,
+        })
+    }
+
     /// A tick has passed. What is to be sent again.
     pub fn tick(&mut self) -> Vec<Again> {
         let mut all = Vec::new();

@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use super::Record;
+use super::frontier::VIEWS;
 use super::message::{Delta, Message, Repair, Reply, Request};
 use super::object::Object;
+use super::{Ndc, Record};
 use crate::contract::{Key, Value, Version};
 
 /// A name that comes from outside.
@@ -21,6 +22,22 @@ pub enum Named<'a> {
 pub trait Naming {
     /// Calls `each` for every key and value.
     fn names(&mut self, each: &mut dyn FnMut(Named<'_>));
+}
+
+impl Ndc {
+    /// Every value that this replica may yet return to a client or name to a peer: a host may forget the contents of all others.
+    pub fn values(&self, each: &mut dyn FnMut(Value)) {
+        for state in &self.ranges {
+            let ordered = state.ordered().into_iter();
+            let forked = ordered.clone().flat_map(|ordered| (0..VIEWS).flat_map(|view| ordered.all_forked(view)));
+            let objects = state.objects().chain(forked).map(|(_, object)| object);
+            objects.flat_map(|object| object.versions.iter()).for_each(|version| each(version.value));
+            let waiting = ordered.flat_map(|ordered| ordered.waiting.iter()).filter_map(|(_, waiter)| waiter.delta());
+            waiting.for_each(|delta| each(delta.value));
+            self.calls.passed_on(state.range).for_each(|delta| each(delta.value));
+        }
+        self.calls.objects().flat_map(|object| object.versions.iter()).for_each(|version| each(version.value));
+    }
 }
 
 impl Naming for Message {

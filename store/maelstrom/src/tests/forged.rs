@@ -99,7 +99,7 @@ fn a_full_disk_ends_a_node_with_a_word() {
     let mut cluster = Cluster::new(2, &["--level", "eventual"]);
     cluster.write(0, "c0", json!("x"), json!(1));
     cluster.under_way.clear();
-    cluster.disks[0].1.set(true);
+    cluster.disks[0].1.store(true, std::sync::atomic::Ordering::Relaxed);
     let id = cluster.begin(0, "c0", json!({ "type": "write", "key": "x", "value": 2 }));
     assert_eq!(cluster.answer("c0", id), None);
     assert!(cluster.under_way.is_empty(), "nothing of it leaves the node");
@@ -108,7 +108,7 @@ fn a_full_disk_ends_a_node_with_a_word() {
     cluster.nodes[0].crash(&problem, &mut out);
     cluster.sort_out(out);
     assert_eq!(code(cluster.answer("c0", id).expect("it is told")), 13);
-    cluster.disks[0].1.set(false);
+    cluster.disks[0].1.store(false, std::sync::atomic::Ordering::Relaxed);
     cluster.start(0);
     assert_eq!(cluster.read(0, "c0", json!("x"))["value"], 1);
 }

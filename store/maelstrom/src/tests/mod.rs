@@ -5,34 +5,34 @@ mod mutants;
 mod replication;
 mod requests;
 
-use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
-use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use clap::Parser;
 use serde_json::{Value as Json, json};
 
 use crate::args::Args;
-use crate::disk::Disk;
 use crate::node::{Lines, Node};
+use kvsim_host::disk::Disk;
 
 const MS: u64 = 1_000_000;
 
 /// A disk that outlives its node, and may be full.
 #[derive(Clone, Default)]
-struct Memory(Rc<RefCell<Vec<String>>>, Rc<Cell<bool>>);
+struct Memory(Arc<Mutex<Vec<Vec<u8>>>>, Arc<AtomicBool>);
 
 impl Disk for Memory {
-    fn open(&mut self, _: &str) -> io::Result<Vec<String>> {
-        Ok(self.0.borrow().clone())
+    fn open(&mut self, _: &str) -> io::Result<Vec<Vec<u8>>> {
+        Ok(self.0.lock().expect("one thread").clone())
     }
 
-    fn append(&mut self, records: &[String]) -> io::Result<()> {
-        if self.1.get() {
+    fn append(&mut self, records: &[Vec<u8>]) -> io::Result<()> {
+        if self.1.load(Ordering::Relaxed) {
             return Err(io::Error::from(io::ErrorKind::StorageFull));
         }
-        self.0.borrow_mut().extend_from_slice(records);
+        self.0.lock().expect("one thread").extend_from_slice(records);
         Ok(())
     }
 }

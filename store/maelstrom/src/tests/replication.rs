@@ -94,13 +94,13 @@ fn a_node_that_was_killed_comes_back_with_its_disk() {
     }
     assert_eq!(cluster.read(1, "c1", json!("x"))["value"], "third");
     // A broken record is told of, not skipped.
-    cluster.disks[0].0.borrow_mut()[1] = "{}".to_owned();
+    cluster.disks[0].0.lock().expect("one thread")[1] = b"{}".to_vec();
     let mut node = Node::new(cluster.args.clone(), Some(Box::new(cluster.disks[0].clone())));
     let init = json!({"type": "init", "msg_id": 1, "node_id": "n0", "node_ids": ["n0", "n1"]});
     let mut out = Lines::default();
     node.take(json!({"src": "c", "dest": "n0", "body": init}).to_string().as_bytes(), 0, &mut out);
     assert_eq!(code(&serde_json::from_str::<Json>(&out.messages[0]).unwrap()["body"]), 13);
-    assert!(out.messages[0].contains("line 2"), "{}", out.messages[0]);
+    assert!(out.messages[0].contains("record 2"), "{}", out.messages[0]);
 }
 
 /// Nodes are killed; messages come late, twice, in any order or not at all; and each node numbers keys in the order in

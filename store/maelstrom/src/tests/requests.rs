@@ -8,9 +8,9 @@ use serde_json::{Value as Json, json};
 
 use super::{Cluster, code};
 use crate::args::Args;
-use crate::disk::Disk;
 use crate::node::{Lines, Node};
 use crate::protocol::Code;
+use kvsim_host::disk::Disk;
 
 #[test]
 fn a_key_is_read_written_compared_and_set() {
@@ -196,11 +196,11 @@ fn a_quorum_must_be_there() {
 struct Full(u32);
 
 impl Disk for Full {
-    fn open(&mut self, _: &str) -> io::Result<Vec<String>> {
+    fn open(&mut self, _: &str) -> io::Result<Vec<Vec<u8>>> {
         Ok(Vec::new())
     }
 
-    fn append(&mut self, _: &[String]) -> io::Result<()> {
+    fn append(&mut self, _: &[Vec<u8>]) -> io::Result<()> {
         self.0 += 1;
         if self.0 > 1 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }

@@ -2,21 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kvsim_store::ndc::{self, Ndc};
+use kvsim_host::disk::Disk;
+use kvsim_host::{Host, Settings};
+use kvsim_store::NodeId;
+use kvsim_store::ndc;
 use kvsim_store::placement::Placement;
 use kvsim_store::quantity::{Interval, IntervalOrOff, Size};
-use kvsim_store::{Env, NodeId, Outbox, Replica, ReplicaId, Stream};
 
-use super::{Host, MS};
+use super::{MS, Service};
 use crate::args::Args;
 use crate::clients::Clients;
-use crate::disk::Disk;
-use crate::names::Names;
+use crate::json::{CODEC, priority_of};
 use crate::node::Lines;
 use crate::protocol::{Code, Refused};
-use crate::timers::Timers;
 
-impl Host {
+impl Service {
     /// The replica of node `name` starts, with what the disk has. The disk is the host's from then on.
     ///
     /// # Errors
@@ -28,7 +28,7 @@ impl Host {
         nodes: Vec<String>,
         now_ns: u64,
         out: &mut Lines,
-    ) -> Result<Host, Refused> {
+    ) -> Result<Service, Refused> {
         let malformed = |problem: String| Refused(Code::MalformedRequest, problem);
         let count = u16::try_from(nodes.len()).map_err(|_| malformed(format!("{} nodes are too many", nodes.len())))?;
         if nodes.iter().collect::<BTreeSet<_>>().len() < nodes.len() {
@@ -42,8 +42,6 @@ impl Host {
                 return Err(Refused(Code::PreconditionFailed, problem));
             }
         }
-        let me = ReplicaId::first(NodeId(number));
-        let members: Vec<ReplicaId> = (0..count).map(|node| ReplicaId::first(NodeId(node))).collect();
         let config = ndc::Config {
             anti_entropy: IntervalOrOff(Some(args.anti_entropy_ms.saturating_mul(MS))),
             strip: Interval(args.strip_ms.saturating_mul(MS)),
@@ -53,57 +51,31 @@ impl Host {
             placement: Placement::all(count),
             ..ndc::Config::default()
         };
-        let mut names = Names::of_node(number);
-        let log = match disk {
-            Some(disk) => read_log(&mut **disk, name, &mut names)?,
-            None => Vec::new(),
-        };
-        let mut chance = Stream::new(0, "node", u64::from(number));
-        let mut outbox = Outbox::new(disk.is_some());
-        let mut env =
-            Env { me, members: &members, founding: log.is_empty(), now_ns, chance: &mut chance, outbox: &mut outbox };
-        let replica = Ndc::boot(&config, &log, &mut env);
-        let mut host = Host {
+        let settings = Settings { config, node: NodeId(number), nodes: count, priority: priority_of, codec: CODEC };
+        let mut effects = Vec::new();
+        let host = Host::boot(&settings, disk, name, now_ns, &mut effects).map_err(|not| {
+            let code = if not.by_name { Code::MalformedRequest } else { Code::Crash };
+            Refused(code, not.problem)
+        })?;
+        let mut service = Service {
             nodes,
-            members,
-            me,
             level: args.level,
             read_quorum: args.read_quorum,
             timeout_ns: args.timeout_ms.saturating_mul(MS),
             reported: args.report_visible.then_some(0),
-            replica,
-            chance,
-            outbox,
-            disk: disk.take(),
+            host,
+            effects,
             disk_problem: None,
-            timers: Timers::default(),
-            names,
             clients: Clients::default(),
             writes: BTreeMap::new(),
         };
-        host.apply_outputs(now_ns, out);
-        match host.disk_problem.take() {
+        service.carry_out(now_ns, out);
+        match service.disk_problem.take() {
             Some(problem) => {
-                *disk = host.disk;
+                *disk = service.host.into_disk();
                 Err(Refused(Code::Crash, format!("the disk takes no records: {problem}")))
             }
-            None => Ok(host),
+            None => Ok(service),
         }
     }
-}
-
-/// The records of a node's earlier lives.
-fn read_log(disk: &mut dyn Disk, node: &str, names: &mut Names) -> Result<Vec<ndc::Record>, Refused> {
-    // It becomes a part of a file's name.
-    if !node.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
-        let problem = format!("with --data-dir a node's name has letters, digits, - and _, unlike {node:?}");
-        return Err(Refused(Code::MalformedRequest, problem));
-    }
-    let broken = |problem: String| Refused(Code::Crash, format!("the records of {node} cannot be used: {problem}"));
-    let lines = disk.open(node).map_err(|problem| broken(problem.to_string()))?;
-    let record = |(number, line): (usize, &String)| {
-        let packed = serde_json::from_str(line).map_err(|problem| format!("line {number}: {problem}"));
-        packed.and_then(|packed| names.unpack(packed).map_err(|problem| format!("line {number}: {problem}")))
-    };
-    (1..).zip(&lines).map(record).collect::<Result<_, _>>().map_err(broken)
 }

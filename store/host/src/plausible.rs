@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use kvsim_store::clock::NodeClock;
+use kvsim_store::ndc::{Message, object::Context};
 use kvsim_store::{NodeId, ReplicaId};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 /// Counters are below this: as many writes as a node can take in in a hundred years.
 const COUNTER_END: u64 = 1 << 48;
@@ -18,18 +19,21 @@ const AHEAD: u64 = 1 << 20;
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn check(body: &Map<String, Json>, nodes: u16, known: &NodeClock) -> Result<(), String> {
-    let mut ends = BTreeMap::new();
-    for node in 0..nodes {
-        ends.insert(node, known.of(ReplicaId::first(NodeId(node))).max().saturating_add(AHEAD));
-    }
-    let mut door = Door { nodes, ends };
-    let what = body.get("what");
-    let inner = what.and_then(Json::as_object).and_then(|what| what.values().next());
+pub fn check(message: &Message, nodes: u16, known: &NodeClock) -> Result<(), String> {
+    // The fields are found by their names, as the store writes them.
+    let what = serde_json::to_value(message).map_err(|problem| problem.to_string())?;
+    let mut door = Door::new(nodes, known, AHEAD);
+    let inner = what.as_object().and_then(|what| what.values().next());
     if let Some(clock) = inner.and_then(|inner| inner.get("clock")).and_then(Json::as_array) {
         clock.iter().for_each(|entry| door.widen(entry));
     }
-    what.map_or(Ok(()), |what| door.pass(what))
+    door.pass(&what)
+}
+
+/// Whether all that a context has seen is known here. One that is ahead might be a lie, which would hide writes to come.
+pub fn is_seen(context: &Context, nodes: u16, known: &NodeClock) -> bool {
+    let context = json!({ "context": context });
+    Door::new(nodes, known, 0).pass(&context).is_ok()
 }
 
 struct Door {
@@ -39,6 +43,11 @@ struct Door {
 }
 
 impl Door {
+    fn new(nodes: u16, known: &NodeClock, ahead: u64) -> Door {
+        let end = |node| known.of(ReplicaId::first(NodeId(node))).max().saturating_add(ahead);
+        Door { nodes, ends: (0..nodes).map(|node| (node, end(node))).collect() }
+    }
+
     /// An entry of the message's own clock: `[replica, [base, words]]`.
     fn widen(&mut self, entry: &Json) {
         let node = entry[0]["node"].as_u64().and_then(|node| u16::try_from(node).ok());

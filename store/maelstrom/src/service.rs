@@ -1,45 +1,33 @@
-//! What a replica of the store needs to live: time, timers, its peers, and clients' requests in its own terms.
+//! Clients' requests and messages of peers in the replica's terms, and what it says in theirs.
 
 mod boot;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 
+use kvsim_host::{Effect, Host};
 use kvsim_store::ndc::{self, Ndc, object::Context};
-use kvsim_store::{
-    Call, CallId, Dot, Env, Input, Key, Level, NodeId, Observation, Outbox, Output, Refusal, Replica, ReplicaId,
-    Stream, Version,
-};
+use kvsim_store::{Call, CallId, Dot, Key, Level, NodeId, Observation, Refusal, Replica, Version};
 use serde_json::{Map, Value as Json, json};
 
 use crate::clients::{Clients, Open, What};
-use crate::disk::Disk;
-use crate::names::{Names, text};
+use crate::json::{Wire, parsed, text};
 use crate::node::Lines;
-use crate::plausible;
 use crate::protocol::{Answer, Code, MsgId, Refused, Request, line};
-use crate::timers::Timers;
 
-/// A replica and what belongs to it.
-pub struct Host {
+/// A replica and its clients.
+pub struct Service {
     /// The names of all nodes; a node's number is its place.
     nodes: Vec<String>,
-    members: Vec<ReplicaId>,
-    me: ReplicaId,
     level: Level,
     read_quorum: u16,
     timeout_ns: u64,
     /// How many values were sent to the service lin-kv; absent when none are to be.
     reported: Option<u64>,
-    replica: Ndc,
-    chance: Stream,
-    outbox: Outbox<Ndc>,
-    /// Absent: nothing outlives the process.
-    disk: Option<Box<dyn Disk>>,
-    /// Why it takes no more records: nothing leaves the node any more.
+    host: Host,
+    /// What the replica wants to happen.
+    effects: Vec<Effect>,
+    /// Why the disk takes no more records: nothing leaves the node any more.
     disk_problem: Option<String>,
-    timers: Timers<ndc::Timer>,
-    names: Names,
     clients: Clients,
     /// By key: how many writes have come in here.
     writes: BTreeMap<Key, u64>,
@@ -54,7 +42,7 @@ struct Follow {
     context: Context,
 }
 
-impl Host {
+impl Service {
     /// The type of messages from replica to replica.
     pub const MESSAGE: &str = "ndc";
 
@@ -69,22 +57,22 @@ impl Host {
     }
 
     fn name(&self) -> &str {
-        &self.nodes[self.me.node.index()]
+        &self.nodes[self.host.node().index()]
     }
 
     fn number(&self, name: &str) -> Option<NodeId> {
-        let mut members = self.nodes.iter().zip(&self.members);
-        members.find(|(node, _)| *node == name).map(|(_, member)| member.node)
+        let place = self.nodes.iter().position(|node| node == name)?;
+        u16::try_from(place).ok().map(NodeId)
     }
 
     /// True when a node of this name belongs to the cluster and is another one.
     pub fn is_peer(&self, name: &str) -> bool {
-        self.number(name).is_some_and(|node| node != self.me.node)
+        self.number(name).is_some_and(|node| node != self.host.node())
     }
 
     /// When something will be due.
     pub fn next_ns(&self) -> Option<u64> {
-        [self.timers.next_ns(), self.clients.next_ns()].into_iter().flatten().min()
+        [self.host.next_ns(), self.clients.waiting.next_ns()].into_iter().flatten().min()
     }
 
     /// Why the disk takes no more records, if so.
@@ -94,15 +82,15 @@ impl Host {
 
     /// The replica cannot go on. These requests wait for it.
     pub fn into_waiting(mut self) -> Vec<Open> {
-        self.clients.take_all()
+        self.clients.waiting.take_all()
     }
 
     /// Does what is due: timers of the replica, and requests that have waited long enough.
     pub fn wake(&mut self, now_ns: u64, out: &mut Lines) {
-        while let Some(timer) = self.timers.take_due(now_ns) {
-            self.step(Input::Timer(timer), now_ns, out);
-        }
-        while let Some(open) = self.clients.take_late(now_ns) {
+        self.host.tidy();
+        self.host.wake(now_ns, &mut self.effects);
+        self.carry_out(now_ns, out);
+        while let Some(open) = self.clients.waiting.take_late(now_ns) {
             let late = format!("too few other nodes have answered within {} ms", self.timeout_ns / MS);
             let refused = match open.what {
                 // The write is here and may spread yet.
@@ -116,10 +104,11 @@ impl Host {
     /// A message of a peer arrives.
     pub fn take_message(&mut self, from: &str, body: Map<String, Json>, now_ns: u64, out: &mut Lines) {
         let Some(node) = self.number(from) else { return };
-        let plausible = plausible::check(&body, self.members.len() as u16, self.replica.known());
-        let parsed = || serde_json::from_value(Json::Object(body)).map_err(|problem| problem.to_string());
-        match plausible.and_then(|()| parsed()).and_then(|packed| self.names.unpack(packed).map_err(str::to_owned)) {
-            Ok(message) => self.step(Input::Message { from: node, message: &message }, now_ns, out),
+        let wire: Result<Wire<ndc::Message>, _> = serde_json::from_value(Json::Object(body));
+        let taken = wire.map_err(|problem| problem.to_string());
+        let taken = taken.and_then(|wire| self.host.take_message(node, wire.packed(), now_ns, &mut self.effects));
+        match taken {
+            Ok(()) => self.carry_out(now_ns, out),
             // As if it had been lost.
             Err(problem) => out.log.push(format!("a message of {from} that no peer sends ({problem}): dropped")),
         }
@@ -137,7 +126,7 @@ impl Host {
         let (Request::Read { key } | Request::Write { key, .. } | Request::Cas { key, .. }) = &request else {
             unreachable!("the node itself answers init")
         };
-        let Some(key) = self.names.key(key) else {
+        let Some(key) = self.host.names.key(text(key).as_bytes()) else {
             let problem = "this node knows as many keys as it can number".to_owned();
             return Some(Answer::Refused(Refused(Code::TemporarilyUnavailable, problem)));
         };
@@ -146,87 +135,60 @@ impl Host {
             Request::Write { value, .. } => {
                 *self.writes.entry(key).or_default() += 1;
                 let context = self.clients.context(client, key);
-                self.write(Follow { open: open(What::Write { cas: false }), value, context }, now_ns, out);
+                self.write(Follow { open: open(What::Write { cas: false }), value, context }, now_ns);
             }
             Request::Cas { from, to, create, .. } => {
                 let writes = self.writes.get(&key).copied().unwrap_or(0);
-                self.read(open(What::Compare { from, to, create, writes }), now_ns, out);
+                self.read(open(What::Compare { from, to, create, writes }), now_ns);
             }
-            _ => self.read(open(What::Read), now_ns, out),
+            _ => self.read(open(What::Read), now_ns),
         }
+        self.carry_out(now_ns, out);
         None
     }
 
-    fn read(&mut self, open: Open, now_ns: u64, out: &mut Lines) {
+    fn read(&mut self, open: Open, now_ns: u64) {
         let call = Call::Read { key: open.key, level: self.level, quorum: self.read_quorum, seen: None };
-        let id = self.clients.begin(open, now_ns.saturating_add(self.timeout_ns));
-        self.step(Input::Call { id, call }, now_ns, out);
+        let id = self.clients.waiting.begin(open, now_ns.saturating_add(self.timeout_ns));
+        self.host.call(id, call, now_ns, &mut self.effects);
     }
 
-    fn write(&mut self, write: Follow, now_ns: u64, out: &mut Lines) {
+    fn write(&mut self, write: Follow, now_ns: u64) {
         let Follow { open, value, context } = write;
         let key = open.key;
-        let value = self.names.new_value(&value);
-        let id = self.clients.begin(open, now_ns.saturating_add(self.timeout_ns));
+        let value = self.host.names.new_value(text(&value).into_bytes().into());
+        let id = self.clients.waiting.begin(open, now_ns.saturating_add(self.timeout_ns));
         let call = Call::Write { key, value, delete: false, context: &context, seen: None };
-        self.step(Input::Call { id, call }, now_ns, out);
+        self.host.call(id, call, now_ns, &mut self.effects);
     }
 
-    /// The replica takes one input.
-    fn step(&mut self, input: Input<'_, Ndc>, now_ns: u64, out: &mut Lines) {
-        let Host { me, members, chance, outbox, .. } = self;
-        let mut env = Env { me: *me, members, founding: false, now_ns, chance, outbox };
-        self.replica.step(input, &mut env);
-        self.apply_outputs(now_ns, out);
-    }
-
-    /// Carries out what the replica has said.
-    fn apply_outputs(&mut self, now_ns: u64, out: &mut Lines) {
-        let mut outbox = std::mem::replace(&mut self.outbox, Outbox::new(false));
-        if let Err(problem) = self.store_records(&mut outbox.outputs) {
-            // The replica has gone on already and cannot go back.
-            self.disk_problem = Some(problem.to_string());
-        }
-        if self.disk_problem.is_some() {
-            outbox.clear();
-            self.outbox = outbox;
-            return;
-        }
-        let mut follow = Vec::new();
-        for output in outbox.outputs.drain(..) {
-            match output {
-                Output::Send { first, count, message } => {
-                    self.send(&outbox.targets[first as usize..][..count as usize], message, out);
-                }
-                Output::Arm { timer, after_ns } => self.timers.arm(timer, now_ns.saturating_add(after_ns)),
-                Output::Disarm(timer) => self.timers.disarm(timer),
-                Output::Append(_) => {}
-                Output::Answer { call, answer } => {
-                    follow.extend(self.take_answer(call, answer, &outbox.versions, out));
+    /// Carries out what the replica wants, and what follows from it.
+    fn carry_out(&mut self, now_ns: u64, out: &mut Lines) {
+        while self.disk_problem.is_none() {
+            if let Err(problem) = self.host.commit() {
+                self.disk_problem = Some(problem.to_string());
+                break;
+            }
+            let mut follow = Vec::new();
+            for effect in std::mem::take(&mut self.effects) {
+                match effect {
+                    Effect::Send { to, message } => self.send(&to, Wire::of(message), out),
+                    Effect::Answer(call, answer, versions) => {
+                        follow.extend(self.take_answer(call, answer, &versions, out));
+                    }
                 }
             }
+            self.report(out);
+            if follow.is_empty() {
+                return;
+            }
+            follow.into_iter().for_each(|write| self.write(write, now_ns));
         }
-        self.report(&outbox.observations, out);
-        outbox.clear();
-        self.outbox = outbox;
-        follow.into_iter().for_each(|write| self.write(write, now_ns, out));
+        self.effects.clear();
     }
 
-    /// Makes the records of a step durable. Nothing of the step leaves the node before.
-    fn store_records(&mut self, outputs: &mut Vec<Output<Ndc>>) -> io::Result<()> {
-        let Some(disk) = &mut self.disk else { return Ok(()) };
-        let appends = outputs.extract_if(.., |output| matches!(output, Output::Append(_)));
-        let records = appends.filter_map(|output| match output {
-            Output::Append(record) => Some(serde_json::to_string(&self.names.pack(record))),
-            _ => None,
-        });
-        let records: Result<Vec<String>, _> = records.collect();
-        let records = records.expect("records can be written as JSON");
-        if records.is_empty() { Ok(()) } else { disk.append(&records) }
-    }
-
-    fn send(&self, targets: &[NodeId], message: ndc::Message, out: &mut Lines) {
-        let mut body = match serde_json::to_value(self.names.pack(message)) {
+    fn send(&self, targets: &[NodeId], message: Wire<ndc::Message>, out: &mut Lines) {
+        let mut body = match serde_json::to_value(message) {
             Ok(body) => body,
             // As if it had been lost.
             Err(problem) => return out.log.push(format!("a message that cannot be written ({problem}): dropped")),
@@ -246,15 +208,14 @@ impl Host {
         out: &mut Lines,
     ) -> Option<Follow> {
         // Who waits no more has had an answer.
-        let open = self.clients.finish(call)?;
+        let open = self.clients.waiting.finish(call)?;
         let answer = match answer {
             kvsim_store::Answer::Wrote { .. } if open.what == (What::Write { cas: true }) => Answer::Cas,
             kvsim_store::Answer::Wrote { .. } => Answer::Write,
             kvsim_store::Answer::Refused(why) => Answer::Refused(self.refused(why)),
-            kvsim_store::Answer::Read { first, count, context, .. } => {
+            kvsim_store::Answer::Read { context, .. } => {
                 // Of values written side by side one is shown, the same wherever the same writes are seen.
-                let version = versions[first as usize..][..count as usize].last();
-                let value = version.map(|version| self.names.value(version.value).unwrap_or_default());
+                let value = versions.last().map(|version| self.value(*version));
                 self.clients.remember(&open.client, open.key, context.clone());
                 match (&open.what, value) {
                     (What::Compare { from, to, create, writes }, value) => {
@@ -271,7 +232,7 @@ impl Host {
                     }
                     (_, Some(value)) => Answer::Read(value),
                     (_, None) => {
-                        let problem = format!("the key {} has no value", self.names.key_name(open.key));
+                        let problem = format!("the key {} has no value", self.key_name(open.key));
                         Answer::Refused(Refused(Code::KeyDoesNotExist, problem))
                     }
                 }
@@ -281,9 +242,17 @@ impl Host {
         None
     }
 
+    fn key_name(&self, key: Key) -> Json {
+        parsed(self.host.names.key_name(key))
+    }
+
+    fn value(&self, version: Version) -> Json {
+        self.host.names.value(version.value).map_or(Json::Null, |value| parsed(value))
+    }
+
     /// Whether cas may write.
     fn compare(&self, key: Key, value: Option<&Json>, from: &Json, create: bool, writes: u64) -> Result<(), Refused> {
-        let name = || self.names.key_name(key);
+        let name = || self.key_name(key);
         match value {
             None if create => {}
             None => return Err(Refused(Code::KeyDoesNotExist, format!("the key {} has no value", name()))),
@@ -325,27 +294,27 @@ impl Host {
 
     /// Values that reads return from now on are written to the service lin-kv, to a key of the node's own, so that the
     /// log of all messages shows when.
-    fn report(&mut self, observations: &[Observation], out: &mut Lines) {
-        let Some(mut reported) = self.reported else { return };
-        let shown = observations.iter().filter_map(|observation| match observation {
-            Observation::Visible { levels, dot } if levels.contains(self.level) => Some(*dot),
-            _ => None,
+    fn report(&mut self, out: &mut Lines) {
+        let (level, mut shown) = (self.level, BTreeSet::new());
+        self.host.take_observations(|observation| match observation {
+            Observation::Visible { levels, dot } if levels.contains(level) => drop(shown.insert(dot)),
+            _ => {}
         });
-        let shown: BTreeSet<Dot> = shown.collect();
+        let Some(mut reported) = self.reported else { return };
         if shown.is_empty() {
             return;
         }
         // An observation has a write's name only; a value that is hidden again within the step cannot have been read.
         let mut values: Vec<(Dot, Key, Json)> = Vec::new();
-        self.replica.visible(self.level, &mut |key, Version { dot, value }| {
-            if shown.contains(&dot) {
-                values.push((dot, key, self.names.value(value).unwrap_or_default()));
+        self.host.visible(self.level, &mut |key, version| {
+            if shown.contains(&{ version.dot }) {
+                values.push((version.dot, key, self.value(version)));
             }
         });
         values.sort_unstable_by_key(|(dot, ..)| *dot);
         for (_, key, value) in values {
             reported += 1;
-            let key = json!([self.name(), self.names.key_name(key)]);
+            let key = json!([self.name(), self.key_name(key)]);
             let body = json!({"type": "write", "msg_id": reported, "key": key, "value": value});
             out.messages.push(line(self.name(), "lin-kv", &body));
         }

@@ -1,0 +1,20 @@
+//! What a replica of the NDC store needs to live in a real process, whatever its clients and peers speak.
+//!
+//! - [`Host`]: the replica with its time, timers, disk and names; it reads no clock and does no I/O but on its disk, so that it
+//!   can be tested by itself;
+//! - [`disk`]: files of records, numbered and checked;
+//! - [`names`]: the store's numbers for keys and values, and what clients call them;
+//! - [`Waiting`]: requests that have no answer yet.
+//!
+//! `kvsim-maelstrom` and `kvsim-node` are two processes around it.
+
+pub mod disk;
+mod host;
+pub mod names;
+mod plausible;
+mod timers;
+mod waiting;
+
+pub use host::{Codec, Effect, Host, NotBooted, Settings};
+pub use plausible::is_seen;
+pub use waiting::Waiting;
