@@ -65,7 +65,7 @@ impl Replica for Hopeful {
                     let update = Update { key, version: Version { dot, value } };
                     self.take(update, env);
                     env.broadcast(update);
-                    env.answer_write(id, None);
+                    env.answer_write(id, (), None);
                 }
             },
         }

@@ -137,7 +137,7 @@ impl Replica for Parrot {
                 env.observe(Observation::Wrote { call: id, dot });
                 env.append(|| ());
                 env.broadcast(value.id);
-                env.answer_write(id, None);
+                env.answer_write(id, (), None);
             }
         }
     }

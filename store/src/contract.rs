@@ -90,8 +90,8 @@ impl Version {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct CallId(pub u32);
 
-/// What a client may ask of a replica. `C` is the store's causal context: what a read hands out and the same
-/// session's next write to that key hands back. `S` is what a session that moves carries with it.
+/// What a client may ask of a replica. `C` is the store's causal context: what an answer about a key hands out and the
+/// same session's next write to that key hands back. `S` is what a session that moves carries with it.
 #[derive(Clone, Copy, Debug)]
 pub enum Call<'a, C, S> {
     /// The versions of `key` that `level` shows, agreed by `quorum` replicas (1: this one alone).
@@ -114,7 +114,7 @@ pub enum Call<'a, C, S> {
         value: Value,
         /// True for a delete.
         delete: bool,
-        /// From the session's last read of this key; the default context has seen nothing.
+        /// From the last answer to the session about this key; the default context has seen nothing.
         context: &'a C,
         /// As for a read.
         seen: Option<&'a S>,
@@ -178,6 +178,8 @@ pub enum Answer<C, S> {
     },
     /// A write or delete is done.
     Wrote {
+        /// As for a read: what was handed in, and the write itself. Nothing else, since the session has not seen more.
+        context: C,
         /// As for a read.
         seen: Option<S>,
     },
@@ -371,8 +373,8 @@ impl<R: Replica> Env<'_, R> {
     }
 
     /// Answers a write or delete: done.
-    pub fn answer_write(&mut self, call: CallId, seen: Option<R::SessionToken>) {
-        self.outbox.outputs.push(Output::Answer { call, answer: Answer::Wrote { seen } });
+    pub fn answer_write(&mut self, call: CallId, context: R::Context, seen: Option<R::SessionToken>) {
+        self.outbox.outputs.push(Output::Answer { call, answer: Answer::Wrote { context, seen } });
     }
 
     /// Refuses a call, which must have had no effect.

@@ -5,7 +5,7 @@ use super::why;
 use crate::facts::Facts;
 use crate::facts::operations::Operation;
 use crate::facts::words::{name, seconds};
-use crate::trace::{Level, Levels, NodeId, What};
+use crate::trace::{Action, Level, Levels, NodeId, What};
 
 /// What became of a write: what it replaces, and each replica that is to hold it.
 pub(super) fn spread(facts: &Facts<'_>, operation: &Operation) -> Vec<Reason> {
@@ -25,11 +25,19 @@ fn context(facts: &Facts<'_>, operation: &Operation, write: u32) -> Reason {
     let id = facts.write(write).id;
     let read = facts.write(write).context.and_then(|read| facts.operations.get(read));
     let title = match read {
+        Some(write) if write.action != Action::Read => {
+            format!(
+                "{id}: replaces what {} had written: {} (#{})",
+                session(facts, operation),
+                write.value,
+                write.number
+            )
+        }
         Some(read) => {
             let values = facts.operations.values(&read.returned);
             format!("{id}: replaces what {} had read: {values} (#{})", session(facts, operation), read.number)
         }
-        None => format!("{id}: hands back no read of the key, so it replaces no other replica's write"),
+        None => format!("{id}: hands back no answer about the key, so it replaces no other replica's write"),
     };
     let held = facts.header().conflict == crate::trace::Conflict::LastWriterWins;
     let title = if held { format!("{id}: replaces whatever {} held", id.node()) } else { title };

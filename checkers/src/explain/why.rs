@@ -6,7 +6,7 @@ use crate::facts::messages::Line;
 use crate::facts::operations::Operation;
 use crate::facts::shown::Shown;
 use crate::facts::words::{nodes, seconds};
-use crate::trace::{Conflict, Level, NodeId, What};
+use crate::trace::{Action, Conflict, Level, NodeId, What};
 
 /// Why a write was not returned.
 pub(crate) struct Absence {
@@ -248,6 +248,10 @@ fn had_seen(facts: &Facts<'_>, other: u32, write: u32) -> Option<String> {
             let read = facts.operations.get(later.context?)?;
             let answered = read.answered()?;
             let session = &facts.header().sessions[read.session as usize];
+            if read.action != Action::Read {
+                let is_it = read.write == Some(earlier.id);
+                return is_it.then(|| format!("{session} wrote after it had written this, too (#{})", read.number));
+            }
             if facts.returned(read).any(|version| version == write) {
                 return Some(format!("{session} wrote after it had read it (#{})", read.number));
             }

@@ -1,8 +1,8 @@
 //! Which writes had seen which, as far as a recording proves it.
 //!
-//! A write had seen the earlier writes of its replica to its key; what the read returned whose context it hands back or,
-//! where a write replaces whatever its replica holds, what that showed; and what those had seen. It is known of writes
-//! that were taken in before it. So of each *line*, the writes of one replica to one key, a write has seen the first few.
+//! A write had seen the earlier writes of its replica to its key; what the answer told whose context it hands back (what a
+//! read returned, or the session's own write) or, where a write replaces whatever its replica holds, what that showed; and
+//! what those had seen. It is known of writes that were taken in before it. So of each *line*, the writes of one replica to one key, a write has seen the first few.
 
 use rustc_hash::FxHashMap;
 
@@ -49,9 +49,7 @@ impl Seen {
             let writes = &mut seen.lines[line as usize];
             let mut parts = held;
             parts.extend(writes.last());
-            if let Some(read) = info.context.and_then(|read| facts.operations.get(read)) {
-                parts.extend(facts.returned(read));
-            }
+            parts.extend(info.context.into_iter().flat_map(|op| facts.handed_out(op)));
             writes.push(write as u32);
             let place = (line, writes.len() as u32);
             seen.places[write] = Some(place);

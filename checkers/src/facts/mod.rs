@@ -34,7 +34,7 @@ use order::WriteOrder;
 use words::name;
 pub(crate) use writes::{Held, Knowledge, RecordedWrite};
 
-use crate::trace::{Dot, Event, Header, Level, NodeId, Recording};
+use crate::trace::{Action, Dot, Event, Header, Level, NodeId, Recording};
 use crate::verdict::TraceLine;
 
 /// The facts of one recording: what all checkers of it look things up in.
@@ -176,6 +176,17 @@ impl<'a> Facts<'a> {
         let place = read.answered().unwrap_or(0);
         let numbers = read.returned.iter().filter_map(move |id| self.number(*id, place));
         numbers.filter(|number| self.write(*number).key == read.key)
+    }
+
+    /// What the context of an answered operation contains for certain: what a read returned, or the write itself. What that
+    /// had seen in turn is its own matter.
+    pub(crate) fn handed_out(&self, op: u32) -> Vec<u32> {
+        let Some(operation) = self.operations.get(op) else { return Vec::new() };
+        if operation.action == Action::Read {
+            return self.returned(operation).collect();
+        }
+        let own = operation.write.and_then(|id| self.number(id, operation.answered().unwrap_or(0)));
+        own.filter(|write| self.write(*write).op == op).into_iter().collect()
     }
 
     /// A key's name.

@@ -37,7 +37,7 @@ pub struct Operation {
     pub value: u64,
     /// At which level the session reads.
     pub level: Level,
-    /// The write hands back the context of the session's last read of the key.
+    /// The write hands back the context of the last answer to the session about the key.
     pub context: bool,
     /// Place of the invocation in [`Recording::events`].
     pub invoked: usize,

@@ -1,8 +1,8 @@
 //! Which write had seen which, as far as a recording can tell.
 //!
 //! A store that [overwrites what was read](Conflict::Causal) lets a write replace earlier ones that came in at the
-//! same replica, and what its session had read of the key. A store that overwrites [what is held](Conflict::LastWriterWins)
-//! lets a write replace what the replica that took it in knew.
+//! same replica, and what its session had read of the key, or written with an answer. A store that overwrites
+//! [what is held](Conflict::LastWriterWins) lets a write replace what the replica that took it in knew.
 //!
 //! What a session had read is judged twice. *Generously* where seeing excuses a missing version: any earlier
 //! answered read of the session counts, with everything that its replica knew at the time and, since it may have
@@ -49,7 +49,7 @@ pub(crate) fn overwritten(facts: &Facts<'_>) -> Vec<bool> {
     overwritten
 }
 
-/// Marks the writes that a session had read, or might have, before it wrote to the key itself.
+/// Marks the writes that a session had read, or might have, or written before it wrote to the key itself.
 fn by_readers(facts: &Facts<'_>, overwritten: &mut [bool]) {
     // When each session last asked for a write of each key that a replica took in.
     let mut last_writes: FxHashMap<(u32, u32), usize> = FxHashMap::default();
@@ -79,6 +79,12 @@ fn by_readers(facts: &Facts<'_>, overwritten: &mut [bool]) {
         for write in facts.returned(read) {
             overwritten[write as usize] |= first_known[write as usize] < answered;
         }
+    }
+    // What the session itself had written.
+    for (number, write) in facts.writes.iter().enumerate().filter(|(_, write)| write.undone.is_none()) {
+        let own = facts.operation(number as u32);
+        let last = last_writes.get(&(own.session, write.key));
+        overwritten[number] |= own.answered().is_some_and(|answered| last.is_some_and(|invoked| *invoked > answered));
     }
     for known in &facts.known {
         let key = facts.write(known.write).key;
@@ -129,14 +135,13 @@ impl<'a, 'b> Covers<'a, 'b> {
 
     fn collect_read(&mut self) {
         let facts = self.facts;
-        // Several writes may hand back the context of one read: it is unpacked once per node.
+        // Several writes may hand back one context: it is unpacked once per node.
         let mut unpacked = FxHashSet::default();
         for known in known_at_end(facts) {
             let write = facts.write(known.write);
             self.cover(known.node, write.key, write.id.origin.number(), write.id.counter, known.write);
-            let Some(read) = write.context.filter(|read| unpacked.insert((known.node, *read))) else { continue };
-            let read = facts.operations.get(read).expect("contexts are collected from reads");
-            for version in facts.returned(read) {
+            let Some(handed) = write.context.filter(|op| unpacked.insert((known.node, *op))) else { continue };
+            for version in facts.handed_out(handed) {
                 let id = facts.write(version).id;
                 self.cover(known.node, write.key, id.origin.number(), id.counter.saturating_add(1), known.write);
             }

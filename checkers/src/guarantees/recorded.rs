@@ -30,7 +30,7 @@ struct LogBuilder<'a> {
     overwrites: Conflict,
     log: Log,
     numbers: FxHashMap<Dot, u32>,
-    /// By session and key: what the last answered read handed out.
+    /// By session and key: what the last answer handed out.
     contexts: FxHashMap<(u32, u32), Known>,
     /// By operation: the context that it hands back.
     handed: FxHashMap<u32, Known>,
@@ -166,8 +166,21 @@ impl LogBuilder<'_> {
         }
     }
 
+    /// The answer to a write hands out what that had seen, and itself.
+    fn done(&mut self, operation: &Operation) {
+        let number = operation.write.and_then(|id| self.numbers.get(&id).copied());
+        let Some(number) = number.filter(|number| self.log.write(*number).op == operation.number) else { return };
+        let Write { id, ref seen, horizon, asked, .. } = *self.log.write(number);
+        let mut known = Known { seen: seen.clone(), horizon: horizon.max(asked + 1), told: vec![number], life: 0 };
+        known.seen.add(id);
+        self.contexts.insert((operation.session, operation.key), known);
+    }
+
     fn answered(&mut self, op: u32, place: u32, cause: u64) {
-        let Some(read) = self.operations.get(op).filter(|operation| operation.action == Action::Read) else { return };
+        let Some(read) = self.operations.get(op) else { return };
+        if read.action != Action::Read {
+            return self.done(read);
+        }
         let mut known = Known { horizon: place, ..Known::default() };
         let Some(returned) = self.returned(read) else {
             self.contexts.insert((read.session, read.key), known);

@@ -6,8 +6,8 @@
 //! seen, without the deletes; a delete or a superseded write leaves no other trace.
 //!
 //! Which write had seen which is known from two sides. A write had *surely* seen the earlier writes of its origin to
-//! its key, and what the read returned whose context it hands back. It had *perhaps* seen whatever that read's
-//! replica reflected then, and what this in turn had seen. Between the two nothing is judged.
+//! its key, and what the read returned whose context it hands back, or the session's own write whose answer handed it out.
+//! It had *perhaps* seen whatever that read's replica reflected then, and what this in turn had seen. Between the two nothing is judged.
 //!
 //! **Nodes that go down.** What a replica knows and shows ends with its life; what its disk has, by the host's word and
 //! not by the store's, it knows again when it is up (`losses`). A write that no disk has any more, of an origin whose own

@@ -72,7 +72,7 @@ pub(super) struct Walk<'a, 'b> {
     step: Step,
     /// Operations that their replica got to see later than they were asked for, and where in the recording.
     reached: FxHashMap<u32, usize>,
-    /// Reads whose context a write hands back, and what those that were answered had seen, perhaps and surely.
+    /// Operations whose context a write hands back, and what those that were answered had seen, perhaps and surely.
     handed_back: FxHashSet<u32>,
     contexts: FxHashMap<u32, (SeenUpTo, SeenUpTo)>,
     /// The place of a loss whose consequences at other replicas have not been judged yet.
@@ -140,6 +140,7 @@ pub(super) fn walk(facts: &Facts<'_>) -> Found {
             What::Invoked { op, .. } | What::Reached { op } => walk.reads_at(op, place),
             What::Answered { op } => {
                 walk.reads_at(op, place);
+                walk.hands_out(op);
                 walk.reads.answered(walk.facts, op);
             }
             _ => {}
@@ -182,6 +183,20 @@ impl Walk<'_, '_> {
             let mut reads = std::mem::take(&mut self.reads);
             reads.judge(self, read, at_once.then_some(place));
             self.reads = reads;
+        }
+    }
+
+    /// The context of a write's answer: what the write had seen, and itself.
+    fn hands_out(&mut self, op: u32) {
+        let is_write = self.facts.operations.get(op).is_some_and(|operation| operation.action != Action::Read);
+        if is_write && self.handed_back.contains(&op) {
+            let facts = self.facts;
+            let own = facts.handed_out(op);
+            let before = own.iter().filter_map(|write| self.contexts.get(&facts.write(*write).context?));
+            let mut perhaps: SeenUpTo = before.flat_map(|(perhaps, _)| perhaps.iter().copied()).collect();
+            let surely: SeenUpTo = own.iter().map(|write| facts.order.places[*write as usize]).collect();
+            perhaps.extend(&surely);
+            self.contexts.insert(op, (perhaps, surely));
         }
     }
 

@@ -134,7 +134,7 @@ pub enum What {
         value: u64,
         /// At which level the session reads.
         level: Level,
-        /// The write hands back the context of the session's last read of the key.
+        /// The write hands back the context of the last answer to the session about the key.
         context: bool,
     },
     /// The node took in the write of `op` and named it.

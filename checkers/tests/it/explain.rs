@@ -244,7 +244,7 @@ fn where_a_write_came() {
     script.push(NodeId(0), sent, What::Lost { kind: 0, id: 1, to: NodeId(2), by: LostBy::Chance });
     script.arrive(NodeId(1), sent, 1, w(NodeId(0), 1), levels());
     let titles = [
-        "n0:1: hands back no read of the key, so it replaces no other replica's write",
+        "n0:1: hands back no answer about the key, so it replaces no other replica's write",
         "n0: took it in at 0.001 s",
         "n1: known since 0.003 s",
         "n2: it has not arrived: update 1 was lost (by chance)",

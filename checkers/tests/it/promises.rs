@@ -344,6 +344,9 @@ impl Asked<'_> {
         let has_read = |other: &AskedOp| {
             ops.iter().any(|read| {
                 let Some(answered) = self.answered(read.op) else { return false };
+                if read.op == write.op && write.session == other.session && answered < other.invoked {
+                    return true;
+                }
                 let is_of_session =
                     read.action == Action::Read && read.session == other.session && read.key == write.key;
                 let has_it = self.returned(read.op).contains(&name) || knew(read.node, answered);
@@ -434,12 +437,12 @@ impl Asked<'_> {
         });
         let mut seen: Vec<Dot> = before.filter_map(|op| self.name(op.op)).collect();
         if one.context {
-            let reads =
-                ops.iter().filter(|op| op.action == Action::Read && op.session == one.session && op.key == one.key);
+            let own = ops.iter().filter(|op| op.session == one.session && op.key == one.key);
             let last =
-                reads.filter_map(|op| Some((self.answered(op.op)?, op.op))).filter(|(at, _)| *at < one.invoked).max();
+                own.filter_map(|op| Some((self.answered(op.op)?, op.op))).filter(|(at, _)| *at < one.invoked).max();
             let taken_in = |name: &Dot| of(*name).invoked < one.invoked;
-            seen.extend(last.into_iter().flat_map(|(_, read)| self.returned(read)).filter(taken_in));
+            let told = last.into_iter().flat_map(|(_, op)| self.returned(op).into_iter().chain(self.name(op)));
+            seen.extend(told.filter(taken_in));
         }
         seen.into_iter().any(|name| name == earlier || self.had_seen(name, earlier))
     }

@@ -65,7 +65,7 @@ pub struct Toy {
     recording: Recording,
     replicas: Vec<Replica>,
     pending: Vec<(Dot, Known, NodeId, u64)>,
-    /// By session and key: what the last read returned, with everything that it had seen.
+    /// By session and key: what the last answer told, with everything that it had seen.
     contexts: BTreeMap<(u32, u32), BTreeSet<Dot>>,
     /// Seen as overwritten by everybody or by one node, although nothing has overwritten them.
     dropped: BTreeSet<(Option<NodeId>, Dot)>,
@@ -239,10 +239,11 @@ impl Toy {
         }
         // A call for a key that the node does not hold is carried out by a holder.
         let server = self.server(node, key);
-        self.write(op, session, key, server, action == Action::Delete, context);
+        let has_seen = self.write(op, session, key, server, action == Action::Delete, context);
         (self.node, self.cause) = (node, invoked);
         if !is_late && !self.chance.one_in(8) {
             self.push(What::Answered { op });
+            self.contexts.insert((session, key), has_seen);
             self.drop_something();
         }
     }
@@ -284,7 +285,8 @@ impl Toy {
         self.push(What::Answered { op });
     }
 
-    fn write(&mut self, op: u32, session: u32, key: u32, node: NodeId, delete: bool, context: bool) {
+    /// Returns the write and what it had seen.
+    fn write(&mut self, op: u32, session: u32, key: u32, node: NodeId, delete: bool, context: bool) -> BTreeSet<Dot> {
         self.node = node;
         let replica = &mut self.replicas[node.index()];
         replica.counter += 1;
@@ -307,6 +309,7 @@ impl Toy {
         let own = replica.own.entry(key).or_default();
         own.extend(&seen);
         own.insert(id);
+        let has_seen = seen.iter().copied().chain([id]).collect();
         let known = Known { key, delete, seen };
         self.log.insert(id, key);
         let named_first = self.chance.one_in(2);
@@ -335,6 +338,7 @@ impl Toy {
                 }
             }
         }
+        has_seen
     }
 
     fn deliver(&mut self) {

@@ -89,6 +89,37 @@ fn a_context_that_is_handed_back_replaces_what_was_read() {
     assert!(with < without, "{with} reads find siblings, {without} without contexts");
 }
 
+/// A session writes three times, here and there, before anything arrives: each write replaces the one before.
+#[test]
+fn a_session_that_moves_and_writes_leaves_one_version() {
+    for store in [json!({}), json!({ "ack": "majority" }), json!({ "replication": 2 }), json!({ "views": "none" })] {
+        let at = |at: u64, node: &str, value: u64| json!({ "at": format!("{at}ms"), "by": "one", "node": node, "write": "k", "value": value });
+        let scenario = json!({
+            "replicas": 3,
+            "duration": "1s",
+            "store": store,
+            "net": { "delay": "20ms" },
+            "script": {
+                "sessions": { "one": { "at": "n0" }, "reader": { "at": "n2" } },
+                "ops": [at(10, "n0", 1), at(12, "n1", 2), at(14, "n0", 3), { "at": "900ms", "by": "reader", "read": "k" }],
+            },
+        });
+        let mut scenario: Scenario = serde_json::from_value(scenario).expect("a scenario");
+        kvsim_sim::stores::BUILT_IN.bind(&mut scenario.store);
+        let (_, recording) = run(&scenario);
+        let returned = recording.events.iter().filter(|event| matches!(event.what, What::Returned { .. }));
+        assert_eq!(returned.count(), 1, "{store}");
+        let holds = recording.events.iter().filter(|event| matches!(event.what, What::Holds { .. }));
+        let held: BTreeSet<Dot> = holds
+            .map(|event| match event.what {
+                What::Holds { write, .. } => write,
+                _ => unreachable!("chosen"),
+            })
+            .collect();
+        assert_eq!(held.len(), 1, "{store}");
+    }
+}
+
 #[test]
 fn a_late_fault_makes_messages_late() {
     let mut scenario = rough();

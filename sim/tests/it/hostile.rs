@@ -102,7 +102,7 @@ impl Replica for Hostile {
             Input::Message { message, .. } => {
                 self.take(*message, env);
                 if self.lie == Lie::AnswerForAnother {
-                    env.answer_write(message.call, None);
+                    env.answer_write(message.call, (), None);
                 }
             }
             Input::Timer(()) | Input::Members => {}
@@ -143,7 +143,7 @@ impl Hostile {
     fn read(&self, id: CallId, key: Key, env: &mut Env<'_, Hostile>) {
         let newest = self.newest.get(&key).copied();
         match self.lie {
-            Lie::AnswerReadAsWrite => env.answer_write(id, None),
+            Lie::AnswerReadAsWrite => env.answer_write(id, (), None),
             Lie::ReadNothing => env.answer_read(id, None, (), None),
             Lie::ReadOtherValue => {
                 let other = |version| Version { value: Value { id: 77_777, bytes: 8 }, ..version };
@@ -172,7 +172,7 @@ impl Hostile {
         }
         let update = Update { key, version: Version { dot, value }, call: id };
         if self.lie == Lie::AcknowledgeAndForget {
-            return env.answer_write(id, None);
+            return env.answer_write(id, (), None);
         }
         env.append(|| update);
         self.take(update, env);
@@ -186,12 +186,12 @@ impl Hostile {
         }
         match self.lie {
             Lie::AnswerForAnother => {}
-            Lie::AnswerNobody => env.answer_write(CallId(1_000_000), None),
+            Lie::AnswerNobody => env.answer_write(CallId(1_000_000), (), None),
             Lie::AnswerTwice => {
-                env.answer_write(id, None);
-                env.answer_write(id, None);
+                env.answer_write(id, (), None);
+                env.answer_write(id, (), None);
             }
-            _ => env.answer_write(id, None),
+            _ => env.answer_write(id, (), None),
         }
     }
 

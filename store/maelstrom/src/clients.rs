@@ -12,7 +12,7 @@ use crate::protocol::MsgId;
 /// Clients and their requests.
 #[derive(Debug, Default)]
 pub struct Clients {
-    /// By client and key, what its last read there has seen. Maelstrom's clients know no contexts, so the node keeps
+    /// By client and key, what the last answer to it handed out. Maelstrom's clients know no contexts, so the node keeps
     /// them.
     contexts: BTreeMap<String, BTreeMap<Key, Context>>,
     /// Requests under way.
@@ -61,8 +61,8 @@ impl Clients {
         self.contexts.get(client).and_then(|contexts| contexts.get(&key)).cloned().unwrap_or_default()
     }
 
-    /// A client has read a key.
-    pub fn remember(&mut self, client: &str, key: Key, context: Context) {
-        self.contexts.entry(client.to_owned()).or_default().insert(key, context);
+    /// A client has an answer about a key.
+    pub fn remember(&mut self, open: &Open, context: Context) {
+        self.contexts.entry(open.client.clone()).or_default().insert(open.key, context);
     }
 }

@@ -210,13 +210,15 @@ impl Service {
         // Who waits no more has had an answer.
         let open = self.clients.waiting.finish(call)?;
         let answer = match answer {
-            kvsim_store::Answer::Wrote { .. } if open.what == (What::Write { cas: true }) => Answer::Cas,
-            kvsim_store::Answer::Wrote { .. } => Answer::Write,
+            kvsim_store::Answer::Wrote { context, .. } => {
+                self.clients.remember(&open, context);
+                if open.what == (What::Write { cas: true }) { Answer::Cas } else { Answer::Write }
+            }
             kvsim_store::Answer::Refused(why) => Answer::Refused(self.refused(why)),
             kvsim_store::Answer::Read { context, .. } => {
                 // Of values written side by side one is shown, the same wherever the same writes are seen.
                 let value = versions.last().map(|version| self.value(*version));
-                self.clients.remember(&open.client, open.key, context.clone());
+                self.clients.remember(&open, context.clone());
                 match (&open.what, value) {
                     (What::Compare { from, to, create, writes }, value) => {
                         match self.compare(open.key, value.as_ref(), from, *create, *writes) {

@@ -174,7 +174,7 @@ impl Replica for Lww {
                     env.observe(Observation::Wrote { call: id, dot: entry.dot() });
                     self.receive(key, entry, env);
                     env.broadcast(Message::Update(key, entry));
-                    env.answer_write(id, None);
+                    env.answer_write(id, (), None);
                 }
             },
         }

@@ -14,7 +14,7 @@ use crate::contract::{CallId, Key, Level, NodeId, ReplicaId};
 
 use super::frontier::Frontiers;
 use super::message::{Delta, RequestId};
-use super::object::Object;
+use super::object::{Context, Object};
 
 /// How long a call may wait for others before it is forgotten, in nanoseconds: far longer than any client waits.
 const PENDING_NS_MAX: u64 = 60_000_000_000;
@@ -117,6 +117,8 @@ pub struct Unacknowledged {
     pub by: SmallVec<[ReplicaId; 4]>,
     /// Where this replica does not serve the key's range: the write, which is sent until all holders have it.
     pub passed_on: Option<PassedOn>,
+    /// What the answer hands out.
+    pub context: Context,
     /// What a session that moves has seen.
     pub seen: Option<Frontiers>,
 }

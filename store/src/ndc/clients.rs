@@ -243,6 +243,7 @@ impl Ndc {
             self.amnesia.spoil_write(&mut delta, &self.ranges[0]);
         }
         env.observe(Observation::Wrote { call, dot: self.names(range).dot(delta.dot) });
+        let mut context = delta.context.clone();
         let is_kept = self.at(range).is_some_and(|state| state.is_held);
         let record = if is_kept { Record::Received } else { Record::Sent };
         env.append(|| record(delta.clone()));
@@ -254,6 +255,7 @@ impl Ndc {
             self.at(range).into_iter().for_each(|state| state.defects().spoil_update(&mut delta, state));
         }
         let (key, counter) = (delta.key, delta.dot.counter);
+        context.raise(delta.dot.origin, counter);
         // Wherever the session goes, it will see its own write.
         let seen = seen.filter(|_| self.config.is_ordered()).map(|seen| {
             let (mut seen, reach) = (seen.clone(), self.ranges[0].frontiers().reach(self.me));
@@ -265,16 +267,16 @@ impl Ndc {
         if serves {
             env.multicast(others, Message::Update { delta, membership: self.sent_under() });
             if self.config.acks(self.membership.holders(range).len()) > 1 {
-                let write = Unacknowledged { call: Some(call), since_ns, by, passed_on: None, seen };
+                let write = Unacknowledged { call: Some(call), since_ns, by, passed_on: None, context, seen };
                 self.calls.await_acks(range, counter, write);
             } else {
-                env.answer_write(call, seen);
+                env.answer_write(call, context, seen);
             }
             return self.config.defects.reorder(&mut env.outbox.outputs);
         }
         let others: SmallVec<[NodeId; 8]> = others.collect();
         let passed_on = PassedOn { delta: delta.clone(), first: self.first(&others, 0), patience: Patience::default() };
-        let write = Unacknowledged { call: Some(call), since_ns, by, passed_on: Some(passed_on), seen };
+        let write = Unacknowledged { call: Some(call), since_ns, by, passed_on: Some(passed_on), context, seen };
         self.calls.await_acks(range, counter, write);
         let id = RequestId { node: self.me.node, call };
         let request = Box::new(Request::Write { delta, membership: self.sent_under() });
@@ -310,7 +312,7 @@ impl Ndc {
                 && write.by.iter().filter(counts).count() + usize::from(own) >= usize::from(enough)
                 && let Some(call) = write.call.take()
             {
-                env.answer_write(call, write.seen.take());
+                env.answer_write(call, std::mem::take(&mut write.context), write.seen.take());
             }
         }
         let over = calls.forget(|range, write| {
@@ -327,6 +329,7 @@ impl Ndc {
 pub(super) fn pass_on_again(calls: &mut Calls, range: usize, delta: Delta, now_ns: u64) {
     let counter = delta.dot.counter;
     let passed_on = Some(PassedOn { delta, first: None, patience: Patience::default() });
-    let write = Unacknowledged { call: None, since_ns: now_ns, by: SmallVec::new(), passed_on, seen: None };
+    let (by, context) = (SmallVec::new(), Context::default());
+    let write = Unacknowledged { call: None, since_ns: now_ns, by, passed_on, context, seen: None };
     calls.await_acks(range, counter, write);
 }

@@ -591,7 +591,7 @@ fn answers<R: Replica>(outbox: &Outbox<R>) -> Vec<(CallId, Reply<R::Context>)> {
 /// What the answers say that sessions have seen.
 fn seen<R: Replica>(outbox: &Outbox<R>) -> Vec<(CallId, R::SessionToken)> {
     let seen = outbox.outputs.iter().filter_map(|output| match output {
-        Output::Answer { call, answer: Answer::Read { seen, .. } | Answer::Wrote { seen } } => {
+        Output::Answer { call, answer: Answer::Read { seen, .. } | Answer::Wrote { seen, .. } } => {
             seen.clone().map(|seen| (*call, seen))
         }
         _ => None,

@@ -253,10 +253,10 @@ fn nothing_acknowledged_is_unknown() {
 
 #[test]
 fn ten_thousand_missing_writes_make_a_short_report() {
-    // Nothing is overwritten: one origin for each write, so that all stay side by side.
-    let write =
-        |i| format!("c0 writes x #{i} in context, is n0.{i}:1, knows n0.{i}:1, shows n0.{i}:1 at eventual, ok\n");
+    // Nothing is overwritten: one origin for each write, and no session twice, so that all stay side by side.
+    let write = |i| format!("c{i} writes x #{i} at n0, is n0.{i}:1, knows n0.{i}:1, shows n0.{i}:1 at eventual, ok\n");
     let mut script = settled(2, "");
+    script.0.header.sessions = (0..=10_000).map(|i| format!("c{i}")).collect();
     (1..=10_000).for_each(|i| script.add(&write(i)));
     (1..=10_000).for_each(|i| script.add(&format!("n0 holds x n0.{i}:1")));
     script.add("c0 reads x #20000, ok");

@@ -360,6 +360,10 @@ impl Twin<'_> {
         if first.id.origin.number() == then.id.origin.number() && given(first.id) < given(then.id) {
             return true;
         }
+        let answered = self.answered(first.op).is_some_and(|answered| answered < then.request.invoked);
+        if answered && first.request.session == then.request.session {
+            return true;
+        }
         reads.iter().any(|read| {
             let same = (read.request.session, read.request.key) == (then.request.session, then.request.key);
             if !same || read.answered > then.request.invoked {
@@ -411,16 +415,20 @@ impl Twin<'_> {
         if covers(then.id) {
             return true;
         }
+        // The last answer of the session about the key, to a read or to a write.
         let reads = self.reads();
-        let last = reads.iter().rfind(|read| {
-            (read.request.session, read.request.key) == (then.request.session, then.request.key)
-                && read.answered < then.request.invoked
+        let reads = reads.iter().map(|read| (read.answered, &read.request, read.returned.clone()));
+        let own = writes.iter().filter_map(|write| Some((self.answered(write.op)?, &write.request, vec![write.id])));
+        let before = reads.chain(own).filter(|(answered, request, _)| {
+            (request.session, request.key) == (then.request.session, then.request.key)
+                && *answered < then.request.invoked
         });
-        let returned = |read: &Read| {
-            let writes = read.returned.iter().filter_map(|id| self.get(writes, *id, read.answered));
-            writes.filter(|write| write.request.key == read.request.key).any(|write| covers(write.id))
+        let last = before.max_by_key(|(answered, ..)| *answered);
+        let told = |(answered, request, told): (usize, &Request, Vec<Dot>)| {
+            let writes = told.iter().filter_map(|id| self.get(writes, *id, answered));
+            writes.filter(|write| write.request.key == request.key).any(|write| covers(write.id))
         };
-        then.request.context && last.is_some_and(returned)
+        then.request.context && last.is_some_and(told)
     }
 
     /// The acknowledged writes that no other write had seen.

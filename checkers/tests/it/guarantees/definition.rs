@@ -88,11 +88,17 @@ impl Facts {
             writes.push(Write { op, session, key, delete: action == Action::Delete, asked, done: answered(op) });
         }
         let mut reads = Vec::new();
+        // The answers to writes: session, key, where, and which write.
+        let mut done: Vec<(u32, u32, usize, Option<usize>)> = Vec::new();
         let mut nodes: Vec<NodeId> = Vec::new();
         for (place, event) in events.iter().enumerate() {
             let What::Answered { op } = event.what else { continue };
             let asked = invoked(op);
-            let What::Invoked { session, key, action: Action::Read, level, .. } = events[asked].what else { continue };
+            let What::Invoked { session, key, action, level, .. } = events[asked].what else { continue };
+            if action != Action::Read {
+                done.push((session, key, place, writes.iter().position(|write| write.op == op)));
+                continue;
+            }
             let returned = events.iter().filter_map(|event| match event.what {
                 What::Returned { op: of, write } if of == op => Some(write),
                 _ => None,
@@ -123,6 +129,7 @@ impl Facts {
         for later in 0..writes.len() {
             let context = matches!(events[writes[later].asked].what, What::Invoked { context: true, .. });
             let told = reads.iter().zip(&nodes).filter(|(read, _)| read.key == writes[later].key);
+            let mut own_write = None;
             let told: Vec<&Read> = if register {
                 let here = told.filter(|(read, node)| {
                     read.view.is_some_and(|(_, life, _)| life == life_of(later))
@@ -132,7 +139,15 @@ impl Facts {
                 here.map(|(read, _)| read).collect()
             } else {
                 let mut own = told.map(|(read, _)| read).filter(|read| read.session == writes[later].session);
-                own.rfind(|read| context && read.answered < writes[later].asked).into_iter().collect()
+                let read = own.rfind(|read| context && read.answered < writes[later].asked);
+                let mut own = done
+                    .iter()
+                    .filter(|(session, key, ..)| (*session, *key) == (writes[later].session, writes[later].key));
+                let wrote =
+                    own.rfind(|(_, _, answered, write)| context && write.is_some() && *answered < writes[later].asked);
+                // The last answer counts.
+                own_write = wrote.filter(|(_, _, answered, _)| read.is_none_or(|read| read.answered < *answered));
+                read.filter(|_| own_write.is_none()).into_iter().collect()
             };
             for first in (0..writes.len()).filter(|first| writes[*first].key == writes[later].key) {
                 // Of the same replica in the same life, and not after it.
@@ -154,11 +169,16 @@ impl Facts {
                 if first != later && is_line {
                     line.insert((first, later));
                 }
-                if first != later && told.iter().any(|told| told.returned.iter().flatten().any(|write| *write == first))
-                {
+                let is_own = own_write.is_some_and(|(.., write)| *write == Some(first));
+                let is_told = told.iter().any(|told| told.returned.iter().flatten().any(|write| *write == first));
+                if first != later && (is_own || is_told) {
                     read.insert((first, later));
                 }
-                let is_in_time = told.iter().any(|read| writes[first].asked < read.answered);
+                let up_to_own = |(.., write): &(u32, u32, usize, Option<usize>)| {
+                    write.is_some_and(|write| writes[first].asked <= writes[write].asked)
+                };
+                let is_in_time =
+                    told.iter().any(|read| writes[first].asked < read.answered) || own_write.is_some_and(up_to_own);
                 if first != later && !register && (is_in_order || is_in_time) {
                     can_replace.insert((first, later));
                 }

@@ -56,7 +56,7 @@ fn compare_recording(recording: &Recording, counts: &mut Counts, seed: u64) -> B
 #[test]
 fn sessions_that_move_are_judged_as_defined() {
     let mut counts = Counts::new();
-    for seed in 0..20_000 {
+    for seed in 0..30_000 {
         compare_recording(&toy::run(seed, None, false), &mut counts, seed);
     }
     assert!(counts.values().all(|(held, _)| *held > 150), "{counts:?}");

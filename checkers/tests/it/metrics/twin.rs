@@ -66,14 +66,13 @@ impl Twin<'_> {
             let same_line = |w: &&Write| w.id.origin.number() == id.origin.number() && w.op.key == op.key;
             parts.extend(self.writes.iter().filter(same_line).map(|w| w.id));
             if op.context {
-                let reads = self.ops.iter().filter(|read| {
-                    read.action == Action::Read
-                        && (read.session, read.key) == (op.session, op.key)
+                let answers = self.ops.iter().filter(|read| {
+                    (read.session, read.key) == (op.session, op.key)
                         && read.answered.is_some_and(|answered| answered < op.invoked)
                 });
-                parts.extend(
-                    reads.max_by_key(|read| read.answered).map(|read| read.returned.clone()).unwrap_or_default(),
-                );
+                if let Some(last) = answers.max_by_key(|op| op.answered) {
+                    parts.extend(last.returned.iter().chain(&last.write));
+                }
             }
             if self.recording.header.conflict == Conflict::LastWriterWins {
                 parts.extend(self.shown_before(place, event.node));

@@ -184,22 +184,20 @@ impl Twin<'_> {
     }
 
     fn collect_writes(&mut self) {
-        let mut last_reads: BTreeMap<(u32, u32), u32> = BTreeMap::new();
+        let mut last_answers: BTreeMap<(u32, u32), u32> = BTreeMap::new();
         let mut contexts: BTreeMap<u32, u32> = BTreeMap::new();
         let events = &self.recording.events;
         for (place, event) in events.iter().enumerate() {
             let before = &events[..place];
             match event.what {
                 What::Invoked { op, session, key, action: Action::Write | Action::Delete, context: true, .. } => {
-                    if let Some(read) = last_reads.get(&(session, key)) {
+                    if let Some(read) = last_answers.get(&(session, key)) {
                         contexts.insert(op, *read);
                     }
                 }
                 What::Answered { op } => {
                     let operation = &self.operations[&op];
-                    if operation.action == Action::Read {
-                        last_reads.insert((operation.session, operation.key), op);
-                    }
+                    last_answers.insert((operation.session, operation.key), op);
                 }
                 What::Wrote { op, write } => {
                     if self.writes.iter().any(|other| other.id == write && other.undone.is_none()) {
@@ -470,6 +468,9 @@ impl Twin<'_> {
                         }
                     }
                     if operation.answered == Some(place) {
+                        if operation.action != Action::Read {
+                            self.wrote(&operation);
+                        }
                         self.remember(&operation);
                     }
                 }
@@ -649,6 +650,18 @@ impl Twin<'_> {
         };
         let mut steps = self.replicas[node.index()].steps.iter().filter(|step| step.1 == life);
         steps.find(|(_, _, shown)| shown.iter().any(passes)).map(|step| step.0)
+    }
+
+    /// A write is answered: its session has seen it, and what it had seen.
+    fn wrote(&mut self, operation: &Op) {
+        let place = operation.answered.expect("it was answered");
+        let own = operation.write.and_then(|id| self.number(id, place));
+        let own = own.filter(|own| self.writes[*own].op == operation.number);
+        let before = own.and_then(|own| self.contexts.get(&self.writes[own].context?));
+        let mut perhaps = before.map(|(perhaps, _)| perhaps.clone()).unwrap_or_default();
+        let surely: Set = own.into_iter().flat_map(|own| self.line_up_to(own)).collect();
+        perhaps.extend(&surely);
+        self.contexts.insert(operation.number, (perhaps, surely));
     }
 
     fn returned(&self, read: &Op) -> Set {

@@ -267,7 +267,7 @@ impl Abd {
         let Some(Operation { writes, .. }) = self.operations.remove(&call) else { return };
         env.disarm(call);
         match writes {
-            Some(_) => env.answer_write(call, None),
+            Some(_) => env.answer_write(call, (), None),
             None => env.answer_read(call, newest.value.map(Version::unnamed), (), None),
         }
     }

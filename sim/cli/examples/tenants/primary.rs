@@ -279,7 +279,7 @@ impl Primary {
     fn done(&mut self, number: u64, value: Option<Value>, env: &mut Env<'_, Primary>) {
         match self.calls.remove(&number) {
             Some((call, Asked::Read(_), _)) => env.answer_read(call, value.map(Version::unnamed), (), None),
-            Some((call, Asked::Write(..), _)) => env.answer_write(call, None),
+            Some((call, Asked::Write(..), _)) => env.answer_write(call, (), None),
             None => {}
         }
     }

@@ -160,13 +160,13 @@ impl Replica for Store {
                 let dot = Dot { origin: env.me, counter: self.named };
                 env.observe(Observation::Wrote { call: id, dot });
                 if self.has(Defect::AcknowledgesEarly) {
-                    env.answer_write(id, None);
+                    env.answer_write(id, (), None);
                 }
                 let write = Write { key, stamp: self.clock + 1, version: Version { dot, value }, delete };
                 self.receive(write, env);
                 env.broadcast(Message::Update(write));
                 if !self.has(Defect::AcknowledgesEarly) {
-                    env.answer_write(id, None);
+                    env.answer_write(id, (), None);
                 }
             }
         }

@@ -46,7 +46,7 @@ impl Replica for Careless {
             }
             Input::Call { id, call: Call::Write { key, value, delete, .. } } => {
                 self.values.insert(key, (!delete).then_some(value));
-                env.answer_write(id, None);
+                env.answer_write(id, (), None);
             }
         }
     }

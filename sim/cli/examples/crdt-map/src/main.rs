@@ -93,7 +93,7 @@ impl Replica for CrdtMap {
                 self.map.apply(op);
                 self.announce(old, vec![(dot, key)], env);
                 env.broadcast(self.state(0, value.id));
-                env.answer_write(id, None);
+                env.answer_write(id, (), None);
             }
         }
     }

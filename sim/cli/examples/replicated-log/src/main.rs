@@ -182,7 +182,7 @@ impl Replica for Log {
             Input::Call { id, call: Call::Write { key, value, delete, .. } } => {
                 self.propose(Command { call: id.0, key, writes: Some((!delete).then_some(value)) });
                 if self.has(Defect::AcknowledgesEarly) {
-                    env.answer_write(id, None);
+                    env.answer_write(id, (), None);
                 }
             }
             Input::Message { from, message } => {
@@ -285,7 +285,7 @@ impl Log {
         }
         match writes {
             Some(_) if self.has(Defect::AcknowledgesEarly) => {}
-            Some(_) => env.answer_write(CallId(call), None),
+            Some(_) => env.answer_write(CallId(call), (), None),
             None => env.answer_read(CallId(call), self.values.get(&key).copied().map(Version::unnamed), (), None),
         }
     }
