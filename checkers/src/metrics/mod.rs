@@ -21,8 +21,8 @@ pub use load::{Calls, Traffic};
 pub use measured::{METADATA_BYTES, Measured, Sample};
 pub use merge::Merge;
 pub use series::{Distributions, Series, Sums};
-pub use staleness::Staleness;
-pub use visibility::{Group, Visibility, Where};
+pub use staleness::{ReadAge, Staleness, read_ages};
+pub use visibility::{Group, Reflection, Visibility, Where, reflections};
 
 use crate::facts::Facts;
 use crate::facts::had_seen::Seen;

@@ -50,13 +50,52 @@ struct Key {
 }
 
 pub(super) fn of(facts: &Facts<'_>, seen: &Seen, window_ns: u64) -> BTreeMap<Level, Staleness> {
+    let mut all: BTreeMap<Level, Staleness> = BTreeMap::new();
+    each_read(facts, seen, |read, age| {
+        let group = all.entry(read.level).or_default();
+        group.age_ns.add(age.age_ns);
+        group.versions.add(age.missed);
+        group.over_time.at(facts.event(read.invoked).at_ns, window_ns).add(age.age_ns);
+        if let Some(since_write_ns) = age.since_write_ns {
+            group.since_write_ns.add(since_write_ns);
+            if age.sees_last {
+                group.since_seen_ns.add(since_write_ns);
+            }
+        }
+    });
+    all
+}
+
+/// How old the answer to one read is: what [`Staleness`] adds up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadAge {
+    /// The read.
+    pub op: u32,
+    /// How many completed writes it misses.
+    pub missed: u64,
+    /// For how long the first of them had been completed, in nanoseconds; 0 when there is none.
+    pub age_ns: u64,
+    /// How long before it the last write to its key was completed, in nanoseconds, if there was one.
+    pub since_write_ns: Option<u64>,
+    /// It does not miss that one.
+    pub sees_last: bool,
+}
+
+/// Of each answered read, in the order of the answers. None where the store announces nothing.
+pub fn read_ages(facts: &Facts<'_>) -> Vec<ReadAge> {
+    let mut all = Vec::new();
+    if !facts.header().silent {
+        each_read(facts, &Seen::of(facts), |_, age| all.push(age));
+    }
+    all
+}
+
+fn each_read(facts: &Facts<'_>, seen: &Seen, mut visit: impl FnMut(&Operation, ReadAge)) {
     let mut walk = StalenessWalk {
         facts,
         seen,
         lines: seen.lines.iter().map(|_| CompletedOfLine::default()).collect(),
         keys: FxHashMap::default(),
-        all: BTreeMap::new(),
-        window_ns,
     };
     for (place, event) in facts.recording.events.iter().enumerate() {
         match event.what {
@@ -70,14 +109,13 @@ pub(super) fn of(facts: &Facts<'_>, seen: &Seen, window_ns: u64) -> BTreeMap<Lev
                 }
             }
             What::Answered { op } => match facts.operations.get(op) {
-                Some(read) if read.action == Action::Read => walk.read(read, place),
+                Some(read) if read.action == Action::Read => visit(read, walk.read(read, place)),
                 Some(operation) => walk.completed(operation, place),
                 None => {}
             },
             _ => {}
         }
     }
-    walk.all
 }
 
 struct StalenessWalk<'a, 'b> {
@@ -85,8 +123,6 @@ struct StalenessWalk<'a, 'b> {
     seen: &'b Seen,
     lines: Vec<CompletedOfLine>,
     keys: FxHashMap<u32, Key>,
-    all: BTreeMap<Level, Staleness>,
-    window_ns: u64,
 }
 
 impl StalenessWalk<'_, '_> {
@@ -107,7 +143,7 @@ impl StalenessWalk<'_, '_> {
         self.facts.write(write).op == operation.number
     }
 
-    fn read(&mut self, read: &Operation, answered: usize) {
+    fn read(&mut self, read: &Operation, answered: usize) -> ReadAge {
         let (facts, seen) = (self.facts, self.seen);
         let at_ns = |place: usize| facts.event(place).at_ns;
         let returned: Vec<u32> = facts.returned(read).filter(|w| seen.places[*w as usize].is_some()).collect();
@@ -123,17 +159,18 @@ impl StalenessWalk<'_, '_> {
         }
         let invoked_ns = at_ns(read.invoked);
         let age_ns = if versions == 0 { 0 } else { invoked_ns - at_ns(first) };
-        let group = self.all.entry(read.level).or_default();
-        group.age_ns.add(age_ns);
-        group.versions.add(versions);
-        group.over_time.at(invoked_ns, self.window_ns).add(age_ns);
         let before = key.completed.partition_point(|(place, _)| *place < read.invoked);
-        let Some((place, last)) = key.completed[..before].last() else { return };
-        group.since_write_ns.add(invoked_ns - at_ns(*place));
-        let (line, _) = seen.places[*last as usize].expect("completed writes have a place");
-        let missed = view.missed(line, &self.lines[line as usize], &key.deleted).any(|(_, write, _)| write == *last);
-        if !missed {
-            group.since_seen_ns.add(invoked_ns - at_ns(*place));
+        let last = key.completed[..before].last();
+        let misses = |last: u32| {
+            let (line, _) = seen.places[last as usize].expect("completed writes have a place");
+            view.missed(line, &self.lines[line as usize], &key.deleted).any(|(_, write, _)| write == last)
+        };
+        ReadAge {
+            op: read.number,
+            missed: versions,
+            age_ns,
+            since_write_ns: last.map(|(place, _)| invoked_ns - at_ns(*place)),
+            sees_last: last.is_some_and(|(_, last)| !misses(*last)),
         }
     }
 }

@@ -26,6 +26,7 @@ use kvsim_sim::plan::Plan;
 use kvsim_sim::stores::{StoreEntry, Stores};
 
 use crate::charts;
+use crate::data;
 use crate::exit::{self, Failure};
 use crate::memory;
 use crate::output::{self, PLAIN, RED};
@@ -61,6 +62,8 @@ const SCENARIO: &str = "scenario.toml";
 pub const LATEST: &str = "latest";
 /// Where a run's charts are.
 pub const CHARTS: &str = "charts";
+/// Where a run's tables are.
+pub const DATA: &str = "data";
 
 /// Names of the history of a run, by its forms.
 pub const HISTORIES: [&str; 2] = ["history.edn", "history.jsonl"];
@@ -106,6 +109,7 @@ impl Folder {
             )));
         }
         not_a_link(&folder.path.join(CHARTS))?;
+        not_a_link(&folder.path.join(DATA))?;
         if has_plan(&folder.path, plan) {
             folder.earlier = folder.stored_hash();
             return Ok(folder);
@@ -125,7 +129,9 @@ impl Folder {
     fn remove_results(&self) -> Result<(), Failure> {
         let charts = charts::file_names().map(|name| Path::new(CHARTS).join(name));
         let own = [SUMMARY, MARKS, TRACE, REPORT, SCENARIO].into_iter().chain(HISTORIES).map(PathBuf::from);
+        let tables = data::file_names().map(|name| Path::new(DATA).join(name));
         own.chain(charts)
+            .chain(tables)
             .map(|old| self.path.join(old))
             .filter(|path| path.symlink_metadata().is_ok())
             .try_for_each(|path| fs::remove_file(&path).map_err(|error| cannot("remove", &path, &error)))

@@ -17,6 +17,7 @@ mod append_log;
 mod args;
 mod charts;
 mod commands;
+mod data;
 mod diagram;
 mod draw;
 mod exit;

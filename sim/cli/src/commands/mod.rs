@@ -3,6 +3,7 @@
 mod check;
 mod clean;
 mod explain;
+mod export;
 mod generate;
 mod hunt;
 mod list;
@@ -57,6 +58,7 @@ pub enum Command {
     Sweep(sweep::SweepArgs),
     Test(test::TestArgs),
     Plot(plot::PlotArgs),
+    Export(export::ExportArgs),
     Report(report::ReportArgs),
     Check(check::CheckArgs),
     List(list::ListArgs),
@@ -81,6 +83,7 @@ impl Command {
             Command::Sweep(args) => sweep::sweep(args, names),
             Command::Test(args) => test::test(args, names),
             Command::Plot(args) => plot::plot(args, names),
+            Command::Export(args) => export::export(args, names),
             Command::Report(args) => report::report(args, names),
             Command::Check(args) => check::check(args),
             Command::List(args) => list::list(args, names),

@@ -139,17 +139,17 @@ fn shown(args: &PlotArgs, stored: &[Stored]) -> Result<Option<Range<u64>>, Failu
 }
 
 /// Runs the stored plan again; the exit code when that was interrupted or is not the stored run.
-fn record(stored: &Stored, window_ns: u64) -> Result<Result<(Recording, Measured), u8>, Failure> {
+pub fn record(stored: &Stored, window_ns: u64) -> Result<Result<(Recording, Measured), u8>, Failure> {
     memory::check_with_messages(&stored.path, &stored.plan)?;
     let (store, path) = (stored.store, stored.path.display());
     let (outcome, recording, measured) = charts::record(store, &stored.plan, window_ns).map_err(|panic| {
         let at = seconds(panic.at_ns);
-        Failure::Usage(format!("{path}: the store panics at {at} (see kvsim replay); charts need a complete run"))
+        Failure::Usage(format!("{path}: the store panics at {at} (see kvsim replay); figures need a complete run"))
     })?;
     if !outcome.complete {
         return Ok(Err(exit::INTERRUPTED));
     }
-    if !stored.is_reproduced(outcome.trace_hash, "the charts") {
+    if !stored.is_reproduced(outcome.trace_hash, "what is shown") {
         return Ok(Err(exit::NOT_REPRODUCED));
     }
     Ok(Ok((recording, measured)))

@@ -6,6 +6,7 @@ use super::Column;
 use super::median::{Spread, Value, certainty};
 use super::table::{CellEntry, CellRow, Table};
 use crate::draw::Unit;
+use crate::text::csv_line;
 
 /// The unit of a measure's exact numbers, and how many of the measure's units one is.
 fn exact_unit(unit: Unit) -> (&'static str, u64) {
@@ -49,14 +50,6 @@ pub fn csv(table: &Table) -> String {
         out.push_str(&csv_line(&cells));
     }
     out
-}
-
-fn csv_line(cells: &[String]) -> String {
-    let quoted = cells.iter().map(|cell| match cell.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", cell.replace('"', "\"\"")),
-        false => cell.clone(),
-    });
-    quoted.collect::<Vec<_>>().join(",") + "\n"
 }
 
 fn exactly(value: Value, unit: u64) -> String {
