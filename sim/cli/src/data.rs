@@ -7,7 +7,7 @@ use kvsim_checkers::trace::{Action, Recording, What};
 use serde_json::Value as Json;
 
 /// A run with everything recorded.
-pub struct Run<'a> {
+pub struct RecordedRun<'a> {
     pub recording: &'a Recording,
     pub measured: &'a Measured,
     pub metrics: &'a Metrics,
@@ -21,7 +21,7 @@ pub struct TableInfo {
     pub summary: &'static str,
     pub columns: &'static [(&'static str, &'static str)],
     /// Numbers, texts, and null where there is nothing to say.
-    pub rows: fn(&Run<'_>) -> Vec<Vec<Json>>,
+    pub rows: fn(&RecordedRun<'_>) -> Vec<Vec<Json>>,
 }
 
 /// All tables.
@@ -111,7 +111,7 @@ pub fn file_names() -> impl Iterator<Item = String> {
     TABLES.iter().flat_map(|table| ["csv", "jsonl"].map(|ending| format!("{}.{ending}", table.name)))
 }
 
-fn operations(run: &Run<'_>) -> Vec<Vec<Json>> {
+fn operations(run: &RecordedRun<'_>) -> Vec<Vec<Json>> {
     let facts = Facts::of(run.recording);
     let header = &run.recording.header;
     let mut ages = read_ages(&facts);
@@ -160,7 +160,7 @@ fn operations(run: &Run<'_>) -> Vec<Vec<Json>> {
     facts.operations.list().iter().map(row).collect()
 }
 
-fn visibility(run: &Run<'_>) -> Vec<Vec<Json>> {
+fn visibility(run: &RecordedRun<'_>) -> Vec<Vec<Json>> {
     let facts = Facts::of(run.recording);
     let header = &run.recording.header;
     let row = |one: kvsim_checkers::metrics::Reflection| {
@@ -179,7 +179,7 @@ fn visibility(run: &Run<'_>) -> Vec<Vec<Json>> {
     reflections(&facts).into_iter().filter_map(row).collect()
 }
 
-fn lag(run: &Run<'_>) -> Vec<Vec<Json>> {
+fn lag(run: &RecordedRun<'_>) -> Vec<Vec<Json>> {
     let mut rows = Vec::new();
     for (node, lag) in &run.metrics.lag {
         for (number, (writes, age_ns)) in (0_u64..).zip(lag.writes.0.iter().zip(&lag.age_ns.0)) {
@@ -190,7 +190,7 @@ fn lag(run: &Run<'_>) -> Vec<Vec<Json>> {
     rows
 }
 
-fn traffic(run: &Run<'_>) -> Vec<Vec<Json>> {
+fn traffic(run: &RecordedRun<'_>) -> Vec<Vec<Json>> {
     let mut rows = Vec::new();
     for (kind, traffic) in &run.metrics.traffic {
         let (Series(copies), Series(bytes)) = (&traffic.copies, &traffic.bytes);
@@ -203,7 +203,7 @@ fn traffic(run: &Run<'_>) -> Vec<Vec<Json>> {
     rows
 }
 
-fn gauges(run: &Run<'_>) -> Vec<Vec<Json>> {
+fn gauges(run: &RecordedRun<'_>) -> Vec<Vec<Json>> {
     let names = &run.recording.header.gauges;
     let mut rows = Vec::new();
     for sample in &run.measured.samples {

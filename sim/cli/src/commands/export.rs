@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 
 use super::plot::record;
 use crate::charts;
-use crate::data::{Run, TABLES, TableInfo};
+use crate::data::{RecordedRun, TABLES, TableInfo};
 use crate::exit::{self, Failure};
 use crate::folder::{self, Stored};
 use crate::interrupt;
@@ -56,7 +56,7 @@ pub fn export(args: &ExportArgs, names: &Names) -> Result<u8, Failure> {
         Err(code) => return Ok(code),
     };
     let metrics = Metrics::of(&recording, &measured, window_ns);
-    let run = Run { recording: &recording, measured: &measured, metrics: &metrics, window_ns };
+    let run = RecordedRun { recording: &recording, measured: &measured, metrics: &metrics, window_ns };
     let out = args.out.clone().unwrap_or_else(|| stored.folder().path().join(folder::DATA));
     folder::make(&out)?;
     let mut said = String::new();
