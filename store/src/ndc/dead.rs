@@ -87,17 +87,20 @@ impl Dead {
         }))
     }
 
-    /// Takes in what `from` has reported. One that `serves` agrees with the others, too. Returns what is to be given up now: per dead replica what is known of it.
+    /// Takes in what `from` has reported. Only those that serve, `me` and `from`, agree with the others. Returns what is to be
+    /// given up now: per dead replica what is known of it.
     pub fn learn(
         &mut self,
         me: ReplicaId,
-        serves: bool,
+        (serves, from_serves): (bool, bool),
         (members, holders): (&[ReplicaId], &[ReplicaId]),
         clock: &NodeClock,
         from: ReplicaId,
         report: &Report,
     ) -> Vec<(ReplicaId, DotSet)> {
-        *self.reports.entry(from) = report.clone();
+        if from_serves {
+            *self.reports.entry(from) = report.clone();
+        }
         let is_open = |origin: ReplicaId| !is_member(members, origin) && !self.is_void(origin);
         // One that has joined since then may still have to get what they knew.
         let has_all = |origin: ReplicaId, known: &DotSet| known.difference(clock.of(origin)).next().is_none();

@@ -757,8 +757,8 @@ impl Ndc {
                 false => env.arm(Timer::Recovery, 0),
             }
         }
-        let report = repair.report.as_deref().filter(|_| repair.serves);
-        let dead = self.ranges[at].note_report(repair.from, report, &self.membership);
+        let report = repair.report.as_deref();
+        let dead = self.ranges[at].note_report(repair.from, report, repair.serves, &self.membership);
         self.give_up(at, dead, env);
         if repair.serves || self.config.defects.counts_while_recovering() {
             self.acknowledged_all(range, &repair.clock, repair.from, env);

@@ -46,26 +46,28 @@ impl State {
         }
         let frontiers = self.ordered.is_some().then_some(&pull.frontiers);
         self.watermarks.learn_clock(pull.from, &pull.clock, frontiers);
-        self.note_report(pull.from, pull.report.as_deref().filter(|_| !pull.recovers), membership)
+        self.note_report(pull.from, pull.report.as_deref(), !pull.recovers, membership)
     }
 
-    /// Takes in what another replica reports of dead ones. Returns what is to be [given up](State::give_up).
+    /// Takes in what another replica, which serves or not, reports of dead ones. Returns what is to be
+    /// [given up](State::give_up).
     pub fn note_report(
         &mut self,
         from: ReplicaId,
         report: Option<&Report>,
+        from_serves: bool,
         membership: &Membership,
     ) -> Vec<(ReplicaId, DotSet)> {
         let State { me, dead, eventual, recovery, is_held: true, .. } = self else { return Vec::new() };
         let (members, holders) = (&membership.members, membership.holders(self.range));
-        // One that misses everything must not take for void what it has yet to get. What others agreed about before, it
-        // may: it follows their views over the gaps.
+        // One that misses everything must not take for void what it has yet to get, and nobody may because of what it knows.
+        // What others agreed about before holds whoever tells it: one follows the teller's views over the gaps.
         let serves = recovery.is_none();
         if let Some(all) = eventual.defects.gives_up(dead, members, &eventual.clock).filter(|_| serves) {
             return all;
         }
         report
-            .map(|report| dead.learn(*me, serves, (members, holders), &eventual.clock, from, report))
+            .map(|report| dead.learn(*me, (serves, from_serves), (members, holders), &eventual.clock, from, report))
             .unwrap_or_default()
     }
 
