@@ -86,7 +86,7 @@ pub struct Issued {
     /// The counter of the last one.
     pub last: u64,
     /// Those that may not have reached all holders: the replica goes on sending them.
-    pub pending: Vec<u64>,
+    pub pending: Vec<Delta>,
 }
 
 /// The answer to a [`Pull`], all of it from one moment of the sender.
@@ -111,7 +111,7 @@ pub struct Repair {
     pub report: Option<Box<Report>>,
     /// For one that recovers, on a ring: the sender's own writes.
     pub issued: Issued,
-    /// Writes that its clock covers, since no member has them.
+    /// Writes that its clock covers, since no member has them, and that the asker's does not.
     pub lost: Vec<Dot>,
     /// What the sender knew.
     pub clock: NodeClock,
@@ -302,9 +302,9 @@ impl Message {
                 let brought = repair.items.iter().map(RepairItem::wire_bytes).chain(deltas);
                 let clocks = repair.clock.wire_bytes() + repair.watermarks.wire_bytes() + repair.frontiers.wire_bytes();
                 let report = repair.report.as_ref().map_or(0, |report| report.wire_bytes());
-                let own = 8 * (repair.issued.pending.len() as u32 + u32::from(repair.issued.last > 0));
-                let own = own + 12 * repair.lost.len() as u32;
-                (2, repair.round, brought.fold(19 + clocks + report + own, u32::saturating_add))
+                let pending: u32 = repair.issued.pending.iter().map(Delta::wire_bytes).fold(0, u32::saturating_add);
+                let own = pending.saturating_add(8 * u32::from(repair.issued.last > 0) + 12 * repair.lost.len() as u32);
+                (2, repair.round, brought.fold((19 + clocks + report).saturating_add(own), u32::saturating_add))
             }
             Message::Request { id, attempt, request, .. } => {
                 let bytes = match &**request {

@@ -549,7 +549,7 @@ impl Ndc {
     /// A range is served from now on: what no member had of the members' writes is lost.
     fn close(&mut self, at: usize, env: &mut Env<'_, Ndc>) {
         let range = self.ranges[at].range;
-        let own = (self.me, self.issued_of(range));
+        let own = (self.me, self.issued_of(range).last);
         let lost = self.ranges[at].lost(own);
         if !lost.is_empty() {
             self.ranges[at].lose(lost.iter().copied());
@@ -560,7 +560,7 @@ impl Ndc {
     /// The own writes to keys of a range of a ring.
     fn issued_of(&self, range: usize) -> Issued {
         let last = self.issued.get(&range).copied().unwrap_or(0);
-        Issued { last, pending: self.calls.passed_on(range).map(|delta| delta.dot.counter).collect() }
+        Issued { last, pending: self.calls.passed_on(range).cloned().collect() }
     }
 
     /// Drops a range that others hold.

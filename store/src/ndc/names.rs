@@ -86,6 +86,7 @@ fn of_delta(delta: &mut Delta, each: &mut dyn FnMut(Named<'_>)) {
 
 fn of_repair(repair: &mut Repair, each: &mut dyn FnMut(Named<'_>)) {
     repair.deltas.iter_mut().for_each(|delta| of_delta(Arc::make_mut(delta), each));
+    repair.issued.pending.iter_mut().for_each(|delta| of_delta(delta, each));
     for item in &mut repair.items {
         each(Named::Key(&mut item.key));
         let forked = item.forked.iter().map(|(_, object)| object);

@@ -7,11 +7,13 @@
 //! members that do not hold the range; they may have held it.
 //!
 //! The first members are asked for everything, until a holder that serves has sent it; the others for what is missing then.
+//! Who has taken writes in for the range, and still sends them, sends them along: another member that had them, and for
+//! which they were acknowledged, may have been the life before this one.
 //!
 //! A member that holds a range no longer keeps it until all its holders serve it and know all that it knows.
 
 use super::membership::Membership;
-use super::message::{Issued, Repair};
+use super::message::Repair;
 use crate::contract::{NodeId, ReplicaId};
 
 /// How long an answer is waited for before the question is put again, or to another member, in nanoseconds; then twice as
@@ -26,8 +28,8 @@ pub const PATIENCE_DOUBLED_MAX: u32 = 4;
 pub struct Recovery {
     /// The list of members under which these answers count.
     membership: u64,
-    /// Who has answered, and what it has written.
-    heard: Vec<(ReplicaId, Issued)>,
+    /// Who has answered, and how often it had written.
+    heard: Vec<(ReplicaId, u64)>,
     /// One that serves has sent everything.
     has_all: bool,
     /// How often members were asked for everything.
@@ -51,7 +53,7 @@ impl Recovery {
     pub fn hear(&mut self, repair: &Repair, membership: u64) {
         self.has_all |= repair.full && repair.serves;
         if membership == self.membership && !self.has_heard(repair.from) {
-            self.heard.push((repair.from, repair.issued.clone()));
+            self.heard.push((repair.from, repair.issued.last));
         }
     }
 
@@ -59,8 +61,8 @@ impl Recovery {
         self.heard.iter().any(|(from, _)| *from == member)
     }
 
-    /// What the members that have answered have written.
-    pub fn issued(self) -> Vec<(ReplicaId, Issued)> {
+    /// How often the members that have answered had written.
+    pub fn issued(self) -> Vec<(ReplicaId, u64)> {
         self.heard
     }
 

@@ -92,18 +92,20 @@ impl State {
         let stubs = pull.stubs.iter().copied().filter(|dot| clock.contains(*dot));
         let mut missing: Vec<(Key, Dot)> = Vec::new();
         let mut deltas: Vec<Arc<Delta>> = Vec::new();
+        let mut lost: Vec<Dot> = Vec::new();
         for dot in unknown.chain(stubs).filter(|dot| defects.sends(*me, *dot)) {
             let waiter = ordered.as_ref().and_then(|ordered| ordered.waiting.get(dot));
             if let Some(delta) = waiter.and_then(|waiter| waiter.delta()) {
                 deltas.push(delta.clone());
             } else if let Some(key) = waiter.map(|waiter| waiter.key).or_else(|| dot_keys.key(dot)) {
                 missing.push((key, dot));
+            } else if self.lost.contains(&dot) {
+                lost.push(dot);
             } else {
                 // Void, or the question is old and the sender has the write by now.
                 let base = defects.base(watermarks, pull.from, dot.origin);
                 // What it had of the range before it gave it away, it has no longer.
-                let has_it =
-                    base >= dot.counter && !pull.recovers || self.dead.is_void(dot.origin) || self.lost.contains(&dot);
+                let has_it = base >= dot.counter && !pull.recovers || self.dead.is_void(dot.origin);
                 full |= !has_it;
             }
         }
@@ -126,7 +128,7 @@ impl State {
             full,
             report: self.dead.report(&membership.members, &self.eventual.clock),
             issued: Issued::default(),
-            lost: if full { self.lost.clone() } else { Vec::new() },
+            lost: if full { self.lost.clone() } else { lost },
             clock: self.eventual.clock.clone(),
             watermarks: self.watermarks.beyond(&pull.sums),
             frontiers: frontiers.cloned().unwrap_or_default(),
@@ -200,6 +202,8 @@ impl State {
         let is_ahead = |ordered: &Ordered| (0..VIEWS).any(|view| !ordered.frontiers.covers(&repair.frontiers, view));
         !repair.items.is_empty()
             || !repair.deltas.is_empty()
+            || !repair.lost.is_empty()
+            || !repair.issued.pending.is_empty()
             || repair.full
             || self.is_whole
                 && repair.serves
@@ -242,6 +246,12 @@ impl State {
 
     /// Takes in an answer to a pull, however late: all views in one step.
     pub fn absorb(&mut self, repair: &Repair, observe: &mut impl FnMut(Observation)) {
+        // One that serves gets them as any write, under the list of members of now.
+        if self.recovery.is_some() {
+            for delta in &repair.issued.pending {
+                self.receive(delta, observe);
+            }
+        }
         let unmentioned = if repair.full { self.unmentioned(repair) } else { Vec::new() };
         let items = || repair.items.iter().chain(&unmentioned);
         match &mut self.ordered {
@@ -257,13 +267,10 @@ impl State {
             Some(ordered) => follow(&mut self.eventual, ordered, repair, &unmentioned, observe),
         }
         self.defects().spoil_clock(&mut self.eventual.clock, &repair.clock);
+        self.lose(repair.lost.iter().copied());
         if repair.full {
-            let is_void = |dot: Dot| {
-                repair.lost.contains(&dot) || repair.report.as_ref().is_some_and(|report| report.is_void(dot))
-            };
+            let is_void = |dot: Dot| repair.report.as_ref().is_some_and(|report| report.is_void(dot));
             self.eventual.absorb_clock(&repair.clock, is_void, observe);
-            let new: Vec<Dot> = repair.lost.iter().copied().filter(|dot| !self.lost.contains(dot)).collect();
-            self.lost.extend(new);
             // Or it would pass them on as writes that it knows.
             repair.report.iter().for_each(|report| self.dead.take_over(report));
         }

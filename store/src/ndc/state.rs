@@ -12,7 +12,7 @@ use super::eventual::{Eventual, eventual_and};
 use super::frontier::{Basis, Frontiers, VIEWS};
 use super::membership::Membership;
 use super::memory::Watermarks;
-use super::message::{Delta, Issued};
+use super::message::Delta;
 use super::object::{Context, Object};
 use super::ordered::Ordered;
 use super::recovery::Recovery;
@@ -34,8 +34,8 @@ pub struct State {
     pub(super) have_all: Vec<ReplicaId>,
     /// All keys are in the one range.
     pub(super) is_whole: bool,
-    /// On a ring: what its members have issued, as it was served from now on.
-    pub(super) issued: Vec<(ReplicaId, Issued)>,
+    /// On a ring: how many writes its members had issued, as it was served from now on.
+    pub(super) issued: Vec<(ReplicaId, u64)>,
     /// On a ring: writes that are in the clock, though no member has them.
     pub(super) lost: Vec<Dot>,
     /// It is or was served here. What is known and shown of a range of a ring is told from then on only.
@@ -93,15 +93,14 @@ impl State {
         self.was_served = true;
     }
 
-    /// Now that all members have told all that they know: of their writes, and of the `own` ones of this replica, those that
-    /// nobody has and nobody sends any more.
-    pub fn lost(&mut self, own: (ReplicaId, Issued)) -> Vec<Dot> {
+    /// Now that all members have told all that they know, and what they still send: of their writes, and of the `own` ones of
+    /// this replica, those that nobody has.
+    pub fn lost(&mut self, own: (ReplicaId, u64)) -> Vec<Dot> {
         let mut lost = Vec::new();
-        for (origin, issued) in std::mem::take(&mut self.issued).into_iter().chain([own]) {
+        for (origin, last) in std::mem::take(&mut self.issued).into_iter().chain([own]) {
             let mut all = NodeClock::default();
-            all.raise(origin, issued.last);
-            let missing =
-                all.missing_in(&self.eventual.clock, origin).filter(|counter| !issued.pending.contains(counter));
+            all.raise(origin, last);
+            let missing = all.missing_in(&self.eventual.clock, origin);
             lost.extend(missing.map(|counter| Dot { origin, counter }));
         }
         lost
@@ -110,8 +109,9 @@ impl State {
     /// These writes will never come.
     pub fn lose(&mut self, dots: impl Iterator<Item = Dot>) {
         for dot in dots {
-            self.eventual.clock.insert(dot);
-            self.lost.push(dot);
+            if self.eventual.clock.insert(dot).is_some() {
+                self.lost.push(dot);
+            }
         }
     }
 
