@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::decided;
-use crate::facts::Facts;
+use crate::facts::{Facts, Knowledge};
 use crate::trace::{Disk, NodeId, What};
 
 /// A disk is missing from the place where it is lost to the place where its node serves again.
@@ -15,7 +15,7 @@ struct Loss {
     from: usize,
     /// Where the node came up.
     up: usize,
-    /// Where it served again.
+    /// Where it served again, where every node holds every key.
     until: usize,
 }
 
@@ -46,6 +46,10 @@ pub(super) struct MissingDisks<'f, 'a> {
     losses: Vec<Loss>,
     /// By write: the disks that broke their promise about it, with the place.
     broken: FxHashMap<u32, Vec<(NodeId, usize)>>,
+    /// By node and key: places where the node answered by itself, where not every node holds every key.
+    answered_alone: FxHashMap<(NodeId, u32), Vec<usize>>,
+    /// Nodes and writes that they did not have on their disks when they went down, with the place of that.
+    forgot: FxHashSet<(NodeId, u32, usize)>,
     /// Places from which another number of nodes belongs to the cluster, by node: it joins, or leaves for good.
     members: Vec<(usize, NodeId, bool)>,
 }
@@ -54,7 +58,14 @@ impl<'f, 'a> MissingDisks<'f, 'a> {
     pub(super) fn of(facts: &'f Facts<'a>) -> MissingDisks<'f, 'a> {
         let events = &facts.recording.events;
         let nodes = usize::from(facts.header().nodes);
-        let mut disks = MissingDisks { facts, losses: Vec::new(), broken: FxHashMap::default(), members: Vec::new() };
+        let mut disks = MissingDisks {
+            facts,
+            losses: Vec::new(),
+            broken: FxHashMap::default(),
+            answered_alone: FxHashMap::default(),
+            forgot: FxHashSet::default(),
+            members: Vec::new(),
+        };
         // By node: the losses after which it has not served again.
         let mut open: Vec<Vec<usize>> = vec![Vec::new(); nodes];
         // By node: where it came up last, and where it went down.
@@ -83,15 +94,20 @@ impl<'f, 'a> MissingDisks<'f, 'a> {
                     }
                 }
                 What::Answered { op } => {
-                    let is_new = facts.operations.get(op).is_some_and(|op| op.invoked > ups[node.index()]);
-                    if is_new {
+                    let Some(operation) = facts.operations.get(op) else { continue };
+                    if operation.invoked > ups[node.index()] {
                         open[node.index()].drain(..).for_each(|loss| disks.losses[loss].until = place);
                     }
+                    if disks.is_ring() && is_by_itself(facts, place, op) {
+                        disks.answered_alone.entry((node, operation.key)).or_default().push(place);
+                    }
                 }
-                What::Forgot { write, promised: true } => {
-                    if let Some(write) = facts.number(write, place) {
+                What::Forgot { write, promised } => {
+                    let Some(write) = facts.number(write, place) else { continue };
+                    if promised {
                         disks.broken.entry(write).or_default().push((node, place));
                     }
+                    disks.forgot.extend(downs[node.index()].map(|down| (node, write, down)));
                 }
                 _ => {}
             }
@@ -101,6 +117,26 @@ impl<'f, 'a> MissingDisks<'f, 'a> {
         disks.members.extend(gone.map(|(place, node)| (place, node, false)));
         disks.members.sort_unstable();
         disks
+    }
+
+    /// Not every node holds every key.
+    fn is_ring(&self) -> bool {
+        self.copies() < self.facts.header().nodes
+    }
+
+    /// Where the node that has lost its disk serves the key of a write again, or has the write.
+    fn until(&self, loss: &Loss, write: u32) -> usize {
+        if !self.is_ring() {
+            return loss.until;
+        }
+        let answered = self.answered_alone.get(&(loss.node, self.facts.write(write).key));
+        let answered = answered.into_iter().flatten().copied().find(|place| *place > loss.up);
+        let is_again = |known: &&Knowledge| {
+            let is_it = (known.node, known.write) == (loss.node, write) && known.place > loss.up;
+            is_it && !self.forgot.contains(&(known.node, write, known.until))
+        };
+        let known = self.facts.known.iter().find(is_again).map(|known| known.place);
+        answered.into_iter().chain(known).min().unwrap_or(usize::MAX)
     }
 
     /// How many members there were between two places: at the least, and at the most.
@@ -136,10 +172,12 @@ impl<'f, 'a> MissingDisks<'f, 'a> {
         !self.members.is_empty() || self.facts.header().holds(node, self.facts.write(write).key)
     }
 
-    /// How many replicas have promised to have the write.
+    /// How many replicas have promised to have the write. A replica that stands still, or is behind with its work, takes up what
+    /// it was asked for, and hears of new members, in the order in which that came: any list of members between the question
+    /// and the answer may be its own.
     pub(super) fn promised(&self, write: u32) -> u16 {
-        let (wrote, answered) = (self.facts.write(write).wrote, self.facts.operation(write).answered());
-        let holders = self.copies().min(self.members(wrote, answered.unwrap_or(usize::MAX)).0);
+        let (invoked, answered) = (self.facts.write(write).invoked, self.facts.operation(write).answered());
+        let holders = self.copies().min(self.members(invoked, answered.unwrap_or(usize::MAX)).0);
         self.facts.header().ack.of(holders).max(1)
     }
 
@@ -155,9 +193,8 @@ impl<'f, 'a> MissingDisks<'f, 'a> {
         let (own, promised, end) = (self.facts.write(write).id.node(), self.promised(write), usize::MAX);
         // Where members come and go, it may have held the key or not.
         let (may_hold, holds) = (self.may_hold(write, own), self.members.is_empty() && self.may_hold(write, own));
-        let is_ring = self.copies() < self.facts.header().nodes;
         may_hold && self.excuse(write, promised, TakenBy::Holder(own), end).is_some()
-            || is_ring && !holds && self.excuse(write, promised + 1, TakenBy::Other(own), end).is_some()
+            || self.is_ring() && !holds && self.excuse(write, promised + 1, TakenBy::Other(own), end).is_some()
             || self.excuse(write, self.copies(), TakenBy::Any, end).is_some()
     }
 
@@ -166,23 +203,18 @@ impl<'f, 'a> MissingDisks<'f, 'a> {
     pub(super) fn excuse(&self, write: u32, count: u16, own: TakenBy, end: usize) -> Option<usize> {
         let decided = decided(self.facts, write)?;
         let mut missing: Vec<(usize, NodeId, bool)> = Vec::new();
-        let counts = |loss: &&Loss| {
-            // What it had lost before does not count, unless nobody could know.
-            let is_later = loss.from > decided || decided < loss.up;
-            let is_open = loss.until > decided || own == TakenBy::Other(loss.node);
-            (self.may_hold(write, loss.node) || own == TakenBy::Other(loss.node))
-                && is_later
-                && loss.from < end
-                && is_open
-        };
-        for loss in self.losses.iter().filter(counts) {
-            missing.push((loss.from.max(decided), loss.node, true));
-            let until = if own == TakenBy::Other(loss.node) { usize::MAX } else { loss.until };
-            missing.push((until, loss.node, false));
+        let concerns = |node: NodeId| self.may_hold(write, node) || own == TakenBy::Other(node);
+        // What it had lost before does not count, unless nobody could know.
+        let is_news = |loss: &&Loss| (loss.from > decided || decided < loss.up) && loss.from < end;
+        for loss in self.losses.iter().filter(|loss| concerns(loss.node)).filter(is_news) {
+            let until = if own == TakenBy::Other(loss.node) { usize::MAX } else { self.until(loss, write) };
+            if until > decided {
+                missing.push((loss.from.max(decided), loss.node, true));
+                missing.push((until, loss.node, false));
+            }
         }
-        for (node, place) in self.broken.get(&write).into_iter().flatten() {
-            missing.push((*place, *node, true));
-        }
+        let broken = self.broken.get(&write).into_iter().flatten();
+        missing.extend(broken.filter(|(node, _)| concerns(*node)).map(|(node, place)| (*place, *node, true)));
         missing.sort_unstable();
         let mut now: Vec<NodeId> = Vec::new();
         for (place, node, begins) in missing.into_iter().filter(|(place, ..)| *place < end) {
@@ -201,5 +233,16 @@ impl<'f, 'a> MissingDisks<'f, 'a> {
             }
         }
         None
+    }
+}
+
+/// The operation was answered in the step in which its node took it up, so that no other node can have helped.
+fn is_by_itself(facts: &Facts<'_>, answered: usize, op: u32) -> bool {
+    let events = &facts.recording.events;
+    let cause = events[answered].cause;
+    let place = events.partition_point(|event| event.number < cause);
+    match events[place].what {
+        What::Invoked { op: asked, .. } | What::Reached { op: asked } => events[place].number == cause && asked == op,
+        _ => false,
     }
 }

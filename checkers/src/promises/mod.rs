@@ -9,7 +9,10 @@
 //!
 //! A disk is missing from the moment at which it is lost, or leaves with its node, until its node serves again: until a client
 //! has an answer of that node that it asked for after the node came up. (A node that no client asks is never seen to serve.
-//! What replicas say of their own recovery does not count.) A disk that broke its promise about a write is missing for that
+//! What replicas say of their own recovery does not count.) Where not every node holds every key, the answer has to be one to
+//! a call for the key that the node gave in the step in which it took the call up: others may be those of other holders, and keys
+//! come back one after the other. Or the node says that it has the write, and does not turn out not to have had it on its disk
+//! when it goes down. A disk that broke its promise about a write is missing for that
 //! write from then on. What a node had lost before the write was acknowledged does not count, unless the node was still
 //! down: whoever acknowledged could not know.
 //!

@@ -3,11 +3,26 @@
 use std::collections::BTreeSet;
 
 use kvsim_checkers::promises::{DURABLE, FRESH};
-use kvsim_checkers::trace::{Acks, Action, Conflict, Disk, Dot, Event, Header, Level, NodeId, Recording, What};
+use kvsim_checkers::trace::{
+    AckWord, Acks, Action, Conflict, Disk, Dot, Event, Header, Level, NodeId, Recording, What,
+};
 use kvsim_checkers::{CheckerInfo, NO_RERUN, Report, Verdict};
 
 use crate::chance::Chance;
 use crate::script::{self, Script, text};
+
+/// An operation under way.
+#[derive(Clone, Copy)]
+struct Open {
+    session: usize,
+    op: u32,
+    action: Action,
+    key: u32,
+    /// The event by which the node has taken it up; until then its node stands still.
+    taken_up: Option<u64>,
+    /// How often its node had been down.
+    downs: usize,
+}
 
 /// A recording of a store that does what it wants: it names writes, spreads and forgets them, and answers reads, by chance.
 struct Wild<'c> {
@@ -18,8 +33,7 @@ struct Wild<'c> {
     known: Vec<BTreeSet<Dot>>,
     /// By name: the key.
     names: Vec<(Dot, u32)>,
-    /// Under way: session, operation, action, and the name.
-    open: Vec<(u32, u32, Action, Option<Dot>)>,
+    open: Vec<Open>,
 }
 
 impl Wild<'_> {
@@ -39,7 +53,11 @@ impl Wild<'_> {
             placement,
             sessions: (0..nodes).map(|session| format!("c{session}")).collect(),
             quorums: (0..nodes).map(|_| 1 + chance.below(nodes) as u16).collect(),
-            ack: Acks::Number(1 + chance.below(nodes) as u16),
+            ack: match chance.below(4) {
+                0 => Acks::Word(AckWord::Majority),
+                1 => Acks::Word(AckWord::All),
+                _ => Acks::Number(1 + chance.below(nodes) as u16),
+            },
             keys: vec!["x".into(), "y".into()],
             settling_from_ns: Some(1_000),
             end_ns: 1_000,
@@ -97,6 +115,15 @@ impl Wild<'_> {
                     self.nodes[node].2 = 0;
                     self.known[node].clear();
                 }
+                // Sometimes a disk does not have what came from others.
+                let foreign = self.known[node].iter().copied().filter(|write| write.node().index() != node);
+                for write in foreign.collect::<Vec<Dot>>() {
+                    if self.chance.one_in(8) {
+                        let promised = self.chance.one_in(4);
+                        self.say(node, 0, What::Forgot { write, promised });
+                        self.known[node].remove(&write);
+                    }
+                }
             }
             _ if !is_up => {
                 self.say(node, 0, What::Up { incarnation: self.nodes[node].1 });
@@ -124,39 +151,56 @@ impl Wild<'_> {
         let (key, context) = (self.chance.below(2) as u32, action != Action::Read && self.chance.one_in(2));
         let (session, value, level) = (session as u32, u64::from(op), Level::Eventual);
         let value = if action == Action::Read { 0 } else { value };
-        let cause = self.say(session as usize, 0, What::Invoked { op, session, action, key, value, level, context });
-        let mut name = None;
-        if action != Action::Read {
-            let (_, incarnation, counter) = &mut self.nodes[session as usize];
-            *counter += 1;
-            let write = Dot::new(NodeId(session as u16), *incarnation, *counter);
-            self.say(session as usize, cause, What::Wrote { op, write });
-            self.knows(session as usize, cause, write);
-            self.names.push((write, key));
-            name = Some(write);
+        let invoked = self.say(session as usize, 0, What::Invoked { op, session, action, key, value, level, context });
+        let session = session as usize;
+        let mut open = Open { session, op, action, key, taken_up: None, downs: self.downs(session) };
+        if !self.chance.one_in(6) {
+            self.take_up(&mut open, invoked);
         }
-        self.open.push((session, op, action, name));
+        self.open.push(open);
+    }
+
+    /// The node gets to see the operation, by the event `cause`.
+    fn take_up(&mut self, open: &mut Open, cause: u64) {
+        open.taken_up = Some(cause);
+        if open.action != Action::Read {
+            let node = open.session;
+            let (_, incarnation, counter) = &mut self.nodes[node];
+            *counter += 1;
+            let write = Dot::new(NodeId(node as u16), *incarnation, *counter);
+            self.say(node, cause, What::Wrote { op: open.op, write });
+            self.knows(node, cause, write);
+            self.names.push((write, open.key));
+        }
+    }
+
+    fn downs(&self, node: usize) -> usize {
+        let is_down = |event: &&Event| event.node.index() == node && matches!(event.what, What::Down { .. });
+        self.recording.events.iter().filter(is_down).count()
     }
 
     fn answer(&mut self, at: usize) {
-        let (session, op, action, _) = self.open.remove(at);
-        let node = session as usize;
-        if !self.nodes[node].0 || self.chance.one_in(8) {
+        let mut open = self.open.remove(at);
+        let Open { session: node, op, action, key, .. } = open;
+        if !self.nodes[node].0 || self.chance.one_in(8) || open.downs < self.downs(node) && open.taken_up.is_none() {
             self.say(node, 0, What::TimedOut { op });
             return;
         }
+        if open.taken_up.is_none() {
+            let reached = self.say(node, 0, What::Reached { op });
+            self.take_up(&mut open, reached);
+        }
         // Mostly in a step of its own.
-        let cause = if self.chance.one_in(3) { 0 } else { self.say(node, 0, What::TimerFired) };
+        let cause = match self.chance.below(6) {
+            0 | 1 => 0,
+            2 if open.downs == self.downs(node) => open.taken_up.expect("it is taken up"),
+            _ => self.say(node, 0, What::TimerFired),
+        };
         if action == Action::Read {
-            let key = self.recording.events.iter().find_map(|event| match event.what {
-                What::Invoked { op: of, key, .. } if of == op => Some(key),
-                _ => None,
-            });
             let versions: Vec<Dot> =
                 self.known.iter().flatten().copied().collect::<BTreeSet<Dot>>().into_iter().collect();
             for write in versions {
-                let is_of_key = self.names.iter().any(|(name, of)| *name == write && Some(*of) == key);
-                if is_of_key && self.chance.one_in(2) {
+                if self.names.contains(&(write, key)) && self.chance.one_in(2) {
                     self.say(node, cause, What::Returned { op, write });
                 }
             }
@@ -240,8 +284,14 @@ impl Asked<'_> {
         self.events().filter_map(version).collect()
     }
 
-    /// After the event at `place`, the disk of the node is missing, and that is news since `since`.
-    fn is_missing(&self, node: NodeId, since: usize, place: usize) -> bool {
+    /// After the event at `place`, the disk of the node is missing for the write of `key` with this name, and that is news since
+    /// `since`.
+    fn is_missing(&self, node: NodeId, of: (u32, Dot), since: usize, place: usize) -> bool {
+        self.is_without(node, of, since, place) || self.breaks(node, of.1).any(|broken| broken <= place)
+    }
+
+    /// The same, for the disk as a whole.
+    fn is_without(&self, node: NodeId, (key, name): (u32, Dot), since: usize, place: usize) -> bool {
         let here = |(_, event): &(usize, &Event)| event.node == node;
         let losses: Vec<usize> = self
             .events()
@@ -255,14 +305,19 @@ impl Asked<'_> {
         losses.into_iter().any(|lost| {
             let up = self.events().filter(here).find(|(at, event)| *at > lost && matches!(event.what, What::Up { .. }));
             let up = up.map_or(usize::MAX, |(at, _)| at);
+            let is_ring = self.0.header.copies.is_some();
             let served = self.events().filter(here).any(|(at, event)| match event.what {
                 What::Answered { op } => {
-                    let invoked = self.ops().into_iter().find(|asked| asked.op == op).expect("it was invoked").invoked;
+                    let asked = self.ops().into_iter().find(|asked| asked.op == op).expect("it was invoked");
                     let last_up = self
                         .events()
                         .filter(here)
                         .rfind(|(up, event)| *up < at && matches!(event.what, What::Up { .. }));
-                    lost < at && at <= place && last_up.is_some_and(|(up, _)| up > lost && invoked > up)
+                    let is_new = last_up.is_some_and(|(up, _)| up > lost && asked.invoked > up);
+                    lost < at && at <= place && is_new && (!is_ring || asked.key == key && self.is_alone(event, op))
+                }
+                What::Known { write } => {
+                    is_ring && write == name && up < at && at <= place && !self.is_forgotten(node, name, at)
                 }
                 _ => false,
             });
@@ -270,27 +325,53 @@ impl Asked<'_> {
         })
     }
 
+    /// The node gave the answer when it took the call up, without hearing from others.
+    fn is_alone(&self, answer: &Event, op: u32) -> bool {
+        let cause = self.0.events.iter().find(|event| event.number == answer.cause);
+        let is_it =
+            |event: &Event| matches!(event.what, What::Invoked { op: of, .. } | What::Reached { op: of } if of == op);
+        cause.is_some_and(is_it)
+    }
+
+    /// What the node knew at `place` it did not have on its disk when it next went down.
+    fn is_forgotten(&self, node: NodeId, name: Dot, place: usize) -> bool {
+        let later = self.events().filter(|(at, event)| *at > place && event.node == node);
+        let mut until_up = later.take_while(|(_, event)| !matches!(event.what, What::Up { .. }));
+        until_up.any(|(_, event)| matches!(event.what, What::Forgot { write, .. } if write == name))
+    }
+
+    /// Where the node's disk broke its promise to have the write.
+    fn breaks(&self, node: NodeId, name: Dot) -> impl Iterator<Item = usize> {
+        let broken = What::Forgot { write: name, promised: true };
+        let is_it = move |(_, event): &(usize, &Event)| event.node == node && event.what == broken;
+        self.events().filter(is_it).map(|(at, _)| at)
+    }
+
     /// So many disks of nodes that may hold the key, and that of `own`, were missing at once before `end`.
-    fn is_excused(&self, key: u32, count: u16, own: Option<NodeId>, since: usize, end: usize) -> bool {
+    fn is_excused(&self, of: (u32, Dot), count: u16, own: Option<NodeId>, since: usize, end: usize) -> bool {
         (since..end.min(self.0.events.len())).any(|place| {
-            let is_missing = |node: &NodeId| self.is_missing(*node, since, place);
-            let missing = NodeId::all(self.0.header.nodes).filter(|node| self.may_hold(*node, key) && is_missing(node));
+            let is_missing = |node: &NodeId| self.is_missing(*node, of, since, place);
+            let missing =
+                NodeId::all(self.0.header.nodes).filter(|node| self.may_hold(*node, of.0) && is_missing(node));
             missing.count() >= usize::from(count) && own.is_none_or(|own| is_missing(&own))
         })
     }
 
     /// So many disks of nodes that may hold the key were missing at once, after that of `own` had been lost.
-    fn is_excused_beside(&self, key: u32, count: u16, own: NodeId, since: usize) -> bool {
+    fn is_excused_beside(&self, of: (u32, Dot), count: u16, own: NodeId, since: usize) -> bool {
         (since..self.0.events.len()).any(|place| {
-            let is_missing = |node: &NodeId| self.is_missing(*node, since, place);
-            let others = NodeId::all(self.0.header.nodes).filter(|node| *node != own && self.may_hold(*node, key));
-            let was_missing = (since..=place).any(|place| self.is_missing(own, since, place));
+            let is_missing = |node: &NodeId| self.is_missing(*node, of, since, place);
+            let others = NodeId::all(self.0.header.nodes).filter(|node| *node != own && self.may_hold(*node, of.0));
+            let was_missing = (since..=place).any(|place| self.is_missing(own, of, since, place));
             others.filter(is_missing).count() >= usize::from(count) && was_missing
         })
     }
 
-    fn promised(&self) -> u16 {
-        self.0.header.ack.of(self.0.header.nodes)
+    /// What `ack` says of the fewest that held the key while the write was asked for and not answered yet.
+    fn promised(&self, write: AskedOp) -> u16 {
+        let answered = self.answered(write.op).expect("it is acknowledged");
+        let promised = |holders| self.0.header.ack.of(holders);
+        (write.invoked..answered).map(|place| promised(self.holders(place, place + 1))).min().expect("it was asked for")
     }
 
     /// After the event at `place` the node is a member: it has joined, and has not gone for good.
@@ -342,16 +423,18 @@ impl Asked<'_> {
                 .any(|(place, event)| place < until && is_it(event.node) && event.what == What::Known { write: name })
         };
         let has_read = |other: &AskedOp| {
-            ops.iter().any(|read| {
-                let Some(answered) = self.answered(read.op) else { return false };
-                if read.op == write.op && write.session == other.session && answered < other.invoked {
-                    return true;
-                }
-                let is_of_session =
-                    read.action == Action::Read && read.session == other.session && read.key == write.key;
-                let has_it = self.returned(read.op).contains(&name) || knew(read.node, answered);
-                is_of_session && answered < other.invoked && has_it
-            })
+            // What no replica took in has replaced nothing.
+            self.name(other.op).is_some()
+                && ops.iter().any(|read| {
+                    let Some(answered) = self.answered(read.op) else { return false };
+                    if read.op == write.op && write.session == other.session && answered < other.invoked {
+                        return true;
+                    }
+                    let is_of_session =
+                        read.action == Action::Read && read.session == other.session && read.key == write.key;
+                    let has_it = self.returned(read.op).contains(&name) || knew(read.node, answered);
+                    is_of_session && answered < other.invoked && has_it
+                })
         };
         let is_refused = |op: u32| self.events().any(|(_, event)| event.what == What::Refused { op, why: None });
         let is_not_before = |other: &AskedOp| {
@@ -372,12 +455,13 @@ impl Asked<'_> {
             let is_held =
                 self.events().any(|(_, event)| matches!(event.what, What::Holds { write: held, .. } if held == name && self.0.header.holds(event.node, write.key)));
             let own = name.origin.node;
-            let (may_hold, promised) = (self.may_hold(own, write.key), self.promised());
+            let (may_hold, promised) = (self.may_hold(own, write.key), self.promised(write));
             let is_holder = may_hold && !self.members_change() || self.0.header.copies.is_none();
-            let is_excused = may_hold && self.is_excused(write.key, promised, Some(own), decided, usize::MAX);
-            let is_excused = is_excused || !is_holder && self.is_excused_beside(write.key, promised, own, decided);
+            let of = (write.key, name);
+            let is_excused = may_hold && self.is_excused(of, promised, Some(own), decided, usize::MAX);
+            let is_excused = is_excused || !is_holder && self.is_excused_beside(of, promised, own, decided);
             let all = self.0.header.copies.unwrap_or(self.0.header.nodes);
-            let is_excused = is_excused || self.is_excused(write.key, all, None, decided, usize::MAX);
+            let is_excused = is_excused || self.is_excused(of, all, None, decided, usize::MAX);
             let somebody_is_up =
                 NodeId::all(self.0.header.nodes).filter(|node| self.0.header.holds(*node, write.key)).any(|node| {
                     let mut last = self.events().filter(|(_, event)| event.node == node);
@@ -398,25 +482,30 @@ impl Asked<'_> {
                 let is_lost = |known: usize| {
                     let mut later =
                         self.events().filter(|(place, event)| *place > known && *place < until && event.node == *node);
-                    later.any(|(_, event)| event.what == What::Down { disk: Disk::Lost })
+                    later.any(|(_, event)| match event.what {
+                        What::Down { disk } => disk == Disk::Lost,
+                        What::Forgot { write, .. } => write == name,
+                        _ => false,
+                    })
                 };
-                known.map(|(place, _)| place).any(|place| !is_lost(place)) || self.is_missing_and_down(*node, decided)
+                known.map(|(place, _)| place).any(|place| !is_lost(place))
+                    || self.is_missing_and_down(*node, of, decided)
             };
             let may_hold = |node: &NodeId| self.may_hold(*node, write.key);
             let copies = NodeId::all(self.0.header.nodes).filter(may_hold).filter(has_it).count();
-            if !self.0.header.silent && self.promised() > 1 && copies < usize::from(self.promised()) {
+            if !self.0.header.silent && promised > 1 && copies < usize::from(promised) {
                 wrong.insert(("DUR002", write.op));
             }
         }
         wrong
     }
 
-    fn is_missing_and_down(&self, node: NodeId, place: usize) -> bool {
+    fn is_missing_and_down(&self, node: NodeId, of: (u32, Dot), place: usize) -> bool {
         let mut here = self.events().filter(|(at, event)| *at <= place && event.node == node);
         let last = here.rfind(|(_, event)| matches!(event.what, What::Down { .. } | What::Up { .. }));
         let is_down = last.is_some_and(|(_, event)| matches!(event.what, What::Down { .. }));
         // It is down, and its disk has not been seen since it was lost.
-        is_down && self.is_missing(node, place, place)
+        is_down && self.is_without(node, of, place, place)
     }
 
     /// The write named `later` had certainly seen the other one of its key.
@@ -469,10 +558,10 @@ impl Asked<'_> {
                 });
                 let is_met = self.returned(read.op).into_iter().any(|version| self.had_seen(version, name));
                 let decided = self.decided(write.op).expect("it was acknowledged");
-                let is_excused = self.is_excused(read.key, self.promised().min(quorum), None, decided, answered);
+                let promised = self.promised(*write);
+                let is_excused = self.is_excused((read.key, name), promised.min(quorum), None, decided, answered);
                 let wrote = self.place(What::Wrote { op: write.op, write: name }).expect("it has a name");
-                if self.promised() + quorum > self.holders(wrote, answered) && !may_be_deleted && !is_met && !is_excused
-                {
+                if promised + quorum > self.holders(wrote, answered) && !may_be_deleted && !is_met && !is_excused {
                     wrong.insert(("FRESH001", read.op));
                 }
             }
@@ -590,6 +679,19 @@ DUR002: x = 101 (#1 of c0, n0:1) was acknowledged when only n0 had it, and 2 rep
 }
 
 #[test]
+fn a_replica_that_stands_still_goes_by_the_members_that_it_has_heard_of() {
+    let told = |events: &str| {
+        let header = Header { ack: Acks::Word(AckWord::Majority), ..header(1) };
+        let script = Script::new(header, &format!("0 ms n1 down lost\n0 ms n2 down lost\n{events}\nn0 holds x n0:1"));
+        assert_eq!(script.0.validate(), Ok(()));
+        DURABLE.judge(&script.0, NO_RERUN).verdict
+    };
+    // One is the majority of one, two are that of two.
+    assert_eq!(told("1 ms c0 writes x #1\nn1 up 1\nc0 reaches #1, is n0:1, knows n0:1, ok"), Verdict::Holds);
+    assert_eq!(told("1 ms n1 up 1\nc0 writes x #1\nc0 reaches #1, is n0:1, knows n0:1, ok"), Verdict::Violated);
+}
+
+#[test]
 fn a_majority_read_misses_what_a_majority_has() {
     let script = Script::new(
         Header { quorums: vec![1, 1, 2], ..header(2) },
@@ -633,6 +735,32 @@ fn who_takes_a_write_in_for_others_keeps_it_until_all_have_it() {
     assert_eq!(told("n2 down lost\nn2 up 2\nc2 reads x #2, ok\nn0 down lost\nn0 up 2"), Verdict::NotApplicable);
     // One after the other: n1 has got it before it serves again.
     assert_eq!(told("n1 down lost\nn1 up 2\nc1 reads x #2, ok\nn0 down lost\nn0 up 2"), Verdict::Violated);
+}
+
+#[test]
+fn on_a_ring_each_key_is_served_again_by_itself() {
+    let told = |between: &str| {
+        // n0 and n1 hold both keys.
+        let placement = vec![vec![NodeId(0), NodeId(1)]; 2];
+        let script = Script::new(
+            Header { keys: vec!["x".into(), "y".into()], placement, ..on_a_ring(2) },
+            &format!(
+                "c0 writes x #1, is n0:1, knows n0:1\nn1 knows n0:1\nc0 waits #1, ok\nn1 down lost\nn1 up 2\n{between}
+                 n0 down lost\nn0 up 2"
+            ),
+        );
+        assert_eq!(script.0.validate(), Ok(()));
+        DURABLE.judge(&script.0, NO_RERUN).verdict
+    };
+    // Both are missing at once, unless n1 serves the key again, or has the write.
+    assert_eq!(told(""), Verdict::NotApplicable);
+    assert_eq!(told("c1 reads x #2, ok"), Verdict::Violated);
+    assert_eq!(told("c1 reads x #2\nc1 reaches #2, ok"), Verdict::Violated);
+    assert_eq!(told("n1 knows n0:1"), Verdict::Violated);
+    // It serves another key; it may have asked n0; it had the write, and not on its disk.
+    assert_eq!(told("c1 reads y #2, ok"), Verdict::NotApplicable);
+    assert_eq!(told("c1 reads x #2\nc1 waits #2, ok"), Verdict::NotApplicable);
+    assert_eq!(told("n1 knows n0:1\nn1 down kept\nn1 forgets n0:1\nn1 up 2"), Verdict::NotApplicable);
 }
 
 #[test]
