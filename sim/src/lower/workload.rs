@@ -15,8 +15,11 @@ pub fn sessions(scenario: &Scenario, seed: u64) -> (Vec<String>, Vec<SessionPlan
     let mut sessions = Vec::new();
     let scripted = scenario.script.ops.iter().filter_map(|op| op.choice.value());
     let mut numbers = Numbers { op: 0, value: scripted.max().unwrap_or(0) };
-    if !scenario.clients.is_empty() {
+    // A script's keys have their numbers, by which a ring places them, in the order of their use, if nothing else is said.
+    if !scenario.clients.is_empty() || scenario.keys != Keys::default() {
         keys = key_names(&scenario.keys, seed);
+    }
+    if !scenario.clients.is_empty() {
         let popularity = Popularity::new(&scenario.keys);
         let writing = |group: &&ClientGroup| group.mix.writes();
         let writers: u32 = scenario.clients.iter().filter(writing).map(|group| group.sessions).sum();

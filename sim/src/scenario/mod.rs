@@ -139,7 +139,8 @@ impl Link {
     }
 }
 
-/// The keys that client groups use.
+/// The keys that client groups use: k0, k1 and so on. Where they are given, a script's keys of these names are the same ones,
+/// which decides on a ring who holds them; otherwise those of a script have their places in the order of their first use.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Keys {

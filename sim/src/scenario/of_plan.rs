@@ -37,12 +37,27 @@ impl Scenario {
             store: store(plan),
             disk: plan.disk,
             net: net(plan),
-            keys: Keys::default(),
+            keys: keys(plan),
             clients: Vec::new(),
             script: script(plan)?,
             faults,
             expect: plan.expect.clone(),
         })
+    }
+}
+
+/// The keys, where their numbers are not those of their first use.
+fn keys(plan: &Plan) -> Keys {
+    let mut used: Vec<u32> = Vec::new();
+    for op in plan.sessions.iter().filter(|session| !session.of_store).flat_map(|session| &session.ops) {
+        if !used.contains(&op.key) {
+            used.push(op.key);
+        }
+    }
+    let count = (0..).zip(&plan.keys).take_while(|(number, name)| **name == format!("k{number}")).count() as u32;
+    match (0..).zip(&used).all(|(number, key)| number == *key) {
+        true => Keys::default(),
+        false => Keys { count, ..Keys::default() },
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use kvsim_checkers::trace::Action;
 
+use super::search::Search;
 use crate::plan::{FaultKind, MessageName, Plan};
+use crate::scenario::Keys;
 
 /// True for kinds of messages whose identity has in its lower half the number of the operation that they are for: `request`,
 /// `reply`, and what begins so. That of an `update` is the value's, see [`kvsim_store::MessageMeta`]; others have numbers that
@@ -16,6 +18,52 @@ fn is_named_by_operation(kind: &str) -> bool {
 /// True when the message's identity follows from the plan, not from the replicas' own chance.
 pub(super) fn is_named_by_plan(message: &MessageName) -> bool {
     message.kind == "update" || is_named_by_operation(&message.kind)
+}
+
+/// Brings the best plan to its normal form, in which alone it can be written as a scenario.
+pub(super) fn normalize(search: &mut Search<'_>) {
+    let form = form(&search.best);
+    if form != search.best && !search.try_plan(form) {
+        // On a ring the number of a key says who holds it.
+        let numbered = numbered(&search.best);
+        if numbered != search.best && !search.try_plan(numbered) {
+            return;
+        }
+        smaller_numbers(search);
+    }
+    search.note_normal();
+}
+
+/// Keys with the smallest numbers that do.
+fn smaller_numbers(search: &mut Search<'_>) {
+    let mut used: Vec<u32> = used_keys(&search.best).collect();
+    used.sort_unstable();
+    for key in used.into_iter().rev() {
+        let is_free = |plan: &Plan, number: u32| used_keys(plan).all(|used| used != number);
+        let _ = (0..key).any(|number| {
+            let mut plan = search.best.clone();
+            let ops = plan.sessions.iter_mut().flat_map(|session| &mut session.ops);
+            ops.filter(|op| op.key == key).for_each(|op| op.key = number);
+            is_free(&search.best, number) && search.try_plan(numbered(&plan))
+        });
+    }
+}
+
+fn used_keys(plan: &Plan) -> impl Iterator<Item = u32> {
+    plan.sessions.iter().flat_map(|session| &session.ops).map(|op| op.key)
+}
+
+/// The normal form with the keys that there were: `k0`, `k1` and so on.
+pub(super) fn numbered(plan: &Plan) -> Plan {
+    let count = used_keys(plan).max().map_or(0, |last| last + 1);
+    // So many keys a scenario that says nothing has for its clients alone.
+    let count = if count == Keys::default().count { count + 1 } else { count };
+    let mut numbered = form(plan);
+    let keys: Vec<u32> = plan.sessions.iter().flat_map(|session| &session.ops).map(|op| op.key).collect();
+    let ops = numbered.sessions.iter_mut().flat_map(|session| &mut session.ops);
+    ops.zip(keys).for_each(|(op, key)| op.key = key);
+    numbered.keys = (0..count).map(|number| format!("k{number}")).collect();
+    numbered
 }
 
 /// The plan without unused parts, and with new numbers for what is left: operations in the order of the sessions,

@@ -33,6 +33,9 @@ use crate::stores::StoreEntry;
 pub struct Shrunk {
     /// The plan.
     pub plan: Plan,
+    /// Plans that show the finding, too, and of which the first that does so as a scenario is the one to write: the plan in its
+    /// normal forms, and the smallest that was in its normal form when it was tried.
+    pub normal: Vec<Plan>,
     /// Plans that were tried.
     pub tried: u64,
     /// False when the search was stopped.
@@ -49,7 +52,8 @@ pub fn shrink(
     ask: &mut dyn FnMut(&Plan) -> Answer,
 ) -> Shrunk {
     let settles_as_usual = plan.settle_ns > 0 && plan.settle_ns >= settle_auto_ns(plan);
-    let mut search = Search { store, best: plan.clone(), settles_as_usual, ask, tried: 0, stopped: false };
+    let mut search =
+        Search { store, best: plan.clone(), normal: None, settles_as_usual, ask, tried: 0, stopped: false };
     from_here(&mut search, concerned);
     // The search is greedy and may stop at a local minimum; restart with other seeds.
     for seed in 1..=RESTARTS {
@@ -64,7 +68,9 @@ pub fn shrink(
             search.best = smallest;
         }
     }
-    Shrunk { plan: search.best, tried: search.tried, complete: !search.stopped }
+    let forms = [canonical::form(&search.best), canonical::numbered(&search.best)];
+    let normal = forms.into_iter().chain(search.normal).collect();
+    Shrunk { plan: search.best, normal, tried: search.tried, complete: !search.stopped }
 }
 
 /// How many other seeds the search restarts with where its result is large; few of them show the finding, and the
@@ -82,15 +88,16 @@ fn from_here(search: &mut Search<'_>, concerned: &[u32]) {
         remove::leave_out(search);
         guess_causes::causes(search);
         explicit::fates(search);
+        canonical::normalize(search);
         links::cut(search);
         links::slow(search);
         remove::replicas(search);
         remove::other_seeds(search);
-        search.try_plan(canonical::form(&search.best));
+        canonical::normalize(search);
         times::compact(search);
         simplify::values(search);
     }
-    search.try_plan(canonical::form(&search.best));
+    canonical::normalize(search);
 }
 
 #[cfg(test)]

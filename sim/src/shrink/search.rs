@@ -20,6 +20,8 @@ pub enum Answer {
 pub(super) struct Search<'a> {
     pub(super) store: &'static StoreEntry,
     pub(super) best: Plan,
+    /// The smallest plan that was in its normal form.
+    pub(super) normal: Option<Plan>,
     /// The settling phase has the length that `settle = "auto"` gives, at least.
     pub(super) settles_as_usual: bool,
     pub(super) ask: &'a mut dyn FnMut(&Plan) -> Answer,
@@ -48,6 +50,13 @@ impl Search<'_> {
         true
     }
 
+    /// The best plan is in its normal form.
+    pub(super) fn note_normal(&mut self) {
+        if self.normal.as_ref().is_none_or(|normal| parts(&self.best) <= parts(normal)) {
+            self.normal = Some(self.best.clone());
+        }
+    }
+
     /// Tries the best plan with a change.
     pub(super) fn try_change(&mut self, change: impl FnOnce(&mut Plan)) -> bool {
         let mut plan = self.best.clone();
@@ -71,7 +80,7 @@ impl Search<'_> {
 
     /// What a person has to look at.
     pub(super) fn parts(&self) -> usize {
-        usize::from(self.best.replicas) + self.best.operations() + self.best.faults.len()
+        parts(&self.best)
     }
 
     /// What the search makes smaller, most important first.
@@ -79,4 +88,8 @@ impl Search<'_> {
         let plan = &self.best;
         (plan.replicas, plan.sessions.len(), plan.operations(), plan.faults.len(), plan.workload_end_ns)
     }
+}
+
+fn parts(plan: &Plan) -> usize {
+    usize::from(plan.replicas) + plan.operations() + plan.faults.len()
 }

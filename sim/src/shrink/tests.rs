@@ -69,8 +69,15 @@ fn workload(plan: &Plan) -> Vec<Event> {
 fn searched(plan: &Plan, wanted: &dyn Fn(&Plan) -> bool, step: impl FnOnce(&mut Search<'_>)) -> Plan {
     let mut ask = |plan: &Plan| if wanted(plan) { Answer::Reproduces } else { Answer::Passes };
     let store = stores::BUILT_IN.find("ndc").unwrap();
-    let mut search =
-        Search { store, best: plan.clone(), settles_as_usual: false, ask: &mut ask, tried: 0, stopped: false };
+    let mut search = Search {
+        store,
+        best: plan.clone(),
+        normal: None,
+        settles_as_usual: false,
+        ask: &mut ask,
+        tried: 0,
+        stopped: false,
+    };
     step(&mut search);
     search.best
 }

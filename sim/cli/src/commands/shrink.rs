@@ -163,7 +163,14 @@ pub fn shrink(args: &ShrinkArgs, names: &Names) -> Result<u8, Failure> {
     // The smaller plan is there even if it cannot be written as a scenario.
     Folder::create(Destination::Cleared(place.clone()), &shrunk.plan)?;
     let before = Size::of(&stored.plan, &judged);
-    let (small, text, judged) = as_scenario(store, &stored.plan, &shrunk, &target, &name, names)?;
+    let mut written = shrunk.normal.iter().map(|plan| as_scenario(store, &stored.plan, plan, &target, &name, names));
+    let mut first = written.next().expect("a plan has normal forms");
+    while first.is_err()
+        && let Some(next) = written.next()
+    {
+        first = next;
+    }
+    let (small, text, judged) = first?;
     let folder = Folder::create(Destination::Cleared(place), &small)?;
     let summary = Summary::new(&small, &judged, folder.path());
     folder.store(&summary, &judged.checkpoints, None)?;
@@ -250,13 +257,13 @@ fn search(args: &ShrinkArgs, store: &'static StoreEntry, plan: &Plan, target: &T
 fn as_scenario(
     store: &'static StoreEntry,
     original: &Plan,
-    shrunk: &Shrunk,
+    shrunk: &Plan,
     target: &Target,
     name: &str,
     names: &Names,
 ) -> Result<(Plan, String, Judged), Failure> {
     let file = PathBuf::from(format!("{name}.toml"));
-    let mut plan = Plan { scenario: name.to_string(), ..shrunk.plan.clone() };
+    let mut plan = Plan { scenario: name.to_string(), ..shrunk.clone() };
     let code = &target.finding.code;
     // Other verdicts that the scenario was written to show, if the smaller run still shows them.
     let judged = judge::run_quiet(store, &plan, Keep::Judged, Checkers::Promised);
