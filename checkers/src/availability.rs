@@ -6,7 +6,8 @@
 //! its disk slow, and until it has then answered a new call, it owes nothing. What needs others (quorum reads, keys held
 //! elsewhere, all keys of a ring on which a disk is lost or the members change, since keys move then, sessions that move and wait until a replica has caught up with them) may time out, and any call may be
 //! refused, which a store documents; both are counted, and the note has their shares. A session
-//! whose calls are all refused was promised what the store cannot give, unless it was told once that others cannot be reached.
+//! whose calls are all refused was promised what the store cannot give, unless it was told once that others cannot be reached, or,
+//! while a fault was on, that the replica has yet to get back what a lost disk took.
 //!
 //! [`Alone`]: crate::trace::Alone
 
@@ -90,7 +91,8 @@ fn check(facts: &Facts<'_>) -> Report {
         by_level.entry(level).or_default().add(outcome);
         by_session.entry(session).or_default().add(outcome);
         if let Outcome::Refused(place) = outcome
-            && matches!(recording.events[place].what, What::Refused { why: Some(Refusal::Unavailable), .. })
+            && let What::Refused { why: Some(why), .. } = recording.events[place].what
+            && (why == Refusal::Unavailable || why == Refusal::Recovering && faults.touch(operation))
         {
             hopeful.insert(session);
         }
@@ -135,8 +137,11 @@ fn check(facts: &Facts<'_>) -> Report {
     } else if recording.header.alone == Alone::NONE {
         note.push_str("; every call needs other replicas");
         Verdict::NotApplicable
-    } else if alone.answered == 0 && all.timed_out > 0 {
+    } else if all.timed_out > 0 && alone.ended() + alone.open == 0 {
         note.push_str("; every call needed other replicas, which may not have been reachable");
+        Verdict::NotApplicable
+    } else if alone.answered == 0 && all.timed_out > 0 {
+        note.push_str("; no call was answered that needed no other replica, and none has to have been");
         Verdict::Unknown
     } else {
         Verdict::Holds

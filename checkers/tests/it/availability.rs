@@ -64,6 +64,18 @@ fn judge(recording: &Recording) -> Expected {
         let invoked = events.iter().position(|event| matches!(event.what, What::Invoked { op: o, .. } if o == op));
         (invoked.expect("it is there")..place(What::TimedOut { op })).any(|place| has_trouble(node, place))
     };
+    // Some fault is on while the operation is under way, which ends with `end`.
+    let is_touched = |op: u32, end: What| {
+        let begun = events.iter().position(|event| matches!(event.what, What::Invoked { op: o, .. } if o == op));
+        (begun.expect("it is there")..place(end)).any(|place| {
+            let on = events[..=place].iter().fold(0_usize, |on, event| match event.what {
+                What::FaultOn { .. } => on + 1,
+                What::FaultOff { .. } => on.saturating_sub(1),
+                _ => on,
+            });
+            on > 0
+        })
+    };
     let mut found = BTreeMap::new();
     for (op, session, node, action, key) in &invoked {
         let is_owed = |op: u32| has(What::TimedOut { op }) && !is_excused(op, *node);
@@ -72,8 +84,13 @@ fn judge(recording: &Recording) -> Expected {
         }
         let of_session = || invoked.iter().filter(|(_, other, ..)| other == session).map(|(op, ..)| *op);
         let is_over = |op: &u32| has(What::Answered { op: *op }) || has(What::TimedOut { op: *op });
-        let is_hopeful = |op: u32| has(What::Refused { op, why: Some(Refusal::Unavailable) });
-        let is_refused = has(What::Refused { op: *op, why: None });
+        let refused = |op: u32, why: Option<Refusal>| has(What::Refused { op, why });
+        let is_hopeful = |op: u32| {
+            let recovers = Some(Refusal::Recovering);
+            refused(op, Some(Refusal::Unavailable))
+                || refused(op, recovers) && is_touched(op, What::Refused { op, why: recovers })
+        };
+        let is_refused = refused(*op, None) || refused(*op, Some(Refusal::Recovering));
         if is_refused && !of_session().any(|op| is_over(&op) || is_hopeful(op)) {
             found.entry(("AVAIL002", *session)).or_insert_with(|| of_session().collect());
         }
@@ -87,6 +104,9 @@ fn judge(recording: &Recording) -> Expected {
         () if !found.is_empty() => Verdict::Violated,
         () if !answered => Verdict::Unknown,
         () if header.alone == Alone::NONE => Verdict::NotApplicable,
+        () if timed_out && !invoked.iter().any(|(_, s, n, action, key)| is_alone(*s, *n, *action, *key)) => {
+            Verdict::NotApplicable
+        }
         () if !answered_alone && timed_out => Verdict::Unknown,
         () => Verdict::Holds,
     };
@@ -127,7 +147,8 @@ fn random_recordings_are_judged_as_defined() {
                 What::TimedOut { op } if spared < 3 => What::Answered { op },
                 What::Refused { op, .. } if spared < 2 => What::Answered { op },
                 What::Answered { op } if spared == 4 && op % 7 > 0 => {
-                    What::Refused { op, why: (op % 7 == 1).then_some(Refusal::Unavailable) }
+                    let whys = [None, Some(Refusal::Unavailable), Some(Refusal::Recovering)];
+                    What::Refused { op, why: whys.get(op as usize % 7).copied().flatten() }
                 }
                 what => what,
             };
@@ -217,6 +238,16 @@ fn a_session_that_is_always_refused_is_found() {
 }
 
 #[test]
+fn one_that_recovers_may_refuse_while_a_fault_is_on() {
+    let recovers: End = |op| What::Refused { op, why: Some(Refusal::Recovering) };
+    let mut refused = recording(&[(NodeId(0), 0, EVENTUAL, answered), (NodeId(1), 0, EVENTUAL, recovers)]);
+    assert_eq!(check(&refused).findings[0].code, "AVAIL002");
+    refused.events.insert(0, Event { what: What::FaultOn { fault: 0 }, ..refused.events[0] });
+    (1..).zip(&mut refused.events).for_each(|(number, event)| event.number = number);
+    assert_eq!(check(&refused).verdict, Verdict::Holds);
+}
+
+#[test]
 fn calls_that_need_others_may_time_out() {
     let calls = [(NodeId(0), 0, EVENTUAL, answered as End), (NodeId(1), 0, EVENTUAL, timed_out)];
     let mut quorum = recording(&calls);
@@ -238,7 +269,7 @@ fn calls_that_need_others_may_time_out() {
     let report = check(&moves);
     let note =
         "answered 1 of 2 (50.0 %), 1 timed out; every call needed other replicas, which may not have been reachable";
-    assert_eq!((report.verdict, report.note.as_str()), (Verdict::Unknown, note));
+    assert_eq!((report.verdict, report.note.as_str()), (Verdict::NotApplicable, note));
 }
 
 #[test]
