@@ -25,7 +25,7 @@ pub trait Disk: Send {
 /// A folder with a file per node.
 pub struct Folder {
     path: PathBuf,
-    form: &'static str,
+    form: String,
     /// The open log, which no other process has open.
     log: Option<Log>,
 }
@@ -47,8 +47,8 @@ const SUM: usize = 4;
 impl Folder {
     /// The one at `path`, made when it is needed. `form` names what the records are; it is the first record, and those of
     /// another form are refused.
-    pub fn new(path: PathBuf, form: &'static str) -> Folder {
-        Folder { path, form, log: None }
+    pub fn new(path: PathBuf, form: impl Into<String>) -> Folder {
+        Folder { path, form: form.into(), log: None }
     }
 }
 
@@ -143,8 +143,11 @@ impl Disk for Folder {
             let mut first = Vec::new();
             put(&mut first, node, 0, self.form.as_bytes())?;
             file.write_all(&first)?;
-        } else if records.remove(0) != self.form.as_bytes() {
-            return Err(io::Error::other(format!("they are no {}", self.form)));
+        } else {
+            let form = String::from_utf8_lossy(&records.remove(0)).into_owned();
+            if form != self.form {
+                return Err(io::Error::other(format!("they are {form:?}, not {:?}", self.form)));
+            }
         }
         file.sync_all()?;
         // The file's name is durable when its folder is.

@@ -50,15 +50,6 @@ pub enum Effect {
     Answer(CallId, Answer<Context, <Ndc as Replica>::SessionToken>, Vec<Version>),
 }
 
-/// Why a replica cannot start.
-#[derive(Debug)]
-pub struct NotBooted {
-    /// For people.
-    pub problem: String,
-    /// The name of the node cannot be that of a file.
-    pub by_name: bool,
-}
-
 /// A replica and what belongs to it.
 pub struct Host {
     me: ReplicaId,
@@ -82,26 +73,23 @@ pub struct Host {
 const FEW_VALUES: usize = 10_000;
 
 impl Host {
-    /// The replica of the node with this name starts, with what the disk has. The disk is the host's from then on. What is to
-    /// be durable before anything else happens is not yet.
+    /// The replica starts with the records of its disk, if it has one; the disk is the host's from then on. What is to be
+    /// durable before anything else happens is not yet.
     ///
     /// # Errors
-    /// When the disk cannot be read.
+    /// When the records make no sense.
     pub fn boot(
         settings: &Settings,
-        disk: &mut Option<Box<dyn Disk>>,
-        name: &str,
+        disk: Option<(Box<dyn Disk>, Vec<Vec<u8>>)>,
         now_ns: u64,
         effects: &mut Vec<Effect>,
-    ) -> Result<Host, NotBooted> {
+    ) -> Result<Host, String> {
         let Settings { config, node, nodes, priority, codec } = settings;
         let me = ReplicaId::first(*node);
         let members: Vec<ReplicaId> = NodeId::all(*nodes).map(ReplicaId::first).collect();
         let mut names = Names::of_node(node.0, *priority);
-        let log = match disk {
-            Some(disk) => read_log(&mut **disk, name, *codec, &mut names)?,
-            None => Vec::new(),
-        };
+        let (disk, records) = disk.unzip();
+        let log = read_log(records.unwrap_or_default(), *codec, &mut names)?;
         let mut chance = Stream::new(0, "node", u64::from(node.0));
         let mut outbox = Outbox::new(disk.is_some());
         let mut env =
@@ -114,7 +102,7 @@ impl Host {
             chance,
             outbox,
             codec: *codec,
-            disk: disk.take(),
+            disk,
             records: Vec::new(),
             timers: Timers::default(),
             names,
@@ -214,6 +202,11 @@ impl Host {
         Ok(true)
     }
 
+    /// How many records are not durable yet.
+    pub fn uncommitted(&self) -> usize {
+        self.records.len()
+    }
+
     /// Takes out what the replica has announced since the last time.
     pub fn take_observations(&mut self, each: impl FnMut(Observation)) {
         self.outbox.observations.drain(..).for_each(each);
@@ -258,18 +251,12 @@ impl Host {
 }
 
 /// The records of a node's earlier lives.
-fn read_log(disk: &mut dyn Disk, node: &str, codec: Codec, names: &mut Names) -> Result<Vec<Record>, NotBooted> {
-    let broken = |problem: String| format!("the records of {node} cannot be used: {problem}");
-    let log = disk.open(node).map_err(|problem| {
-        let by_name = problem.kind() == io::ErrorKind::InvalidInput;
-        NotBooted { problem: if by_name { problem.to_string() } else { broken(problem.to_string()) }, by_name }
-    })?;
-    let record = |(number, bytes): (usize, &Vec<u8>)| {
-        let record = (codec.read)(bytes).and_then(|packed| names.unpack_own(packed).map_err(str::to_owned));
+fn read_log(records: Vec<Vec<u8>>, codec: Codec, names: &mut Names) -> Result<Vec<Record>, String> {
+    let record = |(number, bytes): (usize, Vec<u8>)| {
+        let record = (codec.read)(&bytes).and_then(|packed| names.unpack_own(packed).map_err(str::to_owned));
         record.map_err(|problem| format!("record {number}: {problem}"))
     };
-    let log: Result<Vec<Record>, String> = (1..).zip(&log).map(record).collect();
-    log.map_err(|problem| NotBooted { problem: broken(problem), by_name: false })
+    (1..).zip(records).map(record).collect()
 }
 
 #[cfg(test)]

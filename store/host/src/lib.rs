@@ -15,6 +15,6 @@ mod plausible;
 mod timers;
 mod waiting;
 
-pub use host::{Codec, Effect, Host, NotBooted, Settings};
+pub use host::{Codec, Effect, Host, Settings};
 pub use plausible::is_seen;
 pub use waiting::Waiting;

@@ -20,7 +20,7 @@ fn values_that_are_forgotten_are_not_missed() {
     for seed in 0..30 {
         let mut chance = Stream::new(seed, "test", 0);
         let (mut effects, mut under_way) = (Vec::new(), Vec::new());
-        let boot = |node| Host::boot(&settings(node), &mut None, "n", 0, &mut Vec::new()).expect("without a disk");
+        let boot = |node| Host::boot(&settings(node), None, 0, &mut Vec::new()).expect("without a disk");
         let mut hosts = [0, 1, 2].map(boot);
         let (mut forgotten, mut read) = (0, 0);
         for step in 0..600u64 {

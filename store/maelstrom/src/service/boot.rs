@@ -1,6 +1,7 @@
 //! How a replica starts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
 use kvsim_host::disk::Disk;
 use kvsim_host::{Host, Settings};
@@ -53,10 +54,16 @@ impl Service {
         };
         let settings = Settings { config, node: NodeId(number), nodes: count, priority: priority_of, codec: CODEC };
         let mut effects = Vec::new();
-        let host = Host::boot(&settings, disk, name, now_ns, &mut effects).map_err(|not| {
-            let code = if not.by_name { Code::MalformedRequest } else { Code::Crash };
-            Refused(code, not.problem)
-        })?;
+        let broken = |problem: String| Refused(Code::Crash, format!("the records of {name} cannot be used: {problem}"));
+        let records = match disk {
+            Some(disk) => disk.open(name).map_err(|problem| match problem.kind() {
+                io::ErrorKind::InvalidInput => malformed(problem.to_string()),
+                _ => broken(problem.to_string()),
+            })?,
+            None => Vec::new(),
+        };
+        let disk_of_host = disk.take().map(|disk| (disk, records));
+        let host = Host::boot(&settings, disk_of_host, now_ns, &mut effects).map_err(broken)?;
         let mut service = Service {
             nodes,
             level: args.level,
