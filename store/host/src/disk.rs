@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What outlives a process. One node at a time uses it.
 pub trait Disk: Send {
@@ -101,6 +101,24 @@ fn read(from: &mut impl Read, node: &str, expected: u64) -> io::Result<Next> {
     Ok(if is_right { Next::Record(record) } else { Next::Changed })
 }
 
+/// The file with records of an earlier version of `kvsim-maelstrom`, if there is one: text.
+fn earlier(folder: &Path, node: &str) -> io::Result<Option<String>> {
+    for (name, begins) in [(format!("{node}.jsonl"), "{"), (format!("{node}.log"), "0 ")] {
+        match File::open(folder.join(&name)) {
+            Ok(file) => {
+                let mut first = Vec::new();
+                file.take(begins.len() as u64).read_to_end(&mut first)?;
+                if first == begins.as_bytes() {
+                    return Ok(Some(name));
+                }
+            }
+            Err(problem) if problem.kind() == io::ErrorKind::NotFound => {}
+            Err(problem) => return Err(problem),
+        }
+    }
+    Ok(None)
+}
+
 impl Disk for Folder {
     fn open(&mut self, node: &str) -> io::Result<Vec<Vec<u8>>> {
         // It becomes a part of a file's name.
@@ -109,10 +127,8 @@ impl Disk for Folder {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
         }
         std::fs::create_dir_all(&self.path)?;
-        for earlier in ["jsonl", "log"] {
-            if self.path.join(format!("{node}.{earlier}")).exists() {
-                return Err(io::Error::other(format!("{node}.{earlier} has some of an earlier version")));
-            }
+        if let Some(earlier) = earlier(&self.path, node)? {
+            return Err(io::Error::other(format!("{earlier} has some of an earlier version")));
         }
         let path = self.path.join(format!("{node}.records"));
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use kvsim_store::ndc::{Named, Naming};
 use kvsim_store::{Key, Priority, Value};
+use rustc_hash::FxHashMap;
 
 /// A key or a value as clients know it.
 pub type Name = Arc<[u8]>;
@@ -17,8 +18,8 @@ pub struct Names {
     priority: fn(&[u8]) -> Priority,
     keys: Vec<Name>,
     numbers: HashMap<Name, Key>,
-    /// By identity.
-    values: HashMap<u64, Name>,
+    /// By identity. Clients choose names, so that these need a hash that nobody foresees; identities they do not.
+    values: FxHashMap<u64, Name>,
     next_value: u64,
 }
 
@@ -29,7 +30,7 @@ impl Names {
     /// Those of the node with this number: values that it gives out are of its own.
     pub fn of_node(node: u16, priority: fn(&[u8]) -> Priority) -> Names {
         let next_value = u64::from(node) << VALUES_BITS;
-        Names { node, priority, keys: Vec::new(), numbers: HashMap::new(), values: HashMap::new(), next_value }
+        Names { node, priority, keys: Vec::new(), numbers: HashMap::new(), values: FxHashMap::default(), next_value }
     }
 
     /// The number of a key. Nothing when there are too many keys.

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use crate::metrics::{Metrics, Shared};
 use crate::resp::Reply;
 use crate::session::Command;
-use crate::wire::{Parcel, frame};
+use crate::wire::parcel_frame;
 use commands::{Commands, Seen};
 
 pub use commands::{Seen as Contexts, priority_of};
@@ -224,9 +224,9 @@ impl Store {
         loop {
             for effect in std::mem::take(&mut self.effects) {
                 match effect {
-                    Effect::Send { to, message } => self.leaving.push(Leaving::Frame(to, frame(&Parcel::of(&message)))),
+                    Effect::Send { to, message } => self.leaving.push(Leaving::Frame(to, parcel_frame(&message))),
                     Effect::Answer(call, answer, versions) => {
-                        self.commands.answer(call, answer, &versions, (&mut self.host, &mut self.effects), now_ns);
+                        self.commands.answer(call, answer, &versions, &self.host);
                     }
                 }
             }

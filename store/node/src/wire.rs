@@ -9,6 +9,7 @@ use kvsim_host::Codec;
 use kvsim_host::names::{Name, Packed};
 use kvsim_store::ndc::Record;
 use prost::Message;
+use prost::encoding::{WireType, encode_key, encode_varint};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -118,18 +119,37 @@ pub async fn read_frame(
     }
 }
 
-impl Parcel {
-    /// Of a message or a record.
-    pub fn of<T: Serialize>(packed: &Packed<T>) -> Parcel {
-        let what = postcard::to_stdvec(&packed.what).expect("the store's types can be written");
-        let bytes = |name: &Name| Bytes::from_owner(name.clone());
-        Parcel {
-            keys: packed.keys.iter().map(bytes).collect(),
-            values: packed.values.iter().map(|(id, content)| Content { id: *id, content: bytes(content) }).collect(),
-            what: what.into(),
-        }
+/// A message or a record as the bytes of a [`Parcel`], without a copy of each part before.
+pub fn parcel<T: Serialize>(packed: &Packed<T>, out: &mut Vec<u8>) {
+    let part = |tag: u32, parts: [&[u8]; 2], out: &mut Vec<u8>| {
+        encode_key(tag, WireType::LengthDelimited, out);
+        encode_varint((parts[0].len() + parts[1].len()) as u64, out);
+        parts.iter().for_each(|part| out.extend_from_slice(part));
+    };
+    packed.keys.iter().for_each(|key| part(1, [key, &[]], out));
+    let mut head = Vec::new();
+    for (id, content) in &packed.values {
+        head.clear();
+        encode_key(1, WireType::Varint, &mut head);
+        encode_varint(*id, &mut head);
+        encode_key(2, WireType::LengthDelimited, &mut head);
+        encode_varint(content.len() as u64, &mut head);
+        part(2, [&head, content], out);
     }
+    let what = postcard::to_stdvec(&packed.what).expect("the store's types can be written");
+    part(3, [&what, &[]], out);
+}
 
+/// A message of the store as a frame.
+pub fn parcel_frame<T: Serialize>(packed: &Packed<T>) -> Bytes {
+    let mut frame = vec![0; LENGTH];
+    parcel(packed, &mut frame);
+    let length = u32::try_from(frame.len() - LENGTH).unwrap_or(u32::MAX);
+    frame[..LENGTH].copy_from_slice(&length.to_be_bytes());
+    frame.into()
+}
+
+impl Parcel {
     /// What is in it.
     ///
     /// # Errors
@@ -146,9 +166,16 @@ impl Parcel {
 
 /// Records on the disk.
 pub const CODEC: Codec = Codec {
-    write: |record| Parcel::of(record).encode_to_vec(),
+    write: |record| {
+        let mut bytes = Vec::new();
+        parcel(record, &mut bytes);
+        bytes
+    },
     read: |bytes| {
         let parcel = Parcel::decode(bytes).map_err(|problem| problem.to_string())?;
         parcel.open::<Record>()
     },
 };
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,13 @@ pub trait Naming {
 }
 
 impl Ndc {
+    /// What this replica has of a key at the eventual level, with its whole context; nothing where others are to be asked. For a host
+    /// that writes in the place of just that.
+    pub fn object(&self, key: Key) -> Option<Object> {
+        let state = self.at(self.config.placement.range(key)).filter(|state| state.serves())?;
+        Some(state.filled(key, None))
+    }
+
     /// Every value that this replica may yet return to a client or name to a peer: a host may forget the contents of all others.
     pub fn values(&self, each: &mut dyn FnMut(Value)) {
         for state in &self.ranges {

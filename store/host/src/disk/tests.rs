@@ -1,7 +1,5 @@
 //! A log in which something goes wrong, byte by byte.
 
-use std::path::Path;
-
 use super::*;
 
 const FORM: &str = "kvsim test records 1";

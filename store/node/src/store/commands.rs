@@ -7,7 +7,7 @@ use bytes::Bytes;
 use kvsim_host::names::Name;
 use kvsim_host::{Effect, Host, Waiting};
 use kvsim_store::ndc::{Ndc, object::Context};
-use kvsim_store::{Answer, Call, CallId, Key, Level, Priority, Refusal, Replica, Version};
+use kvsim_store::{Answer, Call, CallId, Key, Priority, Refusal, Replica, Version};
 use tokio::sync::oneshot;
 
 use super::Batch;
@@ -119,8 +119,6 @@ enum Aim {
     Count,
     /// The key, if there is one.
     Name,
-    /// To write this in the place of what is there; nothing: to delete it.
-    Replace(Option<Bytes>),
     /// A write, and the reply to it.
     Write(Reply),
 }
@@ -254,17 +252,19 @@ impl Commands {
                     let problem = Reply::error("this node knows as many keys as it can number");
                     return self.running(batch).slots[slot].put(0, problem);
                 };
-                let part = Part { batch, slot, place: 0, key, how, aim: Aim::Replace(Some(value)) };
-                match (is_new, how.context) {
-                    (false, Replaces::Node) => self.look(part, at, now_ns),
-                    _ => self.replace(part, Context::default(), at, now_ns),
-                }
+                let of_node = match how.context {
+                    Replaces::Node if !is_new => at.0.replica().object(key).unwrap_or_default().context,
+                    _ => Context::default(),
+                };
+                self.write((batch, slot, key, how), Some(value), of_node, at, now_ns);
             }
             What::Del(names) => {
                 begin(Slot::Sum(0), self);
                 for name in names {
-                    if let Some(key) = at.0.names.known_key(&name) {
-                        self.look(Part { batch, slot, place: 0, key, how, aim: Aim::Replace(None) }, at, now_ns);
+                    let Some(key) = at.0.names.known_key(&name) else { continue };
+                    let there = at.0.replica().object(key).unwrap_or_default();
+                    if !there.versions.is_empty() {
+                        self.write((batch, slot, key, how), None, there.context, at, now_ns);
                     }
                 }
             }
@@ -309,15 +309,15 @@ impl Commands {
         self.call(Part { batch, slot, place, key, how, aim }, call, at, now_ns);
     }
 
-    /// Asks what this node has of a key that is to be written.
-    fn look(&mut self, part: Part, at: &mut At<'_>, now_ns: u64) {
-        let call = Call::Read { key: part.key, level: Level::Eventual, quorum: 1, seen: None };
-        self.call(part, call, at, now_ns);
-    }
-
-    /// Writes what the part says, in the place of what this node has seen, or the client, or nobody.
-    fn replace(&mut self, part: Part, of_node: Context, at: &mut At<'_>, now_ns: u64) {
-        let Part { batch, key, how, aim: Aim::Replace(content), .. } = part else { return };
+    /// Writes a value, or a delete, in the place of what this node has seen, or the client, or nobody.
+    fn write(
+        &mut self,
+        (batch, slot, key, how): (usize, usize, Key, How),
+        content: Option<Bytes>,
+        of_node: Context,
+        at: &mut At<'_>,
+        now_ns: u64,
+    ) {
         let seen = &mut self.running(batch).seen;
         let context = seen.take_handed(key).unwrap_or_else(|| match how.context {
             Replaces::Node => of_node,
@@ -330,7 +330,7 @@ impl Commands {
             None => (names.new_delete(), Reply::Int(1)),
         };
         let call = Call::Write { key, value, delete: content.is_none(), context: &context, seen: None };
-        self.call(Part { aim: Aim::Write(reply), ..part }, call, at, now_ns);
+        self.call(Part { batch, slot, place: 0, key, how, aim: Aim::Write(reply) }, call, at, now_ns);
     }
 
     fn call(
@@ -371,38 +371,33 @@ impl Commands {
         call: CallId,
         answer: Answer<Context, <Ndc as Replica>::SessionToken>,
         versions: &[Version],
-        mut at: At<'_>,
-        now_ns: u64,
+        host: &Host,
     ) {
         // Who waits no more has had an answer.
         let Some(part) = self.waiting.finish(call) else { return };
         let nodes = self.nodes;
         let running = self.over(&part);
-        let Part { batch, slot, place, key, how, .. } = part;
+        let Part { batch, slot, place, key, how, aim } = part;
         let value =
-            |version: &Version| at.0.names.value(version.value).map_or(Reply::Nil, |value| Reply::Value(value.clone()));
+            |version: &Version| host.names.value(version.value).map_or(Reply::Nil, |value| Reply::Value(value.clone()));
         let reply = match answer {
             Answer::Refused(why) => refused(why, how, nodes),
-            Answer::Wrote { .. } => match part.aim {
+            Answer::Wrote { .. } => match aim {
                 Aim::Write(reply) => reply,
                 _ => Reply::Nil,
             },
             Answer::Read { context, .. } => {
-                if how.context == Replaces::Session && matches!(part.aim, Aim::One | Aim::All) {
+                if how.context == Replaces::Session && matches!(aim, Aim::One | Aim::All) {
                     running.seen.put(key, context.clone(), false);
                 }
-                match &part.aim {
+                match &aim {
                     // Of values side by side one is shown, the same wherever the same writes are seen.
                     Aim::One => versions.last().map_or(Reply::Nil, value),
                     Aim::All => shown(&context, versions.iter().map(value).collect()),
                     Aim::Count => Reply::Int(i64::from(!versions.is_empty())),
                     Aim::Name if versions.is_empty() => Reply::Nil,
-                    Aim::Name => Reply::Value(at.0.names.key_name(key).clone()),
-                    Aim::Replace(None) if versions.is_empty() => Reply::Int(0),
-                    Aim::Replace(_) | Aim::Write(_) => {
-                        self.replace(part, context, &mut at, now_ns);
-                        return self.may_go_on(batch);
-                    }
+                    Aim::Name => Reply::Value(host.names.key_name(key).clone()),
+                    Aim::Write(_) => Reply::Nil,
                 }
             }
         };
