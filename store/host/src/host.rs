@@ -37,6 +37,9 @@ pub struct Settings {
     pub codec: Codec,
 }
 
+/// A disk that has been opened, and the records on it.
+pub type Opened = (Box<dyn Disk>, Vec<Vec<u8>>);
+
 /// What the replica wants to happen, once its records are durable (see [`Host::commit`]).
 pub enum Effect {
     /// A message to peers.
@@ -80,7 +83,7 @@ impl Host {
     /// When the records make no sense.
     pub fn boot(
         settings: &Settings,
-        disk: Option<(Box<dyn Disk>, Vec<Vec<u8>>)>,
+        disk: Option<Opened>,
         now_ns: u64,
         effects: &mut Vec<Effect>,
     ) -> Result<Host, String> {

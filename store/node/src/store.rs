@@ -20,7 +20,7 @@ use crate::metrics::{Metrics, Shared};
 use crate::resp::Reply;
 use crate::session::Command;
 use crate::wire::parcel_frame;
-use commands::{Commands, Seen};
+use commands::{Commands, Finished, Seen};
 
 pub use commands::{Seen as Contexts, priority_of};
 
@@ -57,7 +57,7 @@ pub struct Batch {
 
 /// What leaves the node when it is durable.
 enum Leaving {
-    Replies(oneshot::Sender<(Vec<Reply>, Seen)>, Vec<Reply>, Seen),
+    Replies(Finished),
     Frame(Vec<NodeId>, Bytes),
 }
 
@@ -236,8 +236,7 @@ impl Store {
                 break;
             }
         }
-        let leaving = self.commands.finished.drain(..);
-        self.leaving.extend(leaving.map(|(respond, replies, seen)| Leaving::Replies(respond, replies, seen)));
+        self.leaving.extend(self.commands.finished.drain(..).map(Leaving::Replies));
     }
 
     /// Makes all that has happened durable, then lets go what follows from it.
@@ -257,7 +256,7 @@ impl Store {
         }
         for leaving in self.leaving.drain(..) {
             match leaving {
-                Leaving::Replies(respond, replies, seen) => {
+                Leaving::Replies((respond, replies, seen)) => {
                     let errors = replies.iter().filter(|reply| matches!(reply, Reply::Error(_))).count();
                     Metrics::add(&metrics.errors_total, errors as u64);
                     // A client that is gone needs no answer.

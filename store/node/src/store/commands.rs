@@ -52,6 +52,9 @@ impl Seen {
     }
 }
 
+/// A batch that is done: where its replies go, the replies, and what the client has seen.
+pub type Finished = (oneshot::Sender<(Vec<Reply>, Seen)>, Vec<Reply>, Seen);
+
 /// A batch under way.
 struct Running {
     commands: std::vec::IntoIter<Command>,
@@ -137,7 +140,7 @@ pub struct Commands {
     /// Batches to go on with.
     ready: Vec<usize>,
     /// Batches that are done.
-    pub finished: Vec<(oneshot::Sender<(Vec<Reply>, Seen)>, Vec<Reply>, Seen)>,
+    pub finished: Vec<Finished>,
     timeout: Duration,
     nodes: u16,
 }
