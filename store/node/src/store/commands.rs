@@ -1,5 +1,5 @@
-//! Commands of clients as calls of the store. Of one client's commands those that read wait for each other, so that each sees what
-//! the ones before it have done and nothing of those behind it; a write does not wait for the other nodes to have the ones before.
+//! Commands of clients as calls of the store. A client's command waits for the reads before it, so that these see nothing of it, and
+//! not for other nodes to have the writes before it; unless what it replaces is what the client has seen, which writes add to.
 
 use std::time::Duration;
 
@@ -59,9 +59,9 @@ pub type Finished = (oneshot::Sender<(Vec<Reply>, Seen)>, Vec<Reply>, Seen);
 struct Running {
     commands: std::vec::IntoIter<Command>,
     slots: Vec<Slot>,
-    /// Calls that have no answer yet, and how many of them read.
+    /// Calls that have no answer yet, and how many of them come first.
     open: usize,
-    reads: usize,
+    first: usize,
     /// It is among those to go on with.
     is_ready: bool,
     seen: Seen,
@@ -126,9 +126,10 @@ enum Aim {
     Write(Reply),
 }
 
-impl Aim {
-    fn reads(&self) -> bool {
-        !matches!(self, Aim::Write(_))
+impl Part {
+    /// What follows has to wait for it.
+    fn comes_first(&self) -> bool {
+        self.how.context == Replaces::Session || !matches!(self.aim, Aim::Write(_))
     }
 }
 
@@ -167,7 +168,7 @@ impl Commands {
         let Batch { commands, seen, respond } = batch;
         let slots = Vec::with_capacity(commands.len());
         let commands = commands.into_iter();
-        let running = Running { commands, slots, open: 0, reads: 0, is_ready: true, seen, respond };
+        let running = Running { commands, slots, open: 0, first: 0, is_ready: true, seen, respond };
         let place = match self.free.pop() {
             Some(place) => place,
             None => {
@@ -188,7 +189,7 @@ impl Commands {
         let Some(batch) = self.ready.pop() else { return false };
         let running = self.running(batch);
         running.is_ready = false;
-        if running.reads > 0 {
+        if running.first > 0 {
             return true;
         }
         match running.commands.next() {
@@ -345,7 +346,7 @@ impl Commands {
     ) {
         let running = self.running(part.batch);
         running.open += 1;
-        running.reads += usize::from(part.aim.reads());
+        running.first += usize::from(part.comes_first());
         let deadline_ns = now_ns.saturating_add(self.timeout.as_nanos() as u64);
         let id = self.waiting.begin(part, deadline_ns);
         host.call(id, call, now_ns, effects);
@@ -355,14 +356,14 @@ impl Commands {
     fn over(&mut self, part: &Part) -> &mut Running {
         let running = self.running(part.batch);
         running.open -= 1;
-        running.reads -= usize::from(part.aim.reads());
+        running.first -= usize::from(part.comes_first());
         running
     }
 
     /// Where a call is over, its batch may go on, or is done.
     fn may_go_on(&mut self, batch: usize) {
         let running = self.running(batch);
-        if !running.is_ready && (running.reads == 0 || running.open == 0) {
+        if !running.is_ready && (running.first == 0 || running.open == 0) {
             running.is_ready = true;
             self.ready.push(batch);
         }
@@ -385,10 +386,15 @@ impl Commands {
             |version: &Version| host.names.value(version.value).map_or(Reply::Nil, |value| Reply::Value(value.clone()));
         let reply = match answer {
             Answer::Refused(why) => refused(why, how, nodes),
-            Answer::Wrote { .. } => match aim {
-                Aim::Write(reply) => reply,
-                _ => Reply::Nil,
-            },
+            Answer::Wrote { context, .. } => {
+                if how.context == Replaces::Session {
+                    running.seen.put(key, context, false);
+                }
+                match aim {
+                    Aim::Write(reply) => reply,
+                    _ => Reply::Nil,
+                }
+            }
             Answer::Read { context, .. } => {
                 if how.context == Replaces::Session && matches!(aim, Aim::One | Aim::All) {
                     running.seen.put(key, context.clone(), false);
