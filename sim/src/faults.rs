@@ -3,6 +3,7 @@
 use std::fmt;
 
 use kvsim_checkers::trace::NodeId;
+use kvsim_store::settings::Hardship;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -93,6 +94,14 @@ impl NodeFault {
             NodeFault::Crash { disk } => Some(*disk),
             NodeFault::Replace | NodeFault::Absent | NodeFault::Left => Some(DiskLoss::Lost),
             _ => None,
+        }
+    }
+
+    /// What a store may declare that it is not made for.
+    pub fn hardship(&self) -> Option<Hardship> {
+        match self {
+            NodeFault::Absent | NodeFault::Left => Some(Hardship::Members),
+            _ => (self.disk_loss() == Some(DiskLoss::Lost)).then_some(Hardship::LostDisks),
         }
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 
 use kvsim_checkers::trace::Header;
 use kvsim_store::quantity::Wrong;
-use kvsim_store::settings::{Cluster, DefectInfo, Misfit, Profile, Reduction};
+use kvsim_store::settings::{Cluster, DefectInfo, Hardship, Misfit, Profile, Reduction};
 use kvsim_store::{Key, Levels, Priority, Replica};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::DeserializeOwned;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 
 use crate::engine::{self, Outcome, Sink, StorePanic};
-use crate::plan::{Hosted, Plan, PlanError, StoreSpec};
+use crate::plan::{FaultKind, Hosted, Plan, PlanError, StoreSpec};
 
 /// The stores that come with kvsim.
 pub const BUILT_IN: Stores = Stores(&kvsim_store::stores!(StoreEntry::built_in));
@@ -127,6 +127,8 @@ pub struct StoreEntry {
     pub levels: Levels,
     /// True when reads may ask several replicas.
     pub quorum_reads: bool,
+    /// What it is not made for, and why.
+    pub not_made_for: &'static [(Hardship, &'static str)],
     /// True when it promises to leave nothing over at rest, so that `metadata` can judge it.
     pub cleans_up: bool,
     /// The kinds of its messages.
@@ -160,6 +162,7 @@ impl StoreEntry {
             defects: R::DEFECTS,
             levels: R::LEVELS,
             quorum_reads: R::QUORUM_READS,
+            not_made_for: R::NOT_MADE_FOR,
             cleans_up: cleans_up::<R>(),
             message_kinds: R::MESSAGE_KINDS,
             schema: R::Config::json_schema,
@@ -179,6 +182,12 @@ impl StoreEntry {
             },
             served: |plan| R::levels(&config::<R>(plan)),
         }
+    }
+
+    /// Why it is not made for something, when it says so.
+    pub fn refuses(&self, hardship: Hardship) -> Option<String> {
+        let (_, why) = self.not_made_for.iter().find(|(not, _)| *not == hardship)?;
+        Some(format!("store {} is not made for {}: {why}", self.name, hardship.name()))
     }
 
     /// The names of its settings, in the order of the alphabet.
@@ -225,6 +234,12 @@ impl Hosted for StoreEntry {
         }
         if let Err(misfits) = plan.store.fitted(&plan.cluster()) {
             return wrong(format!("store.{}", misfits[0].setting), misfits[0].wrong.line());
+        }
+        for (number, fault) in plan.faults.iter().enumerate() {
+            let FaultKind::Node { fault, .. } = &fault.kind else { continue };
+            if let Some(why) = fault.hardship().and_then(|hardship| self.refuses(hardship)) {
+                return wrong(format!("faults[{number}]"), why);
+            }
         }
         let served = (self.served)(plan);
         let levels = plan.sessions.iter().map(|session| session.level);

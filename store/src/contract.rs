@@ -19,7 +19,7 @@ use std::num::NonZeroU32;
 pub use kvsim_types::{Conflict, Dot, Level, Levels, NodeId, Priority, Refusal, ReplicaId};
 
 use crate::random::Stream;
-use crate::settings::{Cluster, DefectInfo, Misfit, Profile, Reduction};
+use crate::settings::{Cluster, DefectInfo, Hardship, Misfit, Profile, Reduction};
 
 /// A key: a small number that the host has given to a name, together with the key's priority.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -429,6 +429,9 @@ pub trait Replica: Sized {
     const ANNOUNCES: bool = true;
     /// True when reads may ask several replicas.
     const QUORUM_READS: bool = false;
+    /// What the store is not made for, each with the reason: a scenario in which that happens is refused. A store that does not say
+    /// so is judged as one that goes through it and keeps its promises.
+    const NOT_MADE_FOR: &'static [(Hardship, &'static str)] = &[];
     /// The defects that can be planted in the store.
     const DEFECTS: &'static [DefectInfo] = &[];
 

@@ -8,6 +8,7 @@
 //! - [`clock`]: dots, dot sets and node clocks;
 //! - [`ndc`]: the flagship, node-wide dot-based clocks;
 //! - [`lww`]: last writer wins, the second tenant that keeps the contract honest;
+//! - [`tasks`]: replicas written with async/await;
 //! - [`settings`]: what a host asks a store about its settings; [`quantity`]: durations and sizes in them;
 //! - [`placement`]: which nodes hold which keys.
 
@@ -20,13 +21,14 @@ pub mod placement;
 mod pulling;
 mod random;
 pub mod settings;
+pub mod tasks;
 
 pub use contract::{
     Answer, Call, CallId, Env, GaugeInfo, Input, Key, MessageMeta, Observation, Outbox, Output, Refusal, Replica,
     Value, Version,
 };
 pub use kvsim_types::{
-    Acks, Alone, Conflict, Dot, Level, Levels, NodeId, Priority, ReplicaId, quantity, written_as_text,
+    AckWord, Acks, Alone, Conflict, Dot, Level, Levels, NodeId, Priority, ReplicaId, quantity, written_as_text,
 };
 pub use random::{GOLDEN, Stream, scatter};
 

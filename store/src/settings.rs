@@ -94,6 +94,25 @@ pub enum Reduction {
     Nodes(u16),
 }
 
+/// What may happen to a cluster, and what a store need not be made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hardship {
+    /// A node comes back without what was on its disk.
+    LostDisks,
+    /// Nodes join or leave.
+    Members,
+}
+
+impl Hardship {
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Hardship::LostDisks => "lost disks",
+            Hardship::Members => "nodes that join or leave",
+        }
+    }
+}
+
 /// The settings of a store that has none.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

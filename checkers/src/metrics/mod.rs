@@ -5,6 +5,7 @@
 //! are counted in [distributions](Distribution) whose error is known, or in [windows](Series) of equal width.
 
 mod distribution;
+mod found;
 mod lag;
 mod load;
 mod measured;
@@ -31,7 +32,7 @@ use crate::trace::{Action, Level, NodeId, Recording};
 /// The figures of one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metrics {
-    /// How soon writes are seen.
+    /// How soon writes are seen; of a store that announces nothing, by when reads at the latest had found those that they found.
     pub visibility: BTreeMap<Group, Visibility>,
     /// How old the answers to reads are, by level.
     pub staleness: BTreeMap<Level, Staleness>,
@@ -51,10 +52,10 @@ impl Metrics {
     pub fn of(recording: &Recording, measured: &Measured, window_ns: u64) -> Metrics {
         let facts = Facts::of(recording);
         let seen = Seen::of(&facts);
-        // What replicas showed, and which write had seen which, a store that announces nothing leaves open.
+        // What replicas showed, and which write had seen which, a store that announces nothing leaves open. Reads show something.
         let announced = !recording.header.silent;
         Metrics {
-            visibility: if announced { visibility::of(&facts, &seen) } else { BTreeMap::new() },
+            visibility: if announced { visibility::of(&facts, &seen) } else { found::of(&facts) },
             staleness: if announced { staleness::of(&facts, &seen, window_ns) } else { BTreeMap::new() },
             calls: load::calls(&facts.operations, window_ns),
             traffic: load::traffic(recording, measured, window_ns),

@@ -34,6 +34,15 @@ pub use durable::DURABLE;
 pub use fresh::FRESH;
 
 use crate::facts::Facts;
+use missing_disks::MissingDisks;
+
+/// True when so many disks were missing at once that an acknowledged write may have vanished, whether or not one has. Models know
+/// no disks: they accuse a store of that, too.
+pub fn excuse_a_loss(facts: &Facts<'_>) -> bool {
+    let disks = MissingDisks::of(facts);
+    let is_owed = |write: u32| facts.write(write).acknowledged && facts.write(write).undone.is_none();
+    (0..facts.writes.len() as u32).any(|write| is_owed(write) && disks.may_be_gone(write))
+}
 
 /// The place of the step that led to the answer of the operation that asked for `write`: what the replica could know then,
 /// it had to respect. The answer itself may have waited for a slow disk.

@@ -32,7 +32,7 @@ use crate::memory;
 use crate::output::{self, PLAIN, RED};
 use crate::recorder::{Checkpoint, Recorder};
 use crate::report::Summary;
-use crate::text::{listed, printable};
+use crate::text::{listed, printable, program};
 
 /// The folder of a run, which no other program has open this way.
 pub struct Folder {
@@ -362,7 +362,7 @@ impl Stored {
         let lock = lock(&folder, File::try_lock_shared)?;
         let file = open(&plan_path, PLAN_BYTES_MAX).map_err(|error| {
             let what = format!("{}: {error}", plan_path.display());
-            Failure::Usage(format!("{what}\n  expected the folder of a run, or a {PLAN} (see kvsim run --out)"))
+            Failure::Usage(format!("{what}\n  expected the folder of a run, or a {PLAN} (see {} run --out)", program()))
         })?;
         let mut plan: Plan = serde_json::from_reader(BufReader::new(file))
             .map_err(|error| Failure::Usage(format!("{}: {}", plan_path.display(), not_a_plan(&plan_path, &error))))?;
@@ -400,7 +400,8 @@ impl Stored {
         let path = self.path.display();
         output::complain(&format!(
             "{RED}not reproduced{PLAIN}: {path} has the trace hash {hash:#018x} but now {trace_hash:#018x}, so that \
-             {what} would be of another run; kvsim replay finds the first difference\n"
+             {what} would be of another run; {} replay finds the first difference\n",
+            program()
         ));
         false
     }

@@ -7,6 +7,7 @@ use kvsim_checkers::metrics::Measured;
 use kvsim_checkers::trace::{Header, Recording};
 use kvsim_checkers::verdict::TraceLine;
 use kvsim_checkers::{CHECKERS, CheckerInfo, Facts, Finding, Report, Verdict, metadata};
+use kvsim_histories::models::tell_implied;
 use kvsim_sim::engine::{Outcome, StorePanic};
 use kvsim_sim::plan::Plan;
 use kvsim_sim::stores::StoreEntry;
@@ -156,6 +157,7 @@ pub fn reports(store: &'static StoreEntry, plan: &Plan, recording: &Recording) -
     let mut reports = Vec::new();
     let promised = applicable(store, plan, &recording.header, Checkers::Promised);
     ask(store, plan, recording, true, promised, |report| reports.push(report));
+    tell_implied(&mut reports);
     reports
 }
 
@@ -181,6 +183,7 @@ fn check(
     // Those that were not reached before the user had enough.
     let others = asked[reports.len()..].iter().map(|checker| unknown(checker.name, INTERRUPTED.to_owned()));
     reports.extend(others);
+    tell_implied(&mut reports);
     reports
 }
 

@@ -63,6 +63,7 @@ use output::{PLAIN, RED};
 /// When there is no store, or when two have the same name.
 pub fn main_with(stores: &[StoreEntry]) -> ExitCode {
     let stores = Stores::new(stores);
+    text::called(std::env::args_os().next());
     panics::keep_panics_quiet();
     let parsed = commands::program(stores).try_get_matches();
     let (args, wants_json) = match parsed.and_then(|given| Ok((Args::from_arg_matches(&given)?, wants_json(&given)))) {

@@ -1,5 +1,9 @@
 //! Numbers, times and names as people read them: in messages, reports, tables and charts.
 
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::sync::OnceLock;
+
 pub use kvsim_checkers::operations::seconds;
 pub use kvsim_store::quantity::{decimal, disturbs, listed, nearest, printable, shown};
 
@@ -84,6 +88,19 @@ pub fn wrapped(text: &str, letters: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+static PROGRAM: OnceLock<String> = OnceLock::new();
+
+/// The program goes by the name under which it was called.
+pub fn called(path: Option<OsString>) {
+    let name = path.as_deref().and_then(|path| Path::new(path).file_stem()).map(OsStr::to_string_lossy);
+    PROGRAM.get_or_init(|| name.map_or("kvsim".to_owned(), |name| printable(&name)));
+}
+
+/// The name of the program in commands that its texts propose: a program with stores of its own has another one.
+pub fn program() -> &'static str {
+    PROGRAM.get().map_or("kvsim", String::as_str)
 }
 
 /// A path as a shell takes it.

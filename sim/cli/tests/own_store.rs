@@ -31,11 +31,13 @@ fn main() -> ExitCode {
             _ => kvsim::main_with(&[template]),
         };
     }
-    let tests: [(&str, fn()); 9] = [
+    let tests: [(&str, fn()); 11] = [
         ("it is listed, alone or beside others", listed),
         ("it runs where no store is named", runs),
         ("its settings have places", settings),
         ("a planted defect is found and made small", hunted),
+        ("what it is not made for is refused with the reason", refused),
+        ("models may be implied, and have nothing to judge", implied),
         ("a run of it means nothing to the command without it", foreign),
         ("what is written is the template", written),
         ("a store that decides by the order of a HashMap is told so", careless_differs),
@@ -77,6 +79,12 @@ fn own(folder: &Path, args: &[&str]) -> Ended {
     this("alone", folder, args)
 }
 
+/// The name of this program.
+fn program() -> String {
+    let path = std::env::current_exe().expect("this program");
+    path.file_stem().expect("a name").to_string_lossy().into_owned()
+}
+
 fn scenario(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("template/scenarios").join(name);
     path.display().to_string()
@@ -102,8 +110,14 @@ fn runs() {
         let run = own(folder.path(), &["run", &scenario(name), "--out", name]);
         assert_eq!(run.code, 0, "{}{}", run.out, run.err);
         assert!(run.out.contains("store my-store") && run.err.is_empty(), "{}{}", run.out, run.err);
+        let replay = format!("  replay      {} replay {name}\n", program());
+        assert!(run.out.contains(&replay), "it proposes its own name, {replay}: {}", run.out);
         assert_eq!(own(folder.path(), &["replay", name]).code, 0);
     }
+    let page = std::fs::read_to_string(folder.path().join("first.toml/report.html")).expect("a report");
+    assert!(page.contains(&format!("{} replay .", program())) && !page.contains("kvsim replay"), "so does its report");
+    assert!(own(folder.path(), &["--version"]).out.starts_with(&format!("{} (kvsim ", program())));
+    assert!(own(folder.path(), &["hunt", "--help"]).out.contains(&format!("Usage: {} hunt ", program())));
     let swept = own(folder.path(), &["sweep", &scenario("first.toml")]);
     assert_eq!(swept.code, 2, "it has no [sweep]");
 }
@@ -131,8 +145,8 @@ fn hunted() {
     for (name, code) in [("acknowledges-early", "CONV003"), ("gossips-no-deletes", "CONV002")] {
         let hunt = own(folder.path(), &["hunt", &rough, "--seeds", "0..200", "--set", &defect(name), "--out", name]);
         assert!(hunt.code == 1 && hunt.out.contains(code), "{}{}", hunt.out, hunt.err);
-        let shown =
-            hunt.out.lines().find_map(|line| line.trim().strip_prefix("shrink   kvsim shrink ")?.split(' ').next());
+        let command = format!("shrink   {} shrink ", program());
+        let shown = hunt.out.lines().find_map(|line| line.trim().strip_prefix(&command)?.split(' ').next());
         let shrunk = own(folder.path(), &["shrink", shown.expect("a run"), "--code", code, "--out", "small"]);
         assert_eq!(shrunk.code, 0, "{}{}", shrunk.out, shrunk.err);
         let sizes = shrunk.out.lines().find(|line| line.starts_with("replicas ")).expect("the sizes");
@@ -141,6 +155,42 @@ fn hunted() {
         assert!(operations <= 3, "{}", shrunk.out);
         std::fs::remove_dir_all(folder.path().join("small")).expect("a folder");
     }
+}
+
+fn refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "replicas = 3\nduration = \"1s\"\n[clients.a]\n[[fault.crash]]\nevery = \"1s\"\nlasting = \"1s\"\ndisk = \"lost\"\n\
+                [[fault.replace]]\nevery = \"1s\"\nlasting = \"1s\"\n";
+    std::fs::write(folder.path().join("s.toml"), text).expect("a file");
+    let run = own(folder.path(), &["run", "s.toml"]);
+    assert_eq!(run.code, 2, "{}", run.out);
+    let why = "store my-store is not made for lost disks: a replica without its disk";
+    assert_eq!(run.err.matches(why).count(), 2, "{}", run.err);
+    assert!(run.err.contains("s.toml:7:8") && run.err.contains("s.toml:8:1"), "{}", run.err);
+    assert!(own(folder.path(), &["list", "stores"]).out.contains("not made for lost disks: a replica"));
+    // A plan that was edited by hand is no way around it.
+    std::fs::write(folder.path().join("s.toml"), text.replace("\"lost\"", "\"kept\"").replace("replace", "pause"))
+        .expect("a file");
+    assert!(own(folder.path(), &["run", "s.toml", "--out", "run"]).code < 2);
+    let plan = folder.path().join("run/plan.json");
+    let edited = std::fs::read_to_string(&plan).expect("a plan").replace("\"kept\"", "\"lost\"");
+    std::fs::write(&plan, edited).expect("a file");
+    let replay = own(folder.path(), &["replay", "run"]);
+    assert!(replay.code == 2 && replay.err.contains(why) && replay.err.contains("faults[0]"), "{}", replay.err);
+}
+
+fn implied() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let args = ["run", &tenant("abd"), "--set", "expect.causal=holds", "--out", "run", "--no-report"];
+    let run = this("tenants", folder.path(), &args);
+    assert!(run.code == 0 && run.out.contains("holds     causal        implied by linearizable"), "{}", run.out);
+    // Nobody reads what he has written, and nobody has to.
+    let text = "replicas = 3\nduration = \"1s\"\n[script.sessions]\na = { at = \"n0\" }\nb = { at = \"n1\" }\n[script]\n\
+                ops = [{ at = \"1ms\", by = \"a\", write = \"k\" }, { at = \"500ms\", by = \"b\", read = \"k\" }]\n\
+                [expect]\nread-your-writes = \"holds\"\n";
+    std::fs::write(folder.path().join("s.toml"), text).expect("a file");
+    let run = this("tenants", folder.path(), &["run", "s.toml"]);
+    assert!(run.code == 0 && run.out.contains("n/a       read-your-writes  there were no reads"), "{}", run.out);
 }
 
 fn foreign() {
@@ -185,6 +235,8 @@ fn tenants_hold() {
         let state = this("tenants", folder.path(), &["trace", "run", "--at", "1s"]).out;
         assert!(state.contains("knows     not told: the store announces nothing"), "{state}");
         assert_eq!(this("tenants", folder.path(), &["plot", "run"]).code, 0);
+        let chart = std::fs::read_to_string(folder.path().join("run/charts/visibility.svg")).expect("a chart");
+        assert!(chart.contains("The store announces nothing"), "what is shown is what reads found");
     }
 }
 
@@ -197,6 +249,13 @@ fn tenants_break() {
         let args = ["hunt", &tenant(store), "--seeds", "0..200", "--out", defect, "--set", &set];
         let hunt = this("tenants", folder.path(), &args);
         assert!(hunt.code == 1 && hunt.out.starts_with("LIN001 in 1 run"), "{defect}: {}{}", hunt.out, hunt.err);
+        if defect == "reads-at-backup" {
+            // With all disks lost the store would break the model without the defect, and in a smaller run.
+            let command = format!("shrink   {} shrink ", program());
+            let run = hunt.out.lines().find_map(|line| line.trim().strip_prefix(&command)?.split(' ').next());
+            let shrunk = this("tenants", folder.path(), &["shrink", run.expect("a run"), "--out", "small"]);
+            assert!(shrunk.code == 0 && shrunk.out.contains("holds     durable"), "{}{}", shrunk.out, shrunk.err);
+        }
     }
 }
 

@@ -11,3 +11,4 @@ mod ndc_levels;
 mod ndc_objects;
 mod ndc_replay;
 mod ndc_schedules;
+mod tasks;

@@ -70,6 +70,25 @@ fn figures_are_those_of_the_definitions() {
 }
 
 #[test]
+fn where_nothing_is_announced_visibility_is_what_clients_found() {
+    let (mut own, mut other) = (0, 0);
+    for (mut recording, measured, window_ns) in random_runs(1_500) {
+        if toy::gives_names_again(&recording) {
+            continue;
+        }
+        recording.header.silent = true;
+        let fast = Metrics::of(&recording, &measured, window_ns);
+        assert_eq!(fast.visibility, twin::found(&recording), "seed {}", recording.header.seed);
+        assert!(fast.staleness.is_empty() && fast.lag.is_empty());
+        let found =
+            |place| fast.visibility.iter().filter(move |((.., at), _)| *at == place).map(|(_, group)| group.count());
+        own += found(Where::Own).sum::<u64>();
+        other += found(Where::Other).sum::<u64>();
+    }
+    assert!(own > 500 && other > 500, "{own} and {other}");
+}
+
+#[test]
 fn spoilt_recordings_have_figures_too() {
     for (mut recording, measured, window_ns) in random_runs(1_500) {
         let mut chance = Chance(recording.header.seed ^ 0xabc);

@@ -38,6 +38,27 @@ pub fn metrics(recording: &Recording, measured: &Measured, window_ns: u64) -> Me
     }
 }
 
+/// By when clients at the latest had found writes, of a recording in which no name is given twice.
+pub fn found(recording: &Recording) -> BTreeMap<Group, Visibility> {
+    let mut twin = Twin { recording, ops: ops(recording), writes: Vec::new(), window_ns: 1 };
+    twin.collect_writes();
+    let mut all: BTreeMap<Group, Visibility> = BTreeMap::new();
+    for write in &twin.writes {
+        let Some(answered) = write.op.answered else { continue };
+        for (level, node) in
+            Level::ALL.into_iter().flat_map(|level| NodeId::all(recording.header.nodes).map(move |node| (level, node)))
+        {
+            let reads = twin.ops.iter().filter(|op| (op.action, op.level, op.node) == (Action::Read, level, node));
+            let returning = reads.filter(|read| read.key == write.op.key && read.returned.contains(&write.id));
+            let Some(found) = returning.filter_map(|read| read.answered).min() else { continue };
+            let at = if node == write.id.node() { Where::Own } else { Where::Other };
+            let latency_ns = twin.at_ns(found).saturating_sub(twin.at_ns(answered));
+            note(all.entry((level, recording.header.priority(write.op.key), at)).or_default(), Some(latency_ns));
+        }
+    }
+    all
+}
+
 impl Twin<'_> {
     fn events(&self) -> impl DoubleEndedIterator<Item = (usize, &Event)> {
         self.recording.events.iter().enumerate()

@@ -3,14 +3,22 @@
 //!
 //! Every operation asks a majority for what they have, and then has a majority store something: a write its value with a larger
 //! stamp, a read the newest that it was told, so that no later read returns anything older. A delete writes "nothing".
+//!
+//! Each operation is a task ([`operate`]) that awaits what a majority answers. The algorithm wants disks that last and members that
+//! stay. Here they need not: when the list of members becomes another one (a node has joined, has left, or has come back without its
+//! disk), replicas take part under the new list when all others have told them what they have ([`catch_up`]), and what was said
+//! under another list does not count. So whoever takes part has what any majority of earlier had stored.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use kvsim::store::quantity::Interval;
 use kvsim::store::settings::{DefectInfo, Profile};
+use kvsim::store::tasks::{Heard, Signal, Task, TaskId, Tasks};
 use kvsim::store::{
-    Acks, Alone, Call, CallId, Conflict, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, NodeId, Refusal,
-    Replica, Value, Version,
+    AckWord, Acks, Alone, Call, CallId, Conflict, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, NodeId,
+    Refusal, Replica, ReplicaId, Value, Version,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -55,60 +63,76 @@ pub struct Register {
     value: Option<Value>,
 }
 
-/// What replicas say to each other about an operation.
-#[derive(Clone, Copy, Debug)]
+/// The members at some time.
+type Members = Rc<[ReplicaId]>;
+
+/// What replicas say to each other.
+#[derive(Clone, Debug)]
 pub enum Word {
-    /// What do you have?
-    Ask,
+    /// What do you have of this key?
+    Ask(Key),
     /// This.
     Have(Register),
     /// Store this, unless you have something newer.
-    Store(Register),
+    Store(Key, Register),
     /// It is on my disk, or something newer.
     Stored,
+    /// What do you have at all?
+    AskAll,
+    /// This.
+    HaveAll(Vec<(Key, Register)>),
 }
 
-/// A message: the client's call, how often the question was repeated, the key, and what is said. The number of a call is the
-/// best identity of what is said about it: no two calls of a run have the same, and it stays when shrinking leaves others out.
-#[derive(Clone, Copy, Debug)]
+/// A message: the task that asks, how often it has asked, under which list of members, and what is said. The number of a call is
+/// the best identity of what is said about it: no two calls of a run have the same, and it stays when shrinking leaves others out.
+#[derive(Clone, Debug)]
 pub struct Message {
-    call: CallId,
+    task: TaskId,
     attempt: u64,
-    key: Key,
+    members: Members,
     word: Word,
 }
 
-/// An operation under way at the replica that a client asked.
-#[derive(Debug)]
-struct Operation {
-    key: Key,
-    /// What a write writes (`Some(None)` for a delete); nothing for a read.
-    writes: Option<Option<Value>>,
-    newest: Register,
-    /// The second half has begun: what is to be stored.
-    storing: Option<Register>,
-    heard: BTreeSet<NodeId>,
-    attempt: u64,
+/// What is on the disk.
+#[derive(Clone, Debug)]
+pub enum Record {
+    /// A register has changed.
+    Register(Key, Register),
+    /// The replica takes part under this list of members.
+    TakesPart(Members),
 }
 
 /// One replica.
 #[derive(Debug)]
 pub struct Abd {
-    config: Config,
-    registers: BTreeMap<Key, Register>,
-    operations: BTreeMap<CallId, Operation>,
+    node: Rc<Node>,
+    tasks: Tasks<Abd>,
 }
+
+/// What its tasks share.
+#[derive(Debug)]
+pub struct Node {
+    config: Config,
+    registers: RefCell<BTreeMap<Key, Register>>,
+    /// The list of members under which it takes part.
+    takes_part: RefCell<Members>,
+    /// It has begun to take part.
+    begun: Signal,
+}
+
+/// The task of [`catch_up`].
+const CATCHES_UP: TaskId = TaskId(1 << 32);
 
 impl Replica for Abd {
     type Config = Config;
     type Message = Message;
-    /// It is time to ask again for this operation.
-    type Timer = CallId;
+    type Timer = TaskId;
     type Context = ();
     type SessionToken = ();
-    type Record = (Key, Register);
+    type Record = Record;
 
-    const MESSAGE_KINDS: &'static [&'static str] = &["request", "reply", "request-store", "reply-stored"];
+    const MESSAGE_KINDS: &'static [&'static str] =
+        &["request", "reply", "request-store", "reply-stored", "catch-up", "all"];
     const GAUGES: &'static [GaugeInfo] = &[];
     const LEVELS: Levels = Levels::only(Level::Eventual);
     const CONFLICT: Conflict = Conflict::LastWriterWins;
@@ -132,45 +156,70 @@ impl Replica for Abd {
         },
     ];
 
-    fn boot(config: &Config, log: &[(Key, Register)], _: &mut Env<'_, Abd>) -> Abd {
-        let mut abd = Abd { config: config.clone(), registers: BTreeMap::new(), operations: BTreeMap::new() };
-        for (key, register) in log {
-            abd.registers.insert(*key, *register);
+    fn boot(config: &Config, log: &[Record], env: &mut Env<'_, Abd>) -> Abd {
+        let (mut registers, mut takes_part) = (BTreeMap::new(), Members::default());
+        for record in log {
+            match record {
+                Record::Register(key, register) => drop(registers.insert(*key, *register)),
+                Record::TakesPart(members) => takes_part = Rc::clone(members),
+            }
         }
+        if env.founding {
+            takes_part = env.members.into();
+            env.append(|| Record::TakesPart(Rc::clone(&takes_part)));
+        }
+        let (registers, takes_part) = (RefCell::new(registers), RefCell::new(takes_part));
+        let node = Node { config: config.clone(), registers, takes_part, begun: Signal::default() };
+        let mut abd = Abd { node: Rc::new(node), tasks: Tasks::default() };
+        abd.look_at_members(env);
+        abd.tasks.run(env);
         abd
     }
 
     fn step(&mut self, input: Input<'_, Abd>, env: &mut Env<'_, Abd>) {
         match input {
             Input::Call { id, call: Call::Read { quorum: 2.., .. } } => env.refuse(id, Refusal::Unsupported),
-            Input::Call { id, call: Call::Read { key, .. } } => self.begin(id, key, None, env),
+            Input::Call { id, call: Call::Read { key, .. } } => self.begin(id, key, None),
             Input::Call { id, call: Call::Write { key, value, delete, .. } } => {
-                self.begin(id, key, Some((!delete).then_some(value)), env);
+                self.begin(id, key, Some((!delete).then_some(value)));
             }
-            Input::Timer(call) => {
-                let Some(operation) = self.operations.get_mut(&call) else { return };
-                operation.attempt += 1;
-                self.ask(call, env);
-            }
-            Input::Message { from, message } => self.hear(from, message, env),
-            Input::Members => {}
+            Input::Timer(task) => self.tasks.ring(task),
+            Input::Message { message, .. } if *message.members != *env.members => {}
+            Input::Message { from, message } => match message.word {
+                Word::Have(_) | Word::Stored | Word::HaveAll(_) => {
+                    self.tasks.deliver(message.task, from, message.clone());
+                }
+                Word::Ask(_) | Word::Store(..) | Word::AskAll => {
+                    if let Some(word) = self.node.answer(&message.word, env) {
+                        env.send(from, Message { word, ..message.clone() });
+                    }
+                }
+            },
+            Input::Members => self.look_at_members(env),
         }
+        self.tasks.run(env);
     }
 
     fn meta(message: &Message) -> MessageMeta {
-        let (kind, bytes) = match message.word {
-            Word::Ask => (0, 0),
-            Word::Have(register) => (1, register.value.map_or(0, |value| value.bytes)),
-            Word::Store(register) => (2, register.value.map_or(0, |value| value.bytes)),
+        let size = |register: &Register| register.value.map_or(0, |value| value.bytes);
+        let (kind, bytes) = match &message.word {
+            Word::Ask(_) => (0, 0),
+            Word::Have(register) => (1, size(register)),
+            Word::Store(_, register) => (2, size(register)),
             Word::Stored => (3, 0),
+            Word::AskAll => (4, 0),
+            Word::HaveAll(all) => (5, all.iter().map(|(_, register)| 16 + size(register)).sum()),
         };
-        let id = u64::from(message.call.0) | message.attempt << 32;
+        let id = match message.task {
+            CATCHES_UP => message.attempt, // of which no other life has the same
+            TaskId(call) => call | message.attempt << 32,
+        };
         MessageMeta { kind, id, bytes: 40 + bytes, carries: None, is_bulk: false }
     }
 
     /// A majority stores a write; nothing can be done alone.
     fn profile(_: &Config, nodes: u16) -> Profile {
-        Profile { ack: Acks::Number(nodes / 2 + 1), alone: Alone::NONE, ..Profile::plain(nodes) }
+        Profile { ack: Acks::Word(AckWord::Majority), alone: Alone::NONE, ..Profile::plain(nodes) }
     }
 
     fn holds(_: &Config, _: NodeId, _: Key) -> bool {
@@ -178,7 +227,7 @@ impl Replica for Abd {
     }
 
     fn visible(&self, _: Level, each: &mut dyn FnMut(Key, Version)) {
-        for (key, register) in &self.registers {
+        for (key, register) in &*self.node.registers.borrow() {
             register.value.into_iter().for_each(|value| each(*key, Version::unnamed(value)));
         }
     }
@@ -187,88 +236,149 @@ impl Replica for Abd {
 }
 
 impl Abd {
+    fn begin(&mut self, call: CallId, key: Key, writes: Option<Option<Value>>) {
+        let node = Rc::clone(&self.node);
+        self.tasks.start(call.into(), |task| operate(node, task, call, key, writes));
+    }
+
+    fn look_at_members(&mut self, env: &mut Env<'_, Abd>) {
+        if !self.node.takes_part(env) && !self.tasks.is_running(CATCHES_UP) {
+            let node = Rc::clone(&self.node);
+            self.tasks.start(CATCHES_UP, |task| catch_up(node, task));
+        }
+    }
+}
+
+/// A client's operation: a read, or a write of a value or of nothing.
+async fn operate(node: Rc<Node>, task: Task<Abd>, call: CallId, key: Key, writes: Option<Option<Value>>) {
+    node.begun.until(|| task.env(|env| node.takes_part(env))).await;
+    let newest = node.majority(&task, Word::Ask(key)).await;
+    match writes {
+        Some(value) => {
+            let own = if node.has(Defect::TiedStamps) { 0 } else { 1 + u64::from(call.0) };
+            let stamp = (newest.stamp.0 + 1, own);
+            node.majority(&task, Word::Store(key, Register { stamp, value })).await;
+            task.env(|env| env.answer_write(call, (), None));
+        }
+        None => {
+            if !node.has(Defect::NoWriteBack) {
+                node.majority(&task, Word::Store(key, newest)).await;
+            }
+            task.env(|env| env.answer_read(call, newest.value.map(Version::unnamed), (), None));
+        }
+    }
+}
+
+/// Learns what all others have, under one list of members, and then takes part under that.
+async fn catch_up(node: Rc<Node>, task: Task<Abd>) {
+    let (mut members, mut silent) = (Members::default(), BTreeSet::new());
+    let mut attempt = task.env(|env| env.chance.below(1 << 62));
+    loop {
+        if task.env(|env| *env.members != *members) {
+            members = task.env(|env| env.members.into());
+            silent = members.iter().map(|member| member.node).collect();
+            silent.remove(&task.env(|env| env.me.node));
+        }
+        if silent.is_empty() {
+            break;
+        }
+        attempt += 1;
+        node.say(&task, attempt, &members, Word::AskAll, silent.iter().copied());
+        while let Heard::Message(from, Message { word, .. }) = task.next().await {
+            let Word::HaveAll(all) = word else { continue };
+            all.into_iter().for_each(|(key, register)| task.env(|env| node.store(key, register, env)));
+            silent.remove(&from);
+            if silent.is_empty() {
+                break;
+            }
+        }
+    }
+    task.env(|env| env.append(|| Record::TakesPart(Rc::clone(&members))));
+    *node.takes_part.borrow_mut() = members;
+    node.begun.notify();
+}
+
+impl Node {
     fn has(&self, defect: Defect) -> bool {
         self.config.defects.contains(&defect)
     }
 
-    fn begin(&mut self, call: CallId, key: Key, writes: Option<Option<Value>>, env: &mut Env<'_, Abd>) {
-        let newest = Register::default();
-        let operation = Operation { key, writes, newest, storing: None, heard: BTreeSet::new(), attempt: 0 };
-        self.operations.insert(call, operation);
-        self.ask(call, env);
+    fn takes_part(&self, env: &Env<'_, Abd>) -> bool {
+        **self.takes_part.borrow() == *env.members
     }
 
-    /// Asks all who have not answered, itself first.
-    fn ask(&mut self, call: CallId, env: &mut Env<'_, Abd>) {
-        let operation = &self.operations[&call];
-        let word = operation.storing.map_or(Word::Ask, Word::Store);
-        let message = Message { call, attempt: operation.attempt, key: operation.key, word };
-        let (me, members) = (env.me.node, env.members);
-        let silent = members.iter().map(|member| member.node).filter(|node| !operation.heard.contains(node));
-        let others: Vec<NodeId> = silent.filter(|node| *node != me).collect();
-        let asks_itself = !operation.heard.contains(&me);
-        env.multicast(others, message);
-        env.arm(call, self.config.retry.0);
-        if asks_itself {
-            let answer = self.answer(&message, env);
-            self.hear(me, &Message { word: answer, ..message }, env);
-        }
-    }
-
-    /// What a replica answers to one that asks.
-    fn answer(&mut self, message: &Message, env: &mut Env<'_, Abd>) -> Word {
-        let held = self.registers.get(&message.key).copied().unwrap_or_default();
-        match message.word {
-            Word::Store(register) => {
-                if register.stamp > held.stamp {
-                    let key = message.key;
-                    self.registers.insert(key, register);
-                    if !self.has(Defect::Forgetful) {
-                        env.append(|| (key, register)); // the answer waits until it is on the disk
+    /// Has a majority answer, under one list of members, and returns the newest register among what they say.
+    async fn majority(&self, task: &Task<Abd>, word: Word) -> Register {
+        let (mut members, mut heard) = (Members::default(), BTreeSet::new());
+        let (mut newest, mut attempt) = (Register::default(), 0);
+        let is_store = matches!(word, Word::Store(..));
+        loop {
+            if task.env(|env| *env.members != *members) {
+                members = task.env(|env| env.members.into());
+                heard.clear();
+            }
+            let enough = members.len() / 2 + usize::from(!self.has(Defect::HalfIsEnough));
+            let me = task.env(|env| env.me.node);
+            let own = task.env(|env| self.answer(&word, env)).map(|word| (me, word));
+            let others = members.iter().map(|member| member.node).filter(|node| *node != me && !heard.contains(node));
+            self.say(task, attempt, &members, word.clone(), others);
+            attempt += 1;
+            let mut next = own;
+            loop {
+                if let Some((from, word)) = next.take() {
+                    match word {
+                        Word::Have(register) if !is_store => {
+                            newest = if register.stamp > newest.stamp { register } else { newest };
+                            heard.insert(from);
+                        }
+                        Word::Stored if is_store => drop(heard.insert(from)),
+                        _ => {} // of the other half of the operation
+                    }
+                    if heard.len() >= enough {
+                        return newest;
                     }
                 }
-                Word::Stored
+                match task.next().await {
+                    Heard::Message(from, message) if message.members == members => next = Some((from, message.word)),
+                    Heard::Message(..) => {}
+                    Heard::Alarm => break,
+                }
             }
-            _ => Word::Have(held),
         }
     }
 
-    fn hear(&mut self, from: NodeId, message: &Message, env: &mut Env<'_, Abd>) {
-        let (is_stored, register) = match message.word {
-            Word::Ask | Word::Store(_) => {
-                let word = self.answer(message, env);
-                return env.send(from, Message { word, ..*message });
+    /// Asks these, and sets the alarm for the time to ask again.
+    fn say(&self, task: &Task<Abd>, attempt: u64, members: &Members, word: Word, to: impl Iterator<Item = NodeId>) {
+        let message = Message { task: task.id(), attempt, members: Rc::clone(members), word };
+        task.env(|env| env.multicast(to, message));
+        task.arm(self.config.retry.0);
+    }
+
+    /// What the replica answers to one that asks; nothing to an operation in which it takes no part yet.
+    fn answer(&self, word: &Word, env: &mut Env<'_, Abd>) -> Option<Word> {
+        let takes_part = self.takes_part(env);
+        match word {
+            Word::AskAll => Some(Word::HaveAll(self.registers.borrow().clone().into_iter().collect())),
+            Word::Ask(key) if takes_part => {
+                Some(Word::Have(self.registers.borrow().get(key).copied().unwrap_or_default()))
             }
-            Word::Have(register) => (false, register),
-            Word::Stored => (true, Register::default()),
-        };
-        let enough = env.members.len() / 2 + usize::from(!self.has(Defect::HalfIsEnough));
-        let (call, tied) = (message.call, self.has(Defect::TiedStamps));
-        let writes_back = !self.has(Defect::NoWriteBack);
-        let Some(operation) = self.operations.get_mut(&call) else { return };
-        if operation.storing.is_some() != is_stored {
-            return; // of the first half
+            Word::Store(key, register) if takes_part => {
+                self.store(*key, *register, env);
+                Some(Word::Stored)
+            }
+            _ => None,
         }
-        operation.heard.insert(from);
-        if register.stamp > operation.newest.stamp {
-            operation.newest = register;
-        }
-        if operation.heard.len() < enough {
-            return;
-        }
-        let newest = operation.newest;
-        if !is_stored && (operation.writes.is_some() || writes_back) {
-            let own = if tied { 0 } else { 1 + u64::from(call.0) };
-            let write = |value| Register { stamp: (newest.stamp.0 + 1, own), value };
-            operation.storing = Some(operation.writes.map_or(newest, write));
-            operation.heard.clear();
-            return self.ask(call, env);
-        }
-        let Some(Operation { writes, .. }) = self.operations.remove(&call) else { return };
-        env.disarm(call);
-        match writes {
-            Some(_) => env.answer_write(call, (), None),
-            None => env.answer_read(call, newest.value.map(Version::unnamed), (), None),
+    }
+
+    /// Keeps a register, unless there is a newer one.
+    fn store(&self, key: Key, register: Register, env: &mut Env<'_, Abd>) {
+        let mut registers = self.registers.borrow_mut();
+        let held = registers.entry(key).or_default();
+        if register.stamp > held.stamp {
+            *held = register;
+            if !self.has(Defect::Forgetful) {
+                env.append(|| Record::Register(key, register)); // what follows waits until it is on the disk
+            }
         }
     }
 }

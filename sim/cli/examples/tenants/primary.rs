@@ -1,15 +1,19 @@
 //! A primary with backups: one node takes all calls in, tells all others what it writes, and answers when all that are members
 //! have it on their disks. Other nodes pass calls on to it.
 //!
-//! The primary is the first node of the list of members, for good: while it is down, nothing is answered.
+//! The primary is the first node of the list of members: while it is down, nothing is answered. When that list becomes another one
+//! (a node has joined, has left, or has come back without its disk), a new *view* begins: the primary asks all others for their
+//! logs, goes on with the one of the latest view (of the longest, among equals) and hands it to all. That log has every write that
+//! was acknowledged, since each that has kept its disk has them all. What was said under another list does not count.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use kvsim::store::quantity::Interval;
 use kvsim::store::settings::{DefectInfo, Profile};
 use kvsim::store::{
-    Acks, Alone, Call, CallId, Conflict, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, NodeId, Refusal,
-    Replica, Value, Version,
+    AckWord, Acks, Alone, Call, CallId, Conflict, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, NodeId,
+    Refusal, Replica, ReplicaId, Value, Version,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -60,26 +64,50 @@ pub enum Asked {
     Write(Key, Option<Value>),
 }
 
-/// A message.
+/// The members at some time.
+type Members = Rc<[ReplicaId]>;
+
+/// A message, and under which list of members it was sent.
 #[derive(Clone, Debug)]
-pub enum Message {
+pub struct Message {
+    members: Members,
+    word: Word,
+}
+
+/// What nodes say to each other.
+#[derive(Clone, Debug)]
+pub enum Word {
     /// A call of this number is passed on to the primary; the second number counts the attempts.
     Forward(u64, u64, Asked),
     /// The primary's answer to it.
     Done(u64, u64, Option<Value>),
-    /// The primary's log from this place on. The first number is the message's own.
-    Log(u64, usize, Vec<Change>),
-    /// A backup has the log up to here. The first number is that of the message that it answers.
+    /// The primary's log of this view from this place on. The first number is the message's own.
+    Log(u64, u64, usize, Vec<Change>),
+    /// A backup has the log of the view up to here. The first number is that of the message that it answers.
     Have(u64, usize),
+    /// What is your log? The number is the message's own.
+    Ask(u64),
+    /// This, of this view. The first number is that of the message that it answers.
+    Tell(u64, u64, Vec<Change>),
 }
 
-/// A write that waits for backups: the length of the log with it, and who is to be answered.
+/// What is on the disk.
+#[derive(Clone, Debug)]
+pub enum Record {
+    /// A view has begun, under these members, with this log.
+    View(u64, Members, Vec<Change>),
+    /// The log has become longer.
+    Change(Change),
+}
+
+/// A call that waits until all have the log up to here, and who is to be answered with what.
 #[derive(Debug)]
 struct Waiting {
     length: usize,
     asked: u64,
     attempt: u64,
     from: NodeId,
+    value: Option<Value>,
 }
 
 /// One node.
@@ -87,6 +115,12 @@ struct Waiting {
 pub struct Primary {
     config: Config,
     log: Vec<Change>,
+    /// Which view the log is of.
+    view: u64,
+    /// Under which members that view has begun.
+    members: Members,
+    /// Of a primary that begins a view: the logs that others have told it.
+    told: BTreeMap<NodeId, (u64, Vec<Change>)>,
     /// Calls that clients have asked here, by number, with how often they were passed on.
     calls: BTreeMap<u64, (CallId, Asked, u64)>,
     /// Of the primary: how long the log of each backup is, as far as it knows.
@@ -106,9 +140,9 @@ impl Replica for Primary {
     type Timer = Again;
     type Context = ();
     type SessionToken = ();
-    type Record = Change;
+    type Record = Record;
 
-    const MESSAGE_KINDS: &'static [&'static str] = &["request", "reply", "log", "have"];
+    const MESSAGE_KINDS: &'static [&'static str] = &["request", "reply", "log", "have", "ask", "tell"];
     const GAUGES: &'static [GaugeInfo] = &[];
     const LEVELS: Levels = Levels::only(Level::Eventual);
     const CONFLICT: Conflict = Conflict::LastWriterWins;
@@ -127,16 +161,31 @@ impl Replica for Primary {
         },
     ];
 
-    fn boot(config: &Config, log: &[Change], env: &mut Env<'_, Primary>) -> Primary {
+    fn boot(config: &Config, log: &[Record], env: &mut Env<'_, Primary>) -> Primary {
         env.arm(Again, config.retry.0);
-        Primary {
+        let mut node = Primary {
             config: config.clone(),
-            log: log.to_vec(),
+            log: Vec::new(),
+            view: 0,
+            members: Members::default(),
+            told: BTreeMap::new(),
             calls: BTreeMap::new(),
             backups: BTreeMap::new(),
             waiting: Vec::new(),
             last: env.chance.below(1 << 62),
+        };
+        for record in log {
+            match record {
+                Record::View(view, members, log) => {
+                    (node.view, node.members, node.log) = (*view, Rc::clone(members), log.clone());
+                }
+                Record::Change(change) => node.log.push(*change),
+            }
         }
+        if env.founding {
+            node.enter(1, Vec::new(), env);
+        }
+        node
     }
 
     fn step(&mut self, input: Input<'_, Primary>, env: &mut Env<'_, Primary>) {
@@ -157,42 +206,60 @@ impl Replica for Primary {
                 numbers.into_iter().for_each(|number| self.forward(number, env));
                 self.tell(env);
             }
-            Input::Members => {}
-            Input::Message { from, message } => match message {
-                Message::Forward(number, attempt, asked) => self.take(from, (*number, *attempt), *asked, env),
-                Message::Done(number, _, value) => self.done(*number, *value, env),
-                Message::Log(number, from_place, changes) => {
+            Input::Members => {
+                self.told.clear();
+                self.tell(env);
+            }
+            Input::Message { message, .. } if *message.members != *env.members => {}
+            Input::Message { from, message } => match &message.word {
+                Word::Forward(number, attempt, asked) => self.take(from, (*number, *attempt), *asked, env),
+                Word::Done(number, _, value) => self.done(*number, *value, env),
+                Word::Log(number, view, from_place, changes) => {
+                    if *view > self.view && *from_place == 0 {
+                        self.enter(*view, changes.clone(), env);
+                    }
+                    if *view != self.view {
+                        return;
+                    }
                     // Only what follows what it has; the answer says where to go on.
                     for (place, change) in (*from_place..).zip(changes) {
                         if place == self.log.len() {
                             self.log.push(*change);
-                            env.append(|| *change);
+                            env.append(|| Record::Change(*change));
                         }
                     }
-                    env.send(from, Message::Have(*number, self.log.len()));
+                    self.say(from, Word::Have(*number, self.log.len()), env);
                 }
-                Message::Have(_, length) => {
+                Word::Have(_, length) => {
                     self.backups.insert(from, *length);
                     self.answer_waiting(env);
                 }
+                Word::Ask(number) => self.say(from, Word::Tell(*number, self.view, self.log.clone()), env),
+                Word::Tell(_, view, log) if !self.is_in_view(env) => {
+                    self.told.insert(from, (*view, log.clone()));
+                    self.begin_view(env);
+                }
+                Word::Tell(..) => {}
             },
         }
     }
 
     fn meta(message: &Message) -> MessageMeta {
-        let (kind, id, bytes) = match message {
-            Message::Forward(number, attempt, _) => (0, number | attempt << 32, 16),
-            Message::Done(number, attempt, _) => (1, number | attempt << 32, 16),
-            Message::Log(number, _, changes) => (2, *number, 16 * changes.len() as u32),
-            Message::Have(number, _) => (3, *number, 0),
+        let (kind, id, bytes) = match &message.word {
+            Word::Forward(number, attempt, _) => (0, number | attempt << 32, 16),
+            Word::Done(number, attempt, _) => (1, number | attempt << 32, 16),
+            Word::Log(number, _, _, changes) => (2, *number, 16 * changes.len() as u32),
+            Word::Have(number, _) => (3, *number, 0),
+            Word::Ask(number) => (4, *number, 0),
+            Word::Tell(number, _, log) => (5, *number, 16 * log.len() as u32),
         };
         MessageMeta { kind, id, bytes: 32 + bytes, carries: None, is_bulk: false }
     }
 
-    /// All have a write before it is acknowledged. The primary could answer reads alone, the others nothing.
+    /// All have a write before it is acknowledged, or read.
     fn profile(config: &Config, nodes: u16) -> Profile {
         let reads = config.defects.contains(&Defect::ReadsAtBackup);
-        Profile { ack: Acks::Number(nodes), alone: Alone { reads, writes: false }, ..Profile::plain(nodes) }
+        Profile { ack: Acks::Word(AckWord::All), alone: Alone { reads, writes: false }, ..Profile::plain(nodes) }
     }
 
     fn holds(_: &Config, _: NodeId, _: Key) -> bool {
@@ -218,6 +285,34 @@ impl Primary {
         self.log.iter().rfind(|change| change.key == key).and_then(|change| change.value)
     }
 
+    fn is_in_view(&self, env: &Env<'_, Primary>) -> bool {
+        *self.members == *env.members
+    }
+
+    fn say(&self, to: NodeId, word: Word, env: &mut Env<'_, Primary>) {
+        env.send(to, Message { members: env.members.into(), word });
+    }
+
+    /// A view begins here.
+    fn enter(&mut self, view: u64, log: Vec<Change>, env: &mut Env<'_, Primary>) {
+        (self.view, self.members, self.log) = (view, env.members.into(), log);
+        (self.backups, self.waiting) = (BTreeMap::new(), Vec::new());
+        env.append(|| Record::View(view, Rc::clone(&self.members), self.log.clone()));
+    }
+
+    /// The primary begins a view when all others have told their logs.
+    fn begin_view(&mut self, env: &mut Env<'_, Primary>) {
+        let is_told = |member: &&ReplicaId| **member == env.me || self.told.contains_key(&member.node);
+        if self.is_in_view(env) || !env.members.iter().all(|member| is_told(&member)) {
+            return;
+        }
+        self.told.insert(env.me.node, (self.view, std::mem::take(&mut self.log)));
+        let latest = std::mem::take(&mut self.told).into_values().max_by_key(|(view, log)| (*view, log.len()));
+        let (view, log) = latest.unwrap_or_default();
+        self.enter(view + 1, log, env);
+        self.tell(env);
+    }
+
     fn number(&mut self) -> u64 {
         self.last += 1;
         self.last
@@ -229,26 +324,32 @@ impl Primary {
         self.forward(number, env);
     }
 
-    /// Passes a call on to the primary, once more if need be.
+    /// Passes a call on to the primary, once more if need be. A node that is in no view yet serves nobody.
     fn forward(&mut self, number: u64, env: &mut Env<'_, Primary>) {
+        if !self.is_in_view(env) {
+            return;
+        }
         let Some((_, asked, attempt)) = self.calls.get_mut(&number) else { return };
         let (asked, this) = (*asked, *attempt);
         *attempt += 1;
         let primary = env.members[0].node;
         match primary == env.me.node {
             true => self.take(primary, (number, this), asked, env),
-            false => env.send(primary, Message::Forward(number, this, asked)),
+            false => self.say(primary, Word::Forward(number, this, asked), env),
         }
     }
 
     /// The primary takes a call in.
     fn take(&mut self, from: NodeId, (number, attempt): (u64, u64), asked: Asked, env: &mut Env<'_, Primary>) {
+        if !self.is_in_view(env) {
+            return;
+        }
+        let mut waiting = Waiting { length: self.log.len(), asked: number, attempt, from, value: None };
         match asked {
-            // What is in the log stays there, since the primary does not change; the answer waits for its disk.
-            Asked::Read(key) => return self.answer(from, (number, attempt), self.value(key), env),
+            Asked::Read(key) => waiting.value = self.value(key),
             Asked::Write(key, value) => {
                 let known = self.log.iter().position(|change| change.asked == number);
-                let length = match known.filter(|_| !self.has(Defect::DoesAgain)) {
+                waiting.length = match known.filter(|_| !self.has(Defect::DoesAgain)) {
                     Some(place) => place + 1,
                     None => {
                         let change = Change { key, value, asked: number };
@@ -256,22 +357,22 @@ impl Primary {
                             self.answer(from, (number, attempt), None, env);
                         }
                         self.log.push(change);
-                        env.append(|| change);
+                        env.append(|| Record::Change(change));
                         self.log.len()
                     }
                 };
-                self.waiting.push(Waiting { length, asked: number, attempt, from });
             }
         }
-        self.tell(env);
+        self.waiting.push(waiting);
         self.answer_waiting(env);
+        self.tell(env);
     }
 
     /// The primary answers who has passed a call on, or its own client.
     fn answer(&mut self, to: NodeId, (number, attempt): (u64, u64), value: Option<Value>, env: &mut Env<'_, Primary>) {
         match to == env.me.node {
             true => self.done(number, value, env),
-            false => env.send(to, Message::Done(number, attempt, value)),
+            false => self.say(to, Word::Done(number, attempt, value), env),
         }
     }
 
@@ -284,7 +385,7 @@ impl Primary {
         }
     }
 
-    /// Answers the writes that all members have.
+    /// Answers the calls whose part of the log all members have.
     fn answer_waiting(&mut self, env: &mut Env<'_, Primary>) {
         let others = env.members.iter().filter(|member| **member != env.me);
         let all = others.map(|member| self.backups.get(&member.node).copied().unwrap_or(0)).min();
@@ -292,20 +393,24 @@ impl Primary {
         let (ready, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(|one| one.length <= all);
         self.waiting = waiting;
         let ready: Vec<Waiting> = ready;
-        ready.into_iter().for_each(|one| self.answer(one.from, (one.asked, one.attempt), None, env));
+        ready.into_iter().for_each(|one| self.answer(one.from, (one.asked, one.attempt), one.value, env));
     }
 
-    /// The primary tells backups what they lack.
+    /// The primary tells backups what they lack, or asks for their logs.
     fn tell(&mut self, env: &mut Env<'_, Primary>) {
         if env.members[0] != env.me {
             return;
         }
-        let me = env.me;
+        self.begin_view(env); // the others may have left
+        let (me, is_in_view) = (env.me, self.is_in_view(env));
         for member in env.members.iter().filter(|member| **member != me) {
-            let have = self.backups.get(&member.node).copied().unwrap_or(0).min(self.log.len());
-            if have < self.log.len() || !self.waiting.is_empty() {
+            let have = self.backups.get(&member.node).copied();
+            if !is_in_view {
                 let number = self.number();
-                env.send(member.node, Message::Log(number, have, self.log[have..].to_vec()));
+                self.say(member.node, Word::Ask(number), env);
+            } else if have.is_none_or(|have| have < self.log.len()) || !self.waiting.is_empty() {
+                let (number, have) = (self.number(), have.unwrap_or(0).min(self.log.len()));
+                self.say(member.node, Word::Log(number, self.view, have, self.log[have..].to_vec()), env);
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::recorder::Keep;
 use crate::report::text::write_evidence;
 use crate::report::{first_finding, to_explain};
 use crate::scenario::Names;
-use crate::text::{quoted, seconds};
+use crate::text::{program, quoted, seconds};
 use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 
@@ -72,7 +72,7 @@ impl Explanations {
                 writeln!(out, "\nother findings")?;
             }
             named.push(op);
-            writeln!(out, "  {:<9}  kvsim explain {} --op {number}", other.code, quoted(run))?;
+            writeln!(out, "  {:<9}  {} explain {} --op {number}", other.code, program(), quoted(run))?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use kvsim_sim::stores::Stores;
 use crate::exit::{self, Failure};
 use crate::output::{print, print_json};
 use crate::scenario::{self, reference};
+use crate::text::program;
 
 /// Print a completion script for a shell
 #[derive(Debug, clap::Args)]
@@ -42,7 +43,7 @@ pub fn schema(args: &SchemaArgs, stores: Stores) -> Result<u8, Failure> {
 
 pub fn completions(args: &CompletionsArgs, mut command: Command) -> Result<u8, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut command, "kvsim", &mut script);
+    clap_complete::generate(args.shell, &mut command, program(), &mut script);
     if args.shell == clap_complete::Shell::Fish {
         script.extend_from_slice(positional_values(&command).as_bytes());
     }
@@ -53,10 +54,14 @@ pub fn completions(args: &CompletionsArgs, mut command: Command) -> Result<u8, F
 /// The values of arguments without a flag, which clap_complete leaves out for fish.
 fn positional_values(command: &Command) -> String {
     let mut lines = String::new();
+    let kvsim = program();
+    let function = kvsim.replace('-', "_"); // as clap_complete names it
     for subcommand in command.get_subcommands() {
         for value in subcommand.get_positionals().flat_map(clap::Arg::get_possible_values) {
             let (name, value) = (subcommand.get_name(), value.get_name());
-            lines.push_str(&format!("complete -c kvsim -n \"__fish_kvsim_using_subcommand {name}\" -f -a {value}\n"));
+            lines.push_str(&format!(
+                "complete -c {kvsim} -n \"__fish_{function}_using_subcommand {name}\" -f -a {value}\n"
+            ));
         }
     }
     lines
@@ -67,7 +72,7 @@ pub fn man(command: &Command) -> Result<u8, Failure> {
     let mut page = Vec::new();
     clap_mangen::Man::new(command.clone()).render(&mut page)?;
     for subcommand in command.get_subcommands() {
-        let name = format!("kvsim {}", subcommand.get_name());
+        let name = format!("{} {}", program(), subcommand.get_name());
         clap_mangen::Man::new(subcommand.clone().bin_name(name)).render(&mut page)?;
     }
     print(&String::from_utf8_lossy(&page))?;

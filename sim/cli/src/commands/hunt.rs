@@ -18,7 +18,7 @@ use crate::output::{GREEN, PLAIN, RED, YELLOW};
 use crate::pool::{self, Next};
 use crate::progress::Ticker;
 use crate::scenario::Names;
-use crate::text::{counted, grouped, printable, quoted};
+use crate::text::{counted, grouped, printable, program, quoted};
 use std::ops::Range;
 
 /// Run many seeds on all cores and keep what goes wrong
@@ -215,7 +215,7 @@ fn report(args: &HuntArgs, summary: &HuntSummary<'_>, runs: u64, jobs: u16, elap
         let (code, count) = (group.code, counted(group.runs as u64, "run", "runs"));
         out.push_str(&format!("{RED}{code}{PLAIN} in {count}: {}\n", group.cause));
         out.push_str(&format!("  fastest  {}: {}\n", run_of(first), printable(&first.title)));
-        out.push_str(&format!("  shrink   kvsim shrink {} --code {code}\n", quoted(&first.run_dir)));
+        out.push_str(&format!("  shrink   {} shrink {} --code {code}\n", program(), quoted(&first.run_dir)));
         if !others.is_empty() {
             let names: Vec<String> = others.iter().take(SHOWN).map(|one| run_of(one)).collect();
             let more = others.len().saturating_sub(SHOWN);

@@ -84,6 +84,8 @@ fn details(store: &'static StoreEntry) -> Vec<String> {
         format!("settings: {}", store.settings().into_iter().collect::<Vec<_>>().join(", ")),
         format!("messages: {}", store.message_kinds.join(", ")),
     ];
+    let not = store.not_made_for.iter().map(|(what, why)| format!("not made for {}: {why}", what.name()));
+    details.extend(not);
     let defects: Vec<&str> = store.defects.iter().map(|defect| defect.name).collect();
     if !defects.is_empty() {
         details.push(format!("defects to plant (kvsim list defects): {}", defects.join(", ")));

@@ -24,6 +24,7 @@ use kvsim_sim::stores::Stores;
 use crate::args::size;
 use crate::exit::{self, Failure};
 use crate::scenario::Names;
+use crate::text;
 
 /// Run, replay and check simulations of replicated key-value stores.
 #[derive(Debug, Parser)]
@@ -39,7 +40,11 @@ pub struct Args {
 
 /// The command where these are the stores.
 pub fn program(stores: Stores) -> clap::Command {
-    Args::command().mut_subcommands(|subcommand| {
+    let own = match text::program() {
+        "kvsim" => Args::command(),
+        own => Args::command().name(own).version(concat!("(kvsim ", env!("CARGO_PKG_VERSION"), ")")),
+    };
+    own.mut_subcommands(|subcommand| {
         let takes_store = subcommand.get_arguments().any(|arg| arg.get_id() == "store");
         let known = || PossibleValuesParser::new(stores.names());
         if takes_store { subcommand.mut_arg("store", |arg| arg.value_parser(known())) } else { subcommand }

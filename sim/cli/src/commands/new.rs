@@ -7,7 +7,7 @@ use crate::exit::{self, Failure};
 use crate::folder;
 use crate::output::print;
 use crate::scenario::{Names, reference};
-use crate::text::{printable, quoted};
+use crate::text::{printable, program, quoted};
 
 /// Write a scenario to begin with, or a small program for a store of your own
 #[derive(Debug, clap::Args)]
@@ -72,8 +72,9 @@ fn scenario(file: &Path, names: &Names) -> Result<u8, Failure> {
     let text = serde_json::to_string_pretty(&schema).map_err(std::io::Error::from)?;
     folder::write_whole(&beside, text.as_bytes())?;
     print(&format!(
-        "  scenario  {shown}\n  schema    {}\n  run it    kvsim run {}\n",
+        "  scenario  {shown}\n  schema    {}\n  run it    {} run {}\n",
         printable(&beside.display().to_string()),
+        program(),
         quoted(&file.display().to_string())
     ))?;
     Ok(exit::HOLDS)

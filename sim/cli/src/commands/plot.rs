@@ -19,7 +19,7 @@ use crate::judge;
 use crate::memory;
 use crate::output::{PLAIN, YELLOW, print};
 use crate::scenario::Names;
-use crate::text::seconds;
+use crate::text::{program, seconds};
 
 /// Draw charts of stored runs
 #[derive(Debug, clap::Args)]
@@ -144,7 +144,10 @@ pub fn record(stored: &Stored, window_ns: u64) -> Result<Result<(Recording, Meas
     let (store, path) = (stored.store, stored.path.display());
     let (outcome, recording, measured) = charts::record(store, &stored.plan, window_ns).map_err(|panic| {
         let at = seconds(panic.at_ns);
-        Failure::Usage(format!("{path}: the store panics at {at} (see kvsim replay); figures need a complete run"))
+        Failure::Usage(format!(
+            "{path}: the store panics at {at} (see {} replay); figures need a complete run",
+            program()
+        ))
     })?;
     if !outcome.complete {
         return Ok(Err(exit::INTERRUPTED));

@@ -14,7 +14,7 @@ use crate::recorder::Keep;
 use crate::report::words::Words;
 use crate::report::{Summary, text};
 use crate::scenario::Names;
-use crate::text::seconds;
+use crate::text::{program, seconds};
 use std::path::PathBuf;
 
 /// Run a stored plan again and compare the trace hash
@@ -88,7 +88,7 @@ fn replay_until(args: &ReplayArgs, stored: &Stored, store: &'static StoreEntry, 
         let mut out = String::new();
         if events.len() > SHOWN {
             let earlier = events.len() - SHOWN;
-            out.push_str(&format!("  ({earlier} earlier events; kvsim trace shows all)\n"));
+            out.push_str(&format!("  ({earlier} earlier events; {} trace shows all)\n", program()));
         }
         let words = Words::of(&judged.recording);
         for event in &events[events.len().saturating_sub(SHOWN)..] {

@@ -17,7 +17,7 @@ use crate::output::{PLAIN, RED, complain, print};
 use crate::recorder::Keep;
 use crate::report::{Summary, text};
 use crate::scenario::Names;
-use crate::text::{grouped, printable, quoted};
+use crate::text::{grouped, printable, program, quoted};
 use clap::ValueEnum;
 
 /// Run a scenario and judge what happened
@@ -91,8 +91,8 @@ pub fn run(args: &RunArgs, names: &Names) -> Result<u8, Failure> {
     let told = args.output.print(&summary, || {
         let mut out = text::report(&plan, &summary, judged.real);
         if wants_page && !fits {
-            let (most, run) = (grouped(report::EVENTS_MAX), quoted(&summary.run_dir));
-            out.push_str(&format!("  report      left out above {most} events: kvsim report {run}\n"));
+            let (most, kvsim, run) = (grouped(report::EVENTS_MAX), program(), quoted(&summary.run_dir));
+            out.push_str(&format!("  report      left out above {most} events: {kvsim} report {run}\n"));
         }
         if twice && difference.is_none() {
             out.push_str("  second run  the same, event by event\n");
@@ -159,7 +159,7 @@ fn store_results(
 /// The text of the scenario below the command that runs it, which is a comment there.
 fn written(args: &RunArgs, plan: &Plan) -> Option<String> {
     let text = std::fs::read_to_string(&args.file).ok()?;
-    let mut command = format!("kvsim run {} --seed {}", quoted(&args.file.display().to_string()), plan.seed);
+    let mut command = format!("{} run {} --seed {}", program(), quoted(&args.file.display().to_string()), plan.seed);
     args.overrides.set.iter().for_each(|set| command.push_str(&format!(" --set {}", quoted(set))));
     args.overrides.store.iter().for_each(|store| command.push_str(&format!(" --store {store}")));
     Some(format!("# {}\n\n{text}", printable(&command)))

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use kvsim_checkers::trace::{Event, LostBy, What};
-use kvsim_checkers::{Finding, Verdict};
+use kvsim_checkers::{Facts, Finding, Verdict, promises};
+use kvsim_histories::models::Model;
 use kvsim_sim::hunt::cause;
 use kvsim_sim::plan::{FaultKind, Plan};
 use kvsim_sim::shrink::{self, Answer, Shrunk};
@@ -23,7 +24,7 @@ use crate::progress::Ticker;
 use crate::recorder::Keep;
 use crate::report::{Judgement, Summary, text};
 use crate::scenario::{self, Names};
-use crate::text::printable;
+use crate::text::{printable, program};
 use std::time::Duration;
 
 /// Make a run smaller while it shows the same finding, and write it as a scenario
@@ -128,6 +129,13 @@ impl Outcome {
 struct Target {
     checker: String,
     finding: Finding,
+    /// A smaller run must not break a model by losing what may be lost, where this one did not.
+    wants_disks: bool,
+}
+
+/// Disks may have taken acknowledged writes with them.
+fn excuses(judged: &Judged) -> bool {
+    promises::excuse_a_loss(&Facts::of(&judged.recording))
 }
 
 impl Target {
@@ -138,7 +146,7 @@ impl Target {
             finding.code == self.finding.code
                 && (finding.code != judge::PANIC || cause(finding, "") == cause(&self.finding, ""))
         };
-        reports.any(|report| report.findings.iter().any(is_same))
+        reports.any(|report| report.findings.iter().any(is_same)) && !(self.wants_disks && excuses(judged))
     }
 }
 
@@ -202,7 +210,9 @@ fn target(args: &ShrinkArgs, plan: &Plan, judged: &Judged) -> Result<Target, Fai
     for report in &judged.reports {
         let is_expected = Judgement::new(plan, report).is_expected();
         for finding in &report.findings {
-            found.push((is_expected, Target { checker: report.checker.clone(), finding: finding.clone() }));
+            let wants_disks = Model::named(&report.checker).is_some() && !excuses(judged);
+            let target = Target { checker: report.checker.clone(), finding: finding.clone(), wants_disks };
+            found.push((is_expected, target));
         }
     }
     let mut codes: Vec<&str> = found.iter().map(|(_, target)| target.finding.code.as_str()).collect();
@@ -274,7 +284,7 @@ fn as_scenario(
     }
     let finding = judged.reports.iter().flat_map(|report| &report.findings).find(|finding| finding.code == *code);
     plan.title = format!("{code}: {}", finding.map_or(&target.finding.title, |finding| &finding.title));
-    let comments = [format!("From {}, seed {}, shrunk by kvsim shrink.", original.scenario, original.seed)];
+    let comments = [format!("From {}, seed {}, shrunk by {} shrink.", original.scenario, original.seed, program())];
     let cannot = |why: String| {
         let place = file.display();
         Failure::Usage(format!("{place}: the smaller run cannot be written as a scenario, only as plan.json: {why}"))

@@ -24,7 +24,7 @@ use crate::sweep::run::{SweepOutcome, SweepRuns};
 use crate::sweep::table::Table;
 use crate::sweep::text_formats::Form;
 use crate::sweep::{charts as lines, visibility};
-use crate::text::{grouped, quoted};
+use crate::text::{counted, grouped, program, quoted};
 
 /// Vary values of a scenario, each with many seeds, and show the results as tables and charts
 #[derive(Debug, clap::Args)]
@@ -72,9 +72,10 @@ pub fn sweep(args: &SweepArgs, names: &Names) -> Result<u8, Failure> {
     let drawn = draw(args, &folder, &runs, &table, &done)?;
     if args.format == Form::Text {
         let (fresh, taken) = ((done.len() - before) as u64, begun.elapsed().as_secs_f64());
+        let jobs = counted(u64::from(jobs), "job", "jobs");
         let known = if before > 0 { format!(", {} known from before", grouped(before as u64)) } else { String::new() };
         print(&format!(
-            "{}\n  {} runs in {taken:.1} s with {jobs} jobs{known}\n  tables  {}\n  charts  {}\n",
+            "{}\n  {} runs in {taken:.1} s with {jobs}{known}\n  tables  {}\n  charts  {}\n",
             replays(&runs, &folder, &table),
             grouped(fresh),
             folder.join("table.*").display(),
@@ -91,7 +92,7 @@ fn replays(runs: &SweepRuns, folder: &Path, table: &Table) -> String {
         let seed = row.surprises.iter().filter(|one| !one.verdict.is_open()).find_map(|one| one.seeds.first());
         if let Some(seed) = seed {
             let place = runs.folder(folder, cell, *seed).display().to_string();
-            out.push_str(&format!("  see: kvsim replay {}\n", quoted(&place)));
+            out.push_str(&format!("  see: {} replay {}\n", program(), quoted(&place)));
         }
     }
     out

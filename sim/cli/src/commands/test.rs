@@ -18,7 +18,7 @@ use crate::progress::Ticker;
 use crate::recorder::Keep;
 use crate::report::Summary;
 use crate::scenario::Names;
-use crate::text::{counted, escaped, printable, quoted};
+use crate::text::{counted, escaped, printable, program, quoted};
 
 /// Run scenarios as they are written, each with its own seed, and compare with what they expect
 #[derive(Debug, clap::Args)]
@@ -185,7 +185,7 @@ fn line(test: &TestResult) -> String {
     let mut out = format!("{colour}{word:<7}{PLAIN}  {}  {:.2} s\n", printable(&test.file), test.seconds);
     test.why.iter().for_each(|why| out.push_str(&format!("         {}\n", printable(why))));
     if matches!(test.ending, Ending::Failed | Ending::Unknown) {
-        out.push_str(&format!("         look: kvsim run {}\n", quoted(&test.file)));
+        out.push_str(&format!("         look: {} run {}\n", program(), quoted(&test.file)));
     }
     out
 }

@@ -17,6 +17,7 @@ use kvsim_checkers::trace::Recording;
 use kvsim_sim::plan::Plan;
 
 use crate::draw::Drawing;
+use crate::text::program;
 
 pub use part::part;
 
@@ -32,7 +33,8 @@ pub fn draw(plan: &Plan, recording: &Recording, reports: &[Report], span_ns: Ran
     match scene.rows.len() {
         0 => Err("there is nothing to draw at that time".to_owned()),
         rows if rows > ROWS_MAX => Err(format!(
-            "too much for a diagram: things happen at {rows} moments, and {ROWS_MAX} can be drawn\n  choose a part with --from and --to, let kvsim plot --kind messages choose one, or make the run small (kvsim shrink)"
+            "too much for a diagram: things happen at {rows} moments, and {ROWS_MAX} can be drawn\n  choose a part with --from and --to, let {kvsim} plot --kind messages choose one, or make the run small ({kvsim} shrink)",
+            kvsim = program()
         )),
         _ => Ok(drawing::draw(&scene)),
     }

@@ -2,6 +2,7 @@
 
 use kvsim_checkers::trace::Action;
 use kvsim_checkers::{Finding, Report, Verdict};
+use kvsim_histories::models::Model;
 use kvsim_sim::plan::Plan;
 use serde::Serialize;
 
@@ -17,6 +18,10 @@ pub struct Judgement {
 
 impl Judgement {
     pub fn new(plan: &Plan, report: &Report) -> Judgement {
+        let expected = plan.expect.get(&report.checker).copied();
+        // A model that had nothing to judge is no surprise, as in `kvsim check`.
+        let is_vacuous = report.verdict == Verdict::NotApplicable && Model::named(&report.checker).is_some();
+        let expected = expected.filter(|expected| !(is_vacuous && *expected == Verdict::Holds));
         // What does not apply is a surprise only to who has named it.
         let usual = match report.verdict {
             Verdict::NotApplicable => Verdict::NotApplicable,
@@ -25,7 +30,7 @@ impl Judgement {
         Judgement {
             checker: report.checker.clone(),
             verdict: report.verdict,
-            expected: plan.expect.get(&report.checker).copied().unwrap_or(usual),
+            expected: expected.unwrap_or(usual),
             note: report.note.clone(),
             findings: report.findings.clone(),
         }

@@ -11,7 +11,7 @@ use super::Summary;
 use super::findings::{Judgement, to_explain};
 use crate::output::{GREEN, PLAIN, RED, YELLOW};
 use crate::self_reports::{Lag, Overflow};
-use crate::text::{exact, grouped, printable, quoted, seconds};
+use crate::text::{exact, grouped, printable, program, quoted, seconds};
 
 pub fn report(plan: &Plan, summary: &Summary, real: Duration) -> String {
     let mut out = String::new();
@@ -40,7 +40,7 @@ fn write_report(out: &mut String, plan: &Plan, summary: &Summary, real: Duration
     write_notes(out, summary)?;
     writeln!(out, "  trace hash  {}  over {events} events, {end} virtual, {real:.2} s real", summary.trace_hash)?;
     writeln!(out, "  run folder  {}", printable(&summary.run_dir))?;
-    writeln!(out, "  replay      kvsim replay {}", quoted(&summary.run_dir))
+    writeln!(out, "  replay      {} replay {}", program(), quoted(&summary.run_dir))
 }
 
 /// How long a run lasts: `10.000 s + 3.999 s settling`.
@@ -104,10 +104,11 @@ fn write_findings(out: &mut String, plan: &Plan, summary: &Summary, judgement: &
     let led_ns = evidence.last().filter(|_| *at_ns >= plan.workload_end_ns).map(|line| line.at_ns);
     let led_ns = led_ns.filter(|led_ns| led_ns < at_ns);
     let what = led_ns.map_or(String::new(), |led_ns| format!("; what led to it, up to {}", seconds(led_ns)));
+    let kvsim = program();
     let (at, dir, look) = (seconds(*at_ns), quoted(&summary.run_dir), exact(led_ns.unwrap_or(*at_ns)));
-    writeln!(out, "  detected at {at}{what}: kvsim replay {dir} --until {look}")?;
+    writeln!(out, "  detected at {at}{what}: {kvsim} replay {dir} --until {look}")?;
     if let Some(op) = to_explain(plan, first) {
-        writeln!(out, "  explain: kvsim explain {} --op {op}", quoted(&summary.run_dir))?;
+        writeln!(out, "  explain: {kvsim} explain {} --op {op}", quoted(&summary.run_dir))?;
     }
     for other in others {
         writeln!(out, "{colour}{word}[{}]{PLAIN}: {}", other.code, other.title)?;

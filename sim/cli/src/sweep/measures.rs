@@ -88,6 +88,9 @@ pub const MEASURES: &[Measure] = &[
     )
     .grouped(),
     number("unseen", "share of writes that another replica never shows, each counted", Unit::Share, |figure, run| {
+        if run.judged.recording.header.silent {
+            return None; // what no read has found is not known
+        }
         let visibility = figure.visibility(run, Where::Other);
         share(visibility.never, visibility.count())
     })

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use kvsim::StoreEntry;
 use kvsim::store::quantity::Interval;
-use kvsim::store::settings::{DefectInfo, Profile};
+use kvsim::store::settings::{DefectInfo, Hardship, Profile};
 use kvsim::store::{
     Call, Conflict, Dot, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, NodeId, Observation, Replica, Version,
 };
@@ -103,6 +103,11 @@ impl Replica for Store {
     const GAUGES: &'static [GaugeInfo] = &[];
     const LEVELS: Levels = EVERYWHERE;
     const CONFLICT: Conflict = Conflict::LastWriterWins;
+    /// Scenarios in which that happens are refused, with the reason.
+    const NOT_MADE_FOR: &'static [(Hardship, &'static str)] = &[(
+        Hardship::LostDisks,
+        "a replica without its disk would stamp writes as older than those that it has forgotten",
+    )];
     const DEFECTS: &'static [DefectInfo] = &[
         DefectInfo {
             name: "acknowledges-early",

@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 use kvsim::StoreEntry;
 use kvsim::store::quantity::Interval;
-use kvsim::store::settings::{DefectInfo, Profile};
+use kvsim::store::settings::{DefectInfo, Hardship, Profile};
 use kvsim::store::{
     Acks, Alone, Call, CallId, Conflict, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, NodeId, Refusal,
     Replica, Value, Version,
@@ -117,6 +117,10 @@ impl Replica for Log {
     const LEVELS: Levels = Levels::only(Level::Eventual);
     const CONFLICT: Conflict = Conflict::LastWriterWins;
     const ANNOUNCES: bool = false;
+    const NOT_MADE_FOR: &'static [(Hardship, &'static str)] = &[
+        (Hardship::LostDisks, "Paxos wants promises to last, and omnipaxos has nothing for a server that has forgotten its own"),
+        (Hardship::Members, "the cluster stays as it is: other members would be another configuration of omnipaxos"),
+    ];
     const DEFECTS: &'static [DefectInfo] = &[
         DefectInfo {
             name: "acknowledges-early",

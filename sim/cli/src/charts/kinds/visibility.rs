@@ -40,6 +40,12 @@ fn draw(runs: &Runs) -> Result<Drawing, &'static str> {
     let panels = panels(&lines, MICROSECOND, !runs.are_many());
     let all = styles.note().unwrap_or_default();
     let mut notes = vec![format!("What a line lacks to 100 % at its end was never shown at that level.{all}")];
+    if runs.list.iter().any(|run| run.recording.header.silent) {
+        notes[0] = format!(
+            "The store announces nothing: of the writes that a read at another replica returned, when the first did. So it was visible \
+             by then, and others may have been that nobody read.{all}"
+        );
+    }
     if let ([_], Some(urgent)) = (runs.list.as_slice(), priorities.last()) {
         notes.extend(gain(*urgent, &groups));
     }

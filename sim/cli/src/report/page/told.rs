@@ -9,7 +9,7 @@ use kvsim_checkers::verdict::TraceLine;
 use super::{Page, table};
 use crate::report::text::times;
 use crate::report::{Judgement, to_explain};
-use crate::text::{escaped, grouped, seconds};
+use crate::text::{escaped, grouped, program, seconds};
 
 /// How many kinds of findings are explained; of the others there is only the evidence.
 const EXPLAINED: usize = 3;
@@ -99,7 +99,8 @@ impl Page<'_> {
             if let Some(explanation) = explain::explain(recording, op) {
                 write_explanation(out, &explanation);
             }
-            let _ = writeln!(out, "<p>More: <code>kvsim explain . --op {op}</code> in the folder of this file.</p>");
+            let kvsim = escaped(program());
+            let _ = writeln!(out, "<p>More: <code>{kvsim} explain . --op {op}</code> in the folder of this file.</p>");
         }
         out.push_str("</article>\n");
     }
@@ -144,8 +145,8 @@ impl Page<'_> {
     /// How to run it again.
     pub fn replay(&self) -> String {
         let made = self.scenario.and_then(|text| text.lines().next()?.strip_prefix("# "));
-        let mut commands =
-            "kvsim replay .    # in the folder of this file: the same plan, compared event by event\n".to_owned();
+        let what = "in the folder of this file: the same plan, compared event by event";
+        let mut commands = format!("{} replay .    # {what}\n", escaped(program()));
         if let Some(command) = made {
             let _ = writeln!(commands, "{}", escaped(command));
         }

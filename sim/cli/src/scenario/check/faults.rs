@@ -9,6 +9,7 @@ use kvsim_sim::quantity::{Duration, NodeName, Times, Wrong};
 use kvsim_sim::scenario::{
     End, FaultSpec, Membership, MessageFault, PartitionFault, RandomShape, Shape, When, WhichMessage, WhichNodes,
 };
+use kvsim_store::settings::Hardship;
 
 use super::Check;
 
@@ -40,12 +41,16 @@ impl Check<'_> {
                 FaultSpec::Message(fault) => self.message(path, fault, written.as_ref()),
                 FaultSpec::Nodes { when, nodes, fault } => {
                     self.when(path, when);
+                    self.hardship(path, fault.hardship());
                     if nodes.is_none() && matches!(when, When::At { .. }) {
                         self.at(&path, "`node` is missing", "`node`, for instance node = \"n0\"");
                     }
                     self.node_fault(path, fault);
                 }
-                FaultSpec::Members { nodes, fault } => self.members(path, nodes, *fault),
+                FaultSpec::Members { nodes, fault } => {
+                    self.hardship(path, Some(Hardship::Members));
+                    self.members(path, nodes, *fault);
+                }
                 FaultSpec::Links { when, .. } => self.when(path, when),
             }
         }
@@ -186,6 +191,14 @@ impl Check<'_> {
             _ => None,
         });
         joins.max()
+    }
+
+    /// What the store says that it is not made for.
+    fn hardship(&mut self, path: Path<'_>, hardship: Option<Hardship>) {
+        if let Some(why) = self.store.zip(hardship).and_then(|(store, hardship)| store.refuses(hardship)) {
+            let span = self.span(&field(path, "disk")).or(self.span(&path));
+            self.wrong(span, Wrong::new(why, "a scenario without that, or another store"));
+        }
     }
 
     fn node_fault(&mut self, path: Path<'_>, fault: &NodeFault) {
