@@ -20,4 +20,4 @@ pub mod models;
 pub mod regular;
 pub mod sequential;
 
-pub use checkers::CHECKERS;
+pub use checkers::{CHECKERS, is_of_group, of_group};

@@ -7,7 +7,8 @@ use kvsim_checkers::metrics::Measured;
 use kvsim_checkers::trace::{Header, Recording};
 use kvsim_checkers::verdict::TraceLine;
 use kvsim_checkers::{CHECKERS, CheckerInfo, Facts, Finding, Report, Verdict, metadata};
-use kvsim_histories::models::tell_implied;
+use kvsim_histories::models::{Model, tell_implied};
+use kvsim_histories::of_group;
 use kvsim_sim::engine::{Outcome, StorePanic};
 use kvsim_sim::plan::Plan;
 use kvsim_sim::stores::StoreEntry;
@@ -98,6 +99,35 @@ pub enum Checkers<'a> {
     Only(&'a str),
 }
 
+/// Who judges.
+#[derive(Clone)]
+enum Judge {
+    /// A checker.
+    Of(&'static CheckerInfo),
+    /// A model, of what a group of clients read: `linearizable of app`.
+    OfGroup { name: String, model: &'static Model, group: String },
+}
+
+impl Judge {
+    fn name(&self) -> &str {
+        match self {
+            Judge::Of(checker) => checker.name,
+            Judge::OfGroup { name, .. } => name,
+        }
+    }
+}
+
+/// The model and the group of a name such as `linearizable of app`, which a scenario may expect.
+pub fn model_of_group(name: &str) -> Option<(&'static Model, &str)> {
+    let (model, group) = name.split_once(" of ")?;
+    Some((Model::named(model)?, group))
+}
+
+/// The model that judges where this is named, of all clients or of a group.
+pub fn model(name: &str) -> Option<&'static Model> {
+    Model::named(name).or(model_of_group(name).map(|(model, _)| model))
+}
+
 /// All checkers of recordings, in the order in which they report: the models of histories, too.
 pub fn checkers() -> impl Iterator<Item = &'static CheckerInfo> {
     CHECKERS.iter().chain(kvsim_histories::CHECKERS)
@@ -124,7 +154,7 @@ fn recorded(
         Ok(outcome) if outcome.complete && until_ns >= plan.end_ns() => {
             let reports = match keep {
                 Keep::Nothing => applicable(store, plan, &recording.header, checkers)
-                    .map(|checker| unknown(checker.name, "the run was not recorded (--trace off)".into()))
+                    .map(|judge| unknown(judge.name(), "the run was not recorded (--trace off)".into()))
                     .collect(),
                 Keep::Judged | Keep::Everything => check(store, plan, &recording, silent, checkers),
             };
@@ -133,7 +163,7 @@ fn recorded(
         Ok(outcome) => {
             let why = format!("the run was stopped at {}", seconds(outcome.end_ns));
             let reports = applicable(store, plan, &recording.header, checkers);
-            (outcome, reports.map(|checker| unknown(checker.name, why.clone())).collect())
+            (outcome, reports.map(|judge| unknown(judge.name(), why.clone())).collect())
         }
         Err(panic) => (panic.until, vec![panicked(&panic)]),
     };
@@ -168,11 +198,11 @@ fn check(
     silent: bool,
     checkers: Checkers,
 ) -> Vec<Report> {
-    let asked: Vec<&CheckerInfo> = applicable(store, plan, &recording.header, checkers).collect();
+    let asked: Vec<Judge> = applicable(store, plan, &recording.header, checkers).collect();
     let mut reports = Vec::new();
     if silent {
         // One of many runs is short, or is given up as a whole.
-        ask(store, plan, recording, true, asked.iter().copied(), |report| reports.push(report));
+        ask(store, plan, recording, true, asked.iter().cloned(), |report| reports.push(report));
     } else {
         let reached = Arc::new(Mutex::new(Vec::new()));
         let (plan, recording, asked, list) = (plan.clone(), Arc::clone(recording), asked.clone(), Arc::clone(&reached));
@@ -181,7 +211,7 @@ fn check(
         reports.append(&mut reached.lock().expect("who holds it does not panic"));
     }
     // Those that were not reached before the user had enough.
-    let others = asked[reports.len()..].iter().map(|checker| unknown(checker.name, INTERRUPTED.to_owned()));
+    let others = asked[reports.len()..].iter().map(|judge| unknown(judge.name(), INTERRUPTED.to_owned()));
     reports.extend(others);
     tell_implied(&mut reports);
     reports
@@ -193,15 +223,18 @@ fn ask(
     plan: &Plan,
     recording: &Recording,
     silent: bool,
-    checkers: impl IntoIterator<Item = &'static CheckerInfo>,
+    judges: impl IntoIterator<Item = Judge>,
     mut report: impl FnMut(Report),
 ) {
     let facts = Facts::of(recording);
-    for checker in checkers {
+    for judge in judges {
         if interrupt::is_requested() {
             return;
         }
-        let judged = (checker.check)(&facts, &|below| rerun(store, plan, silent, below));
+        let judged = match judge {
+            Judge::Of(checker) => (checker.check)(&facts, &|below| rerun(store, plan, silent, below)),
+            Judge::OfGroup { name, model, group } => Report { checker: name, ..of_group(model, &group, &facts) },
+        };
         report(believed(judged, interrupt::is_requested()));
     }
 }
@@ -232,19 +265,25 @@ fn applicable<'a>(
     plan: &'a Plan,
     header: &'a Header,
     checkers: Checkers<'a>,
-) -> impl Iterator<Item = &'static CheckerInfo> {
+) -> impl Iterator<Item = Judge> {
     // Replicas forget what all others have, and learn by anti-entropy that they have it.
     let cleans_up = store.cleans_up && plan.store.profile(plan.replicas).anti_entropy_ns.is_some();
     let promised =
         move |checker: &CheckerInfo| (checker.by_default)(header) && (checker.name != metadata::INFO.name || cleans_up);
-    self::checkers().filter(move |checker| {
+    let groups = plan.expect.keys().filter_map(|name| {
+        let (model, group) = model_of_group(name)?;
+        Some(Judge::OfGroup { name: name.clone(), model, group: group.to_owned() })
+    });
+    let groups = groups.filter(move |judge| !matches!(checkers, Checkers::Only(name) if name != judge.name()));
+    let asked = self::checkers().filter(move |checker| {
         let is_named = plan.expect.contains_key(checker.name);
         match checkers {
             Checkers::Promised => is_named || promised(checker),
             Checkers::Named => is_named,
             Checkers::Only(name) => checker.name == name && (is_named || promised(checker)),
         }
-    })
+    });
+    asked.map(Judge::Of).chain(groups)
 }
 
 fn unknown(checker: &str, note: String) -> Report {

@@ -78,7 +78,8 @@ pub struct Scenario {
     #[serde(default, rename = "fault", with = "tables")]
     #[schemars(with = "schema::FaultTables")]
     pub faults: Vec<Fault>,
-    /// Verdicts that the scenario is written to show, by the checker's name, when they are not "holds".
+    /// Verdicts that the scenario is written to show, by the checker's name, when they are not "holds". A model may be named with a
+    /// group of clients: "linearizable of app".
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, schema::VerdictName>")]
     pub expect: BTreeMap<String, Verdict>,

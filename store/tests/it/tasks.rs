@@ -122,9 +122,9 @@ impl Host {
 #[test]
 fn a_task_awaits_its_messages_and_its_alarm() {
     let mut host = Host::new();
-    assert_eq!(host.read(5), ["send 0 to [n1]", "arm 5 for 10"]);
+    assert_eq!(host.read(5), ["send 0 to n1", "arm 5 for 10"]);
     assert_eq!(host.step(Input::Message { from: NodeId(1), message: &6 }), [""; 0], "for nobody");
-    assert_eq!(host.step(Input::Timer(TaskId(5))), ["send 1 to [n1]", "arm 5 for 10"]);
+    assert_eq!(host.step(Input::Timer(TaskId(5))), ["send 1 to n1", "arm 5 for 10"]);
     let end = ["append 5", "answer 5", "disarm 5"];
     assert_eq!(host.step(Input::Message { from: NodeId(1), message: &5 }), end, "its alarm goes with it");
     assert_eq!(host.step(Input::Message { from: NodeId(1), message: &5 }), [""; 0], "it is over");

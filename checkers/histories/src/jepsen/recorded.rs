@@ -21,11 +21,11 @@ struct Turn {
 /// A process does one thing at a time, and nothing after an operation of unknown outcome. So a session becomes a process
 /// of its number, and where it asks for something while this is busy or has ended so, another, whose number is larger
 /// by the number of sessions, or by twice that, and so on.
-fn turns(operations: &Operations<'_>) -> Vec<Turn> {
+fn turns(operations: &Operations<'_>, counts: &dyn Fn(&Operation) -> bool) -> Vec<Turn> {
     let sessions = operations.recording().header.sessions.len().max(1);
     let mut turns: Vec<Turn> = Vec::new();
     let mut push = |place, operation, kind| turns.push(Turn { place, operation, kind, process: 0 });
-    for operation in operations.list() {
+    for operation in operations.list().iter().filter(|operation| counts(operation)) {
         push(operation.invoked, operation.number, Type::Invoke);
         match operation.outcome {
             Outcome::Answered(place) => push(place, operation.number, Type::Ok),
@@ -72,18 +72,18 @@ pub fn steps_of(recording: &Recording) -> Vec<Step> {
             others: vec![("node".into(), Edn::String(format!("{}", operation.node).into()))],
         }
     };
-    (0..).zip(turns(&operations)).map(step).collect()
+    (0..).zip(turns(&operations, &|_| true)).map(step).collect()
 }
 
-/// The calls of a recording, and by call the number of the operation. A value is the number of the operation that wrote
+/// The calls of a recording that count, and by call the number of the operation. A value is the number of the operation that wrote
 /// it, since recordings name writes; nothing is [`Calls::NIL`], and what was never written has a number of its own.
-pub(crate) fn calls_of(operations: &Operations<'_>) -> (Calls, Vec<u32>) {
+pub(crate) fn calls_of(operations: &Operations<'_>, counts: &dyn Fn(&Operation) -> bool) -> (Calls, Vec<u32>) {
     let events = &operations.recording().events;
     let mut list: Vec<Call> = Vec::new();
     let mut numbers: Vec<u32> = Vec::new();
     let mut calls: FxHashMap<u32, usize> = FxHashMap::default();
     let mut unwritten = u64::from(u32::MAX);
-    for (place, turn) in (0..).zip(turns(operations)) {
+    for (place, turn) in (0..).zip(turns(operations, counts)) {
         let operation = operations.get(turn.operation).expect("turns are of operations");
         let at_ns = events[turn.place].at_ns;
         if turn.kind == Type::Invoke {

@@ -2,7 +2,7 @@
 
 use kvsim_checkers::describe::Describe;
 use kvsim_checkers::history::History;
-use kvsim_checkers::operations::Operations;
+use kvsim_checkers::operations::{Operation, Operations};
 use kvsim_checkers::verdict::TraceLine;
 
 use crate::jepsen::{Calls, calls_of};
@@ -23,9 +23,9 @@ impl<'a> Subject<'a> {
         Subject { history: calls.history(), calls, recorded: None }
     }
 
-    /// That of a recording.
-    pub(crate) fn of_operations(operations: &'a Operations<'a>) -> Subject<'a> {
-        let (calls, numbers) = calls_of(operations);
+    /// That of a recording, of the operations that count.
+    pub(crate) fn of_operations(operations: &'a Operations<'a>, counts: &dyn Fn(&Operation) -> bool) -> Subject<'a> {
+        let (calls, numbers) = calls_of(operations, counts);
         Subject { history: calls.history(), calls, recorded: Some(Recorded { operations, numbers }) }
     }
 

@@ -94,7 +94,7 @@ pub fn explain(args: &ExplainArgs, names: &Names) -> Result<u8, Failure> {
         Some(op) => (Some(op), None),
         None => {
             let first = first_finding(&plan, &judged.reports).cloned().ok_or_else(|| {
-                let help = "choose an operation with --op (kvsim trace --kind operations lists them)";
+                let help = format!("choose an operation with --op ({} trace --kind operations lists them)", program());
                 wrong(format!("the run has no finding to explain\n  {help}"))
             })?;
             (to_explain(&plan, &first), Some(first))

@@ -143,10 +143,8 @@ fn not_reproduced(
     out.push_str(&format!("event {number} is the first that differs (plan made by {made_by})\n"));
     let words = Words::of(&judged.recording);
     let say = |event: Option<Event>, why: &str| event.map_or(why.to_string(), |event| words.line(&event));
-    out.push_str(&format!(
-        "  stored  {}\n",
-        say(stored.event(number), "not kept (kvsim run --trace full keeps events)")
-    ));
+    let not_kept = format!("not kept ({} run --trace full keeps events)", program());
+    out.push_str(&format!("  stored  {}\n", say(stored.event(number), &not_kept)));
     // Nothing later than what has run already is looked for.
     let until_ns = judged.outcome.end_ns;
     let new = judge::run(store, &stored.plan, Keep::Everything, until_ns);

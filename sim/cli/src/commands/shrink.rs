@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use kvsim_checkers::trace::{Event, LostBy, What};
 use kvsim_checkers::{Facts, Finding, Verdict, promises};
-use kvsim_histories::models::Model;
 use kvsim_sim::hunt::cause;
 use kvsim_sim::plan::{FaultKind, Plan};
 use kvsim_sim::shrink::{self, Answer, Shrunk};
@@ -210,7 +209,7 @@ fn target(args: &ShrinkArgs, plan: &Plan, judged: &Judged) -> Result<Target, Fai
     for report in &judged.reports {
         let is_expected = Judgement::new(plan, report).is_expected();
         for finding in &report.findings {
-            let wants_disks = Model::named(&report.checker).is_some() && !excuses(judged);
+            let wants_disks = judge::model(&report.checker).is_some() && !excuses(judged);
             let target = Target { checker: report.checker.clone(), finding: finding.clone(), wants_disks };
             found.push((is_expected, target));
         }

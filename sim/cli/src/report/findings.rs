@@ -2,9 +2,10 @@
 
 use kvsim_checkers::trace::Action;
 use kvsim_checkers::{Finding, Report, Verdict};
-use kvsim_histories::models::Model;
 use kvsim_sim::plan::Plan;
 use serde::Serialize;
+
+use crate::judge::model;
 
 #[derive(Debug, Serialize)]
 pub struct Judgement {
@@ -20,7 +21,7 @@ impl Judgement {
     pub fn new(plan: &Plan, report: &Report) -> Judgement {
         let expected = plan.expect.get(&report.checker).copied();
         // A model that had nothing to judge is no surprise, as in `kvsim check`.
-        let is_vacuous = report.verdict == Verdict::NotApplicable && Model::named(&report.checker).is_some();
+        let is_vacuous = report.verdict == Verdict::NotApplicable && model(&report.checker).is_some();
         let expected = expected.filter(|expected| !(is_vacuous && *expected == Verdict::Holds));
         // What does not apply is a surprise only to who has named it.
         let usual = match report.verdict {

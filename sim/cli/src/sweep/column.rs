@@ -1,5 +1,7 @@
 //! Columns of a sweep's table: what a table shows of a run.
 
+use std::collections::BTreeSet;
+
 use kvsim_checkers::metrics::{Distribution, Merge as _, Visibility, Where};
 use kvsim_checkers::trace::Level;
 use kvsim_sim::plan::Plan;
@@ -7,11 +9,13 @@ use kvsim_sim::scenario::Scenario;
 
 use super::measures::{MEASURES, Measure, MeasuredRun};
 use super::median::Value;
+use crate::judge::model_of_group;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Column {
     Figure(FigureColumn),
-    Verdict(&'static str),
+    /// Of a checker, or of a model and a group of clients.
+    Verdict(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +51,10 @@ impl Column {
     /// `visibility p99 P3 at fifo`. The error says what was expected.
     pub fn read(text: &str, checkers: &[&'static str]) -> Result<Column, String> {
         if let Some(checker) = checkers.iter().find(|checker| **checker == text) {
-            return Ok(Column::Verdict(checker));
+            return Ok(Column::Verdict((*checker).to_owned()));
+        }
+        if model_of_group(text).is_some() {
+            return Ok(Column::Verdict(text.to_owned()));
         }
         let (rest, level) = match text.split_once(" at ") {
             Some((rest, name)) => {
@@ -87,8 +94,10 @@ impl Column {
     pub fn usual(cells: &[Scenario]) -> Vec<Column> {
         let checkers: Vec<&'static str> = crate::judge::checkers().map(|checker| checker.name).collect();
         let named = checkers.iter().filter(|checker| cells.iter().any(|cell| cell.expect.contains_key(**checker)));
+        let of_groups: BTreeSet<&str> = cells.iter().flat_map(|cell| cell.expect.keys().map(String::as_str)).collect();
+        let of_groups = of_groups.into_iter().filter(|name| model_of_group(name).is_some());
         let read = |name: &str| Column::read(name, &checkers).expect("the usual columns are columns");
-        USUAL.iter().copied().chain(named.copied()).map(read).collect()
+        USUAL.iter().copied().chain(named.copied()).chain(of_groups).map(read).collect()
     }
 
     /// The names of measures, as examples of columns.
@@ -160,7 +169,9 @@ mod tests {
         assert_eq!(figure("own visibility p99.9 P2"), ("own visibility", 9_990, Some(2), None));
         assert_eq!(figure("visibility p100 P3 at fifo"), ("visibility", 10_000, Some(3), Some(Level::Fifo)));
         assert_eq!(figure("unseen at priority"), ("unseen", 0, None, Some(Level::Priority)));
-        assert_eq!(read("pram"), Ok(Column::Verdict("pram")));
+        for name in ["pram", "regular of app"] {
+            assert_eq!(read(name), Ok(Column::Verdict(name.to_owned())));
+        }
         for (wrong, why) in [
             ("visibility", "expected a quantile"),
             ("reads/s p50", "has no quantiles"),

@@ -6,6 +6,7 @@ mod faults;
 use std::collections::BTreeMap;
 
 use kvsim_checkers::trace::NodeId;
+use kvsim_histories::is_of_group;
 use kvsim_sim::quantity::Wrong;
 use kvsim_sim::scenario::{Scenario, Writers};
 use kvsim_sim::stores::StoreEntry;
@@ -14,6 +15,7 @@ use toml::de::DeTable;
 use super::Names;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::source::{Sources, Span, key_at, value_at};
+use crate::judge;
 
 /// What is wrong with `scenario`, which was read from `root`.
 pub struct Check<'a> {
@@ -39,7 +41,14 @@ impl Check<'_> {
         self.script();
         self.faults();
         for checker in self.scenario.expect.keys().filter(|checker| !self.names.checkers.contains(&checker.as_str())) {
-            let wrong = Wrong::name("there is no checker", checker, &self.names.checkers);
+            let wrong = match judge::model_of_group(checker) {
+                Some((_, group)) if self.has_group(group) => continue,
+                Some((_, group)) => {
+                    let groups: Vec<&str> = self.scenario.clients.iter().map(|group| group.name.as_str()).collect();
+                    Wrong::name("there is no group of clients", group, &groups)
+                }
+                None => Wrong::name("there is no checker", checker, &self.names.checkers),
+            };
             self.wrong(key_at(self.root, &["expect", checker]), wrong);
         }
         if self.scenario.clients.is_empty() && self.scenario.script.ops.is_empty() && self.found.is_empty() {
@@ -48,6 +57,13 @@ impl Check<'_> {
             self.found.push(diagnostic.help(help));
         }
         self.found
+    }
+
+    /// Clients have this name, or sessions of a script that a group might have.
+    fn has_group(&self, group: &str) -> bool {
+        let sessions = &self.scenario.script.sessions;
+        self.scenario.clients.iter().any(|clients| clients.name == group)
+            || sessions.iter().any(|session| is_of_group(&session.name, group))
     }
 
     /// Keeps a mistake.

@@ -105,6 +105,9 @@ fn overrides_change_values() {
     assert_eq!(added.disk.write, Duration(2_000_000), "a table that the file leaves out is added");
 }
 
+/// With another store, which has no quorum reads.
+const LWW: &[&str] = &["store.name=lww", "clients.panel.quorum=1", "script.sessions.alice.quorum=1"];
+
 #[test]
 fn replicas_keep_all_views_where_somebody_needs_them() {
     let views = |arguments: &[&str]| read_text(SMALLEST, arguments).unwrap().store.settings["views"].clone();
@@ -112,14 +115,14 @@ fn replicas_keep_all_views_where_somebody_needs_them() {
     assert_eq!(views(&["clients.all.level=fifo"]), "all");
     assert_eq!(views(&["store.heartbeat=1s"]), "all");
     assert_eq!(views(&["store.views=all"]), "all");
-    let full = read_text(FULL, &["store.name=lww"]).unwrap().store;
+    let full = read_text(FULL, LWW).unwrap().store;
     assert_eq!(full, BUILT_IN.find("lww").unwrap().spec().with("anti_entropy", "200ms"), "lww has no other settings");
 }
 
 #[test]
 fn another_store_may_lack_settings_of_the_file() {
-    assert_eq!(read_text(FULL, &["store.name=lww"]).unwrap().store.name, "lww");
-    assert!(read_text(FULL, &["store.name=lww", "store.strip=1s"]).is_err(), "but not those of the argument");
+    assert_eq!(read_text(FULL, LWW).unwrap().store.name, "lww");
+    assert!(read_text(FULL, &[LWW, &["store.strip=1s"]].concat()).is_err(), "but not those of the argument");
 }
 
 #[test]
