@@ -203,6 +203,15 @@ fn texts_for_other_programs() {
     for part in [".TH kvsim", "kvsim run", "kvsim replay", "EXIT", "interrupted"] {
         assert!(page.to_uppercase().contains(&part.to_uppercase()), "no {part} in the manual page");
     }
+    let folder = folder();
+    end(kvsim().args(["man", "--out"]).arg(folder.path())).expect(0);
+    for (name, part) in [("kvsim.1", "kvsim\\-hunt(1)"), ("kvsim-hunt.1", "kvsim hunt my.toml"), ("kvsim-run.1", "130")]
+    {
+        let page = std::fs::read_to_string(folder.path().join(name)).unwrap();
+        assert!(page.replace("\\-", "-").contains(&part.replace("\\-", "-")), "no {part} in {name}:\n{page}");
+    }
+    let help = run(["hunt", "--help"]).expect(0).stdout;
+    assert!(help.contains("Examples:\n  # ") && help.contains("Exit codes:"), "{help}");
     let schema = run(["schema"]).expect(0).json();
     assert!(schema["properties"]["replicas"]["description"].is_string());
 }

@@ -1,9 +1,12 @@
 //! `kvsim schema`, `kvsim completions`, `kvsim man`: what other programs want to know about this one.
 
+use std::path::PathBuf;
+
 use clap::{Command, ValueEnum};
 use kvsim_sim::stores::Stores;
 
 use crate::exit::{self, Failure};
+use crate::folder;
 use crate::output::{print, print_json};
 use crate::scenario::{self, reference};
 use crate::text::program;
@@ -67,8 +70,21 @@ fn positional_values(command: &Command) -> String {
     lines
 }
 
-/// The manual page, with a section for each subcommand.
-pub fn man(command: &Command) -> Result<u8, Failure> {
+/// Print the manual page (roff), or write one for each subcommand
+#[derive(Debug, clap::Args)]
+pub struct ManArgs {
+    /// The folder of kvsim.1, kvsim-run.1 and so on
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// The manual page with a section for each subcommand, or a page for each.
+pub fn man(args: &ManArgs, command: Command) -> Result<u8, Failure> {
+    if let Some(out) = &args.out {
+        folder::make(out)?;
+        clap_mangen::generate_to(command, out)?;
+        return Ok(exit::HOLDS);
+    }
     let mut page = Vec::new();
     clap_mangen::Man::new(command.clone()).render(&mut page)?;
     for subcommand in command.get_subcommands() {

@@ -2,6 +2,7 @@
 
 mod check;
 mod clean;
+mod examples;
 mod explain;
 mod export;
 mod generate;
@@ -47,7 +48,13 @@ pub fn program(stores: Stores) -> clap::Command {
     own.mut_subcommands(|subcommand| {
         let takes_store = subcommand.get_arguments().any(|arg| arg.get_id() == "store");
         let known = || PossibleValuesParser::new(stores.names());
-        if takes_store { subcommand.mut_arg("store", |arg| arg.value_parser(known())) } else { subcommand }
+        let subcommand =
+            if takes_store { subcommand.mut_arg("store", |arg| arg.value_parser(known())) } else { subcommand };
+        let codes = subcommand.get_after_help().map(ToString::to_string).unwrap_or_default();
+        match examples::section("kvsim", subcommand.get_name()) {
+            Some(examples) => subcommand.after_help(examples + &codes),
+            None => subcommand,
+        }
     })
 }
 
@@ -71,8 +78,7 @@ pub enum Command {
     Schema(generate::SchemaArgs),
     New(new::NewArgs),
     Completions(generate::CompletionsArgs),
-    /// Print the manual page (roff)
-    Man,
+    Man(generate::ManArgs),
 }
 
 impl Command {
@@ -96,7 +102,7 @@ impl Command {
             Command::Clean(args) => clean::clean(args),
             Command::Schema(args) => generate::schema(args, names.stores),
             Command::Completions(args) => generate::completions(args, program(names.stores)),
-            Command::Man => generate::man(&program(names.stores)),
+            Command::Man(args) => generate::man(args, program(names.stores)),
         }
     }
 }
