@@ -51,7 +51,7 @@ pub fn program(stores: Stores) -> clap::Command {
         let subcommand =
             if takes_store { subcommand.mut_arg("store", |arg| arg.value_parser(known())) } else { subcommand };
         let codes = subcommand.get_after_help().map(ToString::to_string).unwrap_or_default();
-        match examples::section("kvsim", subcommand.get_name()) {
+        match examples::section(text::program(), subcommand.get_name()) {
             Some(examples) => subcommand.after_help(examples + &codes),
             None => subcommand,
         }
