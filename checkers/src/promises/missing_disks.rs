@@ -19,6 +19,15 @@ struct Loss {
     until: usize,
 }
 
+/// A node stands still: from one place to another one, and what has waited is taken up at the time of that.
+#[derive(Clone, Copy, Debug)]
+struct Pause {
+    node: NodeId,
+    from: usize,
+    until: usize,
+    until_ns: u64,
+}
+
 /// The node that took a write in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum TakenBy {
@@ -50,6 +59,8 @@ pub(super) struct MissingDisks<'f, 'a> {
     answered_alone: FxHashMap<(NodeId, u32), Vec<usize>>,
     /// Nodes and writes that they did not have on their disks when they went down, with the place of that.
     forgot: FxHashSet<(NodeId, u32, usize)>,
+    /// In the order of their beginnings.
+    pauses: Vec<Pause>,
     /// Places from which another number of nodes belongs to the cluster, by node: it joins, or leaves for good.
     members: Vec<(usize, NodeId, bool)>,
 }
@@ -64,6 +75,7 @@ impl<'f, 'a> MissingDisks<'f, 'a> {
             broken: FxHashMap::default(),
             answered_alone: FxHashMap::default(),
             forgot: FxHashSet::default(),
+            pauses: Vec::new(),
             members: Vec::new(),
         };
         // By node: the losses after which it has not served again.
@@ -72,7 +84,17 @@ impl<'f, 'a> MissingDisks<'f, 'a> {
         let (mut ups, mut downs) = (vec![0; nodes], vec![None; nodes]);
         for (place, event) in events.iter().enumerate() {
             let node = event.node;
+            if matches!(event.what, What::Resumed | What::Down { .. } | What::Up { .. })
+                && let Some(pause) =
+                    disks.pauses.iter_mut().rfind(|pause| pause.node == node && pause.until == usize::MAX)
+            {
+                pause.until = place;
+                pause.until_ns = if event.what == What::Resumed { event.at_ns } else { u64::MAX };
+            }
             match event.what {
+                What::Paused if !disks.pauses.iter().any(|pause| pause.node == node && pause.until == usize::MAX) => {
+                    disks.pauses.push(Pause { node, from: place, until: usize::MAX, until_ns: u64::MAX })
+                }
                 What::Down { disk } => {
                     downs[node.index()] = Some(place);
                     if disk == Disk::Lost && event.at_ns == 0 {
@@ -181,11 +203,21 @@ impl<'f, 'a> MissingDisks<'f, 'a> {
         self.facts.header().ack.of(holders).max(1)
     }
 
-    /// How many nodes that are to hold the key are down without their disk at a place.
-    pub(super) fn down_without(&self, write: u32, place: usize) -> usize {
-        let is_down = |loss: &&Loss| self.may_hold(write, loss.node) && loss.from <= place && place < loss.up;
-        let nodes: BTreeSet<NodeId> = self.losses.iter().filter(is_down).map(|loss| loss.node).collect();
-        nodes.len()
+    /// The place up to which the node that acknowledged a write at `decided` had heard what happens: as it stands still, the
+    /// news waits behind what has come before it.
+    fn informed(&self, write: u32, decided: usize) -> usize {
+        let (node, at_ns) = (self.facts.operation(write).node, self.facts.at_ns(decided));
+        let is_still = |pause: &&Pause| {
+            pause.node == node && pause.from <= decided && (decided < pause.until || at_ns == pause.until_ns)
+        };
+        self.pauses.iter().rfind(is_still).map_or(decided, |pause| pause.from)
+    }
+
+    /// The nodes that are to hold the key, had lost their disks at `decided`, and were not known to be up again by then.
+    pub(super) fn down_without(&self, write: u32, decided: usize) -> BTreeSet<NodeId> {
+        let informed = self.informed(write, decided);
+        let is_down = |loss: &&Loss| self.may_hold(write, loss.node) && loss.from <= decided && informed < loss.up;
+        self.losses.iter().filter(is_down).map(|loss| loss.node).collect()
     }
 
     /// True when so many disks were missing at once after the write was acknowledged that it may be gone.
@@ -202,10 +234,11 @@ impl<'f, 'a> MissingDisks<'f, 'a> {
     /// `count`, and that of `own` among them where there is one.
     pub(super) fn excuse(&self, write: u32, count: u16, own: TakenBy, end: usize) -> Option<usize> {
         let decided = decided(self.facts, write)?;
+        let informed = self.informed(write, decided);
         let mut missing: Vec<(usize, NodeId, bool)> = Vec::new();
         let concerns = |node: NodeId| self.may_hold(write, node) || own == TakenBy::Other(node);
         // What it had lost before does not count, unless nobody could know.
-        let is_news = |loss: &&Loss| (loss.from > decided || decided < loss.up) && loss.from < end;
+        let is_news = |loss: &&Loss| (loss.from > decided || informed < loss.up) && loss.from < end;
         for loss in self.losses.iter().filter(|loss| concerns(loss.node)).filter(is_news) {
             let until = if own == TakenBy::Other(loss.node) { usize::MAX } else { self.until(loss, write) };
             if until > decided {

@@ -34,6 +34,10 @@ struct Wild<'c> {
     /// By name: the key.
     names: Vec<(Dot, u32)>,
     open: Vec<Open>,
+    /// The time at which one goes on, while what has waited there is taken up.
+    now: Option<u64>,
+    /// The event since which one stands still.
+    is_still: Option<u64>,
 }
 
 impl Wild<'_> {
@@ -69,6 +73,8 @@ impl Wild<'_> {
             nodes: vec![(true, 1, 0); nodes],
             known: vec![BTreeSet::new(); nodes],
             names: Vec::new(),
+            now: None,
+            is_still: None,
             open: Vec::new(),
         };
         if wild.chance.one_in(4) {
@@ -92,7 +98,8 @@ impl Wild<'_> {
 
     fn say(&mut self, node: usize, cause: u64, what: What) -> u64 {
         let number = self.recording.events.len() as u64 + 1;
-        self.recording.events.push(Event { number, at_ns: number, cause, node: NodeId(node as u16), what });
+        let at_ns = self.now.unwrap_or(number);
+        self.recording.events.push(Event { number, at_ns, cause, node: NodeId(node as u16), what });
         number
     }
 
@@ -138,7 +145,19 @@ impl Wild<'_> {
             }
             _ if !self.open.is_empty() => {
                 let at = self.chance.below(self.open.len());
-                self.answer(at);
+                let Open { session: node, op, .. } = self.open[at];
+                if self.is_still.is_some() || !self.chance.one_in(3) {
+                    return self.answer(at);
+                }
+                // Its node stands still before it answers.
+                self.is_still = Some(self.say(node, 0, What::Paused));
+                (0..self.chance.below(6)).for_each(|_| self.step());
+                self.is_still = None;
+                let resumed = self.say(node, 0, What::Resumed);
+                self.now = Some(resumed).filter(|_| !self.chance.one_in(4));
+                let at = self.open.iter().position(|open| open.op == op);
+                at.into_iter().for_each(|at| self.answer(at));
+                self.now = None;
             }
             _ => {}
         }
@@ -292,6 +311,7 @@ impl Asked<'_> {
 
     /// The same, for the disk as a whole.
     fn is_without(&self, node: NodeId, (key, name): (u32, Dot), since: usize, place: usize) -> bool {
+        let informed = self.informed(name, since);
         let here = |(_, event): &(usize, &Event)| event.node == node;
         let losses: Vec<usize> = self
             .events()
@@ -321,8 +341,20 @@ impl Asked<'_> {
                 }
                 _ => false,
             });
-            !served && (lost > since || up > since)
+            !served && (lost > since || up > informed)
         })
+    }
+
+    /// What happened up to this place the node that was asked for the write had heard of when it decided at `decided`.
+    fn informed(&self, name: Dot, decided: usize) -> usize {
+        let asked = self.ops().into_iter().find(|op| self.name(op.op) == Some(name)).expect("names are of operations");
+        let here = || self.events().filter(|(at, event)| *at <= decided && event.node == asked.node);
+        let Some((from, _)) = here().rfind(|(_, event)| event.what == What::Paused) else { return decided };
+        let what = |what: &What| matches!(what, What::Resumed | What::Down { .. } | What::Up { .. });
+        let until = here().find(|(at, event)| *at > from && what(&event.what));
+        let now = self.0.events[decided].at_ns;
+        let is_still = until.is_none_or(|(_, event)| event.what == What::Resumed && event.at_ns == now);
+        if is_still { from } else { decided }
     }
 
     /// The node gave the answer when it took the call up, without hearing from others.
@@ -500,12 +532,14 @@ impl Asked<'_> {
         wrong
     }
 
-    fn is_missing_and_down(&self, node: NodeId, of: (u32, Dot), place: usize) -> bool {
-        let mut here = self.events().filter(|(at, event)| *at <= place && event.node == node);
-        let last = here.rfind(|(_, event)| matches!(event.what, What::Down { .. } | What::Up { .. }));
-        let is_down = last.is_some_and(|(_, event)| matches!(event.what, What::Down { .. }));
-        // It is down, and its disk has not been seen since it was lost.
-        is_down && self.is_without(node, of, place, place)
+    /// Its disk was lost by the time of the decision, and the node was down then, as far as the one that decided had heard.
+    fn is_missing_and_down(&self, node: NodeId, of: (u32, Dot), decided: usize) -> bool {
+        (self.informed(of.1, decided)..=decided).any(|place| {
+            let mut here = self.events().filter(|(at, event)| *at <= place && event.node == node);
+            let last = here.rfind(|(_, event)| matches!(event.what, What::Down { .. } | What::Up { .. }));
+            let is_down = last.is_some_and(|(_, event)| matches!(event.what, What::Down { .. }));
+            is_down && self.is_without(node, of, decided, place)
+        })
     }
 
     /// The write named `later` had certainly seen the other one of its key.
@@ -689,6 +723,24 @@ fn a_replica_that_stands_still_goes_by_the_members_that_it_has_heard_of() {
     // One is the majority of one, two are that of two.
     assert_eq!(told("1 ms c0 writes x #1\nn1 up 1\nc0 reaches #1, is n0:1, knows n0:1, ok"), Verdict::Holds);
     assert_eq!(told("1 ms n1 up 1\nc0 writes x #1\nc0 reaches #1, is n0:1, knows n0:1, ok"), Verdict::Violated);
+}
+
+#[test]
+fn a_replica_that_stands_still_has_not_heard_of_a_lost_disk() {
+    let told = |answered: &str| {
+        let script = Script::new(
+            header(2),
+            &format!(
+                "c0 writes x #1, is n0:1, knows n0:1\nn1 knows n0:1\nn0 pauses\nn1 down lost\nn1 up 2
+                 20 ms n0 resumes\n{answered} ms c0 waits #1, ok\nn0 holds x n0:1"
+            ),
+        );
+        assert_eq!(script.0.validate(), Ok(()));
+        DURABLE.judge(&script.0, NO_RERUN).verdict
+    };
+    // What came first is taken up first; later it knows.
+    assert_eq!(told("20"), Verdict::Holds);
+    assert_eq!(told("21"), Verdict::Violated);
 }
 
 #[test]

@@ -148,6 +148,8 @@ impl Script {
             "suffers" => one(What::FaultOn { fault: number(words[1]) as u16 }),
             "recovers" => one(What::FaultOff { fault: number(words[1]) as u16 }),
             "waits" => one(What::TimerFired),
+            "pauses" => one(What::Paused),
+            "resumes" => one(What::Resumed),
             "reaches" => one(What::Reached { op }),
             other => panic!("unknown word: {other}"),
         }
