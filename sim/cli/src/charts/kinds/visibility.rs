@@ -41,10 +41,11 @@ fn draw(runs: &Runs) -> Result<Drawing, &'static str> {
     let all = styles.note().unwrap_or_default();
     let mut notes = vec![format!("What a line lacks to 100 % at its end was never shown at that level.{all}")];
     if runs.list.iter().any(|run| run.recording.header.silent) {
-        notes[0] = format!(
-            "The store announces nothing: of the writes that a read at another replica returned, when the first did. So it was visible \
-             by then, and others may have been that nobody read.{all}"
-        );
+        notes = vec![
+            "The store announces nothing. Shown is when the first read at another replica returned a write: it was visible by then."
+                .to_owned(),
+            format!("Writes that no read returned there are left out.{all}"),
+        ];
     }
     if let ([_], Some(urgent)) = (runs.list.as_slice(), priorities.last()) {
         notes.extend(gain(*urgent, &groups));
