@@ -1,7 +1,6 @@
 //! A replica and what it needs to live.
 
 use std::collections::HashSet;
-use std::io;
 
 use kvsim_store::ndc::{self, Message, Ndc, Record, object::Context};
 use kvsim_store::{
@@ -9,7 +8,6 @@ use kvsim_store::{
     Stream, Version,
 };
 
-use crate::disk::Disk;
 use crate::names::{Names, Packed};
 use crate::plausible;
 use crate::timers::Timers;
@@ -37,10 +35,7 @@ pub struct Settings {
     pub codec: Codec,
 }
 
-/// A disk that has been opened, and the records on it.
-pub type Opened = (Box<dyn Disk>, Vec<Vec<u8>>);
-
-/// What the replica wants to happen, once its records are durable (see [`Host::commit`]).
+/// What the replica wants to happen, once its records are durable (see [`Host::take_records`]).
 pub enum Effect {
     /// A message to peers.
     Send {
@@ -61,8 +56,6 @@ pub struct Host {
     chance: Stream,
     outbox: Outbox<Ndc>,
     codec: Codec,
-    /// Absent: nothing outlives the process.
-    disk: Option<Box<dyn Disk>>,
     /// Records that are not durable yet.
     records: Vec<Vec<u8>>,
     timers: Timers<ndc::Timer>,
@@ -76,14 +69,13 @@ pub struct Host {
 const FEW_VALUES: usize = 10_000;
 
 impl Host {
-    /// The replica starts with the records of its disk, if it has one; the disk is the host's from then on. What is to be
-    /// durable before anything else happens is not yet.
+    /// The replica starts with the records of its disk, if it has one.
     ///
     /// # Errors
     /// When the records make no sense.
     pub fn boot(
         settings: &Settings,
-        disk: Option<Opened>,
+        disk: Option<Vec<Vec<u8>>>,
         now_ns: u64,
         effects: &mut Vec<Effect>,
     ) -> Result<Host, String> {
@@ -91,10 +83,9 @@ impl Host {
         let me = ReplicaId::first(*node);
         let members: Vec<ReplicaId> = NodeId::all(*nodes).map(ReplicaId::first).collect();
         let mut names = Names::of_node(node.0, *priority);
-        let (disk, records) = disk.unzip();
-        let log = read_log(records.unwrap_or_default(), *codec, &mut names)?;
-        let mut chance = Stream::new(0, "node", u64::from(node.0));
         let mut outbox = Outbox::new(disk.is_some());
+        let log = read_log(disk.unwrap_or_default(), *codec, &mut names)?;
+        let mut chance = Stream::new(0, "node", u64::from(node.0));
         let mut env =
             Env { me, members: &members, founding: log.is_empty(), now_ns, chance: &mut chance, outbox: &mut outbox };
         let replica = Ndc::boot(config, &log, &mut env);
@@ -105,7 +96,6 @@ impl Host {
             chance,
             outbox,
             codec: *codec,
-            disk,
             records: Vec::new(),
             timers: Timers::default(),
             names,
@@ -194,20 +184,9 @@ impl Host {
         versions.clear();
     }
 
-    /// Makes what the replica wants to remember durable. Effects must not leave the node before. True when there was something.
-    ///
-    /// # Errors
-    /// When the disk does not take it: nothing may leave the node any more, since the replica cannot go back.
-    pub fn commit(&mut self) -> io::Result<bool> {
-        let Some(disk) = self.disk.as_mut().filter(|_| !self.records.is_empty()) else { return Ok(false) };
-        disk.append(&self.records)?;
-        self.records.clear();
-        Ok(true)
-    }
-
-    /// How many records are not durable yet.
-    pub fn uncommitted(&self) -> usize {
-        self.records.len()
+    /// Takes out what the replica wants to remember. No effect of a step may leave the node before its records are durable.
+    pub fn take_records(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.records)
     }
 
     /// Takes out what the replica has announced since the last time.
@@ -245,11 +224,6 @@ impl Host {
             kept.insert(value.id);
         });
         self.names.retain_values(|id| kept.contains(&id));
-    }
-
-    /// The disk, when the replica has not taken to it.
-    pub fn into_disk(self) -> Option<Box<dyn Disk>> {
-        self.disk
     }
 }
 

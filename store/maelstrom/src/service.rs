@@ -4,6 +4,7 @@ mod boot;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kvsim_host::disk::Disk;
 use kvsim_host::{Effect, Host};
 use kvsim_store::ndc::{self, Ndc, object::Context};
 use kvsim_store::{Call, CallId, Dot, Key, Level, NodeId, Observation, Refusal, Replica, Version};
@@ -26,6 +27,8 @@ pub struct Service {
     host: Host,
     /// What the replica wants to happen.
     effects: Vec<Effect>,
+    /// Absent: nothing outlives the process.
+    disk: Option<Box<dyn Disk>>,
     /// Why the disk takes no more records: nothing leaves the node any more.
     disk_problem: Option<String>,
     clients: Clients,
@@ -165,7 +168,10 @@ impl Service {
     /// Carries out what the replica wants, and what follows from it.
     fn carry_out(&mut self, now_ns: u64, out: &mut Lines) {
         while self.disk_problem.is_none() {
-            if let Err(problem) = self.host.commit() {
+            let records = self.host.take_records();
+            let stored =
+                self.disk.as_mut().filter(|_| !records.is_empty()).map_or(Ok(()), |disk| disk.append(&records));
+            if let Err(problem) = stored {
                 self.disk_problem = Some(problem.to_string());
                 break;
             }

@@ -23,9 +23,11 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
+use bytes::Bytes;
 use clap::Parser;
 use kvsim_host::Settings;
 use kvsim_host::disk::Folder;
+use kvsim_store::NodeId;
 use kvsim_store::ndc::{Config, Count, Views};
 use kvsim_store::placement::Placement;
 use kvsim_store::quantity::{Interval, IntervalOrOff};
@@ -101,10 +103,10 @@ async fn run(args: Args, cluster: Cluster) -> Result<(), String> {
     std::thread::spawn({
         let shared = shared.clone();
         move || {
-            let send =
-                |to: &[kvsim_store::NodeId], frame: bytes::Bytes| peers::send(&links, to, &frame, &shared.metrics);
+            let counted = shared.clone();
+            let send = Box::new(move |to: &[NodeId], frame: Bytes| peers::send(&links, to, &frame, &counted.metrics));
             let say = |line: String| eprintln!("kvsim-node: {line}");
-            let lived = catch_unwind(AssertUnwindSafe(|| store::live(life, &inputs, &shared, opened, &send, &say)));
+            let lived = catch_unwind(AssertUnwindSafe(|| store::live(life, &inputs, &shared, opened, send, &say)));
             // An empty reason: the panic has been told.
             let _ = over.send(lived.unwrap_or_else(|_| Err(String::new())));
         }

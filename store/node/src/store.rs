@@ -1,14 +1,14 @@
-//! The thread of the store: it takes commands of clients and messages of peers, many at a time, makes what follows durable with
-//! one sync, and only then lets answers and messages go.
+//! The thread of the store: it takes commands of clients and messages of peers, many at a time. What follows from them goes to the
+//! thread of the disk (`commit`), and leaves the node from there.
 
 mod commands;
+mod commit;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use kvsim_host::disk::{Disk, Folder};
 use kvsim_host::names::Packed;
 use kvsim_host::{Effect, Host, Settings};
@@ -20,9 +20,11 @@ use crate::metrics::{Metrics, Shared};
 use crate::resp::Reply;
 use crate::session::Command;
 use crate::wire::parcel_frame;
-use commands::{Commands, Finished, Seen};
+use commands::{Commands, Seen};
+use commit::{Committer, Group};
 
 pub use commands::{Seen as Contexts, priority_of};
+pub use commit::Send;
 
 /// What comes in.
 pub enum Input {
@@ -55,12 +57,6 @@ pub struct Batch {
     pub respond: oneshot::Sender<(Vec<Reply>, Seen)>,
 }
 
-/// What leaves the node when it is durable.
-enum Leaving {
-    Replies(Finished),
-    Frame(Vec<NodeId>, Bytes),
-}
-
 /// So many inputs are taken before there is a sync.
 const INPUTS: usize = 512;
 
@@ -83,12 +79,13 @@ struct Store {
     host: Host,
     commands: Commands,
     effects: Vec<Effect>,
-    leaving: Vec<Leaving>,
+    group: Group,
+    committer: Committer,
     shared: Arc<Shared>,
     me: NodeId,
 }
 
-/// Lives until it is told to stop. `opened` hears when peers may be met, `send` brings a frame to peers, `say` tells people.
+/// Lives until it is told to stop. `opened` hears when peers may be met, `send` brings frames to peers, `say` tells people.
 ///
 /// # Errors
 /// Why the node cannot go on.
@@ -97,11 +94,11 @@ pub fn live(
     inputs: &Receiver<Input>,
     shared: &Arc<Shared>,
     opened: oneshot::Sender<()>,
-    send: &dyn Fn(&[NodeId], Bytes),
+    send: Send,
     say: &dyn Fn(String),
 ) -> Result<(), String> {
     let broken = |problem: String| format!("the records of {} in --data cannot be used: {problem}", life.id);
-    let records = life.folder.open(&life.id).map_err(|problem| broken(problem.to_string()))?;
+    let records = Disk::open(&mut life.folder, &life.id).map_err(|problem| broken(problem.to_string()))?;
     let mut opened = Some(opened);
     let mut open = || {
         // The node ends when nobody listens.
@@ -117,14 +114,16 @@ pub fn live(
     let now_ns = || u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
     let (mut effects, me) = (Vec::new(), life.settings.node);
     let many = records.len();
-    let disk: Box<dyn Disk> = Box::new(life.folder);
-    let host = Host::boot(&life.settings, Some((disk, records)), now_ns(), &mut effects).map_err(broken)?;
+    let host = Host::boot(&life.settings, Some(records), now_ns(), &mut effects).map_err(broken)?;
     if many > 0 {
         say(format!("{many} records read in {:.1} s", begin.elapsed().as_secs_f64()));
     }
     let commands = Commands::new(life.timeout, life.settings.nodes);
-    let mut store = Store { host, commands, effects, leaving: Vec::new(), shared: shared.clone(), me };
-    store.commit(send)?;
+    let committer = Committer::start(Box::new(life.folder), send, shared.clone());
+    let mut store = Store { host, commands, effects, group: Group::default(), committer, shared: shared.clone(), me };
+    store.run(now_ns());
+    store.commit()?;
+    store.committer.wait()?;
     open();
     shared.ready.store(true, Ordering::Release);
     loop {
@@ -148,10 +147,10 @@ pub fn live(
         let metrics = &shared.metrics;
         Metrics::add(&metrics.steps_total, taken as u64);
         Metrics::add(&metrics.step_nanoseconds_total, before.elapsed().as_nanos() as u64);
-        store.commit(send)?;
+        store.commit()?;
         store.host.tidy();
         if stops {
-            return Ok(());
+            return store.committer.wait();
         }
     }
 }
@@ -224,7 +223,7 @@ impl Store {
         loop {
             for effect in std::mem::take(&mut self.effects) {
                 match effect {
-                    Effect::Send { to, message } => self.leaving.push(Leaving::Frame(to, parcel_frame(&message))),
+                    Effect::Send { to, message } => self.group.frames.push((to, parcel_frame(&message))),
                     Effect::Answer(call, answer, versions) => {
                         self.commands.answer(call, answer, &versions, &self.host);
                     }
@@ -236,36 +235,18 @@ impl Store {
                 break;
             }
         }
-        self.leaving.extend(self.commands.finished.drain(..).map(Leaving::Replies));
+        self.group.replies.append(&mut self.commands.finished);
     }
 
-    /// Makes all that has happened durable, then lets go what follows from it.
-    fn commit(&mut self, send: &dyn Fn(&[NodeId], Bytes)) -> Result<(), String> {
-        let before = Instant::now();
-        let records = self.host.uncommitted() as u64;
-        let synced = self.host.commit().map_err(|problem| format!("the disk takes no more records: {problem}"))?;
-        let Shared { metrics, known, .. } = &*self.shared;
-        if synced {
-            Metrics::add(&metrics.commits_total, 1);
-            Metrics::add(&metrics.records_total, records);
-            Metrics::add(&metrics.commit_nanoseconds_total, before.elapsed().as_nanos() as u64);
-            let clock = self.host.replica().known();
-            for (node, known) in (0..).zip(known) {
-                known.store(clock.of(ReplicaId::first(NodeId(node))).max(), Ordering::Release);
-            }
+    /// Hands all that has happened to the disk.
+    fn commit(&mut self) -> Result<(), String> {
+        let mut group = std::mem::take(&mut self.group);
+        group.records = self.host.take_records();
+        if !group.records.is_empty() {
+            let (clock, nodes) = (self.host.replica().known(), self.shared.known.len() as u16);
+            group.known = NodeId::all(nodes).map(|node| clock.of(ReplicaId::first(node)).max()).collect();
         }
-        for leaving in self.leaving.drain(..) {
-            match leaving {
-                Leaving::Replies((respond, replies, seen)) => {
-                    let errors = replies.iter().filter(|reply| matches!(reply, Reply::Error(_))).count();
-                    Metrics::add(&metrics.errors_total, errors as u64);
-                    // A client that is gone needs no answer.
-                    let _ = respond.send((replies, seen));
-                }
-                Leaving::Frame(to, frame) => send(&to, frame),
-            }
-        }
-        Ok(())
+        self.committer.take(group)
     }
 
     fn gauges(&self) -> Vec<(&'static str, &'static str, u64)> {

@@ -55,15 +55,12 @@ impl Service {
         let settings = Settings { config, node: NodeId(number), nodes: count, priority: priority_of, codec: CODEC };
         let mut effects = Vec::new();
         let broken = |problem: String| Refused(Code::Crash, format!("the records of {name} cannot be used: {problem}"));
-        let records = match disk {
-            Some(disk) => disk.open(name).map_err(|problem| match problem.kind() {
-                io::ErrorKind::InvalidInput => malformed(problem.to_string()),
-                _ => broken(problem.to_string()),
-            })?,
-            None => Vec::new(),
-        };
-        let disk_of_host = disk.take().map(|disk| (disk, records));
-        let host = Host::boot(&settings, disk_of_host, now_ns, &mut effects).map_err(broken)?;
+        let opened = disk.as_mut().map(|disk| disk.open(name)).transpose();
+        let records = opened.map_err(|problem| match problem.kind() {
+            io::ErrorKind::InvalidInput => malformed(problem.to_string()),
+            _ => broken(problem.to_string()),
+        })?;
+        let host = Host::boot(&settings, records, now_ns, &mut effects).map_err(broken)?;
         let mut service = Service {
             nodes,
             level: args.level,
@@ -72,6 +69,7 @@ impl Service {
             reported: args.report_visible.then_some(0),
             host,
             effects,
+            disk: disk.take(),
             disk_problem: None,
             clients: Clients::default(),
             writes: BTreeMap::new(),
@@ -79,7 +77,7 @@ impl Service {
         service.carry_out(now_ns, out);
         match service.disk_problem.take() {
             Some(problem) => {
-                *disk = service.host.into_disk();
+                *disk = service.disk;
                 Err(Refused(Code::Crash, format!("the disk takes no records: {problem}")))
             }
             None => Ok(service),
