@@ -15,11 +15,18 @@ pub trait Disk: Send {
     /// When they cannot be read, are not as they were written, or another process has them open.
     fn open(&mut self, node: &str) -> io::Result<Vec<Vec<u8>>>;
 
-    /// Appends records; they are durable when this returns.
+    /// Appends records: the end of the process does them no harm any more, that of the machine does until the next
+    /// [`Disk::sync`].
     ///
     /// # Errors
-    /// When they are not. Nothing can be appended any more.
+    /// When that fails. Nothing can be appended any more.
     fn append(&mut self, records: &[Vec<u8>]) -> io::Result<()>;
+
+    /// Makes what was appended durable.
+    ///
+    /// # Errors
+    /// As for [`Disk::append`].
+    fn sync(&mut self) -> io::Result<()>;
 }
 
 /// A folder with a file per node.
@@ -174,12 +181,11 @@ impl Disk for Folder {
     }
 
     fn append(&mut self, records: &[Vec<u8>]) -> io::Result<()> {
-        let Log { file, node, number, buffer } =
-            self.log.as_mut().ok_or_else(|| io::Error::other("the disk has not been opened"))?;
+        let Log { file, node, number, buffer } = self.log.as_mut().ok_or_else(not_open)?;
         buffer.clear();
         let put = |(record, number): (&Vec<u8>, u64)| put(buffer, node, number, record);
         let written = records.iter().zip(*number..).try_for_each(put);
-        let written = written.and_then(|()| file.write_all(buffer)).and_then(|()| file.sync_data());
+        let written = written.and_then(|()| file.write_all(buffer));
         match written {
             Ok(()) => *number += records.len() as u64,
             // Whether it has reached the disk cannot be known.
@@ -187,6 +193,18 @@ impl Disk for Folder {
         }
         written
     }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let synced = self.log.as_ref().ok_or_else(not_open)?.file.sync_data();
+        if synced.is_err() {
+            self.log = None;
+        }
+        synced
+    }
+}
+
+fn not_open() -> io::Error {
+    io::Error::other("the disk has not been opened")
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! A replica and what it needs to live.
 
-use std::collections::HashSet;
-
 use kvsim_store::ndc::{self, Message, Ndc, Record, object::Context};
 use kvsim_store::{
     Answer, Call, CallId, Env, Input, Key, Level, NodeId, Observation, Outbox, Output, Priority, Replica, ReplicaId,
     Stream, Version,
 };
+use rustc_hash::FxHashSet;
 
 use crate::names::{Names, Packed};
 use crate::plausible;
@@ -219,7 +218,7 @@ impl Host {
     }
 
     fn forget_values(&mut self) {
-        let mut kept = HashSet::new();
+        let mut kept = FxHashSet::default();
         self.replica.values(&mut |value| {
             kept.insert(value.id);
         });

@@ -169,8 +169,10 @@ impl Service {
     fn carry_out(&mut self, now_ns: u64, out: &mut Lines) {
         while self.disk_problem.is_none() {
             let records = self.host.take_records();
-            let stored =
-                self.disk.as_mut().filter(|_| !records.is_empty()).map_or(Ok(()), |disk| disk.append(&records));
+            let stored = self.disk.as_mut().filter(|_| !records.is_empty()).map_or(Ok(()), |disk| {
+                disk.append(&records)?;
+                disk.sync()
+            });
             if let Err(problem) = stored {
                 self.disk_problem = Some(problem.to_string());
                 break;

@@ -8,6 +8,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use kvsim_store::ndc::Count;
 use kvsim_store::{Level, NodeId};
 
+use crate::store::Sync;
+
 /// The NDC store as a server: one node of a cluster. Clients speak the protocol of Redis.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "kvsim-node", version)]
@@ -31,6 +33,10 @@ pub struct Args {
     /// Where the node keeps its records.
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
+
+    /// When records are synced to the disk.
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "always")]
+    pub sync: Sync,
 
     /// Where /ready and /metrics are served.
     #[arg(long, value_name = "ADDRESS")]

@@ -192,6 +192,7 @@ fn life(args: &Args, cluster: &Cluster) -> Life {
         id: args.id.clone(),
         nodes: cluster.nodes.clone(),
         timeout: Duration::from_millis(args.timeout_ms),
+        sync: args.sync,
     }
 }
 

@@ -24,7 +24,7 @@ use commands::{Commands, Seen};
 use commit::{Committer, Group};
 
 pub use commands::{Seen as Contexts, priority_of};
-pub use commit::Send;
+pub use commit::{Send, Sync};
 
 /// What comes in.
 pub enum Input {
@@ -72,6 +72,8 @@ pub struct Life {
     pub nodes: Vec<String>,
     /// How long a request may wait for other nodes.
     pub timeout: Duration,
+    /// When records are synced.
+    pub sync: Sync,
 }
 
 /// The store at work.
@@ -119,7 +121,7 @@ pub fn live(
         say(format!("{many} records read in {:.1} s", begin.elapsed().as_secs_f64()));
     }
     let commands = Commands::new(life.timeout, life.settings.nodes);
-    let committer = Committer::start(Box::new(life.folder), send, shared.clone());
+    let committer = Committer::start(Box::new(life.folder), life.sync, send, shared.clone());
     let mut store = Store { host, commands, effects, group: Group::default(), committer, shared: shared.clone(), me };
     store.run(now_ns());
     store.commit()?;
@@ -150,7 +152,7 @@ pub fn live(
         store.commit()?;
         store.host.tidy();
         if stops {
-            return store.committer.wait();
+            return store.committer.finish();
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod check;
 mod clean;
+
+mod cluster;
 mod examples;
 mod explain;
 mod export;
@@ -75,6 +77,7 @@ pub enum Command {
     Check(check::CheckArgs),
     List(list::ListArgs),
     Clean(clean::CleanArgs),
+    Cluster(cluster::ClusterArgs),
     Schema(generate::SchemaArgs),
     New(new::NewArgs),
     Completions(generate::CompletionsArgs),
@@ -100,6 +103,7 @@ impl Command {
             Command::List(args) => list::list(args, names),
             Command::New(args) => new::new(args, names),
             Command::Clean(args) => clean::clean(args),
+            Command::Cluster(args) => cluster::cluster(args),
             Command::Schema(args) => generate::schema(args, names.stores),
             Command::Completions(args) => generate::completions(args, program(names.stores)),
             Command::Man(args) => generate::man(args, program(names.stores)),

@@ -28,6 +28,10 @@ impl Disk for Memory {
         Ok(self.0.lock().expect("one thread").clone())
     }
 
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     fn append(&mut self, records: &[Vec<u8>]) -> io::Result<()> {
         if self.1.load(Ordering::Relaxed) {
             return Err(io::Error::from(io::ErrorKind::StorageFull));

@@ -251,13 +251,15 @@ impl Commands {
             }
             What::Set(name, value) => {
                 begin(Slot::One(Reply::Nil), self);
-                let is_new = at.0.names.known_key(&name).is_none();
+                let known = at.0.names.keys().len();
                 let Some(key) = at.0.names.key(&name) else {
                     let problem = Reply::error("this node knows as many keys as it can number");
                     return self.running(batch).slots[slot].put(0, problem);
                 };
                 let of_node = match how.context {
-                    Replaces::Node if !is_new => at.0.replica().object(key).unwrap_or_default().context,
+                    Replaces::Node if at.0.names.keys().len() == known => {
+                        at.0.replica().object(key).unwrap_or_default().context
+                    }
                     _ => Context::default(),
                 };
                 self.write((batch, slot, key, how), Some(value), of_node, at, now_ns);
