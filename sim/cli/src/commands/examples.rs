@@ -31,6 +31,13 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[("runs/hunt-my/my-17 --code CONV002", "the fewest operations and faults that still show it, as a scenario")],
     ),
     (
+        "cluster",
+        &[
+            ("up 3", "three real nodes, for redis-cli -p 7000, 7001 and 7002"),
+            ("up 5 --data five -- --level eventual --ack majority", "five, with further arguments for each"),
+        ],
+    ),
+    (
         "explain",
         &[
             ("runs/latest", "why the first finding's operation was answered so"),

@@ -2,7 +2,6 @@
 
 mod check;
 mod clean;
-
 mod cluster;
 mod examples;
 mod explain;
