@@ -136,8 +136,8 @@ fn random(
     }
 }
 
-/// Nodes join or leave, one after the other. One node of the run does neither, whatever else the scenario has in mind, so
-/// that one was there before and one is left.
+/// Nodes join or leave, one after the other. As many nodes of the run as a quorum or an acknowledgement needs do neither, whatever
+/// else the scenario has in mind: those were there before and are left, or a session would be refused everything.
 fn members(
     scenario: &Scenario,
     seed: u64,
@@ -148,9 +148,12 @@ fn members(
     (nodes, what): (&[NodeId], Membership),
 ) {
     let stays = Stream::new(seed, "stays", 0).below(u64::from(scenario.replicas));
-    let stays = NodeId(stays as u16);
+    let quorums = scenario.clients.iter().map(|group| group.quorum);
+    let quorums = quorums.chain(scenario.script.sessions.iter().map(|session| session.quorum));
+    let staying = quorums.chain([scenario.store.profile(scenario.replicas).ack.of(1)]).max().unwrap_or(1);
+    let stays = |node: NodeId| (node.0 + scenario.replicas - stays as u16) % scenario.replicas < staying;
     let mut chance = Stream::new(seed, "fault", number);
-    let mut order: Vec<NodeId> = nodes.iter().copied().filter(|node| *node != stays).collect();
+    let mut order: Vec<NodeId> = nodes.iter().copied().filter(|node| !stays(*node)).collect();
     chance.shuffle(&mut order);
     let gap = Quantiles::exponential(every.ns());
     let mut now_ns = 0_u64;

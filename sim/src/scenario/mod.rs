@@ -63,7 +63,8 @@ pub struct Scenario {
     /// The network between nodes.
     #[serde(default)]
     pub net: Net,
-    /// The keys that client groups use.
+    /// The keys that client groups use. Where they are given, keys of these names in a script are the same ones, which decides on a
+    /// ring who holds them.
     #[serde(default)]
     pub keys: Keys,
     /// Groups of clients by name, each in a table [clients.NAME]. The sessions of a group are called NAME-0,
@@ -140,8 +141,7 @@ impl Link {
     }
 }
 
-/// The keys that client groups use: k0, k1 and so on. Where they are given, a script's keys of these names are the same ones,
-/// which decides on a ring who holds them; otherwise those of a script have their places in the order of their first use.
+/// The keys that client groups use.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Keys {

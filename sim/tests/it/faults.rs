@@ -1,6 +1,6 @@
 //! Faults of nodes, disks, clocks and links: what they do to a run, and how the checkers judge it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::common::*;
 use kvsim_checkers::trace::{Disk, Event, LostBy, NodeId, Recording, What};
@@ -222,6 +222,15 @@ fn nodes_join_and_leave_at_random_times() {
         leaves[seen[1].iter().sum::<usize>()] += 1;
     }
     assert!(joins.iter().chain(&leaves).all(|runs| *runs > 0), "none, one, two and three: {joins:?} {leaves:?}");
+    // As many as a quorum asks for stay.
+    scenario.clients[0].quorum = 3;
+    for seed in 0..100 {
+        let moved = plan(&scenario, seed).faults.into_iter().filter_map(|fault| match fault.kind {
+            FaultKind::Node { node, fault: NodeFault::Absent | NodeFault::Left } => Some(node),
+            _ => None,
+        });
+        assert!(moved.collect::<BTreeSet<NodeId>>().len() <= 1);
+    }
 }
 
 #[test]
