@@ -218,6 +218,32 @@ pub enum Output<R: Replica> {
     },
 }
 
+/// Names of writes of dead replicas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// Of this replica and of the earlier lives of its node.
+    pub last: ReplicaId,
+    /// Those whose counters leave the remainder `rest` when they are divided by `by`.
+    pub by: u16,
+    /// Less than `by`.
+    pub rest: u16,
+}
+
+impl Names {
+    /// All of `last` and of the earlier lives of its node.
+    pub fn of(last: ReplicaId) -> Names {
+        Names { last, by: 1, rest: 0 }
+    }
+
+    /// True when `dot` is one of them.
+    pub fn has(&self, dot: Dot) -> bool {
+        let Dot { origin, counter } = dot;
+        origin.node == self.last.node
+            && origin.incarnation <= self.last.incarnation
+            && counter % u64::from(self.by.max(1)) == u64::from(self.rest)
+    }
+}
+
 /// A fact about the replica for the checkers alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Observation {
@@ -230,8 +256,16 @@ pub enum Observation {
     },
     /// The write's record has arrived, in whatever form and however late. Once per write and life of the replica.
     Known(Dot),
+    /// The known writes with these names are all that will ever be known of their origins, and from now on the replica cannot name
+    /// them. The host notes which these are.
+    Settled(Names),
+    /// All writes with these names are known here that a replica knew which has settled them: their effect has arrived, without
+    /// their names. The host takes them for announced one by one.
+    KnownAll(Names),
     /// The write is kept here no longer, since its key is for others to hold, and they have it. It may come to be known again.
     GaveAway(Dot),
+    /// The known writes with these names are kept here no longer.
+    GaveAwayAll(Names),
     /// Reads at `levels` return this write from now on.
     Visible {
         /// At which levels.

@@ -24,8 +24,8 @@ pub mod settings;
 pub mod tasks;
 
 pub use contract::{
-    Answer, Call, CallId, Env, GaugeInfo, Input, Key, MessageMeta, Observation, Outbox, Output, Refusal, Replica,
-    Value, Version,
+    Answer, Call, CallId, Env, GaugeInfo, Input, Key, MessageMeta, Names, Observation, Outbox, Output, Refusal,
+    Replica, Value, Version,
 };
 pub use kvsim_types::{
     AckWord, Acks, Alone, Conflict, Dot, Level, Levels, NodeId, Priority, ReplicaId, quantity, written_as_text,

@@ -44,7 +44,7 @@ fn a_run_leaves_a_report() {
         "store.anti_entropy",
         "kvsim replay .",
         "kvsim run scenarios/tour/first-run.toml --seed 1",
-        "0x27d6ce155a382e70",
+        "0x4cc28eef2a1ed074",
     ];
     in_order(&page, &parts);
     // It needs nothing else, and nothing asks the network.

@@ -1,6 +1,6 @@
 //! A node's disk: when records are durable, what waits for them, and what a crash leaves.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use kvsim_store::{Dot, NodeId, Output, Replica, Version};
 
@@ -32,7 +32,7 @@ pub struct Disk<R: Replica> {
     pub durable_ns: u64,
     /// Outputs that wait for records before them, in order.
     pub held: VecDeque<Held<R>>,
-    /// `None` when no node of the run ever crashes: then it is never read.
+    /// `None` when no node of the run ever crashes or leaves: then it is never read.
     log: Option<Log<R::Record>>,
 }
 
@@ -69,6 +69,17 @@ impl<R: Replica> Disk<R> {
         if let Some(log) = &mut self.log {
             log.known.push((dot, log.records.len() + appended));
         }
+    }
+
+    /// The writes that the replica has got to know.
+    pub fn known(&self) -> impl Iterator<Item = Dot> {
+        self.log.iter().flat_map(|log| log.known.iter().map(|(dot, _)| *dot))
+    }
+
+    /// The replica keeps these writes no longer.
+    pub fn forget_known(&mut self, gone: &BTreeSet<Dot>) {
+        let log = self.log.as_mut().filter(|_| !gone.is_empty());
+        log.into_iter().for_each(|log| log.known.retain(|(dot, _)| !gone.contains(dot)));
     }
 
     /// The next output whose time has come.

@@ -115,6 +115,9 @@ pub fn observed(observation: Observation) -> What {
         Observation::Visible { levels, dot } => What::Visible { levels, write: dot },
         Observation::Hidden { levels, dot } => What::Hidden { levels, write: dot },
         Observation::Overflowed { levels, dot } => What::Overflowed { levels, write: dot },
+        Observation::Settled(_) | Observation::KnownAll(_) | Observation::GaveAwayAll(_) => {
+            unreachable!("the host has named the writes")
+        }
         Observation::Lagging { level, origin, behind_ns } => What::Lagging { level, origin: origin.node, behind_ns },
     }
 }

@@ -228,7 +228,8 @@ impl<'a, R: Replica> Engine<'a, R> {
         let some_node = |has: fn(&NodeFault) -> bool| {
             plan.faults.iter().any(|fault| matches!(&fault.kind, FaultKind::Node { fault, .. } if has(fault)))
         };
-        let keeps_log = some_node(|fault| matches!(fault, NodeFault::Crash { .. } | NodeFault::Replace));
+        let keeps_log =
+            some_node(|fault| matches!(fault, NodeFault::Crash { .. } | NodeFault::Replace | NodeFault::Left));
         let takes_time = some_node(|fault| matches!(fault, NodeFault::SlowDisk { .. } | NodeFault::FullDisk));
         let measures_every_ns = sink.measures_every_ns();
         Engine {
@@ -478,6 +479,7 @@ impl<'a, R: Replica> Engine<'a, R> {
 
     /// Carries out what the step that ended has said.
     fn flush(&mut self, node: NodeId, cause: u64) {
+        self.witness.name_all(&mut self.outbox.observations, self.hosts[node.index()].disk.known());
         if self.keeps_log {
             self.note_known(node);
         }
@@ -534,6 +536,11 @@ impl<'a, R: Replica> Engine<'a, R> {
         let appended = self.outbox.outputs.iter().filter(|output| matches!(output, Output::Append(_))).count();
         let disk = &mut self.hosts[node.index()].disk;
         let observations = &self.outbox.observations;
+        let given = observations.iter().filter_map(|observation| match observation {
+            Observation::GaveAway(dot) => Some(*dot),
+            _ => None,
+        });
+        disk.forget_known(&given.collect());
         for observation in observations {
             match observation {
                 Observation::Known(dot) if self.witness.is_name(*dot) => disk.note_known(*dot, appended),

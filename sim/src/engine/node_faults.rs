@@ -110,6 +110,8 @@ impl<R: Replica> Engine<'_, R> {
         host.boot(self.config, self.plan.seed, &self.members, self.tracer.now_ns, &mut self.outbox);
         self.in_store = None;
         host.blocked = host.backlog.is_busy();
+        // What its disk has is announced again.
+        self.witness.name_all(&mut self.outbox.observations, std::iter::empty());
         self.apply_outputs(node, cause);
     }
 

@@ -3,6 +3,8 @@
 //! A store is not believed, and its mistakes do not end the program: what cannot be is an event of the recording
 //! ([`What::Objected`](kvsim_checkers::trace::What::Objected)), by which the checker *honest* finds it.
 
+use std::collections::BTreeSet;
+
 use kvsim_checkers::trace::{Action, NodeId, Objection, What};
 use kvsim_store::{Answer, Dot, Observation, ReplicaId, Version};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -22,6 +24,8 @@ pub struct Witness {
     /// Of stores that announce nothing: by value, the name and the key of its write, and by node how many have been named.
     names: FxHashMap<u64, (Dot, u32)>,
     counts: Vec<u64>,
+    /// Writes that some replica had announced before it could no longer name them, see [`Observation::Settled`].
+    unnamed: BTreeSet<Dot>,
 }
 
 impl Witness {
@@ -37,6 +41,7 @@ impl Witness {
             answered: vec![false; count],
             names: FxHashMap::default(),
             counts: vec![0; usize::from(plan.replicas)],
+            unnamed: BTreeSet::new(),
         }
     }
 
@@ -76,9 +81,49 @@ impl Witness {
             | Observation::Visible { dot, .. }
             | Observation::Hidden { dot, .. }
             | Observation::Overflowed { dot, .. } => dot,
+            Observation::Settled(names) | Observation::KnownAll(names) | Observation::GaveAwayAll(names) => {
+                Dot { origin: names.last, counter: 1 }
+            }
             Observation::Lagging { origin, .. } => Dot { origin, counter: 1 },
         };
         (!self.is_name(dot)).then_some((Objection::NoSuchName, None))
+    }
+
+    /// Names each write in the observations of a replica that it cannot name itself; before, it had announced all that is
+    /// `known`.
+    pub fn name_all(&mut self, observations: &mut Vec<Observation>, known: impl Iterator<Item = Dot>) {
+        let is_one = |observation: &Observation| {
+            use Observation::{GaveAwayAll, KnownAll, Settled};
+            matches!(observation, Settled(_) | KnownAll(_) | GaveAwayAll(_))
+        };
+        if !observations.iter().any(is_one) {
+            return;
+        }
+        let mut known: BTreeSet<Dot> = known.collect();
+        for observation in std::mem::take(observations) {
+            match observation {
+                Observation::Settled(names) => {
+                    self.unnamed.retain(|dot| !names.has(*dot));
+                    self.unnamed.extend(known.iter().filter(|dot| names.has(**dot)));
+                }
+                Observation::KnownAll(names) => {
+                    let new = self.unnamed.iter().filter(|dot| names.has(**dot) && !known.contains(dot));
+                    let new: Vec<Dot> = new.copied().collect();
+                    known.extend(&new);
+                    observations.extend(new.into_iter().map(Observation::Known));
+                }
+                Observation::GaveAwayAll(names) => {
+                    let given = known.iter().filter(|dot| names.has(**dot));
+                    observations.extend(given.map(|dot| Observation::GaveAway(*dot)));
+                }
+                other => {
+                    if let Observation::Known(dot) = other {
+                        known.insert(dot);
+                    }
+                    observations.push(other);
+                }
+            }
+        }
     }
 
     /// What is wrong with the answer that `node` gives to an operation. It is given if it can be.

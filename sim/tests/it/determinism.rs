@@ -33,12 +33,12 @@ fn the_hash_depends_on_the_seed_and_on_nothing_else() {
 fn hashes_are_the_same_in_every_build_and_every_year() {
     // Frozen. A change here means that stored seeds no longer show what they showed: say so in CHANGELOG.md.
     let mut scenario = rough();
-    assert_eq!(hash(&plan(&scenario, 1)), 0x6f07_e912_b89d_df3d, "ndc");
+    assert_eq!(hash(&plan(&scenario, 1)), 0xbc95_f237_395b_175c, "ndc");
     scenario.store.set("replication", 2);
-    assert_eq!(hash(&plan(&scenario, 1)), 0xd316_61f6_b0df_5741, "ndc on a ring");
+    assert_eq!(hash(&plan(&scenario, 1)), 0x7a45_42de_6413_5c4a, "ndc on a ring");
     scenario.store.set("replication", "all");
     scenario.disk.write = Duration(3 * MS);
-    assert_eq!(hash(&plan(&scenario, 1)), 0xeb19_94dc_5cc0_dbbc, "ndc with a slow disk");
+    assert_eq!(hash(&plan(&scenario, 1)), 0x12a1_225d_5dbc_0436, "ndc with a slow disk");
     // As long as before.
     scenario.settle = Settle::For(Duration(plan(&scenario, 1).settle_ns));
     scenario.store = stores::BUILT_IN.find("lww").unwrap().spec();

@@ -12,4 +12,5 @@ mod heartbeats;
 mod hostile;
 mod measured;
 mod other_fates;
+mod replacements;
 mod swarm;

@@ -29,6 +29,9 @@ impl TryFrom<(u64, Vec<u64>)> for DotSet {
     type Error = &'static str;
 
     fn try_from((base, rest): (u64, Vec<u64>)) -> Result<DotSet, Self::Error> {
+        if base == super::WHOLE && rest.is_empty() {
+            return Ok(DotSet::ALL);
+        }
         let fits = (base / BITS).checked_add(rest.len() as u64 + 1).is_some_and(|words| words < u64::MAX / BITS);
         let below = rest.first().is_some_and(|first| first & (u64::MAX >> (BITS - 1 - base % BITS)) != 0);
         let set = DotSet { base, rest: SmallVec::from_vec(rest) };
@@ -42,6 +45,9 @@ impl TryFrom<(u64, Vec<u64>)> for DotSet {
 impl DotSet {
     /// Nothing is known.
     pub const EMPTY: DotSet = DotSet { base: 0, rest: SmallVec::new_const() };
+
+    /// Everything is known. Only to ask, or to subtract.
+    pub const ALL: DotSet = DotSet { base: super::WHOLE, rest: SmallVec::new_const() };
 
     /// The largest counter up to which there is no gap.
     pub fn base(&self) -> u64 {

@@ -32,7 +32,8 @@ impl Ndc {
             Call::Read { level, seen, .. } => self.read_in_order(id, key, *level, needed, *seen, env),
             Call::Write { value, delete, context, seen, .. } => {
                 let mut context = (*context).clone();
-                if let Some(state) = self.at(range) {
+                if let Some(state) = self.ranges.iter_mut().find(|state| state.range == range) {
+                    state.trim(key, &mut context, &self.membership);
                     self.config.defects.spoil_context(&mut context, state.clock());
                 }
                 let delta = match self.at(range).filter(|_| self.config.placement.is_full()) {
@@ -83,11 +84,12 @@ impl Ndc {
             state.wait_for(&read.seen, &self.membership);
             return self.calls.park(read);
         }
-        let frontiers = state.frontiers();
+        let (frontiers, settled) = (state.frontiers(), state.clock().settled());
         let Object { versions, context } = state.filled(read.key, Some(read.view));
         let seen = read.moves.then(|| {
             let mut seen = read.seen;
             seen.raise_all(frontiers, read.view);
+            seen.forget(settled);
             seen
         });
         env.answer_read(read.call, versions.iter().copied(), context, seen);
@@ -192,7 +194,7 @@ impl Ndc {
                 let Object { versions, context } = state.filled(key, view);
                 Reply::Read { versions, context }
             }
-            Request::Frontiers => Reply::Frontiers(self.ranges[0].frontiers().clone()),
+            Request::Frontiers => Reply::Frontiers(self.ranges[0].frontiers().unsettled()),
         };
         env.send(from, Message::Reply { id, attempt, reply: Box::new(reply) });
     }
@@ -260,6 +262,7 @@ impl Ndc {
         let seen = seen.filter(|_| self.config.is_ordered()).map(|seen| {
             let (mut seen, reach) = (seen.clone(), self.ranges[0].frontiers().reach(self.me));
             (0..).zip(reach).for_each(|(view, counter)| seen.raise(self.me, view, counter));
+            seen.forget(self.ranges[0].clock().settled());
             seen
         });
         let (by, since_ns) = (SmallVec::new(), env.now_ns);

@@ -10,10 +10,28 @@
 //! The same holds for a dead replica that is only mentioned, none of whose writes is known: by a causal context, or a
 //! session that moves and waits for what it has seen there. Both may mention writes that are lost. Once their origin is
 //! void, they mean nothing any more.
+//!
+//! **What is left of the dead goes.** Who has given up what is missing of a dead replica has all of it in all views, and says so in
+//! its reports. When all holders have said so under one list of members, nobody will ask for a write of it again: it is *settled*
+//! ([`Settled`]). Its entries go from clocks, frontiers, watermarks and the dot-key map, and a number for each node says that all
+//! its lives up to there are covered. What follows is that *whoever serves has all of what anyone has settled*:
+//!
+//! - Who was a holder under that list has said so itself, and forgets nothing.
+//! - Who began to serve later has heard all members under a later list, after they had all of it. One that has settled something
+//!   which the asker has not sends it everything, as it cannot name what may be missing.
+//!
+//! So one that serves takes over what another has settled when both go by the same list; whoever gets everything takes that over with
+//! it. (Who does not know that it is to hold the range no longer goes by an older list. Who has lost a range and is to hold it again
+//! begins anew: some holder under any list without it has heard it under such a list, so that it knows.)
+//!
+//! No life between two of a node may be left out. Of one that no holder has reported none has anything, and nothing can come: what
+//! was known of it when the last holder learnt this list is in a report.
+
+use std::collections::BTreeSet;
 
 use smallvec::SmallVec;
 
-use crate::clock::{DotSet, NodeClock, ReplicaMap};
+use crate::clock::{DotSet, NodeClock, ReplicaMap, Settled};
 use crate::contract::{Dot, ReplicaId};
 
 /// What a member knows of dead replicas.
@@ -32,6 +50,11 @@ impl Report {
     fn of(&self, dead: ReplicaId) -> &DotSet {
         static NONE: DotSet = DotSet::EMPTY;
         self.known.iter().find(|(id, _)| *id == dead).map_or(&NONE, |(_, known)| known)
+    }
+
+    /// The dead replicas of which it says anything.
+    fn origins(&self) -> impl Iterator<Item = ReplicaId> {
+        self.known.iter().chain(&self.void).map(|(origin, _)| *origin)
     }
 
     /// Size when sent.
@@ -72,11 +95,13 @@ impl Dead {
         self.void.get(dot.origin).is_some_and(|known| !known.contains(dot.counter))
     }
 
-    /// What this replica has to report, if it or another replica knows of a dead one.
+    /// What this replica has to report, if it or another replica knows of a dead one that is not settled.
     pub fn report(&self, members: &[ReplicaId], clock: &NodeClock) -> Option<Box<Report>> {
-        let is_dead = |origin: ReplicaId| !is_member(members, origin);
-        let is_silent = !clock.iter().any(|(origin, _)| is_dead(origin)) && self.mentioned.is_empty();
-        if self.reports.is_empty() && is_silent {
+        let mut of_others = self.reports.iter().flat_map(|(_, report)| report.origins());
+        let is_silent = self.void.is_empty()
+            && self.open(members, clock).next().is_none()
+            && of_others.all(|origin| clock.settled().has(origin));
+        if is_silent {
             return None;
         }
         let known = self.open(members, clock);
@@ -101,7 +126,8 @@ impl Dead {
         if from_serves {
             *self.reports.entry(from) = report.clone();
         }
-        let is_open = |origin: ReplicaId| !is_member(members, origin) && !self.is_void(origin);
+        let is_known = |origin| self.is_void(origin) || clock.settled().has(origin);
+        let is_open = |origin: ReplicaId| !is_member(members, origin) && !is_known(origin);
         // One that has joined since then may still have to get what they knew.
         let has_all = |origin: ReplicaId, known: &DotSet| known.difference(clock.of(origin)).next().is_none();
         let mut all = if serves { self.agreed(me, members, holders, clock) } else { Vec::new() };
@@ -130,6 +156,57 @@ impl Dead {
         agreed.map(|(origin, known)| (origin, known.clone())).collect()
     }
 
+    /// What all `holders` have all of, under this list of members, by what they have reported: the last such life of each node.
+    pub fn settled(
+        &self,
+        me: ReplicaId,
+        members: &[ReplicaId],
+        holders: &[ReplicaId],
+        clock: &NodeClock,
+    ) -> Vec<ReplicaId> {
+        let others = || holders.iter().filter(|holder| **holder != me);
+        let reports: Vec<&Report> = others()
+            .filter_map(|holder| self.reports.get(*holder).filter(|report| report.members == members))
+            .collect();
+        if self.void.is_empty() || reports.len() < others().count() {
+            return Vec::new();
+        }
+        let reported = reports.iter().flat_map(|report| report.origins());
+        let lives: BTreeSet<ReplicaId> = (reported.chain(self.void.iter().map(|(origin, _)| origin)))
+            .chain(self.open(members, clock).map(|(origin, _)| origin))
+            .filter(|origin| !clock.settled().has(*origin))
+            .collect();
+        let has_all = |report: &&Report, life| report.void.iter().any(|(origin, _)| *origin == life);
+        let is_settled = |life| self.is_void(life) && reports.iter().all(|report| has_all(report, life));
+        let lives: Vec<ReplicaId> = lives.into_iter().collect();
+        let mut settled = Vec::new();
+        for lives in lives.chunk_by(|a, b| a.node == b.node) {
+            let present = members.iter().find(|member| member.node == lives[0].node);
+            let is_dead = |life: &ReplicaId| present.is_none_or(|present| life.incarnation < present.incarnation);
+            let count = lives.iter().take_while(|life| is_dead(life) && is_settled(**life)).count();
+            let last = match present {
+                // Nobody has anything of those in between.
+                Some(present) if count == lives.len() => ReplicaId { incarnation: present.incarnation - 1, ..*present },
+                _ if count > 0 => lives[count - 1],
+                _ => continue,
+            };
+            settled.push(last);
+        }
+        settled
+    }
+
+    /// These dead replicas are settled: nothing needs to be remembered of them.
+    pub fn settle(&mut self, settled: &Settled) {
+        self.void.retain(|origin| !settled.has(origin));
+        self.mentioned.retain(|origin| !settled.has(*origin));
+    }
+
+    /// How many dead replicas are remembered.
+    pub fn remembered(&self, members: &[ReplicaId], clock: &NodeClock) -> usize {
+        let open = self.open(members, clock).map(|(origin, _)| origin);
+        self.void.iter().map(|(origin, _)| origin).chain(open).count()
+    }
+
     /// The dead replicas that nothing is agreed about, with what is known of each.
     pub fn open<'a>(
         &'a self,
@@ -154,9 +231,10 @@ impl Dead {
         self.void.entry(origin).clone_from(known);
     }
 
-    /// Takes over what the sender of `report` has given up, together with all that it has.
-    pub fn take_over(&mut self, report: &Report) {
-        report.void.iter().for_each(|(origin, known)| self.give_up(*origin, known));
+    /// Takes over what the sender of `report` has given up, together with all that it has, but what is `settled` here.
+    pub fn take_over(&mut self, report: &Report, settled: &Settled) {
+        let news = report.void.iter().filter(|(origin, _)| !settled.has(*origin));
+        news.for_each(|(origin, known)| self.give_up(*origin, known));
     }
 
     /// Forgets what replicas reported that are members no more.

@@ -89,6 +89,10 @@ defects! {
     OldWatermarks = "old-watermarks", noticed by "convergence, fifo-visibility, priority";
     /// What is missing of a dead replica is given up without asking, although another replica may still have it.
     EarlyVoid = "early-void", noticed by "convergence, fifo-visibility, priority";
+    /// What is left of a dead replica goes as soon as nothing is missing of it here, although others may have more, or less.
+    SettleEarly = "settle-early", noticed by "convergence, fifo-visibility, priority";
+    /// What is left of dead replicas never goes, so all messages grow with every lost disk.
+    KeepDead = "keep-dead", noticed by "metadata";
     /// Messages of dead replicas still count, so a write that was given up arrives after all, at some, and what has
     /// arrived from behind a gap is remembered for ever.
     AcceptDead = "accept-dead", noticed by "convergence, fifo-visibility, priority, metadata";

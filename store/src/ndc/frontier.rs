@@ -4,7 +4,9 @@
 //! shows of each origin an unbroken prefix of them: level `fifo` is view 0, `fifo-p3` view 3, and `priority` reads
 //! each key in the view of its own priority.
 
-use crate::clock::{NodeClock, ReplicaMap};
+use std::borrow::Cow;
+
+use crate::clock::{NodeClock, ReplicaMap, Settled, WHOLE};
 use crate::contract::{Key, Level, Levels, Refusal, ReplicaId};
 
 /// Number of ordered views; the number of a view is the lowest priority that it carries.
@@ -39,12 +41,20 @@ pub fn levels_of(view: usize, priority: usize) -> Levels {
 /// How far all views have come, by origin. It only grows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Frontiers(ReplicaMap<Reach>);
+#[cfg_attr(feature = "serde", serde(transparent))]
+pub struct Frontiers {
+    reaches: ReplicaMap<Reach>,
+    /// All that will ever be known of them is reflected by all views. The same as in the replica's clock, with which it is
+    /// sent; a session need not carry it, since it holds wherever the session can go.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    settled: Settled,
+}
 
 impl Frontiers {
     /// The last writes of `origin` that the views reflect.
     pub fn reach(&self, origin: ReplicaId) -> Reach {
-        self.0.get(origin).copied().unwrap_or_default()
+        let whole = || if self.settled.has(origin) { [WHOLE; VIEWS] } else { Reach::default() };
+        self.reaches.get(origin).copied().unwrap_or_else(whole)
     }
 
     /// `view` reflects exactly the writes of `origin` that it carries up to this counter.
@@ -56,10 +66,15 @@ impl Frontiers {
         reach[..=view].iter().copied().max().expect("there is a first view")
     }
 
+    /// The first counter of `origin` that `view` does not reflect.
+    pub fn first_ahead(&self, origin: ReplicaId, view: usize) -> u64 {
+        self.frontier(origin, view).saturating_add(1)
+    }
+
     /// `view` now reflects the write `counter` of `origin` and all before it.
     pub fn raise(&mut self, origin: ReplicaId, view: usize, counter: u64) {
-        if counter > 0 {
-            let reach = &mut self.0.entry(origin)[view];
+        if counter > 0 && !self.settled.has(origin) {
+            let reach = &mut self.reaches.entry(origin)[view];
             *reach = counter.max(*reach);
         }
     }
@@ -81,9 +96,37 @@ impl Frontiers {
         other.iter().all(|(origin, reach)| self.frontier(origin, view) >= reach[view])
     }
 
-    /// By origin, in their order.
+    /// By origin, in their order; the settled ones aside.
     pub fn iter(&self) -> impl Iterator<Item = (ReplicaId, &Reach)> {
-        self.0.iter()
+        self.reaches.iter()
+    }
+
+    /// These origins are settled.
+    pub fn settle(&mut self, settled: &Settled) {
+        settled.iter().for_each(|last| self.settled.add(last));
+        self.forget(settled);
+    }
+
+    /// Forgets how far the views have come in the writes of these origins.
+    pub fn forget(&mut self, settled: &Settled) {
+        self.reaches.retain(|origin| !settled.has(origin));
+    }
+
+    /// The same without what is settled.
+    pub fn unsettled(&self) -> Frontiers {
+        Frontiers { reaches: self.reaches.clone(), settled: Settled::default() }
+    }
+
+    /// With an entry also for those of these origins that are settled: all of them is reflected, up to this last write.
+    pub fn spelled_out(&self, origins: impl Iterator<Item = (ReplicaId, u64)>) -> Cow<'_, Frontiers> {
+        if self.settled.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        let mut all = self.unsettled();
+        for (origin, last) in origins.filter(|(origin, _)| self.settled.has(*origin)) {
+            (0..VIEWS).for_each(|view| all.raise(origin, view, last));
+        }
+        Cow::Owned(all)
     }
 
     /// Size when sent: an origin and the first view's counter 12 bytes, each other view 8 where it differs from the

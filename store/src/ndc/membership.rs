@@ -1,6 +1,6 @@
 //! Who belongs to the cluster, and who holds what then.
 
-use crate::contract::{Dot, NodeId, Observation, ReplicaId, Version};
+use crate::contract::{Dot, Names, NodeId, Observation, ReplicaId, Version};
 use crate::placement::Placement;
 use crate::random::scatter;
 
@@ -75,6 +75,10 @@ impl DotNames {
         Dot { counter: (dot.counter - 1) * self.ranges + self.range + 1, ..dot }
     }
 
+    fn names(self, names: Names) -> Names {
+        Names { by: self.ranges as u16, rest: ((self.range + 1) % self.ranges) as u16, ..names }
+    }
+
     pub fn version(self, version: Version) -> Version {
         Version { dot: self.dot(version.dot), ..version }
     }
@@ -82,6 +86,9 @@ impl DotNames {
     pub fn observation(self, observation: Observation) -> Observation {
         match observation {
             Observation::Known(dot) => Observation::Known(self.dot(dot)),
+            Observation::Settled(names) => Observation::Settled(self.names(names)),
+            Observation::KnownAll(names) => Observation::KnownAll(self.names(names)),
+            Observation::GaveAwayAll(names) => Observation::GaveAwayAll(self.names(names)),
             Observation::GaveAway(dot) => Observation::GaveAway(self.dot(dot)),
             Observation::Visible { levels, dot } => Observation::Visible { levels, dot: self.dot(dot) },
             Observation::Hidden { levels, dot } => Observation::Hidden { levels, dot: self.dot(dot) },

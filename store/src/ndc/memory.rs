@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::dead::is_member;
 use super::frontier::Frontiers;
-use crate::clock::{DotSet, NodeClock, ReplicaMap};
+use crate::clock::{DotSet, NodeClock, ReplicaMap, Settled};
 use crate::contract::{Dot, Key, ReplicaId};
 
 /// The dot-key map (DKM): the key of each known dot that some peer may still miss. Anti-entropy finds the
@@ -82,6 +82,14 @@ impl DotKeyMap {
         }
     }
 
+    /// Forgets all dots of these origins.
+    pub fn forget(&mut self, settled: &Settled) {
+        self.file();
+        let gone = self.origins.iter().filter(|(origin, _)| settled.has(*origin));
+        self.filed -= gone.map(|(_, log)| log.keys.iter().flatten().count()).sum::<usize>();
+        self.origins.retain(|origin| !settled.has(origin));
+    }
+
     /// Number of dots remembered.
     pub fn len(&self) -> usize {
         self.filed + self.recent.len()
@@ -100,7 +108,8 @@ pub struct Watermarks(ReplicaMap<Row>);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Row {
-    /// Sum of the counters, by which the later of two rows is found.
+    /// Sum of the counters, by which the later of two rows is found. What is settled counts more than all counters, since these
+    /// go then.
     sum: u64,
     /// Per origin its base, in the order of the origins.
     bases: Arc<[Dot]>,
@@ -115,7 +124,7 @@ impl Watermarks {
             Dot { origin, counter }
         };
         let row = self.0.entry(peer);
-        let sum = clock.iter().map(|known| base(known).counter).sum();
+        let sum = clock.iter().map(|known| base(known).counter).sum::<u64>() + (clock.settled().lives() << 40);
         if (sum, clock.len()) > (row.sum, row.bases.len()) {
             *row = Row { sum, bases: clock.iter().map(base).collect() };
         }
@@ -150,6 +159,14 @@ impl Watermarks {
     /// Forgets replicas that are members no more.
     pub fn forget(&mut self, members: &[ReplicaId]) {
         self.0.retain(|id| is_member(members, id));
+    }
+
+    /// Forgets what is known of these origins, which everybody holds.
+    pub fn forget_settled(&mut self, settled: &Settled) {
+        let is_settled = |base: &Dot| settled.has(base.origin);
+        for (_, row) in self.0.iter_mut().filter(|(_, row)| row.bases.iter().any(is_settled)) {
+            row.bases = row.bases.iter().copied().filter(|base| !is_settled(base)).collect();
+        }
     }
 
     /// `peer` holds all writes of `origin` up to this counter, as far as is known here.

@@ -50,8 +50,8 @@ use std::collections::BTreeMap;
 
 use crate::clock::{DotSet, NodeClock};
 use crate::contract::{
-    Conflict, Dot, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, NodeId, Observation, Replica, ReplicaId,
-    Version,
+    Conflict, Dot, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, Names, NodeId, Observation, Replica,
+    ReplicaId, Version,
 };
 use crate::pulling::Rounds;
 use crate::settings::{Cluster, DefectInfo, Misfit, Profile, Reduction};
@@ -103,6 +103,9 @@ pub enum Record {
     /// What is missing of dead replicas beside these writes to keys of a range is given up: of all in one step, since what
     /// waits of one may have to go with what waits of another.
     GivenUp(u16, Vec<(ReplicaId, DotSet)>),
+    /// All is known of these dead replicas' writes to keys of a range, and of those of earlier lives of their nodes, so that
+    /// nothing is remembered of them any more.
+    Settled(u16, Vec<ReplicaId>),
     /// These writes to keys of a range are lost.
     Closed(u16, Vec<Dot>),
     /// On a ring: these are the members now.
@@ -153,6 +156,7 @@ impl Replica for Ndc {
         GaugeInfo { name: "dot-keys", meaning: "entries of the dot-key map", residue: true },
         GaugeInfo { name: "unstripped-keys", meaning: "keys waiting to be stripped", residue: true },
         GaugeInfo { name: "calls", meaning: "calls waiting for other nodes", residue: false },
+        GaugeInfo { name: "dead-replicas", meaning: "dead replicas that clocks and reports still name", residue: true },
         GaugeInfo { name: "waiting", meaning: "writes waiting for their turn at an ordered view", residue: true },
         GaugeInfo { name: "waiting-bytes", meaning: "room taken by them in the fullest view", residue: true },
         GaugeInfo { name: "stubs", meaning: "waiting writes to be asked for again", residue: true },
@@ -316,6 +320,7 @@ impl Replica for Ndc {
         }
         into.extend(counts);
         into.push(self.calls.len() as u64);
+        into.push(self.ranges.iter().map(|state| state.remembered(&self.membership)).sum::<usize>() as u64);
         if let Some(ordered) = self.ranges.first().and_then(State::ordered) {
             let waiting = &ordered.waiting;
             into.extend([waiting.len() as u64, waiting.bytes(), waiting.lacking() as u64, ordered.objects() as u64]);
@@ -646,6 +651,20 @@ impl Ndc {
         if !given_up.is_empty() {
             env.append(|| Record::GivenUp(range, given_up));
         }
+        let agreed = self.ranges[at].agreed(&self.membership);
+        self.settle(at, agreed.into_iter(), env);
+    }
+
+    /// Everybody has all of these dead replicas' writes.
+    fn settle(&mut self, at: usize, settled: impl Iterator<Item = ReplicaId>, env: &mut Env<'_, Ndc>) {
+        let news = self.ranges[at].unsettled(settled);
+        if !news.is_empty() {
+            let range = self.ranges[at].range as u16;
+            env.append(|| Record::Settled(range, news.iter().collect()));
+            let tell = &mut self.teller(at, env);
+            news.iter().for_each(|last| tell(Observation::Settled(Names::of(last))));
+            self.ranges[at].settle(&news);
+        }
     }
 
     /// A record of the log, at the start.
@@ -661,6 +680,7 @@ impl Ndc {
             Record::Absorbed(repair) => usize::from(repair.range),
             Record::Recovered(range)
             | Record::GivenUp(range, ..)
+            | Record::Settled(range, _)
             | Record::Closed(range, _)
             | Record::GivenAway(range)
             | Record::Arrived(range, _) => usize::from(*range),
@@ -678,6 +698,11 @@ impl Ndc {
             (Record::Received(delta), Some(state)) => drop(state.receive(delta, observe)),
             (Record::Absorbed(repair), Some(state)) => state.absorb(repair, observe),
             (Record::GivenUp(_, dead), Some(state)) => drop(state.give_up(dead.clone(), observe)),
+            (Record::Settled(_, lives), Some(state)) => {
+                let settled = state.unsettled(lives.iter().copied());
+                settled.iter().for_each(|last| observe(Observation::Settled(Names::of(last))));
+                state.settle(&settled);
+            }
             (Record::Closed(_, lost), Some(state)) => state.lose(lost.iter().copied()),
             (Record::Recovered(_), Some(state)) => state.begin_to_serve(),
             (Record::Booted { founding }, _) => {
@@ -741,6 +766,9 @@ impl Ndc {
         if !self.config.placement.is_full() && !self.ranges[at].serves() && is_old {
             // The same holds for it as for a write.
             return;
+        }
+        if self.ranges[at].serves() && repair.membership == self.membership.id {
+            self.settle(at, repair.clock.settled().iter(), env);
         }
         if self.ranges[at].is_news(repair) {
             env.append(|| Record::Absorbed(Box::new(repair.clone())));

@@ -76,6 +76,7 @@ impl Naming for Record {
             Record::Booted { .. }
             | Record::Recovered(_)
             | Record::GivenUp(..)
+            | Record::Settled(..)
             | Record::Closed(..)
             | Record::Members(_)
             | Record::GivenAway(_)

@@ -11,9 +11,11 @@ use std::ops::Deref;
 use smallvec::SmallVec;
 
 use super::frontier::Basis;
+use crate::clock::{WHOLE, settled};
 use crate::contract::{Dot, ReplicaId, Value, Version};
 
-/// For one key: all of an origin's writes to it up to a counter have been seen.
+/// For one key: all of an origin's writes to it up to a counter have been seen. An entry with the counter [`WHOLE`] speaks
+/// for all writes of its origin and of earlier lives of the same node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Vec<Dot>"))]
@@ -27,11 +29,26 @@ impl Context {
 
     /// The largest counter of `origin` that has been seen; 0 for none.
     pub fn counter(&self, origin: ReplicaId) -> u64 {
-        self.0.iter().find(|seen| seen.origin == origin).map_or(0, |seen| seen.counter)
+        self.find(origin).map_or(0, |seen| seen.counter)
     }
 
-    /// All writes of `origin` to the key up to `counter` have been seen, too.
+    /// The entry that speaks for `origin`.
+    pub fn entry_for(&self, origin: ReplicaId) -> Option<ReplicaId> {
+        self.find(origin).map(|seen| seen.origin)
+    }
+
+    fn find(&self, origin: ReplicaId) -> Option<&Dot> {
+        self.0.iter().find(|seen| seen.origin == origin || speaks_for(seen, origin))
+    }
+
+    /// All writes of `origin` to the key up to `counter` have been seen, too; those of earlier lives, too, with [`WHOLE`].
     pub fn raise(&mut self, origin: ReplicaId, counter: u64) {
+        if self.0.iter().any(|seen| speaks_for(seen, origin)) {
+            return;
+        }
+        if counter == WHOLE {
+            self.0.retain(|seen| !speaks_for(&Dot { origin, counter }, seen.origin));
+        }
         match self.0.binary_search_by_key(&origin, |seen| seen.origin) {
             Ok(at) => self.0[at].counter = { self.0[at].counter }.max(counter),
             Err(at) => self.0.insert(at, Dot { origin, counter }),
@@ -53,6 +70,13 @@ impl Context {
         self.0.len()
     }
 
+    /// Size when sent: 12 bytes an entry, see also [`settled::wire_bytes`].
+    fn wire_bytes(&self) -> u32 {
+        let whole = || self.0.iter().filter(|seen| seen.counter == WHOLE).map(|seen| seen.origin);
+        let has_entry = |origin: ReplicaId| self.0.iter().any(|seen| seen.origin == origin);
+        12 * (self.0.len() - whole().count()) as u32 + settled::wire_bytes(whole(), has_entry)
+    }
+
     /// Drops the entries for which not `keep`.
     pub fn retain(&mut self, keep: impl Fn(ReplicaId, u64) -> bool) {
         self.0.retain(|seen| keep(seen.origin, seen.counter));
@@ -63,6 +87,12 @@ impl Context {
     pub fn strip(&mut self, basis: Basis<'_>) {
         self.0.retain(|seen| seen.counter > basis.base(seen.origin));
     }
+}
+
+/// True when the entry is one for all writes of its origin and of earlier lives, and `origin` is among these.
+fn speaks_for(entry: &Dot, origin: ReplicaId) -> bool {
+    let Dot { origin: last, counter } = *entry;
+    counter == WHOLE && last.node == origin.node && last.incarnation >= origin.incarnation
 }
 
 #[cfg(feature = "serde")]
@@ -324,7 +354,7 @@ impl Object {
         }
     }
 
-    /// Size when sent: a version with its dot is 24 bytes and the value, a context entry 12.
+    /// Size when sent: a version with its dot is 24 bytes and the value, see also [`Context`].
     pub fn wire_bytes(&self) -> u32 {
         wire_bytes(&self.versions, &self.context)
     }
@@ -333,7 +363,7 @@ impl Object {
 /// Size of versions and a context when sent.
 pub fn wire_bytes(versions: &[Version], context: &Context) -> u32 {
     let values = versions.iter().map(|version| version.value.bytes.saturating_add(24));
-    values.fold(12 * context.len() as u32, u32::saturating_add)
+    values.fold(context.wire_bytes(), u32::saturating_add)
 }
 
 /// The version that a write makes: none for a delete.

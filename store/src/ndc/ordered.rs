@@ -17,7 +17,7 @@ use super::frontier::{Basis, Frontiers, VIEWS, levels_of};
 use super::message::{Delta, Repair};
 use super::object::{Change, Object, Side, version_of};
 use super::waiting::{Waiter, Waiting};
-use crate::clock::NodeClock;
+use crate::clock::{NodeClock, Settled};
 use crate::contract::{Dot, Key, Levels, Observation, ReplicaId};
 use crate::key_table::KeyTable;
 
@@ -120,7 +120,7 @@ impl Ordered {
 
     /// `view` reflects all writes that it carries of `origin` up to `counter`, one of them.
     pub fn advance(&mut self, view: usize, origin: ReplicaId, counter: u64) {
-        let from = self.frontiers.frontier(origin, view) + 1;
+        let from = self.frontiers.first_ahead(origin, view);
         self.frontiers.raise(origin, view, counter);
         let passed: Vec<(u64, Key)> =
             self.waiting.range(origin, view, from..=counter).map(|(counter, waiter)| (counter, waiter.key)).collect();
@@ -208,7 +208,7 @@ impl Ordered {
 
     /// The keys of the writes of `origin` up to `last` whose deltas `view` lacks.
     fn lacking(&self, origin: ReplicaId, last: u64, view: usize) -> impl Iterator<Item = Key> {
-        let waiting = self.waiting.range(origin, view, self.frontiers.frontier(origin, view) + 1..=last);
+        let waiting = self.waiting.range(origin, view, self.frontiers.first_ahead(origin, view)..=last);
         waiting.filter(move |(_, waiter)| waiter.delta_at(view).is_none()).map(|(_, waiter)| waiter.key)
     }
 
@@ -216,7 +216,7 @@ impl Ordered {
     fn are_closing(&self, closing: &[(ReplicaId, u64)], origin: ReplicaId, last: u64, view: usize) -> bool {
         let of_closing = |key: Key| {
             let waiting = closing.iter().flat_map(|(origin, last)| {
-                self.waiting.range(*origin, view, self.frontiers.frontier(*origin, view) + 1..=*last)
+                self.waiting.range(*origin, view, self.frontiers.first_ahead(*origin, view)..=*last)
             });
             waiting.filter(|(_, waiter)| waiter.key == key).count()
         };
@@ -263,7 +263,7 @@ impl Ordered {
         };
         for view in (0..VIEWS).rev() {
             let stubs = repair.frontiers.iter().flat_map(|(origin, _)| {
-                let ahead = self.frontiers.frontier(origin, view) + 1..=repair.frontiers.frontier(origin, view);
+                let ahead = self.frontiers.first_ahead(origin, view)..=repair.frontiers.frontier(origin, view);
                 let waiters = self.waiting.range(origin, view, ahead);
                 let stubs = waiters.filter(move |(_, waiter)| waiter.delta_at(view).is_none());
                 stubs.map(move |(counter, waiter)| (Dot { origin, counter }, waiter.key))
@@ -279,7 +279,7 @@ impl Ordered {
     pub fn catch_up(&mut self, view: usize, theirs: &Frontiers, observe: &mut impl FnMut(Observation)) {
         let Ordered { frontiers, waiting, forked, .. } = self;
         for (origin, _) in theirs.iter() {
-            let ahead = frontiers.frontier(origin, view) + 1..=theirs.frontier(origin, view);
+            let ahead = frontiers.first_ahead(origin, view)..=theirs.frontier(origin, view);
             for delta in waiting.range(origin, view, ahead).filter_map(|(_, waiter)| waiter.delta_at(view)) {
                 let object = &mut forked[view].get_mut(&delta.key).expect("a write waits").object;
                 let levels = levels_of(view, delta.key.priority() as usize);
@@ -312,12 +312,18 @@ impl Ordered {
             for (key, Forked { object, .. }) in forked.iter_mut() {
                 object.strip(Basis::View(frontiers, view));
                 object.context.retain(|origin, counter| {
-                    let ahead = frontiers.frontier(origin, view) + 1..=counter;
+                    let ahead = frontiers.first_ahead(origin, view)..=counter;
                     let speaks = |(_, waiter): (u64, &Waiter)| waiter.key == *key;
                     !is_void(origin) && (clock.base(origin) < counter || waiting.range(origin, view, ahead).any(speaks))
                 });
             }
         }
+    }
+
+    /// All that will ever be known of these origins is reflected by all views.
+    pub fn settle_origins(&mut self, settled: &Settled) {
+        self.frontiers.settle(settled);
+        self.waiting.settle(settled);
     }
 
     /// See [`crate::Replica::assert_invariants`].

@@ -15,7 +15,7 @@ use super::ordered::Ordered;
 use super::recovery::Recovery;
 use super::state::{State, apply_delta};
 use crate::clock::DotSet;
-use crate::contract::{Dot, Key, Level, Levels, Observation, ReplicaId};
+use crate::contract::{Dot, Key, Level, Levels, Names, Observation, ReplicaId};
 
 impl State {
     /// The question for what this replica misses.
@@ -85,7 +85,8 @@ impl State {
             };
         }
         let State { me, eventual: Eventual { clock, dot_keys, defects, .. }, ordered, watermarks, .. } = self;
-        let mut full = pull.wants_all;
+        // Who recovers may miss writes that nobody can name any more.
+        let mut full = pull.wants_all || pull.recovers && !pull.clock.settled().has_all(clock.settled());
         let unknown = clock
             .iter()
             .flat_map(|(origin, _)| clock.missing_in(&pull.clock, origin).map(move |counter| Dot { origin, counter }));
@@ -272,12 +273,16 @@ impl State {
             let is_void = |dot: Dot| repair.report.as_ref().is_some_and(|report| report.is_void(dot));
             self.eventual.absorb_clock(&repair.clock, is_void, observe);
             // Or it would pass them on as writes that it knows.
-            repair.report.iter().for_each(|report| self.dead.take_over(report));
+            let own = self.eventual.clock.settled();
+            repair.report.iter().for_each(|report| self.dead.take_over(report, own));
+            let settled = self.unsettled(repair.clock.settled().iter());
+            settled.iter().for_each(|last| observe(Observation::KnownAll(Names::of(last))));
+            self.settle(&settled);
         }
         // What the sender's clock said about the objects stays with them where the own clock does not say it.
         let own = &self.eventual.clock;
-        let ahead = repair.clock.iter().filter(|(origin, known)| known.base() > own.base(*origin));
-        let ahead: Vec<ReplicaId> = ahead.map(|(origin, _)| origin).collect();
+        let ahead: Vec<ReplicaId> =
+            repair.clock.origins().filter(|origin| repair.clock.base(*origin) > own.base(*origin)).collect();
         for item in items() {
             self.eventual.keep(item.key, &repair.clock, ahead.iter().copied());
         }
@@ -313,14 +318,17 @@ fn follow(
     for delta in &repair.deltas {
         apply_delta(eventual, ordered, delta, observe);
     }
+    // Of what is settled there all that is known here is reflected, too.
+    let known_here = eventual.clock.iter().filter(|_| repair.full).map(|(origin, known)| (origin, known.max()));
+    let theirs = &repair.frontiers.spelled_out(known_here);
     let follows = ordered.can_follow(repair);
     let followed = || (0..VIEWS).filter(|view| follows[*view]);
     // What waits comes before the sender's objects: those may have seen it overwritten.
-    followed().for_each(|view| ordered.catch_up(view, &repair.frontiers, observe));
+    followed().for_each(|view| ordered.catch_up(view, theirs, observe));
     let move_frontiers = |ordered: &mut Ordered| {
         // The narrowest view first: a write that the first one has passed is forgotten.
         for view in (0..VIEWS).rev().filter(|view| follows[*view]) {
-            for (origin, reach) in repair.frontiers.iter() {
+            for (origin, reach) in theirs.iter() {
                 ordered.advance(view, origin, reach[view]);
             }
         }

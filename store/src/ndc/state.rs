@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::clock::{DotSet, NodeClock};
-use crate::contract::{Dot, Key, Level, Levels, NodeId, Observation, ReplicaId, Value, Version};
+use crate::clock::{DotSet, NodeClock, Settled};
+use crate::contract::{Dot, Key, Level, Levels, Names, NodeId, Observation, ReplicaId, Value, Version};
 
 use super::dead::{Dead, is_member};
 use super::defects::Defects;
@@ -173,6 +173,37 @@ impl State {
         dead
     }
 
+    /// The dead replicas that all holders have all of now, see [`super::dead`]: the last such life of each node.
+    pub fn agreed(&self, membership: &Membership) -> Vec<ReplicaId> {
+        let Membership { members, .. } = membership;
+        let clock = &self.eventual.clock;
+        match self.serves() {
+            true => self.defects().settles(&self.dead, self.me, (members, membership.holders(self.range)), clock),
+            false => Vec::new(),
+        }
+    }
+
+    /// Those of `settled` that are news here. Where a disk has lied, something may still wait of a life: that is not taken over.
+    pub fn unsettled(&self, settled: impl Iterator<Item = ReplicaId>) -> Settled {
+        let mut all = Settled::default();
+        settled.filter(|last| !self.eventual.clock.settled().has(*last)).for_each(|last| all.add(last));
+        let waiting: Vec<ReplicaId> = self.ordered.iter().flat_map(|ordered| ordered.waiting.origins()).collect();
+        let waits = |last: &ReplicaId| waiting.iter().any(|origin| origin.node == last.node && origin <= last);
+        let mut ready = Settled::default();
+        all.iter().filter(|last| !waits(last)).for_each(|last| ready.add(last));
+        ready
+    }
+
+    /// All that will ever be known of these dead replicas is here, and nothing needs to be remembered of them.
+    pub fn settle(&mut self, settled: &Settled) {
+        self.eventual.clock.settle(settled);
+        self.eventual.dot_keys.forget(settled);
+        self.ordered.iter_mut().for_each(|ordered| ordered.settle_origins(settled));
+        self.watermarks.forget_settled(settled);
+        self.dead.settle(settled);
+        self.lost.retain(|dot| !settled.has(dot.origin));
+    }
+
     /// True when `view` reflects all that a session has `seen`. Writes of the dead that were given up never come.
     pub fn covers(&self, seen: &Frontiers, view: usize) -> bool {
         let frontiers = self.frontiers();
@@ -182,7 +213,9 @@ impl State {
 
     /// A call waits for what its session had seen. What dead replicas wrote may have to be given up.
     pub fn wait_for(&mut self, seen: &Frontiers, membership: &Membership) {
-        self.dead.mention(seen.iter().map(|(origin, _)| origin).filter(|origin| !membership.has(*origin)));
+        let clock = &self.eventual.clock;
+        let is_dead = |origin: &ReplicaId| !membership.has(*origin) && !clock.settled().has(*origin);
+        self.dead.mention(seen.iter().map(|(origin, _)| origin).filter(is_dead));
     }
 
     /// The stored objects, in the order of the keys' numbers.
@@ -199,6 +232,11 @@ impl State {
     /// Number of entries of the dot-key map.
     pub fn dot_keys(&self) -> usize {
         self.eventual.dot_keys.len()
+    }
+
+    /// Number of dead replicas that are not settled.
+    pub fn remembered(&self, membership: &Membership) -> usize {
+        self.dead.remembered(&membership.members, &self.eventual.clock)
     }
 
     /// Number of keys waiting to be stripped.
@@ -234,7 +272,7 @@ impl State {
     /// one.
     pub fn filled(&self, key: Key, view: Option<usize>) -> Object {
         let mut object = self.object(key, view).cloned().unwrap_or_default();
-        object.fill(self.basis(view), self.eventual.clock.iter().map(|(origin, _)| origin));
+        object.fill(self.basis(view), self.eventual.clock.origins());
         object
     }
 
@@ -258,17 +296,24 @@ impl State {
         all.filter(|dot| !self.dead.is_void_dot(*dot) && !self.lost.contains(dot))
     }
 
+    /// The known writes that nobody can name any more.
+    fn unnamed(&self) -> impl Iterator<Item = Names> {
+        self.eventual.clock.settled().iter().map(Names::of)
+    }
+
     /// Tells that nothing is known or shown here any more.
     pub fn renounce(&self, observe: &mut impl FnMut(Observation)) {
         let levels = Levels::only(Level::Eventual);
         let each = &mut |_, version: Version| observe(Observation::Hidden { levels, dot: version.dot });
         self.visible(Level::Eventual, each);
         self.known().for_each(|dot| observe(Observation::GaveAway(dot)));
+        self.unnamed().for_each(|names| observe(Observation::GaveAwayAll(names)));
     }
 
     /// Tells all that is known and shown here at the eventual level, as if it had just come.
     pub fn announce(&self, observe: &mut impl FnMut(Observation)) {
         self.known().for_each(|dot| observe(Observation::Known(dot)));
+        self.unnamed().for_each(|names| observe(Observation::KnownAll(names)));
         let levels = Levels::only(Level::Eventual);
         let each = &mut |_, version: Version| observe(Observation::Visible { levels, dot: version.dot });
         self.visible(Level::Eventual, each);
@@ -338,16 +383,47 @@ impl State {
         if !defects.keeps_watermarks() {
             self.watermarks.forget(holders);
         }
+        self.watermarks.forget_settled(self.eventual.clock.settled());
         self.dead.forget_reports(holders);
         self.dead.mention(self.eventual.mentioned().filter(|origin| !is_member(members, *origin)));
         let State { me, eventual: Eventual { dot_keys, .. }, watermarks, .. } = self;
-        let others = || holders.iter().filter(|holder| *holder != me);
-        let base = |peer: &ReplicaId, origin| defects.base(watermarks, *peer, origin);
-        let everywhere = |origin| others().map(|peer| base(peer, origin)).min().unwrap_or(u64::MAX);
-        dot_keys.prune(everywhere);
+        dot_keys.prune(|origin| everywhere(watermarks, *me, holders, defects, origin));
         // With others, their reports decide.
-        let is_alone = others().next().is_none() && self.serves();
+        let is_alone = holders.iter().all(|holder| *holder == self.me) && self.serves();
         if is_alone { self.dead.agreed(self.me, members, holders, &self.eventual.clock) } else { Vec::new() }
+    }
+
+    /// Drops what the context of a write to `key` says of settled replicas where nobody shows a write of theirs that it speaks
+    /// for. Or a session that writes and never reads would collect an entry of each life that it ever wrote at.
+    pub fn trim(&mut self, key: Key, context: &mut Context, membership: &Membership) {
+        let is_settled = |origin| self.eventual.clock.settled().has(origin);
+        if !self.serves() || !context.iter().any(|(origin, _)| is_settled(origin)) || !self.is_at_rest(key, membership)
+        {
+            return;
+        }
+        let Eventual { clock, objects, .. } = &self.eventual;
+        let shown = || objects.get(key).into_iter().flat_map(|object| object.versions.iter());
+        let seen = context.clone();
+        context.retain(|origin, _| {
+            !clock.settled().has(origin) || shown().any(|version| seen.entry_for(version.dot.origin) == Some(origin))
+        });
+    }
+
+    /// True when all views of all holders reflect all writes to `key` that are known here, so that they show no others.
+    fn is_at_rest(&mut self, key: Key, membership: &Membership) -> bool {
+        let holders = membership.holders(self.range);
+        let is_forked = |ordered: &Ordered| (0..VIEWS).any(|view| ordered.forked(view, key).is_some());
+        if self.ordered.as_ref().is_some_and(is_forked) {
+            return false;
+        }
+        let State { me, eventual: Eventual { clock, dot_keys, defects, .. }, watermarks, .. } = self;
+        clock.iter().all(|(origin, known)| {
+            let mut everywhere_known = NodeClock::default();
+            let counter = everywhere(watermarks, *me, holders, *defects, origin);
+            everywhere_known.raise(origin, counter.min(known.max()));
+            let mut others = known.difference(everywhere_known.of(origin));
+            others.all(|counter| dot_keys.key(Dot { origin, counter }).is_some_and(|of| of != key))
+        })
     }
 
     /// See [`super::Ndc::durable`].
@@ -364,6 +440,7 @@ impl State {
     /// See [`crate::Replica::assert_invariants`].
     pub fn assert_invariants(&self) {
         let Eventual { clock, objects, unstripped, .. } = &self.eventual;
+        assert!(!clock.settled().has(self.me), "{}: it is settled, and lives", self.me);
         let own = clock.of(self.me);
         assert!(own.base() == own.max() || !self.serves(), "{}: a gap in the own writes", self.me);
         for (key, object) in objects.iter() {
@@ -389,6 +466,18 @@ impl State {
             }
         }
     }
+}
+
+/// All `holders` but `me` are known to hold all writes of `origin` up to this counter.
+fn everywhere(
+    watermarks: &Watermarks,
+    me: ReplicaId,
+    holders: &[ReplicaId],
+    defects: Defects,
+    origin: ReplicaId,
+) -> u64 {
+    let others = holders.iter().filter(|holder| **holder != me);
+    others.map(|peer| defects.base(watermarks, *peer, origin)).min().unwrap_or(u64::MAX)
 }
 
 /// Takes in one write where ordered views are kept; false when it changes nothing. If it has to wait, it does so with

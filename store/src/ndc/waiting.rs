@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::frontier::VIEWS;
 use super::message::Delta;
-use crate::clock::ReplicaMap;
+use crate::clock::{ReplicaMap, Settled};
 use crate::contract::{Dot, Key, ReplicaId};
 
 /// A write that some view does not reflect yet.
@@ -80,6 +80,16 @@ impl Waiting {
         self.origins.get(origin).is_some_and(|writes| writes.iter().any(|writes| !writes.is_empty()))
     }
 
+    /// Nothing of these origins waits any more, or will.
+    pub fn settle(&mut self, settled: &Settled) {
+        self.origins.retain(|origin| !settled.has(origin));
+    }
+
+    /// The origins of which something waits.
+    pub fn origins(&self) -> impl Iterator<Item = ReplicaId> {
+        self.origins.iter().map(|(origin, _)| origin).filter(|origin| self.any_of(*origin))
+    }
+
     /// The waiting write `dot`.
     pub fn get(&self, dot: Dot) -> Option<&Waiter> {
         self.origins.get(dot.origin)?.iter().find_map(|writes| writes.get(&{ dot.counter }))
@@ -101,7 +111,8 @@ impl Waiting {
     /// The first write that `view` carries of `origin` beyond the counter `after`.
     pub fn next(&self, origin: ReplicaId, view: usize, after: u64) -> Option<(u64, &Waiter)> {
         let writes = self.origins.get(origin)?;
-        let firsts = writes[view..].iter().filter_map(|writes| writes.range(after + 1..).next());
+        let from = after.saturating_add(1);
+        let firsts = writes[view..].iter().filter_map(|writes| writes.range(from..).next());
         firsts.min_by_key(|(counter, _)| **counter).map(|(counter, waiter)| (*counter, waiter))
     }
 

@@ -176,6 +176,8 @@ pub struct Net<R: Replica> {
     /// Levels without observations: a mistake to plant.
     pub mute: Levels,
     packets_made: u64,
+    /// What replicas had told of and then settled.
+    settled: BTreeSet<Dot>,
     alike: Alike<R>,
     loud: bool,
 }
@@ -199,6 +201,7 @@ where
             clock_ahead_ns: vec![0; members.len()],
             mute: Levels::NONE,
             packets_made: 0,
+            settled: BTreeSet::new(),
             alike,
             loud,
             members,
@@ -265,6 +268,8 @@ where
             let (theirs, ours) = (sent(&twins), sent(&outbox));
             assert!((self.alike)(&theirs, &ours), "{node} sends {ours:?}, its twin {theirs:?}");
         }
+        let known = self.nodes[node.index()].known.values().flatten().copied().collect();
+        outbox.observations = named(outbox.observations, known, &mut self.settled);
         let step = Step {
             answers: answers(&outbox),
             seen: seen(&outbox),
@@ -431,7 +436,8 @@ where
         let booted = self.boot(node, &running.log, false, chance);
         booted.replica.assert_invariants();
         let (mut known, mut shown) = (BTreeMap::new(), Default::default());
-        for observation in in_order(&booted.observations) {
+        let observations = named(booted.observations.clone(), BTreeSet::new(), &mut self.settled.clone());
+        for observation in in_order(&observations) {
             note::<R>(&self.config, &self.writes, node, observation, &mut known, &mut shown);
         }
         assert_eq!(known, running.known, "{node} announces other writes");
@@ -497,6 +503,41 @@ where
         let all = nodes.flat_map(|node| R::GAUGES.iter().zip(self.gauges(node).0).map(move |g| (node, g)));
         all.filter(|(_, (info, value))| info.residue && *value > 0).map(|(n, (info, v))| (n, info.name, v)).collect()
     }
+}
+
+/// The observations of a replica, which had told that it knew what is `known`, with each write named that it cannot name.
+/// `settled` are all writes that any replica had told of and then settled.
+pub fn named(
+    observations: Vec<Observation>,
+    mut known: BTreeSet<Dot>,
+    settled: &mut BTreeSet<Dot>,
+) -> Vec<Observation> {
+    let mut all = Vec::new();
+    for observation in observations {
+        match observation {
+            Observation::Settled(names) => {
+                settled.retain(|dot| !names.has(*dot));
+                settled.extend(known.iter().filter(|dot| names.has(**dot)));
+            }
+            Observation::KnownAll(names) => {
+                let new = settled.iter().filter(|dot| names.has(**dot) && !known.contains(dot));
+                let new: Vec<Dot> = new.copied().collect();
+                known.extend(&new);
+                all.extend(new.into_iter().map(Observation::Known));
+            }
+            Observation::GaveAwayAll(names) => {
+                let given = known.iter().filter(|dot| names.has(**dot));
+                all.extend(given.map(|dot| Observation::GaveAway(*dot)));
+            }
+            other => {
+                if let Observation::Known(dot) = other {
+                    known.insert(dot);
+                }
+                all.push(other);
+            }
+        }
+    }
+    all
 }
 
 /// What a step makes known before what it shows: an answer with everything says so in the end.

@@ -16,7 +16,7 @@ use kvsim_store::{
     Value,
 };
 
-use crate::common::{count_failures, key, play_all};
+use crate::common::{count_failures, key, named, play_all};
 
 /// Nodes that there can be, members or not.
 const NODES: u16 = 7;
@@ -54,6 +54,10 @@ struct World {
     calls: Vec<(Key, bool, BTreeSet<Dot>)>,
     /// The last read of each key at each node: the context, and what it covers.
     reads: BTreeMap<(NodeId, Key), (Context, BTreeSet<Dot>)>,
+    /// What replicas had told of and then settled.
+    settled: BTreeSet<Dot>,
+    /// The dead replicas that the last question of each replica about each range names.
+    named_dead: BTreeMap<(ReplicaId, u16), BTreeSet<ReplicaId>>,
     loss: u64,
     loud: bool,
 }
@@ -85,6 +89,8 @@ impl World {
             writes: BTreeMap::new(),
             calls: Vec::new(),
             reads: BTreeMap::new(),
+            settled: BTreeSet::new(),
+            named_dead: BTreeMap::new(),
             loss,
             loud,
         };
@@ -125,8 +131,9 @@ impl World {
     /// What a step has led to.
     fn take(&mut self, at: NodeId, mut outbox: Outbox<Ndc>) {
         let node = self.nodes.get_mut(&at).expect("it has taken a step");
+        let observations = named(std::mem::take(&mut outbox.observations), node.known.clone(), &mut self.settled);
         let mut given = Vec::new();
-        for observation in &outbox.observations {
+        for observation in &observations {
             match *observation {
                 Observation::Wrote { call, dot } => {
                     let (key, delete, mut seen) = self.calls[call.0 as usize].clone();
@@ -152,6 +159,11 @@ impl World {
             match output {
                 Output::Send { first, count, message } => {
                     let message = std::rc::Rc::new(message);
+                    if let Message::Pull(pull) = &*message {
+                        let named = pull.clock.iter().map(|(origin, _)| origin);
+                        let dead = named.filter(|origin| !self.members.contains(origin)).collect();
+                        self.named_dead.insert((pull.from, pull.range), dead);
+                    }
                     for to in &outbox.targets[first as usize..(first + count) as usize] {
                         self.packets.push((at, *to, message.clone()));
                     }
@@ -317,6 +329,13 @@ impl World {
                 assert_eq!(shown, survive, "{holder} shows of {key:?}");
             }
         }
+        // What the gauge says of it is compared with what is sent.
+        for ((from, range), dead) in &self.named_dead {
+            if !self.config.placement.holders(usize::from(*range), &self.members).contains(from) {
+                continue;
+            }
+            assert!(dead.is_empty(), "{from} still names {dead:?} when it asks about range {range}");
+        }
         for node in self.nodes.values() {
             let mut gauges = Vec::new();
             node.replica.gauges(&mut gauges);
@@ -360,6 +379,8 @@ fn the_model_notices_rules_that_are_left_out() {
         Defect::NoFullTransfer,
         Defect::FillFromOwnClock,
         Defect::StripBeyondBase,
+        Defect::SettleEarly,
+        Defect::KeepDead,
     ] {
         let failures = count_failures(0..300, |seed| World::new(seed, &[defect], false).play());
         assert!(failures > 2, "{defect:?}: only {failures} of 300 schedules failed");

@@ -81,12 +81,14 @@ fn mixed(seed: u64, flaw: Option<Flaw>) -> Style {
 
 /// Planted mistakes that need what these schedules do not have: lost disks, dead replicas, outputs that a crash takes
 /// back.
-const OF_OTHER_FAULTS: [Defect; 13] = [
+const OF_OTHER_FAULTS: [Defect; 15] = [
     Defect::NoFullTransfer,
     Defect::AbsorbLateAnswers,
     Defect::EarlyAcknowledgement,
     Defect::OldWatermarks,
     Defect::EarlyVoid,
+    Defect::SettleEarly,
+    Defect::KeepDead,
     Defect::AcceptDead,
     Defect::ServeWhileRecovering,
     Defect::StaleAcknowledgement,

@@ -256,4 +256,19 @@ impl Defects {
         let all = || dead.open(members, clock).map(|(origin, known)| (origin, known.clone())).collect();
         self.has(Defect::EarlyVoid).then(all)
     }
+
+    /// The dead replicas that are settled.
+    pub fn settles(
+        self,
+        dead: &Dead,
+        me: ReplicaId,
+        (members, holders): (&[ReplicaId], &[ReplicaId]),
+        clock: &NodeClock,
+    ) -> Vec<ReplicaId> {
+        let mut agreed = dead.settled(me, members, holders, clock);
+        agreed.retain(|_| !self.has(Defect::KeepDead));
+        let early = dead.open(members, clock).filter(|(_, known)| known.base() == known.max());
+        let early = early.filter(|_| self.has(Defect::SettleEarly));
+        early.map(|(origin, _)| origin).chain(agreed).collect()
+    }
 }
