@@ -74,7 +74,7 @@ impl Door {
                         // Up to none.
                         "bases" => list(field, &|dot| self.is_dot(dot, 0))?,
                         "before" => is_before(field, fields.get("dot").unwrap_or(&Json::Null))?,
-                        "clock" | "frontiers" | "known" | "void" => list(field, &is_reach)?,
+                        "clock" | "frontiers" | "Frontiers" | "known" | "void" => list(field, &is_reach)?,
                         _ => {}
                     }
                     self.pass(field)?;
