@@ -231,8 +231,6 @@ impl Peers {
                  {me} cannot come back without them, since its next writes would be taken for those",
                 hello.knows
             );
-            // The node ends anyhow when nobody listens.
-            let _ = self.fatal.send(problem.clone());
             return Err(problem);
         }
         Ok(from)
@@ -250,17 +248,19 @@ impl Peers {
         if !answer.refused.is_empty() {
             return Err(format!("refused: {}", answer.refused));
         }
-        let from = self.check(&answer)?;
+        let from = self.check(&answer).inspect_err(|problem| {
+            // It stands where --peers says. Who has connected here may be anybody, and is only refused.
+            if answer.knows > self.shared.known[self.cluster.me.index()].load(Ordering::Acquire) {
+                // The node ends anyhow when nobody listens.
+                let _ = self.fatal.send(problem.clone());
+            }
+        })?;
         if from != node {
             return Err(format!("there is {}", self.cluster.node(from)));
         }
-        self.met(from);
-        Ok(stream)
-    }
-
-    fn met(&self, node: NodeId) {
         // The node stops when the store does.
-        let _ = self.store.send(Input::Met(node));
+        let _ = self.store.send(Input::Met(from));
+        Ok(stream)
     }
 
     /// Hears peers until `stops`.
@@ -316,9 +316,7 @@ impl Peers {
             Err(problem) => Hello { refused: problem.clone(), ..Hello::default() },
         };
         stream.write_all(&frame(&answer)).await.map_err(|problem| problem.to_string())?;
-        let from = from?;
-        self.met(from);
-        Ok(from)
+        from
     }
 
     /// Takes the messages of a peer, some at a time: the next ones are read when the store has taken them.
