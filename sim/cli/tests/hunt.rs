@@ -30,6 +30,31 @@ fn findings(ended: &Ended, out: &Path) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
+/// The failure that the README begins with is found and made small as it says, and is the run of its picture.
+#[test]
+fn the_readme_hunts_and_shrinks_as_it_says() {
+    let folder = folder();
+    let general = common::top().join("scenarios/hunt/general.toml");
+    let in_folder = || {
+        let mut command = kvsim();
+        command.current_dir(folder.path());
+        command
+    };
+    let mistake = ["--swarm", "--set", "store.defects=[\"drop-empty-context\"]"];
+    let hunted = end(in_folder().arg("hunt").arg(general).args(mistake)).expect(1).stdout;
+    let readme = std::fs::read_to_string(common::top().join("README.md")).unwrap();
+    let run = readme.split("$ kvsim shrink ").nth(1).and_then(|rest| rest.split(' ').next()).expect("it shrinks a run");
+    let shrunk = end(in_folder().args(["shrink", run, "--code", "CONV001"])).expect(0).stdout;
+    let told = readme.split("$ kvsim hunt ").nth(1).and_then(|rest| rest.split("$ kvsim trace ").next()).unwrap();
+    for line in told.lines().skip(1).filter(|line| !line.starts_with('$') && *line != "...") {
+        assert!(hunted.contains(line) || shrunk.contains(line), "{line:?} is not in\n{hunted}\n{shrunk}");
+    }
+    let text = std::fs::read_to_string(folder.path().join(run).join("shrunk/general-conv001.toml")).unwrap();
+    let picture = std::fs::read_to_string(common::top().join("sim/cli/tests/golden/deleted-value.toml")).unwrap();
+    let plan = |text: &str| text[text.find("\nseed = ").expect("it names its seed")..].to_owned();
+    assert_eq!(plan(&text), plan(&picture));
+}
+
 #[test]
 fn jobs_do_not_matter_and_runs_are_stored() {
     let (folder, one, two) = (folder(), folder(), folder());
