@@ -40,9 +40,16 @@ struct Log<T> {
     records: Vec<T>,
     /// When each record is written; ascending.
     written_ns: Vec<u64>,
-    /// The writes that the replica got to know, and how many records the log had when the step was over: with those it
-    /// knows the write again.
-    known: Vec<(Dot, usize)>,
+    /// The writes that the replica got to know.
+    known: Vec<KnownWrite>,
+}
+
+struct KnownWrite {
+    dot: Dot,
+    /// How many records the log had when the step was over: with those the replica knows the write again.
+    since: usize,
+    /// The same for the step in which it gave the write away; absent when it has not.
+    until: Option<usize>,
 }
 
 /// A write that a disk does not have although the replica knew it, and whether its record had been called durable.
@@ -67,19 +74,22 @@ impl<R: Replica> Disk<R> {
     /// The replica gets to know a write in a step that appends this many records.
     pub fn note_known(&mut self, dot: Dot, appended: usize) {
         if let Some(log) = &mut self.log {
-            log.known.push((dot, log.records.len() + appended));
+            log.known.push(KnownWrite { dot, since: log.records.len() + appended, until: None });
         }
     }
 
-    /// The writes that the replica has got to know.
+    /// The writes that the replica has got to know and not given away.
     pub fn known(&self) -> impl Iterator<Item = Dot> {
-        self.log.iter().flat_map(|log| log.known.iter().map(|(dot, _)| *dot))
+        let known = self.log.iter().flat_map(|log| &log.known);
+        known.filter(|write| write.until.is_none()).map(|write| write.dot)
     }
 
-    /// The replica keeps these writes no longer.
-    pub fn forget_known(&mut self, gone: &BTreeSet<Dot>) {
-        let log = self.log.as_mut().filter(|_| !gone.is_empty());
-        log.into_iter().for_each(|log| log.known.retain(|(dot, _)| !gone.contains(dot)));
+    /// The replica gives these writes away in a step that appends this many records: without those it has them again.
+    pub fn note_given(&mut self, given: &BTreeSet<Dot>, appended: usize) {
+        let Some(log) = self.log.as_mut().filter(|_| !given.is_empty()) else { return };
+        let until = Some(log.records.len() + appended);
+        let known = log.known.iter_mut().filter(|write| write.until.is_none() && given.contains(&write.dot));
+        known.for_each(|write| write.until = until);
     }
 
     /// The next output whose time has come.
@@ -109,8 +119,11 @@ impl<R: Replica> Disk<R> {
         if loss == DiskLoss::Lost {
             log.known.clear();
         }
-        let gone = log.known.extract_if(.., |(_, records)| *records > kept);
-        gone.map(|(dot, records)| (dot, records <= written)).collect()
+        // What was given away stays so, or comes back with the records that said so.
+        log.known.retain(|write| write.until.is_none_or(|until| until > kept && write.since <= kept));
+        log.known.iter_mut().for_each(|write| write.until = None);
+        let gone = log.known.extract_if(.., |write| write.since > kept);
+        gone.map(|write| (write.dot, write.since <= written)).collect()
     }
 
     /// The records, for a replica that boots; to be [put back](Disk::put_back).
@@ -122,5 +135,40 @@ impl<R: Replica> Disk<R> {
         if let Some(log) = &mut self.log {
             log.records = records;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kvsim_store::{ReplicaId, lww::Lww};
+
+    fn dot(counter: u64) -> Dot {
+        Dot { origin: ReplicaId::first(NodeId(0)), counter }
+    }
+
+    /// A disk on which two writes are, whose record that the first is given away takes until 30 ns.
+    fn disk() -> Disk<Lww> {
+        let mut disk: Disk<Lww> = Disk::new(10, None, true);
+        let log = disk.log.as_mut().unwrap();
+        log.written_ns = vec![10, 20, 30];
+        log.known = [1, 2].map(|counter| KnownWrite { dot: dot(counter), since: counter as usize, until: None }).into();
+        disk.note_given(&[dot(1)].into(), 3);
+        assert_eq!(disk.known().collect::<Vec<_>>(), [dot(2)]);
+        disk
+    }
+
+    #[test]
+    fn what_was_given_away_comes_back_with_the_records_that_said_so() {
+        let mut early = disk();
+        assert_eq!(early.crash(25, DiskLoss::Kept), []);
+        assert_eq!(early.known().collect::<Vec<_>>(), [dot(1), dot(2)]);
+        let mut late = disk();
+        assert_eq!(late.crash(30, DiskLoss::Kept), []);
+        assert_eq!(late.known().collect::<Vec<_>>(), [dot(2)]);
+        // Nor is it missed where the record of having got it is gone, too.
+        let mut first = disk();
+        assert_eq!(first.crash(10, DiskLoss::Kept), [(dot(2), false)]);
+        assert_eq!(first.known().collect::<Vec<_>>(), [dot(1)]);
     }
 }

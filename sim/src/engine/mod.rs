@@ -540,7 +540,7 @@ impl<'a, R: Replica> Engine<'a, R> {
             Observation::GaveAway(dot) => Some(*dot),
             _ => None,
         });
-        disk.forget_known(&given.collect());
+        disk.note_given(&given.collect(), appended);
         for observation in observations {
             match observation {
                 Observation::Known(dot) if self.witness.is_name(*dot) => disk.note_known(*dot, appended),

@@ -4,8 +4,10 @@
 //! cannot crash, so that the disk of the first crash counts; but it can leave, with its disk. Otherwise the slowest
 //! step and the slowest disk count, and errors of the clock add up.
 
+use std::collections::BTreeSet;
+
 use kvsim_checkers::trace::{Disk, LostBy, NodeId, What};
-use kvsim_store::{CallId, Input, Replica};
+use kvsim_store::{CallId, Dot, Input, Observation, Replica};
 
 use super::backlog::Waiting;
 use super::clock::Error;
@@ -110,8 +112,20 @@ impl<R: Replica> Engine<'_, R> {
         host.boot(self.config, self.plan.seed, &self.members, self.tracer.now_ns, &mut self.outbox);
         self.in_store = None;
         host.blocked = host.backlog.is_busy();
-        // What its disk has is announced again.
+        // What its disk has is announced again, and what it had of keys that it serves only now.
         self.witness.name_all(&mut self.outbox.observations, std::iter::empty());
+        if self.keeps_log {
+            let disk = &mut self.hosts[node.index()].disk;
+            let had: BTreeSet<Dot> = disk.known().collect();
+            for observation in &self.outbox.observations {
+                match observation {
+                    Observation::Known(dot) if self.witness.is_name(*dot) && !had.contains(dot) => {
+                        disk.note_known(*dot, 0)
+                    }
+                    _ => {}
+                }
+            }
+        }
         self.apply_outputs(node, cause);
     }
 
