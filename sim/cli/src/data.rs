@@ -3,12 +3,12 @@
 use kvsim_checkers::Facts;
 use kvsim_checkers::metrics::{METADATA_BYTES, Measured, Metrics, Series, read_ages, reflections};
 use kvsim_checkers::operations::{Operation, Outcome};
-use kvsim_checkers::trace::{Action, Recording, What};
+use kvsim_checkers::trace::{Action, What};
 use serde_json::Value as Json;
 
 /// A run with everything recorded.
 pub struct RecordedRun<'a> {
-    pub recording: &'a Recording,
+    pub facts: &'a Facts<'a>,
     pub measured: &'a Measured,
     pub metrics: &'a Metrics,
     /// Width of the windows of series, in nanoseconds.
@@ -112,9 +112,9 @@ pub fn file_names() -> impl Iterator<Item = String> {
 }
 
 fn operations(run: &RecordedRun<'_>) -> Vec<Vec<Json>> {
-    let facts = Facts::of(run.recording);
-    let header = &run.recording.header;
-    let mut ages = read_ages(&facts);
+    let facts = run.facts;
+    let header = &facts.recording.header;
+    let mut ages = read_ages(facts);
     ages.sort_by_key(|age| age.op);
     let row = |operation: &Operation| {
         let session = header.sessions[operation.session as usize].as_str();
@@ -161,8 +161,8 @@ fn operations(run: &RecordedRun<'_>) -> Vec<Vec<Json>> {
 }
 
 fn visibility(run: &RecordedRun<'_>) -> Vec<Vec<Json>> {
-    let facts = Facts::of(run.recording);
-    let header = &run.recording.header;
+    let facts = run.facts;
+    let header = &facts.recording.header;
     let row = |one: kvsim_checkers::metrics::Reflection| {
         let write = facts.operations.get(one.op)?;
         Some(vec![
@@ -176,7 +176,7 @@ fn visibility(run: &RecordedRun<'_>) -> Vec<Vec<Json>> {
             one.reflected_ns.into(),
         ])
     };
-    reflections(&facts).into_iter().filter_map(row).collect()
+    reflections(facts).into_iter().filter_map(row).collect()
 }
 
 fn lag(run: &RecordedRun<'_>) -> Vec<Vec<Json>> {
@@ -204,7 +204,7 @@ fn traffic(run: &RecordedRun<'_>) -> Vec<Vec<Json>> {
 }
 
 fn gauges(run: &RecordedRun<'_>) -> Vec<Vec<Json>> {
-    let names = &run.recording.header.gauges;
+    let names = &run.facts.recording.header.gauges;
     let mut rows = Vec::new();
     for sample in &run.measured.samples {
         let mut row = |gauge: &str, value: u64| {
@@ -213,7 +213,7 @@ fn gauges(run: &RecordedRun<'_>) -> Vec<Vec<Json>> {
         names.iter().zip(&sample.gauges).for_each(|(gauge, value)| row(&gauge.name, *value));
         sample.metadata_bytes.iter().for_each(|bytes| row(METADATA_BYTES, *bytes));
     }
-    for event in &run.recording.events {
+    for event in &run.facts.recording.events {
         if let What::Gauge { gauge, value } = event.what {
             let name = names[usize::from(gauge)].name.as_str();
             rows.push(vec![event.at_ns.into(), event.node.to_string().into(), name.into(), value.into()]);

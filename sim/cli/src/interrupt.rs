@@ -13,8 +13,8 @@ use crate::panics;
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static NOTHING_TO_LOSE: AtomicBool = AtomicBool::new(false);
 
-/// Signals that come within this time are one wish: `timeout` sends one to the program and one to its group.
-const ONE_WISH: Duration = Duration::from_millis(200);
+/// Signals that come within this time are one request to stop: `timeout` sends one to the program and one to its group.
+const ONE_REQUEST: Duration = Duration::from_millis(200);
 
 /// From now on Ctrl-C asks runs to end; a second one ends the program.
 #[allow(clippy::disallowed_types, clippy::disallowed_methods)] // the real time of real signals
@@ -23,7 +23,7 @@ pub fn stop_gently() {
     let mut first: Option<std::time::Instant> = None;
     // Where no handler can be set, the default stays: the program ends at once.
     let _ = ctrlc::set_handler(move || {
-        let is_second = first.get_or_insert_with(std::time::Instant::now).elapsed() > ONE_WISH;
+        let is_second = first.get_or_insert_with(std::time::Instant::now).elapsed() > ONE_REQUEST;
         if is_second || NOTHING_TO_LOSE.load(Ordering::Relaxed) {
             std::process::exit(i32::from(exit::INTERRUPTED));
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValue, PossibleValuesParser};
+use kvsim_checkers::Facts;
 use kvsim_checkers::metrics::Metrics;
 use serde_json::{Map, Value as Json};
 
@@ -56,7 +57,8 @@ pub fn export(args: &ExportArgs, names: &Names) -> Result<u8, Failure> {
         Err(code) => return Ok(code),
     };
     let metrics = Metrics::of(&recording, &measured, window_ns);
-    let run = RecordedRun { recording: &recording, measured: &measured, metrics: &metrics, window_ns };
+    let facts = Facts::of(&recording);
+    let run = RecordedRun { facts: &facts, measured: &measured, metrics: &metrics, window_ns };
     let out = args.out.clone().unwrap_or_else(|| stored.folder().path().join(folder::DATA));
     folder::make(&out)?;
     let mut said = String::new();
