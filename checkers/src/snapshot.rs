@@ -53,7 +53,8 @@ pub struct KnownWrites {
     pub runs: Vec<(u64, u64)>,
 }
 
-/// All writes of an origin up to this one that the level carries have arrived, so that it reflects them.
+/// All writes of an origin up to this one that the level carries have arrived, and none of them is to be asked for again for
+/// lack of room, so that the level reflects them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Front {
     /// The level.
@@ -100,7 +101,15 @@ pub fn final_state(recording: &Recording) -> Vec<ReplicaState> {
                 for level in levels.iter() {
                     let Some(key) = key(write) else { continue };
                     shown.entry((node, key, level)).or_default().insert(write);
-                    state.no_room.retain(|waiting| (waiting.level, waiting.write) != (level, write));
+                    // What a level shows, it shows in the order of the origin: it has passed the earlier writes, too.
+                    let priority =
+                        |write: Dot| facts.number(write, place).map(|number| facts.order.priorities[number as usize]);
+                    state.no_room.retain(|waiting| {
+                        let is_passed = waiting.write.origin == write.origin
+                            && waiting.write.counter <= write.counter
+                            && (level != Level::Priority || priority(waiting.write) >= priority(write));
+                        waiting.level != level || !is_passed
+                    });
                 }
             }
             What::Hidden { levels, write } => {
@@ -153,8 +162,12 @@ fn order(facts: &Facts<'_>, state: &mut ReplicaState, is_shown: &dyn Fn(Level, u
         state.known.push(KnownWrites { last: facts.write(*last).id, runs });
         for level in levels.iter().filter(|level| !matches!(level, Level::Eventual | Level::Priority)) {
             let Some(view) = WriteOrder::view(level, 3) else { continue };
-            let front =
-                chains[view].iter().take_while(|write| !is_missing(write)).filter(|write| is_known(write)).last();
+            let is_dropped = |write: u32| {
+                let id = facts.write(write).id;
+                state.no_room.iter().any(|other| (other.level, other.write) == (level, id))
+            };
+            let passed = chains[view].iter().take_while(|write| !is_missing(write) && !is_dropped(**write));
+            let front = passed.filter(|write| is_known(write)).last();
             if let Some(front) = front {
                 state.fronts.push(Front { level, write: facts.write(*front).id });
             }

@@ -1,6 +1,7 @@
 //! Recordings made by hand, and why their operations were answered so.
 
 use kvsim_checkers::explain::explain;
+use kvsim_checkers::snapshot::final_state;
 use kvsim_checkers::trace::{
     Action, Conflict, Disk, Dot, Event, FaultName, Header, Level, Levels, LostBy, NodeId, Recording, What,
 };
@@ -210,6 +211,18 @@ fn no_room() {
     script.push(NodeId(1), cause, What::Overflowed { write: w(NodeId(2), 1), levels: Levels::only(Level::Fifo) });
     script.read(NodeId(1), 3, 1, Level::Fifo, &[]);
     assert!(script.why(3)[0].ends_with("n1 had no room to let it wait at fifo"));
+
+    // The level has not passed it before it shows it or a later one.
+    let fronts = |script: &Script| {
+        let state = final_state(&script.0).swap_remove(1);
+        let of_n2 =
+            state.fronts.iter().filter(|front| front.write.origin.node == NodeId(2) && front.level == Level::Fifo);
+        (of_n2.map(|front| front.write.counter).collect::<Vec<u64>>(), state.no_room.len())
+    };
+    assert_eq!(fronts(&script), (vec![], 1));
+    let sent = script.write(4, 1, w(NodeId(2), 2));
+    script.arrive(NodeId(1), sent, 2, w(NodeId(2), 2), levels());
+    assert_eq!(fronts(&script), (vec![2], 0));
 }
 
 #[test]

@@ -232,6 +232,9 @@ impl Ordered {
     /// The step ends: what still waits takes room, or its delta is dropped.
     pub fn settle(&mut self, observe: &mut impl FnMut(Observation)) {
         let mut unsettled = std::mem::take(&mut self.unsettled);
+        // In an order of their own, since less urgent writes decide in which the step came to them: an answer brings a write
+        // that waits at the sender in another form than one that does not.
+        unsettled.sort_unstable();
         unsettled.drain(..).for_each(|dot| self.make_room(dot, observe));
         self.unsettled = unsettled;
     }
@@ -359,4 +362,32 @@ fn merge_delta(
     let side =
         Side { versions: version.as_slice(), context: &delta.context, dot: Some(delta.dot), basis: Basis::Nothing };
     object.merge(basis, side, |change| observe(seen(change, levels)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{NodeId, Priority, Value};
+
+    #[test]
+    fn who_gets_room_does_not_depend_on_the_order_within_a_step() {
+        let write = |counter| {
+            let dot = Dot { origin: ReplicaId::first(NodeId(1)), counter };
+            let (key, value) = (Key::new(counter as u32, Priority::P2), Value { id: counter, bytes: 16 });
+            Delta { dot, key, value, delete: false, context: Default::default(), before: [counter - 1; 3] }
+        };
+        let room = u64::from(write(2).room_bytes());
+        let waits_after = |counters: [u64; 2]| {
+            let mut ordered = Ordered::new(room, Defects::default());
+            for delta in counters.map(write) {
+                (0..=2).for_each(|view| ordered.fork(view, delta.key, None));
+                ordered.wait(delta.dot, delta.key, Some(Arc::new(delta)));
+            }
+            ordered.settle(&mut |_| {});
+            let kept = ordered.waiting.iter().filter(|(_, waiter)| waiter.delta().is_some());
+            kept.map(|(dot, _)| dot.counter).collect::<Vec<u64>>()
+        };
+        assert_eq!(waits_after([2, 3]), [2]);
+        assert_eq!(waits_after([3, 2]), [2]);
+    }
 }
