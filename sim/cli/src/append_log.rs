@@ -31,32 +31,16 @@ impl AppendLog {
         }
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let file = opened.map_err(|error| failed("write", path, &error))?;
-        // Where files cannot be locked, it is up to the user that only one program is at work.
-        if let Err(TryLockError::WouldBlock) = file.try_lock() {
-            let path = path.display();
-            return Err(Failure::Usage(format!(
-                "{path} is in use: another kvsim is at work there\n  wait for it, or give --out another folder"
-            )));
-        }
-        let bytes = file.metadata().map_err(|error| failed("read", path, &error))?.len();
-        if bytes > BYTES_MAX {
-            let path = path.display();
-            return Err(Failure::Usage(format!(
-                "{path} has {bytes} bytes, more than the {BYTES_MAX} that it can have; give --out another folder"
-            )));
-        }
-        let (mut lines, mut whole_bytes) = (Vec::new(), 0);
-        let mut reader = BufReader::new((&file).take(BYTES_MAX));
-        loop {
-            let mut line = Vec::new();
-            reader.read_until(b'\n', &mut line).map_err(|error| failed("read", path, &error))?;
-            if !line.ends_with(b"\n") {
-                break;
-            }
-            whole_bytes += line.len() as u64;
-            lines.push(line);
-        }
+        not_in_use(path, file.try_lock())?;
+        let (lines, whole_bytes) = whole_lines(path, &file)?;
         Ok((AppendLog { path: path.to_path_buf(), file, whole_bytes }, lines))
+    }
+
+    /// The whole lines of a file that is there, which is only read.
+    pub fn read(path: &Path) -> Result<Vec<Vec<u8>>, Failure> {
+        let file = File::open(path).map_err(|error| failed("read", path, &error))?;
+        not_in_use(path, file.try_lock_shared())?;
+        Ok(whole_lines(path, &file)?.0)
     }
 
     /// Begins anew, with an empty file.
@@ -77,6 +61,39 @@ impl AppendLog {
         let written = self.file.write_all(text.as_bytes());
         let written = if sync { written.and_then(|()| self.file.sync_data()) } else { written };
         written.map_err(|error| failed("write", &self.path, &error))
+    }
+}
+
+/// Where files cannot be locked, it is up to the user that only one program is at work.
+fn not_in_use(path: &Path, locked: Result<(), TryLockError>) -> Result<(), Failure> {
+    match locked {
+        Err(TryLockError::WouldBlock) => Err(Failure::Usage(format!(
+            "{} is in use: another kvsim is at work there\n  wait for it, or give --out another folder",
+            path.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The whole lines of a file, and how many bytes they have.
+fn whole_lines(path: &Path, file: &File) -> Result<(Vec<Vec<u8>>, u64), Failure> {
+    let bytes = file.metadata().map_err(|error| failed("read", path, &error))?.len();
+    if bytes > BYTES_MAX {
+        let path = path.display();
+        return Err(Failure::Usage(format!(
+            "{path} has {bytes} bytes, more than the {BYTES_MAX} that it can have; give --out another folder"
+        )));
+    }
+    let (mut lines, mut whole_bytes) = (Vec::new(), 0);
+    let mut reader = BufReader::new(file.take(BYTES_MAX));
+    loop {
+        let mut line = Vec::new();
+        reader.read_until(b'\n', &mut line).map_err(|error| failed("read", path, &error))?;
+        if !line.ends_with(b"\n") {
+            return Ok((lines, whole_bytes));
+        }
+        whole_bytes += line.len() as u64;
+        lines.push(line);
     }
 }
 

@@ -10,6 +10,7 @@ use kvsim_store::quantity::Size;
 use crate::exit::Failure;
 use crate::output::{print, print_json};
 use crate::scenario;
+use crate::shard::Shard;
 
 /// What the command line changes in scenarios.
 #[derive(Debug, clap::Args)]
@@ -89,7 +90,10 @@ pub struct Batch {
     /// Go on in the folder where the same command was stopped
     #[arg(long)]
     pub resume: bool,
-    /// The folder of the results [default: runs/hunt-NAME or runs/sweep-NAME]
+    /// Do one part of the runs, the I-th of N: as many machines share the work, and kvsim merge puts it together
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// The folder of the results [default: runs/hunt-NAME or runs/sweep-NAME, of a shard with -I-of-N]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }

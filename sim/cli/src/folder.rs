@@ -230,6 +230,24 @@ impl Folder {
     }
 }
 
+/// Copies what a hunt or a sweep has left of a run to another folder, which its summary then names.
+pub fn copy_run(from: &Path, to: &Path) -> Result<(), Failure> {
+    let copied = |name: &str, bytes_max| {
+        let path = from.join(name);
+        read(&path, bytes_max).map_err(|error| {
+            let (folder, path) = (from.display(), path.display());
+            Failure::Usage(format!(
+                "{path}: {error}\n  {folder} is to have a run that was found there: copy the whole folder"
+            ))
+        })
+    };
+    let plan = copied(PLAN, PLAN_BYTES_MAX)?;
+    let summary = Summary::moved(copied(SUMMARY, TEXT_BYTES_MAX)?, to);
+    let marks = copied(MARKS, MARKS_BYTES_MAX)?;
+    let folder = Folder::open(to.to_path_buf(), &plan, true)?;
+    exit::all([folder.write(SUMMARY, |out| out.write_all(&summary)), folder.write(MARKS, |out| out.write_all(&marks))])
+}
+
 /// Writes a file whole or not at all.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     write_with(path, |out| out.write_all(bytes))
@@ -291,6 +309,7 @@ fn not_a_link(path: &Path) -> Result<(), Failure> {
 /// Larger plans, summaries and texts are no run's.
 const PLAN_BYTES_MAX: u64 = 1 << 30;
 pub const TEXT_BYTES_MAX: u64 = 64 << 20;
+const MARKS_BYTES_MAX: u64 = (Recorder::CHECKPOINTS_MAX * Checkpoint::BYTES) as u64;
 
 /// Opens a file of a folder that may come from elsewhere: a regular one of at most `bytes_max` bytes.
 fn open(path: &Path, bytes_max: u64) -> std::io::Result<File> {
@@ -383,7 +402,7 @@ impl Stored {
             )));
         }
         let marks = folder.join(MARKS);
-        let checkpoints = match read(&marks, (Recorder::CHECKPOINTS_MAX * Checkpoint::BYTES) as u64) {
+        let checkpoints = match read(&marks, MARKS_BYTES_MAX) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(cannot("read", &marks, &error)),
             bytes => bytes.unwrap_or_default(),
         };

@@ -28,7 +28,7 @@ impl Journal {
         folder: &Path,
         kind: &'static str,
         header: &Value,
-        results: fn(Lines<L>) -> Option<String>,
+        results: impl FnOnce(Lines<L>) -> Option<String>,
     ) -> Result<Journal, Failure> {
         let (mut journal, _, lines) = Journal::open(folder, kind)?;
         if let Some(results) = results(lines) {
@@ -36,6 +36,19 @@ impl Journal {
             return Err(Failure::Usage(format!(
                 "{place} has the {results} of another {kind}\n  go on with it (--resume), give --out another folder, or \
                  remove {file}"
+            )));
+        }
+        journal.write_header(header)?;
+        Ok(journal)
+    }
+
+    /// Begins a journal in a folder that has none.
+    pub fn new(folder: &Path, kind: &'static str, header: &Value) -> Result<Journal, Failure> {
+        let (mut journal, old, _) = Journal::open::<Value>(folder, kind)?;
+        if old.is_some() {
+            return Err(Failure::Usage(format!(
+                "there is a {kind} already: {}\n  give --out a new folder, or remove the file",
+                journal.path.display()
             )));
         }
         journal.write_header(header)?;
@@ -69,21 +82,10 @@ impl Journal {
         folder: &Path,
         kind: &'static str,
     ) -> Result<(Journal, Option<Value>, Lines<L>), Failure> {
-        let path = folder.join(format!("{kind}.jsonl"));
+        let path = path_in(folder, kind);
         let (log, lines) = AppendLog::open(&path)?;
-        let journal = Journal { log, kind, path };
-        let (mut header, mut known) = (None, Vec::new());
-        for (number, line) in (1..).zip(lines) {
-            if header.is_none() {
-                let named: Option<BTreeMap<String, Value>> = serde_json::from_slice(&line).ok();
-                let named = named.and_then(|mut named| named.remove(kind));
-                header = Some(named.ok_or_else(|| journal.is_wrong(number, "it does not say what it is of"))?);
-            } else {
-                let parsed = serde_json::from_slice(&line);
-                known.push((number, parsed.map_err(|error| journal.is_wrong(number, &without_line(&error)))?));
-            }
-        }
-        Ok((journal, header, known))
+        let (header, lines) = parsed(&path, kind, lines)?;
+        Ok((Journal { log, kind, path }, header, lines))
     }
 
     fn write_header(&mut self, header: &Value) -> Result<(), Failure> {
@@ -98,11 +100,47 @@ impl Journal {
 
     /// The file is no such journal, as the line with this number shows.
     pub fn is_wrong(&self, line: u64, why: &str) -> Failure {
-        let (path, kind) = (self.path.display(), self.kind);
-        Failure::Usage(format!(
-            "{path}:{line}: not a line of the journal of a {kind}: {why}\n  give --out another folder, or remove the file"
-        ))
+        is_wrong(&self.path, self.kind, line, why)
     }
+}
+
+/// Where the journal of a hunt or a sweep in `folder` is.
+pub fn path_in(folder: &Path, kind: &str) -> PathBuf {
+    folder.join(format!("{kind}.jsonl"))
+}
+
+/// The header and the lines of a journal that is there, which is only read.
+pub fn read<L: DeserializeOwned>(folder: &Path, kind: &'static str) -> Result<(Value, Lines<L>), Failure> {
+    let path = path_in(folder, kind);
+    let (header, lines) = parsed(&path, kind, AppendLog::read(&path)?)?;
+    Ok((header.ok_or_else(|| is_wrong(&path, kind, 1, "it has not begun"))?, lines))
+}
+
+fn parsed<L: DeserializeOwned>(
+    path: &Path,
+    kind: &'static str,
+    lines: Vec<Vec<u8>>,
+) -> Result<(Option<Value>, Lines<L>), Failure> {
+    let (mut header, mut known) = (None, Vec::new());
+    for (number, line) in (1..).zip(lines) {
+        if header.is_none() {
+            let named: Option<BTreeMap<String, Value>> = serde_json::from_slice(&line).ok();
+            let named = named.and_then(|mut named| named.remove(kind));
+            header = Some(named.ok_or_else(|| is_wrong(path, kind, number, "it does not say what it is of"))?);
+        } else {
+            let line = serde_json::from_slice(&line);
+            known.push((number, line.map_err(|error| is_wrong(path, kind, number, &without_line(&error)))?));
+        }
+    }
+    Ok((header, known))
+}
+
+/// The file at `path` is no such journal, as the line with this number shows.
+pub fn is_wrong(path: &Path, kind: &str, line: u64, why: &str) -> Failure {
+    Failure::Usage(format!(
+        "{}:{line}: not a line of the journal of a {kind}: {why}\n  give --out another folder, or remove the file",
+        path.display()
+    ))
 }
 
 /// What is wrong with one line: that it is line 1 of itself says nothing.
@@ -111,15 +149,22 @@ fn without_line(error: &serde_json::Error) -> String {
 }
 
 /// The first difference, for people.
-fn difference(old: &Value, new: &Value) -> String {
-    let mut fields = old.as_object().into_iter().flatten();
-    let Some((name, old)) = fields.find(|(name, old)| new[*name] != **old) else {
+pub fn difference(old: &Value, new: &Value) -> String {
+    // How many shards there are comes first: with one there is more beside.
+    let all = [old, new].into_iter().filter_map(Value::as_object).flat_map(serde_json::Map::keys);
+    let names = ["shards"].into_iter().chain(all.map(String::as_str));
+    let Some((name, old)) = names.map(|name| (name, &old[name])).find(|(name, old)| new[*name] != **old) else {
         return "in another form".to_string();
     };
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let texts = |list: &[Value]| list.iter().map(text).collect::<Vec<_>>().join(", ");
-    match (name.as_str(), old) {
+    match (name, old) {
         ("kvsim", version) => format!("it was made by kvsim {}", text(version)),
+        ("build", Value::String(_)) => "it was made by another build of this program".to_string(),
+        ("build" | "path" | "runs" | "shard" | "shards", Value::Null) => {
+            "it is of all runs, not of a shard of them".to_string()
+        }
+        ("shards", count) => format!("it is one of {count} shards"),
         ("set", Value::Array(changes)) => format!("it was made with the changes [{}]", texts(changes)),
         ("swarm", Value::Bool(is)) => format!("it was made {} --swarm", if *is { "with" } else { "without" }),
         ("text", _) => "the file has changed since".to_string(),

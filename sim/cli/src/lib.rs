@@ -40,6 +40,7 @@ mod report;
 mod results;
 mod scenario;
 mod self_reports;
+mod shard;
 mod sweep;
 mod text;
 #[cfg(any(test, fuzzing))]

@@ -15,7 +15,6 @@ use crate::folder::Stored;
 use crate::judge;
 use crate::memory;
 use crate::scenario::{self, Names};
-use crate::sweep::read::{self, SweepFile};
 use crate::text::{nearest, printable};
 
 pub type Run = (&'static StoreEntry, Plan);
@@ -35,10 +34,9 @@ pub fn scenario(file: &Path, overrides: &[String], names: &Names) -> Result<Scen
     scenario::load(file, overrides, names).map_err(Failure::Scenario)
 }
 
-/// The sweep in `file`, with changes to it.
-pub fn sweep(file: &Path, overrides: &[String], names: &Names) -> Result<SweepFile, Failure> {
-    let read = || read::read(file, &scenario::contents(file)?, overrides, names);
-    read().map_err(Failure::Scenario)
+/// What `file` has in it.
+pub fn contents(file: &Path) -> Result<Vec<u8>, Failure> {
+    scenario::contents(file).map_err(Failure::Scenario)
 }
 
 /// The file, or all scenarios below the folder.

@@ -8,11 +8,13 @@ use kvsim_sim::stores::BUILT_IN;
 
 use crate::folder::Stored;
 use crate::hunt::journal::{KIND, Resumed};
+use crate::hunt::merge::merge;
 use crate::hunt::runs::RunSet;
 use crate::journal::Journal;
 use crate::judge;
 use crate::load::{self, built_in};
 use crate::recorder::Keep;
+use crate::shard::{Parts, Shard};
 use crate::sweep::run::SweepRuns;
 
 /// A new folder of this process for what is read, and a limit for the memory that it may ask for, below the fuzzer's own.
@@ -60,7 +62,7 @@ impl Journals {
         let text = "replicas = 3\nduration = \"100ms\"\n[clients.a]\n[sweep]\nseeds = 2\nreplicas = [3, 5]\n";
         fs::write(&file, text).expect("the folder can be written");
         let hunted = RunSet::read(&file, Vec::new(), false, None, built_in()).expect("the scenario is right");
-        let swept = SweepRuns::read(&file, &[], built_in()).expect("the sweep is right");
+        let swept = SweepRuns::read(&file, &[], None, built_in()).expect("the sweep is right");
         Journals { folder: folder.to_owned(), hunted, swept }
     }
 
@@ -70,7 +72,23 @@ impl Journals {
         fs::write(self.folder.join("hunt.jsonl"), [header.as_bytes(), b"\n", lines].concat())
             .expect("it can be written");
         let read = Journal::resume(&self.folder, KIND, &self.hunted.header);
-        read.is_ok_and(|(_, lines)| Resumed::of(lines).progress.runs > 0)
+        read.is_ok_and(|(_, lines)| Resumed::of(lines, Shard::WHOLE).progress.runs > 0)
+    }
+
+    /// The journal of the only shard of a hunt.
+    pub fn shard(&self, journal: &[u8]) -> bool {
+        let (shard, out) = (self.folder.join("shard"), self.folder.join("merged"));
+        fs::create_dir_all(&shard).expect("the folder can be made");
+        fs::write(shard.join("hunt.jsonl"), journal).expect("it can be written");
+        let merged = Parts::read(KIND, &[shard]).and_then(|parts| merge(parts, &out)).is_ok();
+        let _ = fs::remove_dir_all(out);
+        merged
+    }
+
+    /// The first line of such a journal.
+    pub fn shard_header(&self) -> String {
+        let shard: Shard = "1/1".parse().expect("a shard");
+        serde_json::json!({ "hunt": shard.header(&self.hunted.header, 7, Path::new("w.toml")) }).to_string() + "\n"
     }
 
     /// The lines behind the first of a sweep's journal: what is taken can be shown.

@@ -24,6 +24,7 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ("my.toml --seeds 0..10000 --keep-going", "all seeds, on all cores"),
             ("scenarios/hunt/general.toml --swarm --for 10m", "features off at random, for ten minutes"),
             ("my.toml --seeds 0..10000 --keep-going --resume", "go on with a hunt that was interrupted"),
+            ("my.toml --seeds 0..10000 --keep-going --shard 3/8", "the third of eight machines"),
         ],
     ),
     (
@@ -57,7 +58,15 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[
             ("scenarios/sweeps/loss.toml", "all cells and seeds, with a table and charts"),
             ("scenarios/sweeps/loss.toml --format latex --set sweep.seeds=3", "fewer seeds, a table for a paper"),
+            ("scenarios/sweeps/loss.toml --shard 3/8", "the third of eight machines"),
         ],
+    ),
+    (
+        "merge",
+        &[(
+            "runs/hunt-my-1-of-2 runs/hunt-my-2-of-2 --out runs/hunt-my",
+            "what several machines have done, as if one had done it",
+        )],
     ),
     (
         "test",

@@ -9,6 +9,7 @@ mod export;
 mod generate;
 mod hunt;
 mod list;
+mod merge;
 mod new;
 mod plot;
 mod replay;
@@ -69,6 +70,7 @@ pub enum Command {
     Explain(explain::ExplainArgs),
     Trace(trace::TraceArgs),
     Sweep(sweep::SweepArgs),
+    Merge(merge::MergeArgs),
     Test(test::TestArgs),
     Plot(plot::PlotArgs),
     Export(export::ExportArgs),
@@ -94,6 +96,7 @@ impl Command {
             Command::Explain(args) => explain::explain(args, names),
             Command::Trace(args) => trace::trace(args, names),
             Command::Sweep(args) => sweep::sweep(args, names),
+            Command::Merge(args) => merge::merge(args, names),
             Command::Test(args) => test::test(args, names),
             Command::Plot(args) => plot::plot(args, names),
             Command::Export(args) => export::export(args, names),

@@ -19,6 +19,7 @@ use crate::output::print;
 use crate::pool::{self, Next};
 use crate::progress::Ticker;
 use crate::scenario::Names;
+use crate::shard::Shard;
 use crate::sweep::journal::{self, DoneRun, SweepLine};
 use crate::sweep::run::{SweepOutcome, SweepRuns};
 use crate::sweep::table::Table;
@@ -37,10 +38,10 @@ pub struct SweepArgs {
     #[command(flatten)]
     overrides: Overrides,
     /// How to print the table; the folder has all forms
-    #[arg(long, value_enum, default_value_t = Form::Text)]
+    #[arg(long, value_enum, default_value_t = Form::Text, conflicts_with = "shard")]
     format: Form,
     /// The form of the charts
-    #[arg(long, value_enum, default_value_t = ImageFormat::Svg)]
+    #[arg(long, value_enum, default_value_t = ImageFormat::Svg, conflicts_with = "shard")]
     chart_format: ImageFormat,
     /// The page that the charts are made for
     #[arg(long, value_enum, default_value_t = Theme::Light)]
@@ -48,36 +49,56 @@ pub struct SweepArgs {
 }
 
 pub fn sweep(args: &SweepArgs, names: &Names) -> Result<u8, Failure> {
-    let runs = Arc::new(SweepRuns::read(&args.file, &args.overrides.list(), names)?);
-    let folder = args.batch.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/sweep-{}", runs.name)));
+    let runs = Arc::new(SweepRuns::read(&args.file, &args.overrides.list(), args.batch.shard, names)?);
+    let suffix = args.batch.shard.map_or(String::new(), Shard::suffix);
+    let folder = args.batch.out.clone().unwrap_or_else(|| PathBuf::from(format!("runs/sweep-{}{suffix}", runs.name)));
     let (mut journal, mut done) = journal::open(&folder, &runs, args.batch.resume)?;
     interrupt::stop_gently();
     let before = done.len();
     let begun = Instant::now();
     let jobs = args.batch.jobs.get();
     work(&runs, &folder, &mut journal, &mut done, jobs)?;
-    if done.len() as u64 != runs.count() {
-        let (done, all) = (grouped(done.len() as u64), grouped(runs.count()));
+    let all = runs.shard.turns(runs.count());
+    if done.len() as u64 != all {
+        let (done, all) = (grouped(done.len() as u64), grouped(all));
         anstream::eprintln!("interrupted after {done} of {all} runs; the same command with --resume goes on");
         return Ok(exit::INTERRUPTED);
     }
     // The journal has all that is known.
     interrupt::stop_at_once();
-    let table = Table::of(&runs, &done);
+    let (fresh, taken) = (grouped((done.len() - before) as u64), begun.elapsed().as_secs_f64());
+    let jobs = counted(u64::from(jobs), "job", "jobs");
+    let known = if before > 0 { format!(", {} known from before", grouped(before as u64)) } else { String::new() };
+    let how = format!("{fresh} runs in {taken:.1} s with {jobs}{known}");
+    if let Some(shard) = args.batch.shard {
+        let table = Table::of(&runs, &done);
+        let (told, place) = (replays(&runs, &folder, &table), folder.display());
+        print(&format!("{told}shard {shard} is done: {how}\n  folder  {place}\n"))?;
+        return Ok(table.exit_code());
+    }
+    tell(&runs, &done, &folder, args.format, (args.chart_format, args.theme), &how)
+}
+
+/// Leaves tables and charts of all runs, and prints the table; `how` is a line about how it came about.
+pub fn tell(
+    runs: &SweepRuns,
+    done: &BTreeMap<u64, DoneRun>,
+    folder: &Path,
+    form: Form,
+    charts: (ImageFormat, Theme),
+    how: &str,
+) -> Result<u8, Failure> {
+    let table = Table::of(runs, done);
     // The table is told whether or not the disk takes it.
-    print(&args.format.write(&table))?;
+    print(&form.write(&table))?;
     for form in Form::value_variants() {
         folder::write_whole(&folder.join(form.file_name()), form.write(&table).as_bytes())?;
     }
-    let drawn = draw(args, &folder, &runs, &table, &done)?;
-    if args.format == Form::Text {
-        let (fresh, taken) = ((done.len() - before) as u64, begun.elapsed().as_secs_f64());
-        let jobs = counted(u64::from(jobs), "job", "jobs");
-        let known = if before > 0 { format!(", {} known from before", grouped(before as u64)) } else { String::new() };
+    let drawn = draw(charts, folder, runs, &table, done)?;
+    if form == Form::Text {
         print(&format!(
-            "{}\n  {} runs in {taken:.1} s with {jobs}{known}\n  tables  {}\n  charts  {}\n",
-            replays(&runs, &folder, &table),
-            grouped(fresh),
+            "{}\n  {how}\n  tables  {}\n  charts  {}\n",
+            replays(runs, folder, &table),
             folder.join("table.*").display(),
             folder.join(folder::CHARTS).join(drawn).display(),
         ))?;
@@ -106,11 +127,14 @@ fn work(
     done: &mut BTreeMap<u64, DoneRun>,
     jobs: u16,
 ) -> Result<(), Failure> {
-    let todo: Vec<u64> = (0..runs.count()).filter(|run| !done.contains_key(run)).collect();
-    let mut ticker = Ticker::of(runs.count());
+    let todo: Vec<u64> = runs.numbers().filter(|run| !done.contains_key(run)).collect();
+    let mut ticker = Ticker::of((done.len() + todo.len()) as u64);
     let begun = Instant::now();
     let first = done.len() as u64;
-    let seeds = runs.count() / runs.sweep.cells.len() as u64;
+    let wanted = runs.numbers().fold(vec![0; runs.sweep.cells.len()], |mut wanted: Vec<u64>, run| {
+        wanted[runs.place(run).0] += 1;
+        wanted
+    });
     // Both closures need the state.
     let state = RefCell::new((done, journal));
     let (work, place) = (Arc::clone(runs), folder.to_path_buf());
@@ -132,7 +156,7 @@ fn work(
     let mut poll = || {
         let (done, _) = &*state.borrow();
         let fresh = done.len() as u64 - first;
-        ticker.tick_at(done.len() as u64, || progress(&taken_ms(runs, done), seeds, fresh, begun.elapsed(), jobs));
+        ticker.tick_at(done.len() as u64, || progress(&taken_ms(runs, done), &wanted, fresh, begun.elapsed(), jobs));
         if interrupt::is_requested() { Next::Stop } else { Next::More }
     };
     let work = Arc::clone(runs);
@@ -153,30 +177,31 @@ fn taken_ms(runs: &SweepRuns, done: &BTreeMap<u64, DoneRun>) -> Vec<(u64, u64)> 
     taken_ms
 }
 
-/// One line about a sweep under way; `fresh` runs were done in `elapsed`.
-fn progress(taken_ms: &[(u64, u64)], seeds: u64, fresh: u64, elapsed: Duration, jobs: u16) -> String {
+/// One line about a sweep under way, of whose cells so many runs are `wanted`; `fresh` runs were done in `elapsed`.
+fn progress(taken_ms: &[(u64, u64)], wanted: &[u64], fresh: u64, elapsed: Duration, jobs: u16) -> String {
     let (cells, done) = (taken_ms.len() as u64, taken_ms.iter().map(|(_, count)| count).sum());
-    let complete = taken_ms.iter().filter(|(_, count)| *count == seeds).count() as u64;
+    let complete = taken_ms.iter().zip(wanted).filter(|((_, count), wanted)| count == *wanted).count() as u64;
     let rate = fresh as f64 / elapsed.as_secs_f64().max(0.001);
-    let left = match left_ms(taken_ms, seeds) {
+    let left = match left_ms(taken_ms, wanted) {
         Some(left_ms) => format!("{:.0} s left", left_ms as f64 / 1_000.0 / f64::from(jobs)),
         None => "time left unknown".to_string(),
     };
-    let [done, of, complete, cells] = [done, cells * seeds, complete, cells].map(grouped);
+    let [done, of, complete, cells] = [done, wanted.iter().sum(), complete, cells].map(grouped);
     format!("sweep: {done} of {of} runs, {complete} of {cells} cells, {rate:.1}/s, {left}")
 }
 
 /// Real time that the remaining runs will take, one after the other: a cell's take as long as those of it that are done,
 /// those of a cell without a finished run as long as all on average.
-fn left_ms(taken_ms: &[(u64, u64)], seeds: u64) -> Option<u64> {
+fn left_ms(taken_ms: &[(u64, u64)], wanted: &[u64]) -> Option<u64> {
     let (all_ms, all) = taken_ms.iter().fold((0, 0), |(ms, count), (more_ms, more)| (ms + more_ms, count + more));
     let usual = all_ms.checked_div(all)?;
-    Some(taken_ms.iter().map(|(ms, count)| (seeds - count) * ms.checked_div(*count).unwrap_or(usual)).sum())
+    let left = |((ms, count), wanted): (&(u64, u64), &u64)| (wanted - count) * ms.checked_div(*count).unwrap_or(usual);
+    Some(taken_ms.iter().zip(wanted).map(left).sum())
 }
 
 /// Draws the charts; returns the pattern of their names.
 fn draw(
-    args: &SweepArgs,
+    (format, theme): (ImageFormat, Theme),
     folder: &Path,
     runs: &SweepRuns,
     table: &Table,
@@ -187,10 +212,10 @@ fn draw(
     let mut charts = lines::charts(table);
     charts.extend(visibility::charts(runs, done));
     for (name, chart) in charts {
-        let path = folder.join(draw::file_name(&name, args.chart_format, args.theme));
-        folder::write_whole(&path, &chart.draw().file(args.chart_format, args.theme))?;
+        let path = folder.join(draw::file_name(&name, format, theme));
+        folder::write_whole(&path, &chart.draw().file(format, theme))?;
     }
-    Ok(draw::file_name("*", args.chart_format, args.theme))
+    Ok(draw::file_name("*", format, theme))
 }
 
 #[cfg(test)]
@@ -200,7 +225,7 @@ mod tests {
     #[test]
     fn a_line_tells_how_far_it_is() {
         let mut cells = vec![(0, 0); 100];
-        let line = |cells: &[(u64, u64)], fresh| progress(cells, 5, fresh, Duration::from_secs(2), 2);
+        let line = |cells: &[(u64, u64)], fresh| progress(cells, &[5; 100], fresh, Duration::from_secs(2), 2);
         assert_eq!(line(&cells, 0), "sweep: 0 of 500 runs, 0 of 100 cells, 0.0/s, time left unknown");
         cells[3] = (5_000, 5);
         cells[4] = (400, 2);
@@ -211,10 +236,10 @@ mod tests {
 
     #[test]
     fn the_time_left_is_told_by_cell_and_by_all_where_a_cell_is_new() {
-        assert_eq!(left_ms(&[(0, 0), (0, 0)], 3), None);
+        assert_eq!(left_ms(&[(0, 0), (0, 0)], &[3, 3]), None);
         // Two more of the first at 100 ms, three of the second at what is usual.
-        assert_eq!(left_ms(&[(100, 1), (0, 0)], 3), Some(200 + 300));
-        assert_eq!(left_ms(&[(100, 1), (900, 1)], 2), Some(100 + 900));
-        assert_eq!(left_ms(&[(200, 2), (1800, 2)], 2), Some(0));
+        assert_eq!(left_ms(&[(100, 1), (0, 0)], &[3, 3]), Some(200 + 300));
+        assert_eq!(left_ms(&[(100, 1), (900, 1)], &[2, 2]), Some(100 + 900));
+        assert_eq!(left_ms(&[(200, 2), (1800, 2)], &[2, 2]), Some(0));
     }
 }

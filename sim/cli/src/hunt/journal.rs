@@ -1,12 +1,12 @@
-//! What the journal of a hunt says: findings, in the order of their runs, and now and then the number of runs that are
-//! done, all from the first one on. A finding counts once such a number has passed it: what comes after the last number is
-//! done again.
+//! What the journal of a hunt says: findings, in the order of their runs, and now and then how many runs are done, all from
+//! the first one on. A finding counts once such a number has passed it: what comes after the last number is done again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::journal::Lines;
+use crate::shard::Shard;
 use crate::text::counted;
 
 /// A finding, and the run that shows it.
@@ -42,7 +42,7 @@ pub enum HuntLine {
 /// How far the hunt is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HuntProgress {
-    /// All runs below this number are done.
+    /// So many runs are done, the first ones; of a shard, its first ones.
     pub runs: u64,
     /// How many of them had findings.
     pub with_findings: u64,
@@ -56,7 +56,9 @@ pub struct HuntProgress {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unknown {
     pub runs: u64,
-    /// The scenario of the first of them.
+    /// The number of the first of them in the hunt.
+    pub first_run: u64,
+    /// Its scenario.
     pub scenario: String,
     /// Its seed, in hexadecimal.
     pub seed: String,
@@ -75,7 +77,7 @@ pub struct Resumed {
 
 impl Resumed {
     /// What the lines of the journal say.
-    pub fn of(lines: Lines<HuntLine>) -> Resumed {
+    pub fn of(lines: Lines<HuntLine>, shard: Shard) -> Resumed {
         let mut past = Resumed::default();
         for (_, line) in lines {
             match line {
@@ -85,8 +87,9 @@ impl Resumed {
         }
         // A run that was done twice has its findings twice.
         let mut seen = BTreeSet::new();
-        let (found, runs) = (&mut past.found, past.progress.runs);
-        found.retain(|found| found.run < runs && seen.insert((found.run, found.code.clone())));
+        let runs = past.progress.runs;
+        let is_done = |run| shard.turn(run).is_some_and(|turn| turn < runs);
+        past.found.retain(|found| is_done(found.run) && seen.insert((found.run, found.code.clone())));
         past
     }
 }
@@ -94,8 +97,8 @@ impl Resumed {
 pub const KIND: &str = "hunt";
 
 /// The findings that the lines have, in words.
-pub fn results(lines: Lines<HuntLine>) -> Option<String> {
-    let found = Resumed::of(lines).found.len() as u64;
+pub fn results(lines: Lines<HuntLine>, shard: Shard) -> Option<String> {
+    let found = Resumed::of(lines, shard).found.len() as u64;
     (found > 0).then(|| counted(found, "finding", "findings"))
 }
 

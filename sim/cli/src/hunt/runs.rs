@@ -99,8 +99,13 @@ impl RunSet {
         }
         if surprising(false).next().is_none() {
             let (scenario, seed) = (&plan.scenario, &summary.seed);
-            let this =
-                |note: &str| Unknown { runs: 0, scenario: scenario.clone(), seed: seed.clone(), note: note.into() };
+            let this = |note: &str| Unknown {
+                runs: 0,
+                first_run: run,
+                scenario: scenario.clone(),
+                seed: seed.clone(),
+                note: note.into(),
+            };
             let unknown = surprising(true).map(|one| (one.checker.clone(), this(&one.note))).collect();
             return Ok(Some(HuntOutcome { found: Vec::new(), unknown, run: None }));
         }

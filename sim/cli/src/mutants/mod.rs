@@ -77,10 +77,13 @@ fn journals_that_an_enemy_wrote() {
     let journals = Journals::new(folder.path());
     let lines = "{\"found\":{\"run\":1,\"scenario\":\"w\",\"seed\":\"0x1\",\"checker\":\"pram\",\"code\":\"PRAM001\",\"cause\":\"c\",\"title\":\"t\",\
          \"at_ns\":5,\"events\":9,\"run_dir\":\"runs/w-1\"}}\n{\"done\":{\"runs\":7,\"with_findings\":1,\"unknown\":1,\"unknown_by\":\
-         {\"priority\":{\"runs\":1,\"scenario\":\"w\",\"seed\":\"0x2\",\"note\":\"n\"}}}}\n";
+         {\"priority\":{\"runs\":1,\"first_run\":2,\"scenario\":\"w\",\"seed\":\"0x2\",\"note\":\"n\"}}}}\n";
     let taken = each(&[lines.as_bytes().to_vec()], |mutant| journals.hunt(mutant));
     println!("{taken} of {MUTANTS} journals of hunts were taken");
+    let done = lines.lines().last().expect("two lines");
+    let taken = each(&[(journals.shard_header() + done + "\n").into_bytes()], |mutant| journals.shard(mutant));
+    println!("{taken} of {MUTANTS} shards were taken");
     let taken = each(&[journals.sweep_lines().into_bytes()], |mutant| journals.sweep(mutant));
     println!("{taken} of {MUTANTS} journals of sweeps were taken");
-    is_alone(folder.path(), &["hunt.jsonl", "sweep.jsonl", "w.toml"]);
+    is_alone(folder.path(), &["hunt.jsonl", "shard", "sweep.jsonl", "w.toml"]);
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use kvsim_sim::plan::{FaultKind, Plan};
 use serde::Serialize;
+use serde_json::json;
 
 use super::findings::Judgement;
 use crate::exit;
@@ -78,6 +79,16 @@ impl Summary {
 
     pub fn has_hash(&self, trace_hash: u64) -> bool {
         self.trace_hash == hash_text(trace_hash)
+    }
+
+    /// A stored summary whose run lies in another folder. All else stays, byte for byte.
+    pub fn moved(summary: Vec<u8>, run_dir: &Path) -> Vec<u8> {
+        const FIELD: &str = "\"run_dir\": ";
+        let text = String::from_utf8_lossy(&summary);
+        match text.rsplit_once(FIELD) {
+            Some((before, _)) => format!("{before}{FIELD}{}\n}}", json!(run_dir.display().to_string())).into_bytes(),
+            None => summary,
+        }
     }
 
     /// The trace hash in a stored summary of a run that came to its end.

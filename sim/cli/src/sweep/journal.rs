@@ -25,7 +25,7 @@ pub enum SweepLine {
     Run(DoneRun),
 }
 
-const KIND: &str = "sweep";
+pub const KIND: &str = "sweep";
 
 /// The journal in `folder`, and the runs that are done, by number.
 pub fn open(folder: &Path, runs: &SweepRuns, resumes: bool) -> Result<(Journal, BTreeMap<u64, DoneRun>), Failure> {

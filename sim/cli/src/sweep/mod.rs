@@ -1,7 +1,7 @@
 //! A sweep: one scenario with many values, each with many seeds, and its results.
 //!
 //! [`read`] reads which values and which columns there are; [`column`] says what a column is, [`measures`] what is measured
-//! of a run. [`run`] does a run, [`journal`] keeps what is done, [`table`] puts the seeds of a cell together ([`median`]),
+//! of a run. [`run`] does a run, [`journal`] keeps what is done, [`merge`] puts shards together, [`table`] puts the seeds of a cell together ([`median`]),
 //! [`text_formats`] and [`csv_json`] write tables, [`charts`] and [`visibility`] draw.
 
 pub mod charts;
@@ -10,6 +10,7 @@ mod csv_json;
 pub mod journal;
 pub mod measures;
 pub mod median;
+pub mod merge;
 pub mod read;
 pub mod run;
 pub mod table;

@@ -14,7 +14,7 @@ use super::column::levels;
 use super::journal::DoneRun;
 use super::measures;
 use super::median::Value;
-use super::read::SweepFile;
+use super::read::{self, SweepFile};
 use super::table;
 use crate::exit::Failure;
 use crate::folder::{Destination, Folder};
@@ -25,6 +25,7 @@ use crate::memory;
 use crate::recorder::Keep;
 use crate::report::Summary;
 use crate::scenario::Names;
+use crate::shard::Shard;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepOutcome {
@@ -42,6 +43,8 @@ pub struct SweepRuns {
     /// The name of the file.
     pub name: String,
     pub sweep: SweepFile,
+    /// Which of them are done here.
+    pub shard: Shard,
     file: PathBuf,
     stores: Stores,
 }
@@ -51,20 +54,36 @@ const SAMPLES: u64 = 20;
 
 impl SweepRuns {
     /// Reads the sweep, and finds out whether all cells can be run.
-    pub fn read(file: &Path, set: &[String], names: &Names) -> Result<SweepRuns, Failure> {
-        let sweep = load::sweep(file, set, names)?;
+    pub fn read(file: &Path, set: &[String], shard: Option<Shard>, names: &Names) -> Result<SweepRuns, Failure> {
+        let mut runs = SweepRuns::of(file, &load::contents(file)?, set, names)?;
+        if let Some(shard) = shard {
+            runs.header = shard.header(&runs.header, runs.count(), file);
+            runs.shard = shard;
+        }
+        Ok(runs)
+    }
+
+    /// The same of the bytes that `file` has, or had.
+    pub fn of(file: &Path, bytes: &[u8], set: &[String], names: &Names) -> Result<SweepRuns, Failure> {
+        let sweep = read::read(file, bytes, set, names).map_err(Failure::Scenario)?;
         for cell in &sweep.cells {
             lowered(file, cell, sweep.seeds.start, names.stores)?;
         }
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", file.display())))?;
         let name = file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+        let text = String::from_utf8_lossy(bytes);
         let header = json!({ "schema": 1, "kvsim": env!("CARGO_PKG_VERSION"), "text": text, "set": set });
-        Ok(SweepRuns { header, name, sweep, file: file.to_path_buf(), stores: names.stores })
+        let (file, stores) = (file.to_path_buf(), names.stores);
+        Ok(SweepRuns { header, name, sweep, shard: Shard::WHOLE, file, stores })
     }
 
+    /// How many there are, here and elsewhere.
     pub fn count(&self) -> u64 {
         self.sweep.cells.len() as u64 * (self.sweep.seeds.end - self.sweep.seeds.start)
+    }
+
+    /// The numbers of those that are done here.
+    pub fn numbers(&self) -> impl Iterator<Item = u64> {
+        (0..self.shard.turns(self.count())).map(|turn| self.shard.run(turn))
     }
 
     /// Cell and seed of a run. Every cell gets a seed before one gets its next, so that something is known of each soon.
@@ -85,6 +104,7 @@ impl SweepRuns {
             () if run.took_ms > COUNT_MAX || figures.iter().any(is_large) || visibility.iter().any(is_wrong) => {
                 Err("a figure that no run comes to")
             }
+            () if self.shard.turn(number).is_none() => Err("a run of another shard"),
             () => Ok(number),
         }
     }

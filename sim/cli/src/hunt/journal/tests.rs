@@ -15,11 +15,11 @@ fn header(set: &[&str], swarm: bool, first_seed: u64) -> Value {
 
 fn resume(folder: &Path, header: &Value) -> Result<(Journal, Resumed), Failure> {
     let (journal, lines) = Journal::resume(folder, KIND, header)?;
-    Ok((journal, Resumed::of(lines)))
+    Ok((journal, Resumed::of(lines, Shard::WHOLE)))
 }
 
 fn begin(folder: &Path) -> Result<Journal, Failure> {
-    Journal::begin(folder, KIND, &usual(), results)
+    Journal::begin(folder, KIND, &usual(), |lines| results(lines, Shard::WHOLE))
 }
 
 fn usual() -> Value {
@@ -47,7 +47,7 @@ fn finding(run: u64) -> Found {
 }
 
 fn done(runs: u64) -> HuntProgress {
-    let unknown = Unknown { runs, scenario: "s".into(), seed: format!("{runs}"), note: "n".into() };
+    let unknown = Unknown { runs, first_run: 0, scenario: "s".into(), seed: format!("{runs}"), note: "n".into() };
     let unknown_by = [("availability".to_owned(), unknown)].into();
     HuntProgress { runs, with_findings: runs / 10, unknown: runs, unknown_by }
 }
