@@ -33,6 +33,8 @@ pub struct Judged {
     pub self_reports: SelfReports,
     /// One per checker.
     pub reports: Vec<Report>,
+    /// The checkers that would have judged it, where none was to.
+    pub not_judged: Vec<String>,
     /// What was kept of it.
     pub recording: Arc<Recording>,
     /// See [`Recorder::checkpoints`].
@@ -75,6 +77,12 @@ pub fn run(store: &'static StoreEntry, plan: &Plan, keep: Keep, until_ns: u64) -
     recorded(store, plan, until_ns, Recorder::new(keep, until_ns, progress), Checkers::Promised)
 }
 
+/// Runs `plan` and lets nobody judge it.
+pub fn run_only(store: &'static StoreEntry, plan: &Plan, keep: Keep) -> Judged {
+    let progress = Progress::new(&plan.scenario, plan.end_ns());
+    recorded(store, plan, u64::MAX, Recorder::new(keep, u64::MAX, progress), Checkers::Nobody)
+}
+
 /// Runs `plan` as one of many and judges it: without progress and checkpoints.
 pub fn run_quiet(store: &'static StoreEntry, plan: &Plan, keep: Keep, checkers: Checkers<'_>) -> Judged {
     let recorder = Recorder::new(keep, u64::MAX, Progress::silent()).without_checkpoints();
@@ -97,6 +105,8 @@ pub enum Checkers<'a> {
     Named,
     /// Of the promised and the named ones the one of this name.
     Only(&'a str),
+    /// None.
+    Nobody,
 }
 
 /// Who judges.
@@ -150,6 +160,11 @@ fn recorded(
     let result = (store.run)(plan, &mut recorder);
     let (real, silent) = (recorder.progress.elapsed(), recorder.progress.is_silent());
     let recording = Arc::new(Recording { header: (store.header)(plan), events: recorder.events });
+    let promised = || applicable(store, plan, &recording.header, Checkers::Promised);
+    let not_judged = match checkers {
+        Checkers::Nobody => promised().map(|judge| judge.name().to_owned()).collect(),
+        _ => Vec::new(),
+    };
     let (outcome, reports) = match result {
         Ok(outcome) if outcome.complete && until_ns >= plan.end_ns() => {
             let reports = match keep {
@@ -173,6 +188,7 @@ fn recorded(
         counts_of_workload: recorder.counts_of_workload.unwrap_or(recorder.counts),
         self_reports: recorder.self_reports,
         reports,
+        not_judged,
         recording,
         checkpoints: recorder.checkpoints,
         measured: recorder.measured,
@@ -200,6 +216,9 @@ fn check(
 ) -> Vec<Report> {
     let asked: Vec<Judge> = applicable(store, plan, &recording.header, checkers).collect();
     let mut reports = Vec::new();
+    if asked.is_empty() {
+        return reports;
+    }
     if silent {
         // One of many runs is short, or is given up as a whole.
         ask(store, plan, recording, true, asked.iter().cloned(), |report| reports.push(report));
@@ -274,13 +293,18 @@ fn applicable<'a>(
         let (model, group) = model_of_group(name)?;
         Some(Judge::OfGroup { name: name.clone(), model, group: group.to_owned() })
     });
-    let groups = groups.filter(move |judge| !matches!(checkers, Checkers::Only(name) if name != judge.name()));
+    let groups = groups.filter(move |judge| match checkers {
+        Checkers::Promised | Checkers::Named => true,
+        Checkers::Only(name) => name == judge.name(),
+        Checkers::Nobody => false,
+    });
     let asked = self::checkers().filter(move |checker| {
         let is_named = plan.expect.contains_key(checker.name);
         match checkers {
             Checkers::Promised => is_named || promised(checker),
             Checkers::Named => is_named,
             Checkers::Only(name) => checker.name == name && (is_named || promised(checker)),
+            Checkers::Nobody => false,
         }
     });
     asked.map(Judge::Of).chain(groups)

@@ -56,6 +56,7 @@ fn came_to(folder: &Path) -> Option<(String, bool)> {
             None => ("a run that did not end".to_owned(), false),
             _ if !violated.is_empty() => (format!("violated: {violated}"), true),
             _ if summary["interrupted"] == true => ("interrupted".to_owned(), false),
+            _ if summary["not_judged"].is_array() => ("not judged".to_owned(), false),
             _ if !unknown.is_empty() => (format!("unknown: {unknown}"), false),
             _ => ("holds".to_owned(), false),
         });

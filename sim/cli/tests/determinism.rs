@@ -37,7 +37,14 @@ fn frozen_hashes() {
 fn what_is_kept_of_a_run_does_not_change_it() {
     let folder = folder();
     let usual = summary(LIVELY, folder.path(), &[]);
-    for more in [&["--trace", "off"][..], &["--trace", "hash"], &["--trace", "full"], &["--twice"], &["--seed", "1"]] {
+    for more in [
+        &["--trace", "off"][..],
+        &["--trace", "hash"],
+        &["--trace", "full"],
+        &["--checks", "none"],
+        &["--twice"],
+        &["--seed", "1"],
+    ] {
         let other = summary(LIVELY, folder.path(), more);
         for field in ["trace_hash", "events", "virtual_seconds", "counts", "seed"] {
             assert_eq!(other[field], usual[field], "{field} with {more:?}");

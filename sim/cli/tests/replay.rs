@@ -247,3 +247,27 @@ fn a_missing_run_is_said_to_be_missing() {
     let ended = run(["replay", BY_HAND]).expect(2);
     assert!(ended.stderr.contains("not a plan"), "{}", ended.stderr);
 }
+
+/// Nobody judges: no verdict is a surprise, the run is the same, and what was judged before stays.
+#[test]
+fn what_is_not_judged_says_so() {
+    let (folder, out) = (folder(), folder());
+    let lossy = format!("net.loss = \"40%\"\nstore.anti_entropy = \"off\"\n{}", common::SMALL);
+    let scenario = common::file(folder.path(), "lossy.toml", lossy);
+    let run = |out: &Path, more: &[&str]| end(kvsim().args(["run", &scenario, "--out"]).arg(out).args(more));
+    let unjudged = run(out.path(), &["--checks", "none"]).expect(0);
+    assert!(unjudged.stdout.contains("  not judged  convergence\n  not judged  availability\n"), "{}", unjudged.stdout);
+    assert!(!unjudged.stdout.contains("holds") && !out.path().join("report.html").exists());
+    let summary = common::read_json(&out.path().join("summary.json"));
+    assert_eq!((&summary["verdicts"], &summary["not_judged"][0]), (&json!([]), &json!("convergence")));
+    let judged = run(out.path(), &["--no-report"]).expect(1);
+    let after = common::read_json(&out.path().join("summary.json"));
+    assert_eq!(summary["trace_hash"], after["trace_hash"]);
+    assert!(judged.stdout.contains("violated") && after.get("not_judged").is_none());
+    run(out.path(), &["--checks", "none"]).expect(0);
+    assert_eq!(common::read_json(&out.path().join("summary.json")), after);
+    // What is asked for beside is there.
+    let other = common::folder();
+    run(other.path(), &["--checks", "none", "--trace", "full", "--history", "jsonl"]).expect(0);
+    assert!(other.path().join("trace.jsonl").exists() && other.path().join("history.jsonl").exists());
+}

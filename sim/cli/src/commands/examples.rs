@@ -8,6 +8,7 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ("scenarios/tour/first-run.toml", "run it, judge it, leave a report in runs/first-run-1"),
             ("my.toml --seed 7 --set net.loss=20% --set store.anti_entropy=off", "another seed, other settings"),
             ("my.toml --store lww --no-report --format json", "another store, for a program"),
+            ("my.toml --checks none", "run it without judging it, which takes half the time"),
             ("my.toml --trace full --history edn", "keep all events, and the operations for other checkers"),
         ],
     ),

@@ -40,6 +40,9 @@ pub struct RunArgs {
     /// What to keep of the trace
     #[arg(long, value_enum, default_value_t = Kept::Hash)]
     trace: Kept,
+    /// Who judges it
+    #[arg(long, value_enum, default_value_t = Checks::Default)]
+    checks: Checks,
     /// Write the history of all operations into the folder, for kvsim check and other checkers
     #[arg(long, value_enum, value_name = "FORM")]
     history: Option<History>,
@@ -65,6 +68,15 @@ pub enum Kept {
     Full,
 }
 
+/// Who judges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Checks {
+    /// The checkers of what the store promises, and those that the scenario names
+    Default,
+    /// Nobody: each verdict is "not judged", there is no report, and the exit code is 0 unless the store panics
+    None,
+}
+
 pub fn run(args: &RunArgs, names: &Names) -> Result<u8, Failure> {
     if args.history.is_some() && args.trace == Kept::Off {
         return Err(Failure::Usage("--history needs what --trace off does not keep; leave out one of them".to_owned()));
@@ -75,18 +87,20 @@ pub fn run(args: &RunArgs, names: &Names) -> Result<u8, Failure> {
     }
     let folder = Folder::create(place(args, &plan), &plan)?;
     interrupt::stop_gently();
+    let is_judged = args.checks == Checks::Default;
     let keep = match args.trace {
         Kept::Off => Keep::Nothing,
+        Kept::Hash if !is_judged && args.history.is_none() => Keep::Nothing,
         Kept::Hash => Keep::Judged,
         Kept::Full => Keep::Everything,
     };
-    let judged = judge::judge(store, &plan, keep);
+    let judged = if is_judged { judge::judge(store, &plan, keep) } else { judge::run_only(store, &plan, keep) };
     let twice = (args.twice || store.is_own) && !judged.interrupted;
     let difference = if twice { difference(store, &plan, &judged) } else { None };
     assert!(store.is_own || difference.is_none(), "two runs of the same plan differ from event {difference:?} on");
     let summary = Summary::new(&plan, &judged, folder.path());
     let fits = summary.events <= report::EVENTS_MAX;
-    let wants_page = !args.no_report && args.trace != Kept::Off && !judged.interrupted;
+    let wants_page = !args.no_report && is_judged && args.trace != Kept::Off && !judged.interrupted;
     // The verdict is told whether or not the disk takes it, and stored whether or not it can be told.
     let told = args.output.print(&summary, || {
         let mut out = text::report(&plan, &summary, judged.real);
@@ -146,7 +160,9 @@ fn store_results(
     folder: &Folder,
     scenario: Option<&str>,
 ) -> Result<(), Failure> {
-    if args.trace == Kept::Off && folder.has_results_of(summary) {
+    let is_new = args.trace == Kept::Full || args.history.is_some();
+    let is_judged = args.checks == Checks::Default && args.trace != Kept::Off;
+    if !is_judged && !is_new && folder.has_results_of(summary) {
         return Ok(()); // it knows no more than they do, and no verdicts
     }
     exit::all([

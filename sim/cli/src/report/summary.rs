@@ -38,6 +38,9 @@ pub struct Summary {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub met_nothing: Vec<String>,
     pub verdicts: Vec<Judgement>,
+    /// The checkers that would have judged the run (--checks none); absent where they have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_judged: Vec<String>,
     pub interrupted: bool,
     pub run_dir: String,
 }
@@ -66,6 +69,7 @@ impl Summary {
                 .map(|(_, fault)| fault.name.clone())
                 .collect(),
             verdicts: judged.reports.iter().map(|report| Judgement::new(plan, report)).collect(),
+            not_judged: judged.not_judged.clone(),
             interrupted: judged.interrupted,
             run_dir: run_dir.display().to_string(),
         }

@@ -30,6 +30,7 @@ fn write_report(out: &mut String, plan: &Plan, summary: &Summary, real: Duration
     for verdict in &summary.verdicts {
         write_verdict(out, verdict)?;
     }
+    summary.not_judged.iter().try_for_each(|checker| writeln!(out, "  {YELLOW}not judged{PLAIN}  {checker}"))?;
     for verdict in summary.verdicts.iter().filter(|verdict| !verdict.findings.is_empty()) {
         write_findings(out, plan, summary, verdict)?;
     }
