@@ -8,7 +8,6 @@ use kvsim_store::{
 use rustc_hash::FxHashSet;
 
 use crate::names::{Names, Packed};
-use crate::plausible;
 use crate::timers::Timers;
 
 /// How records look on the disk.
@@ -133,8 +132,7 @@ impl Host {
         now_ns: u64,
         effects: &mut Vec<Effect>,
     ) -> Result<(), String> {
-        plausible::check(&message.what, self.members.len() as u16, self.replica.known())?;
-        let message = self.names.unpack(message)?;
+        let message = self.names.unpack(message, |message| self.replica.check(from, message))?;
         self.step(Input::Message { from, message: &message }, now_ns, effects);
         Ok(())
     }
@@ -205,7 +203,7 @@ impl Host {
 
     /// True when clients may hand in this context: all that it has seen is known here.
     pub fn knows(&self, context: &Context) -> bool {
-        plausible::is_seen(context, self.members.len() as u16, self.replica.known())
+        self.replica.has_seen(context)
     }
 
     /// Now and then: forgets the values that nothing in the replica mentions, since they have been replaced. Not while there are
@@ -229,7 +227,7 @@ impl Host {
 /// The records of a node's earlier lives.
 fn read_log(records: Vec<Vec<u8>>, codec: Codec, names: &mut Names) -> Result<Vec<Record>, String> {
     let record = |(number, bytes): (usize, Vec<u8>)| {
-        let record = (codec.read)(&bytes).and_then(|packed| names.unpack_own(packed).map_err(str::to_owned));
+        let record = (codec.read)(&bytes).and_then(|packed| names.unpack_own(packed));
         record.map_err(|problem| format!("record {number}: {problem}"))
     };
     (1..).zip(records).map(record).collect()

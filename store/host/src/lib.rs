@@ -11,10 +11,8 @@
 pub mod disk;
 mod host;
 pub mod names;
-mod plausible;
 mod timers;
 mod waiting;
 
 pub use host::{Codec, Effect, Host, Settings};
-pub use plausible::is_seen;
 pub use waiting::Waiting;

@@ -121,17 +121,21 @@ impl Names {
     ///
     /// # Errors
     /// As [`Names::unpack`].
-    pub fn unpack_own<T: Naming>(&mut self, packed: Packed<T>) -> Result<T, &'static str> {
+    pub fn unpack_own<T: Naming>(&mut self, packed: Packed<T>) -> Result<T, String> {
         let own = packed.values.iter().map(|(id, _)| *id).filter(|id| id >> VALUES_BITS == u64::from(self.node));
         self.next_value = own.map(|id| id + 1).fold(self.next_value, u64::max);
-        self.unpack(packed)
+        self.unpack(packed, |_| Ok(()))
     }
 
-    /// A message of another host, in this one's terms.
+    /// A message of another host, in this one's terms, if it passes the `check`.
     ///
     /// # Errors
-    /// When it names a key or a value that it does not carry. Then nothing of it is kept.
-    pub fn unpack<T: Naming>(&mut self, packed: Packed<T>) -> Result<T, &'static str> {
+    /// When it names a key or a value that it does not carry, or what the check says. Then nothing of it is kept but names of keys.
+    pub fn unpack<T: Naming>(
+        &mut self,
+        packed: Packed<T>,
+        check: impl FnOnce(&T) -> Result<(), String>,
+    ) -> Result<T, String> {
         let Packed { keys, mut values, mut what } = packed;
         values.sort_unstable_by_key(|(id, _)| *id);
         let is_carried = |id| values.binary_search_by_key(&id, |(carried, _)| *carried).is_ok();
@@ -148,18 +152,19 @@ impl Names {
             Named::Value(_) => {}
         });
         if let Some(problem) = problem {
-            return Err(problem);
+            return Err(problem.to_owned());
         }
         let numbers: Option<Vec<Key>> = keys.iter().map(|name| self.key(name)).collect();
         let numbers = numbers.ok_or("more keys than can be numbered")?;
-        for (id, content) in values {
-            self.values.entry(id).or_insert(content);
-        }
         what.names(&mut |named| {
             if let Named::Key(key) = named {
                 *key = numbers[key.index() as usize];
             }
         });
+        check(&what)?;
+        for (id, content) in values {
+            self.values.entry(id).or_insert(content);
+        }
         Ok(what)
     }
 }

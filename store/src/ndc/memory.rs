@@ -139,6 +139,11 @@ impl Watermarks {
         });
     }
 
+    /// By peer, up to which counter it holds each origin's writes.
+    pub fn iter(&self) -> impl Iterator<Item = (ReplicaId, impl Iterator<Item = Dot>)> {
+        self.0.iter().map(|(peer, row)| (peer, row.bases.iter().copied()))
+    }
+
     /// How much is known of each peer: the sums of the rows.
     pub fn sums(&self) -> Vec<(ReplicaId, u64)> {
         self.0.iter().map(|(peer, row)| (peer, row.sum)).collect()

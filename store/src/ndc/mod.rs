@@ -23,7 +23,7 @@
 //! The folder: [`object`] is the algebra of versions and contexts; `eventual` the view of everything that has
 //! arrived; [`frontier`] how far ordered views have come, `waiting` what waits for its turn in them, `ordered` the
 //! views themselves; `state` puts the views together and does anti-entropy; `memory` is temporary memory; `message`
-//! what is sent, `recovery` is what a new replica waits for; `names` the keys and values in it; `clients` serves them, `calls` is what waits for others; `lag` tells
+//! what is sent, `recovery` is what a new replica waits for; `names` the keys and values in it; `plausible` what a host may refuse of it; `clients` serves them, `calls` is what waits for others; `lag` tells
 //! whether views fall behind; `config` has the settings; this file connects them with the contract. `defects` are planted
 //! mistakes: what is called on `defects` or `amnesia` does nothing in a sound store.
 
@@ -41,6 +41,7 @@ mod message;
 mod names;
 pub mod object;
 mod ordered;
+mod plausible;
 mod recovery;
 mod repair;
 mod state;
