@@ -26,17 +26,19 @@ pub struct Overrides {
 impl Overrides {
     /// All of it in short, for a name: `loss=5%`, `store=lww`.
     pub fn words(&self) -> impl Iterator<Item = String> {
-        let word = |set: &String| {
-            let path = set.split('=').next().unwrap_or_default();
-            set[path.rfind('.').map_or(0, |dot| dot + 1)..].to_owned()
-        };
-        self.set.iter().map(word).chain(self.store.iter().map(|name| format!("store={name}")))
+        self.set.iter().map(|set| after_dots(set)).chain(self.store.iter().map(|name| format!("store={name}")))
     }
 
     /// All of it as `PATH=VALUE`.
     pub fn list(&self) -> Vec<String> {
         self.set.iter().cloned().chain(self.store.iter().map(|name| format!("store.name={name}"))).collect()
     }
+}
+
+/// `PATH=VALUE` with the last name of the path alone.
+pub fn after_dots(set: &str) -> String {
+    let path = set.split('=').next().unwrap_or_default();
+    set[path.rfind('.').map_or(0, |dot| dot + 1)..].to_owned()
 }
 
 /// How the result is printed.

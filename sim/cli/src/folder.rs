@@ -59,6 +59,7 @@ const TRACE: &str = "trace.jsonl";
 const REPORT: &str = "report.html";
 const SCENARIO: &str = "scenario.toml";
 /// The link to the last run among those that kvsim has named itself.
+#[cfg(unix)]
 pub const LATEST: &str = "latest";
 /// Where a run's charts are.
 pub const CHARTS: &str = "charts";

@@ -15,6 +15,7 @@ use crate::folder::Stored;
 use crate::judge;
 use crate::memory;
 use crate::scenario::{self, Names};
+use crate::sweep::read;
 use crate::text::{nearest, printable};
 
 pub type Run = (&'static StoreEntry, Plan);
@@ -37,6 +38,12 @@ pub fn scenario(file: &Path, overrides: &[String], names: &Names) -> Result<Scen
 /// What `file` has in it.
 pub fn contents(file: &Path) -> Result<Vec<u8>, Failure> {
     scenario::contents(file).map_err(Failure::Scenario)
+}
+
+/// The scenario in `file` for the cell of its sweep that the `choices` name.
+pub fn cell(file: &Path, overrides: &[String], choices: &[String], names: &Names) -> Result<Scenario, Failure> {
+    let read = || read::chosen(file, &scenario::contents(file)?, overrides, choices, names);
+    read().map_err(Failure::Scenario)
 }
 
 /// The file, or all scenarios below the folder.

@@ -149,6 +149,16 @@ fn tables_of_all_forms_say_the_same() {
     );
     let text = std::fs::read_to_string(out.path().join("table.txt")).unwrap();
     assert!(said.stdout.starts_with(&text) && said.stdout.contains("36 runs"), "{}", said.stdout);
+    // A cell by itself is the run that was measured.
+    let command = said.stdout.lines().find(|line| line.contains("--case net.loss=10% --case level=priority")).unwrap();
+    let words: Vec<&str> = command.split_whitespace().skip(2).map(|word| word.trim_matches('\'')).collect();
+    let (first, run) = words.split_last().expect("a command ends with a seed");
+    assert_eq!(*first, "1");
+    let alone = end(kvsim()
+        .args(run)
+        .args(["3", "--no-report", "--set", "expect.pram=violated", "--out"])
+        .arg(out.path().join("one")));
+    assert!(alone.expect(0).stdout.contains("PRAM001"), "the cell has it with seed 3");
     // What is printed is what is stored.
     for (form, name) in ["csv", "json", "md", "latex"].iter().zip(["table.csv", "table.json", "table.md", "table.tex"])
     {

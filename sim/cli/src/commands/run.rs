@@ -6,7 +6,7 @@ use kvsim_sim::plan::Plan;
 use kvsim_sim::stores::StoreEntry;
 
 use super::report;
-use crate::args::{Output, Overrides, seed};
+use crate::args::{Output, Overrides, after_dots, seed};
 use crate::exit::{self, Failure};
 use crate::folder::{Destination, Folder, History};
 use crate::interrupt;
@@ -31,6 +31,9 @@ pub struct RunArgs {
     seed: Option<u64>,
     #[command(flatten)]
     overrides: Overrides,
+    /// Run one cell of the file's [sweep]: the name of a case, or a value as level=fifo or net.loss=5% (may be given several times)
+    #[arg(long, value_name = "CASE")]
+    case: Vec<String>,
     /// The folder of the run [default: runs/SCENARIO-SEED with the changes, and a number where another run is]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -146,7 +149,8 @@ fn place(args: &RunArgs, plan: &Plan) -> Destination {
         Some(out) => Destination::Given(out.clone()),
         None => {
             let is_plain = |letter: &char| letter.is_ascii_alphanumeric() || "-_.=%".contains(*letter);
-            let changes: String = args.overrides.words().flat_map(|word| ["-".to_owned(), word]).collect();
+            let words = args.case.iter().map(|case| after_dots(case)).chain(args.overrides.words());
+            let changes: String = words.flat_map(|word| ["-".to_owned(), word]).collect();
             let changes: String = changes.chars().filter(is_plain).take(CHANGES_LETTERS_MAX).collect();
             Destination::Free(Path::new("runs").join(format!("{}-{}{changes}", plan.scenario, plan.seed)))
         }
@@ -176,6 +180,7 @@ fn store_results(
 fn written(args: &RunArgs, plan: &Plan) -> Option<String> {
     let text = std::fs::read_to_string(&args.file).ok()?;
     let mut command = format!("{} run {} --seed {}", program(), quoted(&args.file.display().to_string()), plan.seed);
+    args.case.iter().for_each(|case| command.push_str(&format!(" --case {}", quoted(case))));
     args.overrides.set.iter().for_each(|set| command.push_str(&format!(" --set {}", quoted(set))));
     args.overrides.store.iter().for_each(|store| command.push_str(&format!(" --store {store}")));
     Some(format!("# {}\n\n{text}", printable(&command)))
@@ -183,7 +188,11 @@ fn written(args: &RunArgs, plan: &Plan) -> Option<String> {
 
 /// Reads the scenario and decides everything that the seed decides.
 fn plan(args: &RunArgs, names: &Names) -> Result<(&'static StoreEntry, Plan), Failure> {
-    let scenario = load::scenario(&args.file, &args.overrides.list(), names)?;
+    let changes = args.overrides.list();
+    let scenario = match args.case.as_slice() {
+        [] => load::scenario(&args.file, &changes, names)?,
+        cases => load::cell(&args.file, &changes, cases, names)?,
+    };
     load::lowered(&args.file, &scenario, args.seed.unwrap_or(scenario.seed.0), names.stores)
 }
 

@@ -97,13 +97,28 @@ pub fn tell(
     let drawn = draw(charts, folder, runs, &table, done)?;
     if form == Form::Text {
         print(&format!(
-            "{}\n  {how}\n  tables  {}\n  charts  {}\n",
+            "{}\n  {how}\n{}  tables  {}\n  charts  {}\n",
             replays(runs, folder, &table),
+            commands(runs),
             folder.join("table.*").display(),
             folder.join(folder::CHARTS).join(drawn).display(),
         ))?;
     }
     Ok(table.exit_code())
+}
+
+/// Cells whose commands are told.
+const COMMANDS_MAX: usize = 12;
+
+/// The commands that run the cells by themselves.
+fn commands(runs: &SweepRuns) -> String {
+    let cells = runs.sweep.cells.len();
+    let mut out: String =
+        (0..cells.min(COMMANDS_MAX)).map(|cell| format!("  cell    {}\n", runs.command(cell))).collect();
+    if cells > COMMANDS_MAX {
+        out.push_str(&format!("  and so the other {}\n", grouped((cells - COMMANDS_MAX) as u64)));
+    }
+    out
 }
 
 /// Commands for what is not as expected: a run of each cell.

@@ -26,6 +26,7 @@ use crate::recorder::Keep;
 use crate::report::Summary;
 use crate::scenario::Names;
 use crate::shard::Shard;
+use crate::text::{program, quoted};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepOutcome {
@@ -46,6 +47,8 @@ pub struct SweepRuns {
     /// Which of them are done here.
     pub shard: Shard,
     file: PathBuf,
+    /// `--set` arguments.
+    set: Vec<String>,
     stores: Stores,
 }
 
@@ -73,7 +76,18 @@ impl SweepRuns {
         let text = String::from_utf8_lossy(bytes);
         let header = json!({ "schema": 1, "kvsim": env!("CARGO_PKG_VERSION"), "text": text, "set": set });
         let (file, stores) = (file.to_path_buf(), names.stores);
-        Ok(SweepRuns { header, name, sweep, shard: Shard::WHOLE, file, stores })
+        Ok(SweepRuns { header, name, sweep, shard: Shard::WHOLE, file, set: set.to_vec(), stores })
+    }
+
+    /// The command that runs a cell by itself, with its first seed.
+    pub fn command(&self, cell: usize) -> String {
+        let mut command = format!("{} run {}", program(), quoted(&self.file.display().to_string()));
+        for (axis, value) in self.sweep.axes.iter().zip(table::values(&self.sweep, cell)) {
+            command.push_str(&format!(" --case {}", quoted(&format!("{}={value}", axis.name))));
+        }
+        self.set.iter().for_each(|set| command.push_str(&format!(" --set {}", quoted(set))));
+        command.push_str(&format!(" --seed {}", self.sweep.seeds.start));
+        command
     }
 
     /// How many there are, here and elsewhere.

@@ -17,10 +17,14 @@ use crate::scenario::diagnostic::{Diagnostic, Diagnostics};
 use crate::scenario::overrides::put;
 use crate::scenario::source::Sources;
 use crate::scenario::{self, Names, SWEEP, in_order, parse};
+use crate::text::{listed, shown};
 use table::{Change, Reader, Seeds, SweepTable, Swept, SweptValue};
 
 /// Stands for the level of every session.
 const LEVEL: &str = "level";
+
+/// Values that a message lists.
+const LISTED_MAX: usize = 12;
 
 const EXAMPLE: &str = "for instance:\n\
                        \n\
@@ -51,16 +55,7 @@ pub struct SweepAxis {
 pub fn read(path: &Path, bytes: &[u8], overrides: &[String], names: &Names) -> Result<SweepFile, Diagnostics> {
     let file = path.display().to_string();
     let (sources, mut root) = parse(path, &file, bytes, overrides)?;
-    let Some(table) = root.get_mut().remove(SWEEP) else {
-        let diagnostic = sources.diagnostic(None, "the file has no [sweep]: nothing is varied".to_owned());
-        return Err(diagnostic.help(EXAMPLE).into());
-    };
-    let mut reader = Reader { sources: &sources, names, found: Vec::new() };
-    let said = reader.table(&table);
-    reader.idle(overrides, &said.axes);
-    if !reader.found.is_empty() {
-        return Err(in_order(reader.found));
-    }
+    let said = table(&mut root, Some(overrides), &sources, names)?;
     let cells = cells(path, &root, &said, &sources, names)?;
     let first = cells.first().map_or(1, |cell| cell.seed.0);
     let seeds = match said.seeds {
@@ -73,6 +68,68 @@ pub fn read(path: &Path, bytes: &[u8], overrides: &[String], names: &Names) -> R
         SweepAxis { name: axis.name, values }
     });
     Ok(SweepFile { axes: axes.collect(), seeds, columns, cells })
+}
+
+/// Reads one scenario of a sweep. Each of `choices` is the name of a case, or a value of any axis as `AXIS=VALUE`; what
+/// no choice names stays as the file has it.
+pub fn chosen(
+    path: &Path,
+    bytes: &[u8],
+    overrides: &[String],
+    choices: &[String],
+    names: &Names,
+) -> Result<Scenario, Diagnostics> {
+    let file = path.display().to_string();
+    let (sources, mut root) = parse(path, &file, bytes, overrides)?;
+    // What is varied can be set, too, where no choice is made.
+    let said = table(&mut root, None, &sources, names)?;
+    let mut chosen: Vec<(&Swept<'_>, &SweptValue<'_>)> = Vec::new();
+    for choice in choices {
+        let wrong = |message: String| sources.diagnostic(None, format!("--case {}: {message}", shown(choice)));
+        let all = || said.axes.iter().flat_map(|axis| axis.values.iter().map(move |value| (axis, value)));
+        let in_full = |axis: &Swept<'_>, value: &SweptValue<'_>| format!("{}={}", axis.name, value.label);
+        let is_meant =
+            |axis: &Swept<'_>, value: &SweptValue<'_>| value.label == *choice || in_full(axis, value) == *choice;
+        let found: Vec<_> = all().filter(|(axis, value)| is_meant(axis, value)).collect();
+        let listed_in_full = |some: &[(&Swept<'_>, &SweptValue<'_>)]| {
+            let first: Vec<String> = some.iter().take(LISTED_MAX).map(|(axis, value)| in_full(axis, value)).collect();
+            listed(first.iter().map(String::as_str), "or")
+        };
+        match found.as_slice() {
+            [] => {
+                let known = listed_in_full(&all().collect::<Vec<_>>());
+                return Err(wrong("the sweep has no such case".to_owned())
+                    .expected(format!("expected {known}"))
+                    .into());
+            }
+            [(axis, _)] if chosen.iter().any(|(other, _)| other.name == axis.name) => {
+                return Err(wrong(format!("`{}` has a value already", axis.name)).into());
+            }
+            [one] => chosen.push(*one),
+            several => {
+                let meant = listed_in_full(several);
+                return Err(wrong("several are called so".to_owned()).expected(format!("expected {meant}")).into());
+            }
+        }
+    }
+    cell(path, root.clone(), &chosen, &sources, names).map_err(in_order)
+}
+
+/// What stands in the file's `[sweep]`, which is taken out of it. Of `overrides` none may change what is varied.
+fn table<'i>(
+    root: &mut Spanned<DeTable<'i>>,
+    overrides: Option<&[String]>,
+    sources: &Sources<'_>,
+    names: &Names,
+) -> Result<SweepTable<'i>, Diagnostics> {
+    let Some(table) = root.get_mut().remove(SWEEP) else {
+        let diagnostic = sources.diagnostic(None, "the file has no [sweep]: nothing is varied".to_owned());
+        return Err(diagnostic.help(EXAMPLE).into());
+    };
+    let mut reader = Reader { sources, names, found: Vec::new() };
+    let said = reader.table(&table);
+    overrides.into_iter().for_each(|overrides| reader.idle(overrides, &said.axes));
+    if reader.found.is_empty() { Ok(said) } else { Err(in_order(reader.found)) }
 }
 
 /// The scenarios of all cells, or the mistakes in them: each once, and with its cell where not all have it.

@@ -85,6 +85,34 @@ fn levels_reach_all_sessions_and_cases_only_what_they_name() {
 }
 
 #[test]
+fn a_cell_is_chosen_by_its_values() {
+    let cases = "[sweep.cases.net]\nfast = {}\nslow = { net.delay = \"1s\" }\n[sweep.cases.disk]\nfast = {}\n";
+    let text = with(&format!("[sweep]\nlevel = [\"eventual\", \"fifo\"]\nnet.loss = [\"1%\", \"2%\"]\n{cases}"));
+    let chosen = |choices: &[&str], set: &[&str]| {
+        let [choices, set] = [choices, set].map(|all| all.iter().map(|one| (*one).to_owned()).collect::<Vec<String>>());
+        super::chosen(Path::new("sweep.toml"), text.as_bytes(), &set, &choices, names())
+            .map_err(|wrong| wrong.to_string())
+    };
+    let cells = read(&text, &[]).unwrap().cells;
+    // Axes are level, net.loss, net, disk.
+    assert_eq!(chosen(&["level=fifo", "1%", "slow", "disk=fast"], &[]).unwrap(), cells[5]);
+    let plain = crate::scenario::read(Path::new("sweep.toml"), text.as_bytes(), &[], names()).unwrap();
+    assert_eq!(chosen(&["net=fast"], &[]).unwrap(), plain, "what is not chosen stays");
+    assert_ne!(chosen(&["slow"], &["net.loss=3%"]).unwrap().net.usual.loss, plain.net.usual.loss);
+    for (choices, why) in [
+        (
+            vec!["slov"],
+            "expected `level=eventual`, `level=fifo`, `net.loss=1%`, `net.loss=2%`, `net=fast`, `net=slow` or `disk=fast`",
+        ),
+        (vec!["fast"], "several are called so"),
+        (vec!["1%", "net.loss=2%"], "`net.loss` has a value already"),
+    ] {
+        let told = chosen(&choices, &[]).unwrap_err();
+        assert!(told.contains(why), "{told}");
+    }
+}
+
+#[test]
 fn arguments_change_the_scenario_and_the_sweep() {
     let text = with("[sweep]\nlevel = [\"fifo\"]\n");
     let sweep = read(&text, &["replicas=5", "sweep.seeds=2", "sweep.level=[\"eventual\", \"fifo\"]"]).unwrap();
