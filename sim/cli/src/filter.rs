@@ -169,7 +169,7 @@ fn subject(operations: &Operations<'_>, what: &What) -> Subject {
     }
 }
 
-fn kind(what: &What) -> EventKind {
+pub fn kind(what: &What) -> EventKind {
     match what {
         What::Invoked { .. }
         | What::Wrote { .. }

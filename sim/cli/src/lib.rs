@@ -41,6 +41,7 @@ mod results;
 mod scenario;
 mod self_reports;
 mod shard;
+mod shell;
 mod sweep;
 mod text;
 #[cfg(any(test, fuzzing))]

@@ -27,6 +27,7 @@ pub use faults::{
     End, Fault, FaultSpec, Membership, Message, MessageFault, OneWay, PartitionFault, RandomShape, Shape, When,
     WhichMessage, WhichNodes,
 };
+pub use of_plan::open_settings;
 pub use schema::{fault_kinds, schema};
 
 /// A run of a replicated key-value store: how many replicas, over which network, who asks them for what, and

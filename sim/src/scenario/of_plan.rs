@@ -34,7 +34,7 @@ impl Scenario {
             replicas: plan.replicas,
             duration: Duration(plan.workload_end_ns),
             settle,
-            store: store(plan),
+            store: open_settings(plan),
             disk: plan.disk,
             net: net(plan),
             keys: keys(plan),
@@ -61,8 +61,8 @@ fn keys(plan: &Plan) -> Keys {
     }
 }
 
-/// The settings of the store that do not follow from the others.
-fn store(plan: &Plan) -> StoreSpec {
+/// The settings of the plan's store that do not follow from the others.
+pub fn open_settings(plan: &Plan) -> StoreSpec {
     let mut store = plan.store.clone();
     for name in plan.store.settings.keys() {
         let mut less = store.clone();

@@ -69,7 +69,7 @@ pub(super) fn numbered(plan: &Plan) -> Plan {
 /// The plan without unused parts, and with new numbers for what is left: operations in the order of the sessions,
 /// values in the order of time, keys in the order of their first use. Faults follow their messages, and stand in the
 /// order of their kinds.
-pub(super) fn form(plan: &Plan) -> Plan {
+pub fn form(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     plan.sessions.retain(|session| !session.ops.is_empty());
     let mut written: Vec<(u64, u64)> = Vec::new();

@@ -20,6 +20,7 @@ mod search;
 mod simplify;
 mod times;
 
+pub use canonical::form as normal_form;
 pub use ddmin::ddmin;
 pub use search::Answer;
 use search::Search;

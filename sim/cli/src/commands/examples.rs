@@ -55,6 +55,13 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "shell",
+        &[
+            ("", "three replicas to talk to; help lists the commands"),
+            ("scenarios/tour/ring.toml --seed 7", "the cluster of a scenario, with its clients"),
+        ],
+    ),
+    (
         "sweep",
         &[
             ("scenarios/sweeps/loss.toml", "all cells and seeds, with a table and charts"),

@@ -15,6 +15,7 @@ mod plot;
 mod replay;
 mod report;
 mod run;
+mod shell;
 mod shrink;
 mod sweep;
 mod test;
@@ -69,6 +70,7 @@ pub enum Command {
     Shrink(shrink::ShrinkArgs),
     Explain(explain::ExplainArgs),
     Trace(trace::TraceArgs),
+    Shell(shell::ShellArgs),
     Sweep(sweep::SweepArgs),
     Merge(merge::MergeArgs),
     Test(test::TestArgs),
@@ -95,6 +97,7 @@ impl Command {
             Command::Shrink(args) => shrink::shrink(args, names),
             Command::Explain(args) => explain::explain(args, names),
             Command::Trace(args) => trace::trace(args, names),
+            Command::Shell(args) => shell::shell(args, names),
             Command::Sweep(args) => sweep::sweep(args, names),
             Command::Merge(args) => merge::merge(args, names),
             Command::Test(args) => test::test(args, names),
