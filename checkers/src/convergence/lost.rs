@@ -7,7 +7,7 @@
 use crate::CodeInfo;
 use crate::facts::Facts;
 use crate::facts::words::{nodes, verb};
-use crate::trace::{Level, NodeId, What};
+use crate::trace::{Conflict, Level, NodeId, What};
 use crate::verdict::{Finding, TraceLine};
 
 pub(super) const CODE: CodeInfo =
@@ -41,6 +41,8 @@ pub(super) fn describe(facts: &Facts<'_>, number: u32) -> Finding {
         verb(&lacking, "does", "do")
     );
     let mut evidence = vec![facts.describe(number)];
+    let winner = winner(facts, number);
+    evidence.extend(winner.map(|winner| facts.describe(winner)));
     let mut events = vec![facts.event(write.wrote).number];
     for event in &facts.recording.events {
         if let What::Hidden { levels, write: id } = event.what
@@ -59,5 +61,24 @@ pub(super) fn describe(facts: &Facts<'_>, number: u32) -> Finding {
     }
     evidence.truncate(8);
     events.truncate(8);
-    Finding::new(&CODE, title, facts.header().end_ns).evidence(evidence).events(events).ops([write.op])
+    let finding = Finding::new(&CODE, title, facts.header().end_ns);
+    let finding = match winner {
+        Some(_) => finding.kind(
+            "an acknowledged write is gone, and another one that had not seen it is in its place: the last writer wins",
+        ),
+        None => finding,
+    };
+    finding.evidence(evidence).events(events).ops([write.op])
+}
+
+/// Where the last writer wins, the write to which this one may have lost: one that is held at the end, or else a delete.
+fn winner(facts: &Facts<'_>, number: u32) -> Option<u32> {
+    let key = facts.write(number).key;
+    let is_held = |other: &u32| facts.held.iter().any(|held| held.write == *other);
+    let others = || {
+        let writes = (0..facts.writes.len() as u32).filter(|_| facts.header().conflict == Conflict::LastWriterWins);
+        writes
+            .filter(|other| *other != number && facts.write(*other).key == key && facts.write(*other).undone.is_none())
+    };
+    others().find(is_held).or_else(|| others().rfind(|other| facts.write(*other).delete))
 }

@@ -2,14 +2,16 @@
 //! write that survived.
 //!
 //! A write survives when some holder still holds it, or when it was acknowledged, no other write had seen it, and not
-//! every disk that it ever reached was lost. Only nodes that are up at the end count.
+//! every disk that it ever reached was lost. Only nodes that are up at the end count. Where the last writer wins, a write that no
+//! holder holds has lost against another one; whoever gets it after that one does not announce it, and owes nothing: that it is
+//! lost is a matter of CONV003.
 
 use std::collections::BTreeSet;
 
 use crate::CodeInfo;
 use crate::facts::words::{nodes, verb};
 use crate::facts::{Facts, Held};
-use crate::trace::NodeId;
+use crate::trace::{Conflict, NodeId};
 use crate::verdict::{Finding, TraceLine};
 
 pub(super) const CODE: CodeInfo =
@@ -34,8 +36,9 @@ pub(super) fn known_counts(facts: &Facts<'_>) -> Vec<usize> {
 }
 
 pub(super) fn breaches(facts: &Facts<'_>, excused: &[bool], known: &[usize]) -> Vec<Difference> {
+    let is_owed = facts.header().conflict == Conflict::Causal;
     let mut survives: Vec<bool> =
-        facts.writes.iter().zip(excused).map(|(write, excused)| write.acknowledged && !excused).collect();
+        facts.writes.iter().zip(excused).map(|(write, excused)| is_owed && write.acknowledged && !excused).collect();
     for held in &facts.held {
         survives[held.write as usize] = true;
     }

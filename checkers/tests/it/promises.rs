@@ -57,9 +57,10 @@ impl Wild<'_> {
             placement,
             sessions: (0..nodes).map(|session| format!("c{session}")).collect(),
             quorums: (0..nodes).map(|_| 1 + chance.below(nodes) as u16).collect(),
-            ack: match chance.below(4) {
+            ack: match chance.below(5) {
                 0 => Acks::Word(AckWord::Majority),
                 1 => Acks::Word(AckWord::All),
+                2 => Acks::Word(AckWord::Half),
                 _ => Acks::Number(1 + chance.below(nodes) as u16),
             },
             keys: vec!["x".into(), "y".into()],

@@ -145,7 +145,7 @@ fn a_lost_disk_excuses_what_was_on_no_other() {
     let report = &check_all(&forgetful, NO_RERUN)[0];
     assert_eq!(report.verdict, Verdict::Violated);
     let codes: Vec<&str> = report.findings.iter().map(|finding| finding.code.as_str()).collect();
-    assert!(codes.contains(&"CONV002"), "{codes:?}");
+    assert!(codes.contains(&"CONV003"), "{codes:?}");
 }
 
 #[test]

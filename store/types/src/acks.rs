@@ -17,6 +17,9 @@ pub enum Acks {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AckWord {
+    /// At least half. More need not be lost for the others to be no majority: then a store that goes on by majorities shows nobody
+    /// what they have.
+    Half,
     /// More than half.
     Majority,
     /// Every one.
@@ -28,6 +31,7 @@ impl Acks {
     pub fn of(self, holders: u16) -> u16 {
         match self {
             Acks::Number(number) => number,
+            Acks::Word(AckWord::Half) => holders.div_ceil(2),
             Acks::Word(AckWord::Majority) => holders / 2 + 1,
             Acks::Word(AckWord::All) => holders,
         }

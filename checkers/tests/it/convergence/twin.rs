@@ -449,7 +449,8 @@ impl Twin<'_> {
             let holders = self.holders(key);
             let is_held = holders.iter().any(|node| self.held(&writes, *node, key).contains(&write.id));
             let is_missing = holders.iter().any(|node| self.known_at(&writes, *node, write.id).is_none());
-            if is_missing && (is_held || owed.contains(&write.id)) {
+            let is_owed = header.conflict == Conflict::Causal && owed.contains(&write.id);
+            if is_missing && (is_held || is_owed) {
                 explained.insert(key);
                 found.push(Expected { code: "CONV002", at_ns: self.end_ns(), ops: vec![vec![write.op]] });
             }

@@ -32,6 +32,7 @@ use serde_json::{Value as Json, json};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+pub use check::no_group;
 pub use diagnostic::Diagnostics;
 
 use diagnostic::Diagnostic;

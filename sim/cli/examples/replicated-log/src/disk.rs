@@ -1,4 +1,4 @@
-//! What the library keeps on its disk, as records that kvsim keeps for it.
+//! What a node keeps on its disk: in which configuration it takes part, and what the library keeps for that.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -6,57 +6,75 @@ use std::rc::Rc;
 use omnipaxos::ballot_leader_election::Ballot;
 use omnipaxos::storage::{NoSnapshot, StopSign, Storage, StorageOp, StorageResult};
 
-use crate::Command;
+use crate::configuration::Configuration;
+use crate::entry::Entry;
 
 /// A change of the disk.
 #[derive(Clone, Debug)]
-pub enum Record {
-    /// The log from this place on.
-    Log(usize, Vec<Command>),
+pub enum Change {
+    /// The node takes part in this configuration, and has said nothing in it.
+    Enter(Rc<Configuration>),
+    /// The log of the configuration from this place on.
+    Log(usize, Vec<Entry>),
     Promise(Ballot),
     Accepted(Ballot),
     Decided(usize),
 }
 
-/// The disk in memory; what changes on it is handed to kvsim after each step.
+/// What a step has changed: all of it is on the disk or nothing, as the library wants it.
+pub type Record = Vec<Change>;
+
+/// The library's part of the disk, in memory; what changes on it is handed to kvsim after each step.
 #[derive(Debug, Default)]
 pub struct Disk {
-    log: Vec<Command>,
+    log: Vec<Entry>,
     promise: Option<Ballot>,
     accepted: Option<Ballot>,
     decided: usize,
-    changes: Rc<RefCell<Vec<Record>>>,
+    changes: Rc<RefCell<Record>>,
 }
 
 impl Disk {
-    pub fn of(records: &[Record], changes: Rc<RefCell<Vec<Record>>>) -> Disk {
-        let mut disk = Disk::default();
-        records.iter().for_each(|record| disk.apply(record));
-        disk.changes = changes;
-        disk
+    /// As it is when a configuration begins.
+    pub fn new(changes: Rc<RefCell<Record>>) -> Disk {
+        Disk { changes, ..Disk::default() }
     }
 
-    fn apply(&mut self, record: &Record) {
-        match record {
-            Record::Log(from, commands) => {
-                self.log.truncate(*from);
-                self.log.extend(commands.iter().cloned());
+    /// The configuration in which a node takes part that has these records, if any, and the disk for it.
+    pub fn of(records: &[Record], changes: Rc<RefCell<Record>>) -> Option<(Rc<Configuration>, Disk)> {
+        let (mut configuration, mut disk) = (None, Disk::default());
+        for change in records.iter().flatten() {
+            match change {
+                Change::Enter(entered) => (configuration, disk) = (Some(Rc::clone(entered)), Disk::default()),
+                change => disk.apply(change),
             }
-            Record::Promise(ballot) => self.promise = Some(*ballot),
-            Record::Accepted(ballot) => self.accepted = Some(*ballot),
-            Record::Decided(index) => self.decided = *index,
+        }
+        disk.changes = changes;
+        Some((configuration?, disk))
+    }
+
+    fn apply(&mut self, change: &Change) {
+        match change {
+            Change::Enter(_) => {}
+            Change::Log(from, entries) => {
+                self.log.truncate(*from);
+                self.log.extend(entries.iter().cloned());
+            }
+            Change::Promise(ballot) => self.promise = Some(*ballot),
+            Change::Accepted(ballot) => self.accepted = Some(*ballot),
+            Change::Decided(index) => self.decided = *index,
         }
     }
 
-    fn change(&mut self, record: Record) -> StorageResult<()> {
-        self.apply(&record);
-        self.changes.borrow_mut().push(record);
+    fn change(&mut self, change: Change) -> StorageResult<()> {
+        self.apply(&change);
+        self.changes.borrow_mut().push(change);
         Ok(())
     }
 }
 
-impl Storage<Command> for Disk {
-    fn write_atomically(&mut self, ops: Vec<StorageOp<Command>>) -> StorageResult<()> {
+impl Storage<Entry> for Disk {
+    fn write_atomically(&mut self, ops: Vec<StorageOp<Entry>>) -> StorageResult<()> {
         for op in ops {
             match op {
                 StorageOp::AppendEntry(entry) => self.append_entry(entry)?,
@@ -71,28 +89,28 @@ impl Storage<Command> for Disk {
         Ok(())
     }
 
-    fn append_entry(&mut self, entry: Command) -> StorageResult<()> {
-        self.change(Record::Log(self.log.len(), vec![entry]))
+    fn append_entry(&mut self, entry: Entry) -> StorageResult<()> {
+        self.change(Change::Log(self.log.len(), vec![entry]))
     }
 
-    fn append_entries(&mut self, entries: Vec<Command>) -> StorageResult<()> {
-        self.change(Record::Log(self.log.len(), entries))
+    fn append_entries(&mut self, entries: Vec<Entry>) -> StorageResult<()> {
+        self.change(Change::Log(self.log.len(), entries))
     }
 
-    fn append_on_prefix(&mut self, from: usize, entries: Vec<Command>) -> StorageResult<()> {
-        self.change(Record::Log(from, entries))
+    fn append_on_prefix(&mut self, from: usize, entries: Vec<Entry>) -> StorageResult<()> {
+        self.change(Change::Log(from, entries))
     }
 
     fn set_promise(&mut self, ballot: Ballot) -> StorageResult<()> {
-        self.change(Record::Promise(ballot))
+        self.change(Change::Promise(ballot))
     }
 
     fn set_decided_idx(&mut self, index: usize) -> StorageResult<()> {
-        self.change(Record::Decided(index))
+        self.change(Change::Decided(index))
     }
 
     fn set_accepted_round(&mut self, ballot: Ballot) -> StorageResult<()> {
-        self.change(Record::Accepted(ballot))
+        self.change(Change::Accepted(ballot))
     }
 
     fn get_decided_idx(&self) -> StorageResult<usize> {
@@ -103,7 +121,7 @@ impl Storage<Command> for Disk {
         Ok(self.accepted)
     }
 
-    fn get_entries(&self, from: usize, to: usize) -> StorageResult<Vec<Command>> {
+    fn get_entries(&self, from: usize, to: usize) -> StorageResult<Vec<Entry>> {
         Ok(self.log.get(from..to).unwrap_or_default().to_vec())
     }
 
@@ -111,7 +129,7 @@ impl Storage<Command> for Disk {
         Ok(self.log.len())
     }
 
-    fn get_suffix(&self, from: usize) -> StorageResult<Vec<Command>> {
+    fn get_suffix(&self, from: usize) -> StorageResult<Vec<Entry>> {
         Ok(self.log.get(from..).unwrap_or_default().to_vec())
     }
 
@@ -119,7 +137,7 @@ impl Storage<Command> for Disk {
         Ok(self.promise)
     }
 
-    // The log is never cut, and the cluster stays as it is.
+    // The log is never cut, and ends otherwise (see `Entry::End`).
 
     fn set_stopsign(&mut self, _: Option<StopSign>) -> StorageResult<()> {
         Ok(())

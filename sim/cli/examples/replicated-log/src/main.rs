@@ -1,9 +1,15 @@
 //! A replicated log on the crate `omnipaxos` (Ng, Haridi and Carbone, EuroSys 2023) as a store under test: every read and write
 //! is a command in the log, and is answered when its place in the log is decided.
 //!
+//! Nodes may lose their disks, join and leave: the leader then ends the configuration, and one of the members of now begins (see
+//! [`configuration`]). A node that is no member of one yet asks others for it, and refuses calls.
+//!
 //! `cargo run -- run scenarios/log.toml`, and `hunt ... --seeds 0..200 --set 'store.defects=["local-reads"]'`.
 
+mod configuration;
 mod disk;
+mod entry;
+mod letter;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,21 +18,18 @@ use std::rc::Rc;
 
 use kvsim::StoreEntry;
 use kvsim::store::quantity::Interval;
-use kvsim::store::settings::{DefectInfo, Hardship, Profile};
+use kvsim::store::settings::{DefectInfo, Profile};
 use kvsim::store::{
-    Acks, Alone, Call, CallId, Conflict, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, NodeId, Refusal,
-    Replica, Value, Version,
+    AckWord, Acks, Alone, Call, CallId, Conflict, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, NodeId,
+    Refusal, Replica, ReplicaId, Value, Version,
 };
-use omnipaxos::messages::Message;
-use omnipaxos::messages::ballot_leader_election::HeartbeatMsg;
-use omnipaxos::messages::sequence_paxos::PaxosMsg;
-use omnipaxos::storage::{Entry, NoSnapshot};
-use omnipaxos::util::LogEntry;
-use omnipaxos::{ClusterConfig, OmniPaxos, OmniPaxosConfig, ServerConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use disk::{Disk, Record};
+use configuration::{Configuration, Part};
+use disk::{Change, Disk, Record};
+use entry::{Command, Entry};
+use letter::{Letter, Word};
 
 fn main() -> ExitCode {
     kvsim::main_with(&[StoreEntry::of::<Log>("log", "a replicated log on omnipaxos; reads and writes are commands")])
@@ -60,48 +63,25 @@ enum Defect {
     ForgetsVotes,
     /// A command that is in the log twice is done twice.
     DoesAgain,
-}
-
-/// What is in the log: the call of a client, and what a write writes (nothing inside for a delete); a read writes nothing.
-#[derive(Clone, Debug)]
-pub struct Command {
-    call: u32,
-    key: Key,
-    writes: Option<Option<Value>>,
-}
-
-impl Entry for Command {
-    type Snapshot = NoSnapshot;
+    /// A node that has lost its disk votes as the member that it was.
+    VotesAsBefore,
 }
 
 struct Log {
     config: Config,
-    paxos: OmniPaxos<Command, Disk>,
-    changes: Rc<RefCell<Vec<Record>>>,
+    /// What it takes part in; nothing when it has lost its disk or joins, until others have told it.
+    part: Option<Part>,
+    changes: Rc<RefCell<Record>>,
     /// Calls of clients here that are not answered: the command, and after how many ticks it is proposed again.
     calls: BTreeMap<u32, (Command, u64)>,
     values: BTreeMap<Key, Value>,
     done: BTreeSet<u32>,
-    applied: usize,
+    ticks: u64,
     /// How often a message of a name was sent to a node: a repeated one has a fate of its own.
-    repeats: BTreeMap<(u64, u64), u64>,
+    repeats: BTreeMap<(NodeId, u8, u64), u64>,
     /// See [`Letter::place`]: of the next message, and by sender of the last one.
     place: (u64, u64),
     last: BTreeMap<NodeId, (u64, u64)>,
-}
-
-/// A message with its identity, and its place among those of its sender: the library wants links that keep the order, so one that
-/// was overtaken is dropped.
-struct Letter {
-    message: Message<Command>,
-    id: u64,
-    /// When the sender's life began, and how many messages it had sent.
-    place: (u64, u64),
-}
-
-/// The library counts nodes from 1.
-fn pid(node: NodeId) -> u64 {
-    u64::from(node.0) + 1
 }
 
 impl Replica for Log {
@@ -112,15 +92,11 @@ impl Replica for Log {
     type SessionToken = ();
     type Record = Record;
 
-    const MESSAGE_KINDS: &'static [&'static str] = &["request", "prepare", "accept", "decide", "heartbeat"];
+    const MESSAGE_KINDS: &'static [&'static str] = letter::KINDS;
     const GAUGES: &'static [GaugeInfo] = &[];
     const LEVELS: Levels = Levels::only(Level::Eventual);
     const CONFLICT: Conflict = Conflict::LastWriterWins;
     const ANNOUNCES: bool = false;
-    const NOT_MADE_FOR: &'static [(Hardship, &'static str)] = &[
-        (Hardship::LostDisks, "Paxos wants promises to last, and omnipaxos has nothing for a server that has forgotten its own"),
-        (Hardship::Members, "the cluster stays as it is: other members would be another configuration of omnipaxos"),
-    ];
     const DEFECTS: &'static [DefectInfo] = &[
         DefectInfo {
             name: "acknowledges-early",
@@ -142,33 +118,33 @@ impl Replica for Log {
             meaning: "a command that is in the log twice is done twice",
             noticed_by: "linearizable",
         },
+        DefectInfo {
+            name: "votes-as-before",
+            meaning: "a node that has lost its disk votes as the member that it was",
+            noticed_by: "linearizable, durable, panics",
+        },
     ];
 
     fn boot(config: &Config, log: &[Record], env: &mut Env<'_, Log>) -> Log {
-        let changes = Rc::new(RefCell::new(Vec::new()));
-        let nodes = env.members.iter().map(|member| pid(member.node)).collect();
-        let cluster_config = ClusterConfig { configuration_id: 1, nodes, ..ClusterConfig::default() };
-        let server_config = ServerConfig {
-            pid: pid(env.me.node),
-            election_tick_timeout: 5,
-            resend_message_tick_timeout: 10,
-            ..ServerConfig::default()
-        };
-        let disk = Disk::of(log, Rc::clone(&changes));
-        let paxos = OmniPaxosConfig { cluster_config, server_config }.build(disk).expect("the settings are right");
         let mut replica = Log {
             config: config.clone(),
-            paxos,
-            changes,
+            part: None,
+            changes: Rc::default(),
             calls: BTreeMap::new(),
             values: BTreeMap::new(),
             done: BTreeSet::new(),
-            applied: 0,
+            ticks: 0,
             repeats: BTreeMap::new(),
             place: (env.now_ns, 0),
             last: BTreeMap::new(),
         };
         env.arm((), config.tick.0);
+        if let Some((configuration, disk)) = Disk::of(log, Rc::clone(&replica.changes)) {
+            replica.take_part(&configuration, disk, env.me);
+        } else if env.founding {
+            let members = replica.members(env);
+            replica.enter(&Rc::new(Configuration { number: 1, members, before: Vec::new() }), env);
+        }
         replica.flush(env);
         replica
     }
@@ -180,6 +156,7 @@ impl Replica for Log {
                 let value = self.values.get(&key).copied();
                 return env.answer_read(id, value.map(Version::unnamed), (), None);
             }
+            Input::Call { id, .. } if self.part.is_none() => return env.refuse(id, Refusal::Unavailable),
             Input::Call { id, call: Call::Read { key, .. } } => {
                 self.propose(Command { call: id.0, key, writes: None });
             }
@@ -190,41 +167,32 @@ impl Replica for Log {
                 }
             }
             Input::Message { from, message } => {
-                let last = self.last.entry(from).or_default();
-                if message.place <= *last {
-                    return;
+                if message.word.is_ordered() {
+                    let last = self.last.entry(from).or_default();
+                    if message.place <= *last {
+                        return;
+                    }
+                    *last = message.place;
                 }
-                *last = message.place;
-                self.paxos.handle_incoming(message.message.clone());
+                self.hear(from, &message.word, env);
             }
             Input::Timer(()) => {
                 env.arm((), self.config.tick.0);
-                self.paxos.tick();
-                self.calls.values_mut().for_each(|(_, ticks)| *ticks = ticks.saturating_sub(1));
-                let late = self.calls.values().filter(|(_, ticks)| *ticks == 0);
-                let late: Vec<Command> = late.map(|(command, _)| command.clone()).collect();
-                late.into_iter().for_each(|command| self.propose(command));
+                self.tick(env);
             }
-            Input::Members => {}
+            Input::Members => {} // the leader looks at them at each tick
         }
         self.flush(env);
     }
 
     fn meta(letter: &Letter) -> MessageMeta {
-        let kind = match &letter.message {
-            Message::BLE(_) => 4,
-            Message::SequencePaxos(paxos) => match paxos.msg {
-                PaxosMsg::ProposalForward(_) => 0,
-                PaxosMsg::PrepareReq(_) | PaxosMsg::Prepare(_) | PaxosMsg::Promise(_) => 1,
-                PaxosMsg::Decide(_) => 3,
-                _ => 2,
-            },
-        };
-        MessageMeta { kind, id: letter.id, bytes: 64, carries: None, is_bulk: false }
+        letter.meta()
     }
 
+    /// A majority of the members has a write before it is acknowledged; but of four, two that are lost leave no majority that could
+    /// go on. Nothing can be done alone.
     fn profile(_: &Config, nodes: u16) -> Profile {
-        Profile { ack: Acks::Number(nodes / 2 + 1), alone: Alone::NONE, ..Profile::plain(nodes) }
+        Profile { ack: Acks::Word(AckWord::Half), alone: Alone::NONE, ..Profile::plain(nodes) }
     }
 
     fn holds(_: &Config, _: NodeId, _: Key) -> bool {
@@ -243,77 +211,147 @@ impl Log {
         self.config.defects.contains(&defect)
     }
 
+    /// The members, as configurations name them.
+    fn members(&self, env: &Env<'_, Log>) -> Vec<ReplicaId> {
+        env.members.iter().map(|member| self.named(*member)).collect()
+    }
+
+    fn named(&self, replica: ReplicaId) -> ReplicaId {
+        match self.has(Defect::VotesAsBefore) {
+            true => ReplicaId::first(replica.node),
+            false => replica,
+        }
+    }
+
+    /// Begins to take part in a configuration, if it is a member.
+    fn enter(&mut self, configuration: &Rc<Configuration>, env: &mut Env<'_, Log>) {
+        if configuration.members.contains(&self.named(env.me)) {
+            self.changes.borrow_mut().push(Change::Enter(Rc::clone(configuration)));
+            self.take_part(configuration, Disk::new(Rc::clone(&self.changes)), env.me);
+        }
+    }
+
+    /// Takes part, from what is on the disk. Commands of earlier configurations answer nobody: those who are members now need not
+    /// have been a majority of those who decided them. They are proposed again.
+    fn take_part(&mut self, configuration: &Rc<Configuration>, disk: Disk, me: ReplicaId) {
+        self.part = Part::new(configuration, self.named(me), disk);
+        self.values.clear();
+        self.done.clear();
+        configuration.before.iter().for_each(|command| self.execute(command));
+    }
+
+    fn hear(&mut self, from: NodeId, word: &Word, env: &mut Env<'_, Log>) {
+        let current = self.part.as_ref().map_or(0, |part| part.configuration.number);
+        match (word, &mut self.part) {
+            (Word::Begin(configuration), _) if configuration.number > current => self.enter(configuration, env),
+            (Word::Begin(_), _) | (Word::Ask, None) => {}
+            (Word::Paxos(number, message), Some(part)) if *number == current => {
+                part.paxos.handle_incoming(message.clone());
+            }
+            (Word::Paxos(number, _), _) if *number > current => self.send(from, Word::Ask, env),
+            (Word::Paxos(..) | Word::Ask, Some(part)) => {
+                let configuration = Rc::clone(&part.configuration);
+                self.send(from, Word::Begin(configuration), env);
+            }
+            (Word::Paxos(..), None) => {}
+        }
+    }
+
+    fn tick(&mut self, env: &mut Env<'_, Log>) {
+        self.ticks += 1;
+        let current = self.members(env);
+        match &mut self.part {
+            Some(part) => {
+                part.paxos.tick();
+                let is_over = part.configuration.members != current && current.len() > 1;
+                if is_over && part.is_leader() && self.ticks >= part.end_again {
+                    part.end_again = self.ticks + self.config.retry;
+                    let _ = part.paxos.append(Entry::End(current)); // the first one counts
+                }
+            }
+            None if self.ticks.is_multiple_of(self.config.retry) => {
+                let (me, members) = (env.me, env.members);
+                let others = members.iter().filter(|member| **member != me);
+                others.for_each(|member| self.send(member.node, Word::Ask, env));
+            }
+            None => {}
+        }
+        self.calls.values_mut().for_each(|(_, ticks)| *ticks = ticks.saturating_sub(1));
+        let late = self.calls.values().filter(|(_, ticks)| *ticks == 0);
+        let late: Vec<Command> = late.map(|(command, _)| command.clone()).collect();
+        late.into_iter().for_each(|command| self.propose(command));
+    }
+
     fn propose(&mut self, command: Command) {
         self.calls.insert(command.call, (command.clone(), self.config.retry));
-        let _ = self.paxos.append(command); // without a leader it is proposed again
+        if let Some(part) = &mut self.part {
+            let _ = part.paxos.append(Entry::Command(command)); // without a leader it is proposed again
+        }
     }
 
     /// What the library has changed, decided and wants to send: the disk first, so that the rest waits for it.
     fn flush(&mut self, env: &mut Env<'_, Log>) {
-        for record in self.changes.take() {
-            let is_vote = matches!(record, Record::Promise(_) | Record::Accepted(_));
-            if !(is_vote && self.has(Defect::ForgetsVotes)) {
+        loop {
+            let mut record = self.changes.take();
+            let is_vote = |change: &Change| matches!(change, Change::Promise(_) | Change::Accepted(_));
+            record.retain(|change| !(is_vote(change) && self.has(Defect::ForgetsVotes)));
+            if !record.is_empty() {
                 env.append(|| record);
             }
-        }
-        for entry in self.paxos.read_decided_suffix(self.applied).unwrap_or_default() {
-            self.applied += 1;
-            if let LogEntry::Decided(command) = entry {
-                self.apply(command, env);
+            let Some(part) = &mut self.part else { return };
+            let (decided, mut messages) = (part.decided(), Vec::new());
+            part.paxos.take_outgoing_messages(&mut messages);
+            let configuration = Rc::clone(&part.configuration);
+            for message in messages {
+                let to = configuration.node(message.get_receiver());
+                self.send(to, Word::Paxos(configuration.number, message), env);
             }
-        }
-        let mut messages = Vec::new();
-        self.paxos.take_outgoing_messages(&mut messages);
-        for message in messages {
-            let to = message.get_receiver();
-            let name = name(&message);
-            let count = self.repeats.entry((to, name)).or_default();
-            *count += 1;
-            let id = name | *count << 48;
-            self.place.1 += 1;
-            env.send(NodeId(to as u16 - 1), Letter { message, id, place: self.place });
+            let mut next = None;
+            for entry in decided {
+                match entry {
+                    Entry::Command(command) => self.apply(&command, env),
+                    Entry::End(members) => next = self.part.as_ref().map(|part| part.next(&members)),
+                }
+            }
+            let Some(next) = next else { return };
+            self.enter(&Rc::new(next), env);
         }
     }
 
-    fn apply(&mut self, command: Command, env: &mut Env<'_, Log>) {
-        let Command { call, key, writes } = command;
-        if self.done.insert(call) || self.has(Defect::DoesAgain) {
-            match writes {
-                Some(Some(value)) => drop(self.values.insert(key, value)),
-                Some(None) => drop(self.values.remove(&key)),
+    fn send(&mut self, to: NodeId, word: Word, env: &mut Env<'_, Log>) {
+        let (kind, name) = word.name(|place| self.part.as_ref()?.call(place));
+        let count = self.repeats.entry((to, kind, name)).or_default();
+        *count += 1;
+        let id = name | *count << 48;
+        self.place.1 += u64::from(word.is_ordered());
+        env.send(to, Letter { word, kind, id, place: self.place });
+    }
+
+    fn execute(&mut self, command: &Command) {
+        if self.done.insert(command.call) || self.has(Defect::DoesAgain) {
+            match command.writes {
+                Some(Some(value)) => drop(self.values.insert(command.key, value)),
+                Some(None) => drop(self.values.remove(&command.key)),
                 None => {}
             }
         }
-        if self.calls.remove(&call).is_none() {
-            return; // a client of another replica asked, or it was answered
-        }
-        match writes {
-            Some(_) if self.has(Defect::AcknowledgesEarly) => {}
-            Some(_) => env.answer_write(CallId(call), (), None),
-            None => env.answer_read(CallId(call), self.values.get(&key).copied().map(Version::unnamed), (), None),
-        }
     }
-}
 
-/// What a message is about, in 48 bits: proposals by their call, as it stays when shrinking leaves others out.
-fn name(message: &Message<Command>) -> u64 {
-    let of = |what: u64, n: u32, index: usize| what << 40 | u64::from(n & 0xffff) << 24 | (index as u64 & 0xff_ffff);
-    match message {
-        Message::BLE(heartbeat) => match &heartbeat.msg {
-            HeartbeatMsg::Request(request) => u64::from(request.round),
-            HeartbeatMsg::Reply(reply) => 1 << 40 | u64::from(reply.round),
-        },
-        Message::SequencePaxos(paxos) => match &paxos.msg {
-            PaxosMsg::ProposalForward(commands) => commands.first().map_or(0, |command| u64::from(command.call)),
-            PaxosMsg::PrepareReq(it) => of(2, it.n.n, 0),
-            PaxosMsg::Prepare(it) => of(3, it.n.n, 0),
-            PaxosMsg::Promise(it) => of(4, it.n.n, 0),
-            PaxosMsg::AcceptSync(it) => of(5, it.n.n, 0),
-            PaxosMsg::AcceptDecide(it) => of(6, it.n.n, it.seq_num.counter as usize),
-            PaxosMsg::Accepted(it) => of(7, it.n.n, it.accepted_idx),
-            PaxosMsg::NotAccepted(it) => of(8, it.n.n, 0),
-            PaxosMsg::Decide(it) => of(9, it.n.n, it.decided_idx),
-            _ => of(10, 0, 0),
-        },
+    /// A command is decided. Its client, if it asked here, is answered when the members are those who have decided it; else it is
+    /// proposed again, to those of the next configuration.
+    fn apply(&mut self, command: &Command, env: &mut Env<'_, Log>) {
+        self.execute(command);
+        let is_current = self.part.as_ref().is_some_and(|part| part.configuration.members == self.members(env));
+        if !is_current || self.calls.remove(&command.call).is_none() {
+            return; // or a client of another replica asked, or it was answered
+        }
+        match command.writes {
+            Some(_) if self.has(Defect::AcknowledgesEarly) => {}
+            Some(_) => env.answer_write(CallId(command.call), (), None),
+            None => {
+                let value = self.values.get(&command.key).copied();
+                env.answer_read(CallId(command.call), value.map(Version::unnamed), (), None);
+            }
+        }
     }
 }

@@ -32,6 +32,14 @@ pub struct Check<'a> {
     pub found: Vec<Diagnostic>,
 }
 
+/// What is wrong with a group of clients of this name, if no clients have it, and no sessions of the script that a group might have.
+pub fn no_group(scenario: &Scenario, group: &str) -> Option<Wrong> {
+    let groups: Vec<&str> = scenario.clients.iter().map(|clients| clients.name.as_str()).collect();
+    let is_in_script = || scenario.script.sessions.iter().any(|session| is_of_group(&session.name, group));
+    let is_known = groups.contains(&group) || is_in_script();
+    (!is_known).then(|| Wrong::name("there is no group of clients", group, &groups))
+}
+
 impl Check<'_> {
     /// All mistakes.
     pub fn all(mut self) -> Vec<Diagnostic> {
@@ -42,13 +50,10 @@ impl Check<'_> {
         self.faults();
         for checker in self.scenario.expect.keys().filter(|checker| !self.names.checkers.contains(&checker.as_str())) {
             let wrong = match judge::model_of_group(checker) {
-                Some((_, group)) if self.has_group(group) => continue,
-                Some((_, group)) => {
-                    let groups: Vec<&str> = self.scenario.clients.iter().map(|group| group.name.as_str()).collect();
-                    Wrong::name("there is no group of clients", group, &groups)
-                }
-                None => Wrong::name("there is no checker", checker, &self.names.checkers),
+                Some((_, group)) => no_group(self.scenario, group),
+                None => Some(Wrong::name("there is no checker", checker, &self.names.checkers)),
             };
+            let Some(wrong) = wrong else { continue };
             self.wrong(key_at(self.root, &["expect", checker]), wrong);
         }
         if self.scenario.clients.is_empty() && self.scenario.script.ops.is_empty() && self.found.is_empty() {
@@ -57,13 +62,6 @@ impl Check<'_> {
             self.found.push(diagnostic.help(help));
         }
         self.found
-    }
-
-    /// Clients have this name, or sessions of a script that a group might have.
-    fn has_group(&self, group: &str) -> bool {
-        let sessions = &self.scenario.script.sessions;
-        self.scenario.clients.iter().any(|clients| clients.name == group)
-            || sessions.iter().any(|session| is_of_group(&session.name, group))
     }
 
     /// Keeps a mistake.

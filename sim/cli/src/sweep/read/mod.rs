@@ -13,10 +13,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Column;
+use crate::judge::model_of_group;
 use crate::scenario::diagnostic::{Diagnostic, Diagnostics};
 use crate::scenario::overrides::put;
-use crate::scenario::source::Sources;
-use crate::scenario::{self, Names, SWEEP, in_order, parse};
+use crate::scenario::source::{Sources, Span};
+use crate::scenario::{self, Names, SWEEP, in_order, no_group, parse};
 use crate::text::{listed, shown};
 use table::{Change, Reader, Seeds, SweepTable, Swept, SweptValue};
 
@@ -57,12 +58,15 @@ pub fn read(path: &Path, bytes: &[u8], overrides: &[String], names: &Names) -> R
     let (sources, mut root) = parse(path, &file, bytes, overrides)?;
     let said = table(&mut root, Some(overrides), &sources, names)?;
     let cells = cells(path, &root, &said, &sources, names)?;
+    let columns = match said.columns {
+        Some(columns) => of_known_groups(columns, &cells, &sources)?,
+        None => Column::usual(&cells),
+    };
     let first = cells.first().map_or(1, |cell| cell.seed.0);
     let seeds = match said.seeds {
         Seeds::Number(count) => first..first.saturating_add(count),
         Seeds::Range(range) => range,
     };
-    let columns = said.columns.unwrap_or_else(|| Column::usual(&cells));
     let axes = said.axes.into_iter().map(|axis| {
         let values = axis.values.into_iter().map(|value| value.label).collect();
         SweepAxis { name: axis.name, values }
@@ -130,6 +134,25 @@ fn table<'i>(
     let said = reader.table(&table);
     overrides.into_iter().for_each(|overrides| reader.idle(overrides, &said.axes));
     if reader.found.is_empty() { Ok(said) } else { Err(in_order(reader.found)) }
+}
+
+/// The columns, unless one is of a group of clients that no cell has.
+fn of_known_groups(
+    columns: Vec<(Column, Span)>,
+    cells: &[Scenario],
+    sources: &Sources<'_>,
+) -> Result<Vec<Column>, Diagnostics> {
+    let wrong_of = |column: &Column| {
+        let (_, group) = model_of_group(column.name())?;
+        let wrong: Option<Vec<_>> = cells.iter().map(|cell| no_group(cell, group)).collect();
+        wrong?.into_iter().next()
+    };
+    let wrong = columns.iter().filter_map(|(column, span)| Some(sources.wrong(Some(*span), wrong_of(column)?)));
+    let wrong: Vec<Diagnostic> = wrong.collect();
+    match wrong.is_empty() {
+        true => Ok(columns.into_iter().map(|(column, _)| column).collect()),
+        false => Err(in_order(wrong)),
+    }
 }
 
 /// The scenarios of all cells, or the mistakes in them: each once, and with its cell where not all have it.

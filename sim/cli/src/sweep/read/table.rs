@@ -30,7 +30,8 @@ const CELLS_MAX: usize = 10_000;
 pub struct SweepTable<'i> {
     pub axes: Vec<Swept<'i>>,
     pub seeds: Seeds,
-    pub columns: Option<Vec<Column>>,
+    /// Each with its place.
+    pub columns: Option<Vec<(Column, Span)>>,
 }
 
 pub enum Seeds {
@@ -240,22 +241,22 @@ impl Reader<'_> {
         seeds.unwrap_or_default()
     }
 
-    fn columns(&mut self, value: &Spanned<DeValue<'_>>) -> Vec<Column> {
+    fn columns(&mut self, value: &Spanned<DeValue<'_>>) -> Vec<(Column, Span)> {
         let DeValue::Array(list) = value.get_ref() else {
             self.wrong(value.span(), "`columns` is not a list", "expected a list such as [\"reads/s\", \"pram\"]");
             return Vec::new();
         };
-        let mut columns: Vec<Column> = Vec::new();
+        let mut columns: Vec<(Column, Span)> = Vec::new();
         for item in list {
             let DeValue::String(text) = item.get_ref() else {
                 self.wrong(item.span(), "this column is no string", "expected a string such as \"visibility p50\"");
                 continue;
             };
             match Column::read(text, &self.names.checkers) {
-                Ok(column) if columns.iter().any(|other| other.name() == column.name()) => {
+                Ok(column) if columns.iter().any(|(other, _)| other.name() == column.name()) => {
                     self.wrong(item.span(), format!("column `{}` is named twice", shown(text)), "each column once");
                 }
-                Ok(column) => columns.push(column),
+                Ok(column) => columns.push((column, item.span().into())),
                 Err(why) => {
                     let known: Vec<&str> = Column::names().chain(self.names.checkers.iter().copied()).collect();
                     let message = format!("`{}` is no column", shown(text));

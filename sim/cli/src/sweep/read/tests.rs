@@ -143,6 +143,7 @@ fn mistakes_are_pointed_at() {
         ("[sweep]\nseeds = \"5..5\"\nreplicas = [1]\n", "6:9", "\"1..6\""),
         ("[sweep]\ncolumns = [\"reads\"]\nreplicas = [1]\n", "6:12", "did you mean `reads/s`?"),
         ("[sweep]\ncolumns = [\"visibility\"]\nreplicas = [1]\n", "6:12", "such as `visibility p50`"),
+        ("[sweep]\ncolumns = [\"pram of al\"]\nreplicas = [1]\n", "6:12", "did you mean `all`?"),
         ("[sweep]\ncolumns = [\"pram\", \"pram\"]\nreplicas = [1]\n", "6:20", "named twice"),
         ("[sweep.cases]\nfault = 3\n", "6:9", "is not a table"),
         ("[sweep.cases.fault]\na = 3\n", "6:5", "is not a table"),
