@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::panic::RefUnwindSafe;
 
-use kvsim_checkers::trace::Header;
+use kvsim_checkers::trace::{Header, Recording, TraceHash};
 use kvsim_store::quantity::Wrong;
 use kvsim_store::settings::{Cluster, DefectInfo, Hardship, Misfit, Profile, Reduction};
 use kvsim_store::{Key, Levels, Priority, Replica};
@@ -138,9 +139,11 @@ pub struct StoreEntry {
     /// Reads settings, some or all of them, and says what is wrong with one. Whether they fit each other is left open.
     pub check: fn(&StoreSpec) -> Result<(), Wrong>,
     /// The tables of a run's recording.
-    pub header: fn(&Plan) -> Header,
+    pub header: &'static (dyn Fn(&Plan) -> Header + Sync + RefUnwindSafe),
     /// Executes a plan.
-    pub run: fn(&Plan, &mut dyn Sink) -> Result<Outcome, StorePanic>,
+    pub run: &'static (dyn Fn(&Plan, &mut dyn Sink) -> Result<Outcome, StorePanic> + Sync + RefUnwindSafe),
+    /// Its only run is what real nodes of it have done.
+    pub is_recorded: bool,
     profile: fn(&StoreSpec, u16) -> Profile,
     reduced: fn(&StoreSpec, Reduction) -> StoreSpec,
     fitted: fn(&StoreSpec, &Cluster) -> Result<StoreSpec, Vec<Misfit>>,
@@ -167,8 +170,9 @@ impl StoreEntry {
             message_kinds: R::MESSAGE_KINDS,
             schema: R::Config::json_schema,
             check: |spec| read::<R>(spec).map(drop),
-            header: |plan| engine::header::<R>(plan, &config::<R>(plan)),
-            run: |plan, sink| engine::run::<R>(plan, &config::<R>(plan), sink),
+            header: &|plan| engine::header::<R>(plan, &config::<R>(plan)),
+            run: &|plan, sink| engine::run::<R>(plan, &config::<R>(plan), sink),
+            is_recorded: false,
             profile: |spec, nodes| R::profile(&read::<R>(spec).unwrap_or_default(), nodes),
             reduced: |spec, what| {
                 let mut config = read::<R>(spec).unwrap_or_default();
@@ -182,6 +186,25 @@ impl StoreEntry {
             },
             served: |plan| R::levels(&config::<R>(plan)),
         }
+    }
+
+    /// The same store, of which there is this one run, which is told again as often as it is asked for. It lasts as long as the
+    /// program.
+    pub fn recorded(&self, recording: Recording) -> &'static StoreEntry {
+        let Recording { header, events } = recording;
+        let run = move |_: &Plan, sink: &mut dyn Sink| {
+            let mut hash = TraceHash::default();
+            for event in &events {
+                hash.event(event);
+                sink.event(event);
+            }
+            let end_ns = events.last().map_or(0, |event| event.at_ns);
+            let (trace_hash, events) = (hash.value(), hash.events());
+            Ok(Outcome { trace_hash, events, end_ns, deliveries: 0, timers: 0, complete: true })
+        };
+        let header: &'static _ = Box::leak(Box::new(move |_: &Plan| header.clone()));
+        let run: &'static _ = Box::leak(Box::new(run));
+        Box::leak(Box::new(StoreEntry { header, run, is_recorded: true, ..*self }))
     }
 
     /// Why it is not made for something, when it says so.

@@ -7,6 +7,7 @@
 //! - `report.html`: all that for people, with charts;
 //! - `scenario.toml`: the scenario's text, below the command that ran it, where one was read;
 //! - `trace.jsonl`: all events, if asked for;
+//! - `recording.jsonl`: all events of a run that real nodes have done, which is told from there and not run again;
 //! - `history.edn` or `history.jsonl`: all operations, if asked for;
 //! - `charts/`: what `kvsim plot` has drawn.
 //!
@@ -56,6 +57,7 @@ pub const PLAN: &str = "plan.json";
 pub const SUMMARY: &str = "summary.json";
 const MARKS: &str = "marks.bin";
 const TRACE: &str = "trace.jsonl";
+const RECORDING: &str = "recording.jsonl";
 const REPORT: &str = "report.html";
 const SCENARIO: &str = "scenario.toml";
 /// The link to the last run among those that kvsim has named itself.
@@ -129,7 +131,7 @@ impl Folder {
     /// Removes what a run has left, but for its plan.
     fn remove_results(&self) -> Result<(), Failure> {
         let charts = charts::file_names().map(|name| Path::new(CHARTS).join(name));
-        let own = [SUMMARY, MARKS, TRACE, REPORT, SCENARIO].into_iter().chain(HISTORIES).map(PathBuf::from);
+        let own = [SUMMARY, MARKS, TRACE, RECORDING, REPORT, SCENARIO].into_iter().chain(HISTORIES).map(PathBuf::from);
         let tables = data::file_names().map(|name| Path::new(DATA).join(name));
         own.chain(charts)
             .chain(tables)
@@ -182,13 +184,20 @@ impl Folder {
         exit::all([
             self.write(SUMMARY, |out| Ok(serde_json::to_writer_pretty(out, summary)?)),
             self.write(MARKS, |out| checkpoints.iter().try_for_each(|one| out.write_all(&one.to_bytes()))),
-            trace.map_or(Ok(()), |recording| {
-                self.write(TRACE, |out| {
-                    jsonl::write_header(out, &recording.header)?;
-                    recording.events.iter().try_for_each(|event| jsonl::write_event(out, event))
-                })
-            }),
+            trace.map_or(Ok(()), |recording| self.write_events(TRACE, recording)),
         ])
+    }
+
+    fn write_events(&self, name: &str, recording: &Recording) -> Result<(), Failure> {
+        self.write(name, |out| {
+            jsonl::write_header(out, &recording.header)?;
+            recording.events.iter().try_for_each(|event| jsonl::write_event(out, event))
+        })
+    }
+
+    /// Stores what real nodes have done.
+    pub fn store_recording(&self, recording: &Recording) -> Result<(), Failure> {
+        self.write_events(RECORDING, recording)
     }
 
     /// Stores the history of all operations.
@@ -352,6 +361,28 @@ fn beside(name: &str) -> String {
     format!("{name}.new")
 }
 
+/// Larger recordings are no run's.
+const RECORDING_BYTES_MAX: u64 = 4 << 30;
+
+/// The store of a run that real nodes have done, if these are its events; otherwise the one that is simulated.
+fn recorded(path: &Path, store: &'static StoreEntry, plan: &Plan) -> Result<&'static StoreEntry, Failure> {
+    if path.symlink_metadata().is_err() {
+        return Ok(store);
+    }
+    let file = open(path, RECORDING_BYTES_MAX).map_err(|error| cannot("read", path, &error))?;
+    let recording = jsonl::read(BufReader::new(file));
+    let recording = recording.map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
+    let (header, usual) = (&recording.header, (store.header)(plan));
+    let is_of_plan = header.silent
+        && (header.nodes, &header.keys, &header.sessions) == (usual.nodes, &usual.keys, &usual.sessions)
+        && (&header.faults, &header.kinds, header.levels) == (&usual.faults, &usual.kinds, usual.levels);
+    if !is_of_plan {
+        let path = path.display();
+        return Err(Failure::Usage(format!("{path} is not of the {PLAN} beside it: copy the whole folder")));
+    }
+    Ok(store.recorded(recording))
+}
+
 /// A stored run, as far as it is there.
 pub struct Stored {
     /// The plan.
@@ -402,6 +433,7 @@ impl Stored {
                 "{place}: `scenario` cannot be `{name}`; expected a name of 1 to {NAME_BYTES_MAX} bytes without `/`, `\\` and control characters"
             )));
         }
+        let store = recorded(&folder.join(RECORDING), store, &plan)?;
         let marks = folder.join(MARKS);
         let checkpoints = match read(&marks, MARKS_BYTES_MAX) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(cannot("read", &marks, &error)),
@@ -411,6 +443,21 @@ impl Stored {
         let folder = Folder { path: folder, _lock: lock, earlier: None };
         let trace_hash = folder.stored_hash();
         Ok(Stored { plan, store, path: plan_path, trace_hash, checkpoints, folder })
+    }
+
+    /// That the run can be run again.
+    ///
+    /// # Errors
+    /// When real nodes have done it.
+    pub fn check_simulated(&self) -> Result<(), Failure> {
+        match self.store.is_recorded {
+            false => Ok(()),
+            true => Err(Failure::Usage(format!(
+                "{}: real nodes have done this run, which cannot be done again; look at it with {} report, plot, export or trace",
+                self.path.display(),
+                program()
+            ))),
+        }
     }
 
     /// Whether the run has the stored trace hash again, if there is one. If not, says so on standard error:

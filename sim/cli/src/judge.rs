@@ -285,8 +285,9 @@ fn applicable<'a>(
     header: &'a Header,
     checkers: Checkers<'a>,
 ) -> impl Iterator<Item = Judge> {
-    // Replicas forget what all others have, and learn by anti-entropy that they have it.
-    let cleans_up = store.cleans_up && plan.store.profile(plan.replicas).anti_entropy_ns.is_some();
+    // Replicas forget what all others have, and learn by anti-entropy that they have it. Real nodes do not say so.
+    let cleans_up =
+        store.cleans_up && !store.is_recorded && plan.store.profile(plan.replicas).anti_entropy_ns.is_some();
     let promised =
         move |checker: &CheckerInfo| (checker.by_default)(header) && (checker.name != metadata::INFO.name || cleans_up);
     let groups = plan.expect.keys().filter_map(|name| {

@@ -1,9 +1,13 @@
 //! What a connection has said of itself and of how it wants to be served, and what its requests mean.
 
+mod pattern;
+
 use bytes::Bytes;
 use kvsim_store::Level;
 
 use crate::resp::Reply;
+
+pub use pattern::is_like;
 
 /// How reads and writes of a connection are done.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +58,8 @@ pub enum What {
     Show(Bytes),
     /// A value for a key.
     Set(Bytes, Bytes),
+    /// A value for a key, or none; the reply is the write's name.
+    Write(Bytes, Option<Bytes>),
     /// No value for keys.
     Del(Vec<Bytes>),
     /// Keys, from a place on.
@@ -105,6 +111,8 @@ pub const COMMANDS: &[(&str, &str)] = &[
     ("MGET", "MGET key [key ...]"),
     ("SCAN", "SCAN cursor [MATCH pattern] [COUNT count]"),
     ("KV.GET", "KV.GET key"),
+    ("KV.SET", "KV.SET key value"),
+    ("KV.DEL", "KV.DEL key"),
     ("KV.LEVEL", "KV.LEVEL [eventual|fifo|fifo-p1|fifo-p2|fifo-p3|priority]"),
     ("KV.QUORUM", "KV.QUORUM [nodes]"),
     ("KV.CONTEXT", "KV.CONTEXT [node|session|none], or KV.CONTEXT key context"),
@@ -186,6 +194,8 @@ impl Session {
             (b"KV.CONTEXT", [] | [_]) => return Some(Step::Done(self.context(args))),
             (b"GET", [key]) => What::Get(key.clone()),
             (b"KV.GET", [key]) => What::Show(key.clone()),
+            (b"KV.SET", [key, value]) => What::Write(key.clone(), Some(value.clone())),
+            (b"KV.DEL", [key]) => What::Write(key.clone(), None),
             (b"MGET", [_, ..]) => What::Mget(args.to_vec()),
             (b"EXISTS", [_, ..]) => What::Exists(args.to_vec()),
             (b"DEL", [_, ..]) => What::Del(args.to_vec()),
@@ -203,7 +213,8 @@ impl Session {
             _ => return None,
         };
         let is_short = match &what {
-            What::Get(key) | What::Show(key) | What::Set(key, _) | What::Hand(key, _) => is_key(key),
+            What::Get(key) | What::Show(key) | What::Set(key, _) => is_key(key),
+            What::Write(key, _) | What::Hand(key, _) => is_key(key),
             What::Mget(keys) | What::Exists(keys) | What::Del(keys) => keys.iter().all(is_key),
             What::Scan { .. } | What::Info => true,
         };
@@ -366,67 +377,6 @@ fn scan(cursor: &[u8], mut options: &[Bytes]) -> Result<What, String> {
         return Err("an option of SCAN has no value".to_owned());
     }
     Ok(What::Scan { cursor, pattern, count })
-}
-
-/// Whether a text looks like a pattern, in which * stands for any bytes, ? for one, [a-c] and [^x] for one of several, and \ takes
-/// the meaning from the next one.
-pub fn is_like(text: &[u8], pattern: &[u8]) -> bool {
-    let (mut at, mut rest) = (0, pattern);
-    // The last star: what follows it in the pattern, and where it is tried in the text.
-    let mut star: Option<(&[u8], usize)> = None;
-    loop {
-        if let [b'*', after @ ..] = rest {
-            star = Some((after, at));
-            rest = after;
-            continue;
-        }
-        match (text.get(at), rest) {
-            (None, []) => return true,
-            (Some(byte), [_, ..]) => {
-                if let Some(after) = is_one(*byte, rest) {
-                    (at, rest) = (at + 1, after);
-                    continue;
-                }
-            }
-            _ => {}
-        }
-        match &mut star {
-            Some((after, tried)) if *tried < text.len() => {
-                *tried += 1;
-                (at, rest) = (*tried, after);
-            }
-            _ => return false,
-        }
-    }
-}
-
-/// What follows in a pattern when its first element stands for the byte.
-fn is_one(byte: u8, pattern: &[u8]) -> Option<&[u8]> {
-    match pattern {
-        [b'?', after @ ..] => Some(after),
-        [b'\\', one, after @ ..] => (*one == byte).then_some(after),
-        [b'[', inside @ ..] => {
-            let end = inside.iter().skip(1).position(|byte| *byte == b']').map(|end| end + 1)?;
-            let (not, set) = match &inside[..end] {
-                [b'^', set @ ..] => (true, set),
-                set => (false, set),
-            };
-            let mut found = false;
-            let mut rest = set;
-            while let [first, after @ ..] = rest {
-                rest = after;
-                if let [b'-', last, after @ ..] = rest {
-                    found |= (*first..=*last).contains(&byte);
-                    rest = after;
-                } else {
-                    found |= *first == byte;
-                }
-            }
-            (found != not).then_some(&inside[end + 1..])
-        }
-        [one, after @ ..] => (*one == byte).then_some(after),
-        [] => None,
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 
 mod commands;
 mod commit;
+mod seen;
+mod slot;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,11 +22,13 @@ use crate::metrics::{Metrics, Shared};
 use crate::resp::Reply;
 use crate::session::Command;
 use crate::wire::parcel_frame;
-use commands::{Commands, Seen};
+use commands::Commands;
 use commit::{Committer, Group};
+use seen::Seen;
 
-pub use commands::{Seen as Contexts, priority_of};
+pub use commands::priority_of;
 pub use commit::{Send, Sync};
+pub use seen::Seen as Contexts;
 
 /// What comes in.
 pub enum Input {

@@ -36,6 +36,7 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         "cluster",
         &[
             ("up 3", "three real nodes, for redis-cli -p 7000, 7001 and 7002"),
+            ("record scenarios/tour/first-run.toml --compare", "the scenario's clients and network, with real nodes"),
             ("up 5 --data five -- --level eventual --ack majority", "five, with further arguments for each"),
         ],
     ),

@@ -108,7 +108,7 @@ impl Command {
             Command::List(args) => list::list(args, names),
             Command::New(args) => new::new(args, names),
             Command::Clean(args) => clean::clean(args),
-            Command::Cluster(args) => cluster::cluster(args),
+            Command::Cluster(args) => cluster::cluster(args, names),
             Command::Schema(args) => generate::schema(args, names.stores),
             Command::Completions(args) => generate::completions(args, program(names.stores)),
             Command::Man(args) => generate::man(args, program(names.stores)),

@@ -47,6 +47,7 @@ struct Comparison {
 
 pub fn replay(args: &ReplayArgs, names: &Names) -> Result<u8, Failure> {
     let stored = Stored::read(&args.run, names.stores)?;
+    stored.check_simulated()?;
     let store = stored.store;
     interrupt::stop_gently();
     match args.until {

@@ -151,6 +151,7 @@ impl Target {
 
 pub fn shrink(args: &ShrinkArgs, names: &Names) -> Result<u8, Failure> {
     let stored = Stored::read(&args.run, names.stores)?;
+    stored.check_simulated()?;
     let store = stored.store;
     memory::check_with_messages(&stored.path, &stored.plan)?;
     interrupt::stop_at_once();

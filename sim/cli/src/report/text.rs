@@ -14,6 +14,12 @@ use crate::self_reports::{Lag, Overflow};
 use crate::text::{exact, grouped, printable, program, quoted, seconds};
 
 pub fn report(plan: &Plan, summary: &Summary, real: Duration) -> String {
+    let run = quoted(&summary.run_dir);
+    recorded(plan, summary, real) + &format!("  replay      {} replay {run}\n", program())
+}
+
+/// Of a run that cannot be run again.
+pub fn recorded(plan: &Plan, summary: &Summary, real: Duration) -> String {
     let mut out = String::new();
     write_report(&mut out, plan, summary, real).expect("a string takes everything");
     out
@@ -40,8 +46,7 @@ fn write_report(out: &mut String, plan: &Plan, summary: &Summary, real: Duration
     writeln!(out, "\n  operations  {operations}\n  messages    {messages}")?;
     write_notes(out, summary)?;
     writeln!(out, "  trace hash  {}  over {events} events, {end} virtual, {real:.2} s real", summary.trace_hash)?;
-    writeln!(out, "  run folder  {}", printable(&summary.run_dir))?;
-    writeln!(out, "  replay      {} replay {}", program(), quoted(&summary.run_dir))
+    writeln!(out, "  run folder  {}", printable(&summary.run_dir))
 }
 
 /// How long a run lasts: `10.000 s + 3.999 s settling`.

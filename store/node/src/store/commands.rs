@@ -7,50 +7,18 @@ use bytes::Bytes;
 use kvsim_host::names::Name;
 use kvsim_host::{Effect, Host, Waiting};
 use kvsim_store::ndc::{Ndc, object::Context};
-use kvsim_store::{Answer, Call, CallId, Key, Priority, Refusal, Replica, Version};
+use kvsim_store::{Answer, Call, CallId, Dot, Key, Priority, Refusal, Replica, ReplicaId, Version};
 use tokio::sync::oneshot;
 
 use super::Batch;
+use super::seen::Seen;
+use super::slot::Slot;
 use crate::metrics::Metrics;
 use crate::resp::Reply;
 use crate::session::{Command, How, Replaces, What, is_like};
 
 /// The replica, and where it puts what is to happen.
 type At<'a> = (&'a mut Host, &'a mut Vec<Effect>);
-
-/// What a client has seen of keys, and will hand back with its next writes to them.
-#[derive(Debug, Default)]
-pub struct Seen(Vec<Entry>);
-
-#[derive(Debug)]
-struct Entry {
-    key: Key,
-    context: Context,
-    /// By the client itself, for one write.
-    handed: bool,
-}
-
-/// Of so many keys. A write to one that has been forgotten stands beside what it would have replaced.
-const SEEN: usize = 128;
-
-impl Seen {
-    fn put(&mut self, key: Key, context: Context, handed: bool) {
-        self.0.retain(|entry| entry.key != key);
-        if self.0.len() == SEEN {
-            self.0.remove(0);
-        }
-        self.0.push(Entry { key, context, handed });
-    }
-
-    fn of(&self, key: Key) -> Option<&Context> {
-        self.0.iter().find(|entry| entry.key == key).map(|entry| &entry.context)
-    }
-
-    fn take_handed(&mut self, key: Key) -> Option<Context> {
-        let place = self.0.iter().position(|entry| entry.key == key && entry.handed)?;
-        Some(self.0.remove(place).context)
-    }
-}
 
 /// A batch that is done: where its replies go, the replies, and what the client has seen.
 pub type Finished = (oneshot::Sender<(Vec<Reply>, Seen)>, Vec<Reply>, Seen);
@@ -66,40 +34,6 @@ struct Running {
     is_ready: bool,
     seen: Seen,
     respond: oneshot::Sender<(Vec<Reply>, Seen)>,
-}
-
-/// A command that has begun: its reply as far as it is there.
-enum Slot {
-    One(Reply),
-    Sum(i64),
-    List(Vec<Reply>),
-    Scan(u32, Vec<Reply>),
-    Failed(Reply),
-}
-
-impl Slot {
-    fn put(&mut self, place: usize, part: Reply) {
-        match (&mut *self, part) {
-            (Slot::Failed(_), _) => {}
-            (slot, failed @ Reply::Error(_)) => *slot = Slot::Failed(failed),
-            (Slot::One(reply), part) => *reply = part,
-            (Slot::Sum(sum), Reply::Int(number)) => *sum += number,
-            (Slot::Sum(_), _) => {}
-            (Slot::List(all) | Slot::Scan(_, all), part) => all[place] = part,
-        }
-    }
-
-    fn reply(self) -> Reply {
-        match self {
-            Slot::One(reply) | Slot::Failed(reply) => reply,
-            Slot::Sum(sum) => Reply::Int(sum),
-            Slot::List(all) => Reply::List(all),
-            Slot::Scan(cursor, mut keys) => {
-                keys.retain(|key| *key != Reply::Nil);
-                Reply::List(vec![Reply::Text(cursor.to_string()), Reply::List(keys)])
-            }
-        }
-    }
 }
 
 /// A call of the store, and for whom.
@@ -124,12 +58,14 @@ enum Aim {
     Name,
     /// A write, and the reply to it.
     Write(Reply),
+    /// A write; its name is the reply.
+    Named,
 }
 
 impl Part {
     /// What follows has to wait for it.
     fn comes_first(&self) -> bool {
-        self.how.context == Replaces::Session || !matches!(self.aim, Aim::Write(_))
+        self.how.context == Replaces::Session || !matches!(self.aim, Aim::Write(_) | Aim::Named)
     }
 }
 
@@ -251,18 +187,11 @@ impl Commands {
             }
             What::Set(name, value) => {
                 begin(Slot::One(Reply::Nil), self);
-                let known = at.0.names.keys().len();
-                let Some(key) = at.0.names.key(&name) else {
-                    let problem = Reply::error("this node knows as many keys as it can number");
-                    return self.running(batch).slots[slot].put(0, problem);
-                };
-                let of_node = match how.context {
-                    Replaces::Node if at.0.names.keys().len() == known => {
-                        at.0.replica().object(key).unwrap_or_default().context
-                    }
-                    _ => Context::default(),
-                };
-                self.write((batch, slot, key, how), Some(value), of_node, at, now_ns);
+                self.write_to(&name, how, (batch, slot), (Some(value), Aim::Write(Reply::OK)), at, now_ns);
+            }
+            What::Write(name, content) => {
+                begin(Slot::One(Reply::Nil), self);
+                self.write_to(&name, how, (batch, slot), (content, Aim::Named), at, now_ns);
             }
             What::Del(names) => {
                 begin(Slot::Sum(0), self);
@@ -270,7 +199,8 @@ impl Commands {
                     let Some(key) = at.0.names.known_key(&name) else { continue };
                     let there = at.0.replica().object(key).unwrap_or_default();
                     if !there.versions.is_empty() {
-                        self.write((batch, slot, key, how), None, there.context, at, now_ns);
+                        let delete = (None, Aim::Write(Reply::Int(1)));
+                        self.write((batch, slot, key, how), delete, there.context, at, now_ns);
                     }
                 }
             }
@@ -315,11 +245,35 @@ impl Commands {
         self.call(Part { batch, slot, place, key, how, aim }, call, at, now_ns);
     }
 
+    /// Writes to a key of this name.
+    fn write_to(
+        &mut self,
+        name: &[u8],
+        how: How,
+        (batch, slot): (usize, usize),
+        what: (Option<Bytes>, Aim),
+        at: &mut At<'_>,
+        now_ns: u64,
+    ) {
+        let known = at.0.names.keys().len();
+        let Some(key) = at.0.names.key(name) else {
+            let problem = Reply::error("this node knows as many keys as it can number");
+            return self.running(batch).slots[slot].put(0, problem);
+        };
+        let of_node = match how.context {
+            Replaces::Node if at.0.names.keys().len() == known => {
+                at.0.replica().object(key).unwrap_or_default().context
+            }
+            _ => Context::default(),
+        };
+        self.write((batch, slot, key, how), what, of_node, at, now_ns);
+    }
+
     /// Writes a value, or a delete, in the place of what this node has seen, or the client, or nobody.
     fn write(
         &mut self,
         (batch, slot, key, how): (usize, usize, Key, How),
-        content: Option<Bytes>,
+        (content, aim): (Option<Bytes>, Aim),
         of_node: Context,
         at: &mut At<'_>,
         now_ns: u64,
@@ -331,12 +285,12 @@ impl Commands {
             Replaces::Nothing => Context::default(),
         });
         let names = &mut at.0.names;
-        let (value, reply) = match &content {
-            Some(content) => (names.new_value(content[..].into()), Reply::OK),
-            None => (names.new_delete(), Reply::Int(1)),
+        let value = match &content {
+            Some(content) => names.new_value(content[..].into()),
+            None => names.new_delete(),
         };
         let call = Call::Write { key, value, delete: content.is_none(), context: &context, seen: None };
-        self.call(Part { batch, slot, place: 0, key, how, aim: Aim::Write(reply) }, call, at, now_ns);
+        self.call(Part { batch, slot, place: 0, key, how, aim }, call, at, now_ns);
     }
 
     fn call(
@@ -389,12 +343,14 @@ impl Commands {
         let reply = match answer {
             Answer::Refused(why) => refused(why, how, nodes),
             Answer::Wrote { context, .. } => {
+                let origin = ReplicaId::first(host.node());
+                let write = Dot { origin, counter: context.counter(origin) };
                 if how.context == Replaces::Session {
                     running.seen.put(key, context, false);
                 }
                 match aim {
                     Aim::Write(reply) => reply,
-                    _ => Reply::Nil,
+                    _ => Reply::Text(serde_json::to_string(&write).expect("a name can be written as JSON")),
                 }
             }
             Answer::Read { context, .. } => {
@@ -408,7 +364,7 @@ impl Commands {
                     Aim::Count => Reply::Int(i64::from(!versions.is_empty())),
                     Aim::Name if versions.is_empty() => Reply::Nil,
                     Aim::Name => Reply::Value(host.names.key_name(key).clone()),
-                    Aim::Write(_) => Reply::Nil,
+                    Aim::Write(_) | Aim::Named => Reply::Nil,
                 }
             }
         };
@@ -421,7 +377,7 @@ impl Commands {
         let (mut count, timeout) = (0, self.timeout);
         while let Some(part) = self.waiting.take_late(now_ns) {
             let help = match part.aim {
-                Aim::Write(_) => {
+                Aim::Write(_) | Aim::Named => {
                     "the write is here, is not undone and may spread yet (--ack says how many must have it)"
                 }
                 _ => "ask again, or fewer (KV.QUORUM)",

@@ -23,6 +23,19 @@ fn values(reply: Reply) -> (String, Vec<Reply>) {
 }
 
 #[test]
+fn writes_tell_their_names() {
+    let mut cluster = Cluster::start("names", 2, &[]);
+    let mut client = cluster.client(1);
+    assert_eq!(client.ask("KV.SET x 1"), value("[1,1,1]"));
+    assert_eq!(client.ask("SET x 2"), ok());
+    assert_eq!(client.ask("KV.DEL nothing"), value("[1,1,3]"));
+    assert_eq!(client.ask("KV.DEL x"), value("[1,1,4]"));
+    assert_eq!(client.ask("GET x"), Reply::Nil);
+    assert_eq!(cluster.client(0).ask("KV.SET x 3"), value("[0,1,1]"));
+    cluster.until_reply(1, "GET x", &value("3"));
+}
+
+#[test]
 fn what_is_written_at_one_node_is_read_at_the_others() {
     for level in ["fifo", "eventual"] {
         let mut cluster = Cluster::start(&format!("read-{level}"), 3, &["--level", level, "--ack", "majority"]);

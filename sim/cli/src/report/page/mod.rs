@@ -127,7 +127,7 @@ mod tests {
         let scenario = crate::scenario::read(Path::new("test.toml"), text.as_bytes(), &[], names).unwrap();
         let plan = kvsim_sim::lower::lower(&scenario, 1, "test").unwrap();
         let store = Box::leak(Box::new(*stores::BUILT_IN.default()));
-        store.run = panics;
+        store.run = &panics;
         let judged = judge::judge(store, &plan, Keep::Judged);
         let summary = Summary::new(&plan, &judged, Path::new("."));
         let html = Page::new(store, &plan, &summary, &judged.reports, None).expect("it is not interrupted").html();
