@@ -75,10 +75,10 @@ impl Count {
 
 fn check(facts: &Facts<'_>) -> Report {
     let (recording, operations) = (facts.recording, &facts.operations);
-    let faults = Faults::of(recording, operations);
+    let faults = Faults::of(facts);
     let mut homes = homes(operations);
     homes.extend(recording.header.movers.iter().map(|session| (*session, None)));
-    let keys_move = keys_move(recording);
+    let keys_move = keys_move(facts);
     let (mut all, mut alone, mut in_faults) = (Count::default(), Count::default(), Count::default());
     let mut by_level: BTreeMap<Level, Count> = BTreeMap::new();
     let mut by_session: BTreeMap<u32, Count> = BTreeMap::new();
@@ -175,9 +175,9 @@ fn is_alone(
 
 /// True when who holds a key is not always who holds it at the end: where keys are not held everywhere, and a replica comes,
 /// goes, or has to get everything again.
-fn keys_move(recording: &Recording) -> bool {
-    let is_change = |event: &Event| matches!(event.what, What::Down { disk: Disk::Lost });
-    !recording.header.placement.is_empty() && recording.events.iter().any(is_change)
+fn keys_move(facts: &Facts<'_>) -> bool {
+    let is_change = |(_, event): (usize, &Event)| matches!(event.what, What::Down { disk: Disk::Lost });
+    !facts.header().placement.is_empty() && facts.rare().any(is_change)
 }
 
 /// When faults were on, as places in the recording.
@@ -201,10 +201,14 @@ struct NodeState {
 }
 
 impl Faults {
-    fn of(recording: &Recording, operations: &Operations<'_>) -> Faults {
-        let header = &recording.header;
+    fn of(facts: &Facts<'_>) -> Faults {
+        let (recording, operations, header) = (facts.recording, &facts.operations, facts.header());
         let mut states = vec![NodeState::default(); usize::from(header.nodes)];
         let mut faults = Faults { changes: vec![(0, 0)], troubles: vec![Vec::new(); states.len()] };
+        let is_fault = |what: What| !matches!(what, What::Holds { .. } | What::Gauge { .. } | What::Objected { .. });
+        if !facts.rare().any(|(_, event)| is_fault(event.what)) {
+            return faults;
+        }
         let mut on: usize = 0;
         for (place, event) in recording.events.iter().enumerate() {
             let node = match event.what {

@@ -47,7 +47,7 @@ type Alike<'a> = ((NodeId, Objection), Vec<Objected<'a>>);
 fn check(facts: &Facts<'_>) -> Report {
     // One finding per node and kind: that it happened again is the same evidence.
     let mut objections: BTreeMap<(NodeId, Objection), Vec<Objected<'_>>> = BTreeMap::new();
-    for event in &facts.recording.events {
+    for (_, event) in facts.rare() {
         if let What::Objected { to, op } = event.what {
             objections.entry((event.node, to)).or_default().push((event, op));
         }

@@ -25,10 +25,10 @@ pub const INFO: CheckerInfo = CheckerInfo {
 
 /// Judges the gauges at the end of a recording.
 fn check(facts: &Facts<'_>) -> Report {
-    let (recording, header) = (facts.recording, facts.header());
+    let header = facts.header();
     let mut judged = 0;
     let mut left_over: BTreeMap<u8, Vec<(&Event, u64)>> = BTreeMap::new();
-    for event in &recording.events {
+    for (_, event) in facts.rare() {
         let What::Gauge { gauge, value } = event.what else { continue };
         if header.gauges.get(usize::from(gauge)).is_some_and(|info| info.residue) {
             judged += 1;

@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::digests::{Digest, LifeNumber, ShownDigests};
+use super::digests::{Digest, ShownDigests};
 use crate::CodeInfo;
 use crate::facts::Facts;
+use crate::facts::tables::ByNode;
 use crate::facts::words::seconds;
 use crate::trace::{Level, NodeId};
 use crate::verdict::{Finding, TraceLine};
@@ -34,12 +35,11 @@ pub(super) struct Disagreement {
     second: StepEnd,
 }
 
-#[derive(Default)]
 pub(super) struct Agreement {
-    /// What each replica knows of each key.
-    known: FxHashMap<(LifeNumber, u32), Digest>,
-    /// By key and set of writes: what the first replica that knew the set showed then.
-    first: FxHashMap<(u32, Digest), (Digest, StepEnd)>,
+    /// What each replica knows of each key, in its present life.
+    known: ByNode<Digest>,
+    /// By set of writes of a key: what the first replica that knew the set showed then.
+    first: FxHashMap<Digest, (Digest, StepEnd)>,
     /// Keys with a disagreement: what follows from the first one is not reported.
     broken: FxHashSet<u32>,
     pub(super) breaches: Vec<Disagreement>,
@@ -48,21 +48,36 @@ pub(super) struct Agreement {
 }
 
 impl Agreement {
-    pub(super) fn knows(&mut self, facts: &Facts<'_>, life: LifeNumber, write: u32) {
-        self.known.entry((life, facts.write(write).key)).or_default().add(write);
+    pub(super) fn of(facts: &Facts<'_>) -> Agreement {
+        Agreement {
+            known: ByNode::of_keys(facts.header(), facts.writes.len()),
+            first: FxHashMap::default(),
+            broken: FxHashSet::default(),
+            breaches: Vec::new(),
+            comparisons: 0,
+        }
     }
 
-    pub(super) fn gives_away(&mut self, facts: &Facts<'_>, life: LifeNumber, write: u32) {
-        self.known.entry((life, facts.write(write).key)).or_default().remove(write);
+    pub(super) fn knows(&mut self, node: NodeId, key: u32, write: u32) {
+        self.known.get_mut(node, key).add(write);
+    }
+
+    pub(super) fn gives_away(&mut self, node: NodeId, key: u32, write: u32) {
+        self.known.get_mut(node, key).remove(write);
+    }
+
+    /// The life of `node` ends.
+    pub(super) fn end_life(&mut self, node: NodeId) {
+        self.known.clear(node);
     }
 
     /// A step of `node` that concerned `key` has ended with the announcement at `place`.
     pub(super) fn step(&mut self, shown: &ShownDigests, node: NodeId, key: u32, place: usize) {
-        let known = self.known.get(&(shown.life(node), key)).copied().unwrap_or_default();
+        let known = self.known.get(node, key);
         let now = shown.digest(Level::Eventual, node, key);
         let second = StepEnd { node, place };
         let mut is_new = false;
-        let (then, first) = *self.first.entry((key, known)).or_insert_with(|| {
+        let (then, first) = *self.first.entry(known.of_key(key)).or_insert_with(|| {
             is_new = true;
             (now, second)
         });

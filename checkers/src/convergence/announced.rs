@@ -12,8 +12,9 @@ use super::digests::{Digest, ShownDigests};
 use crate::CodeInfo;
 use crate::facts::Facts;
 use crate::facts::operations::Operation;
+use crate::facts::tables::{ByNode, Numbers};
 use crate::facts::words::at_level;
-use crate::trace::{Action, Dot, Event, Level, NodeId, What};
+use crate::trace::{Action, Dot, Event, Level, Levels, NodeId, What};
 use crate::verdict::{Finding, TraceLine};
 
 pub(super) const CODE: CodeInfo =
@@ -45,23 +46,46 @@ enum MismatchKind {
     End(Slot),
 }
 
-#[derive(Default)]
 pub(super) struct Announced {
     pub(super) breaches: Vec<Mismatch>,
     /// ShownDigests in the step that is under way: to be known by its end.
     fresh: Vec<(usize, u32)>,
     /// Reads and snapshots that were compared with the announcements.
     pub(super) comparisons: u64,
+    /// Those that have been shown or held, each once.
     slots: Vec<Slot>,
+    /// By node and key: the levels of these.
+    slot_levels: ByNode<Levels>,
     held: FxHashMap<Slot, Digest>,
     /// What was announced when a replica got to see a read, and the number of that event: on a slow disk it gives its
     /// answer later.
     asked: FxHashMap<u32, (Digest, u64)>,
     /// The write of each operation so far.
-    named: FxHashMap<u32, u32>,
+    named: Numbers,
 }
 
 impl Announced {
+    pub(super) fn of(facts: &Facts<'_>) -> Announced {
+        Announced {
+            breaches: Vec::new(),
+            fresh: Vec::new(),
+            comparisons: 0,
+            slots: Vec::new(),
+            slot_levels: ByNode::of_keys(facts.header(), facts.writes.len()),
+            held: FxHashMap::default(),
+            asked: FxHashMap::default(),
+            named: Numbers::default(),
+        }
+    }
+
+    fn slot(&mut self, level: Level, node: NodeId, key: u32) {
+        let levels = self.slot_levels.get_mut(node, key);
+        if !levels.contains(level) {
+            *levels = levels.with(level);
+            self.slots.push((level, node, key));
+        }
+    }
+
     fn breach(&mut self, place: usize, kind: MismatchKind) {
         self.breaches.push(Mismatch { place, kind });
     }
@@ -93,12 +117,12 @@ impl Announced {
         let node = event.node;
         match event.what {
             What::Wrote { op, .. } => {
-                let before = self.named.get(&op).map(|before| facts.write(*before).undone);
+                let before = self.named.get(op.into()).map(|before| facts.write(before).undone);
                 let is_named = before.is_some_and(|undone| undone.is_none_or(|undone| undone > place));
                 if is_named || facts.write(write).wrote != place {
                     self.breach(place, MismatchKind::NamedAgain);
                 } else {
-                    self.named.insert(op, write);
+                    self.named.insert(op.into(), write);
                 }
             }
             What::Known { .. } if facts.known_since(node, write, place) != Some(place) => {
@@ -107,7 +131,7 @@ impl Announced {
             What::Visible { levels, .. } => {
                 self.fresh.push((place, write));
                 for level in levels.iter() {
-                    self.slots.push((level, node, facts.write(write).key));
+                    self.slot(level, node, facts.write(write).key);
                     let is_new = shown.show(facts, level, node, write);
                     if !is_new {
                         self.breach(place, MismatchKind::ShownAgain(level));
@@ -123,7 +147,7 @@ impl Announced {
                 }
             }
             What::Holds { level, key, .. } => {
-                self.slots.push((level, node, key));
+                self.slot(level, node, key);
                 self.held.entry((level, node, key)).or_default().add(write);
             }
             _ => {}
@@ -158,7 +182,6 @@ impl Announced {
     pub(super) fn end(&mut self, facts: &Facts<'_>, shown: &ShownDigests) {
         let mut slots = std::mem::take(&mut self.slots);
         slots.sort_unstable_by_key(|(level, node, key)| (*key, *node, *level));
-        slots.dedup();
         for (level, node, key) in slots {
             self.comparisons += 1;
             let held = self.held.get(&(level, node, key)).copied().unwrap_or_default();

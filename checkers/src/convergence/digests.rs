@@ -1,9 +1,8 @@
 //! The versions that replicas show, followed through a recording by what the replicas announce.
 
-use rustc_hash::{FxHashMap, FxHashSet};
-
 use crate::facts::Facts;
-use crate::trace::{Level, NodeId};
+use crate::facts::tables::ByNode;
+use crate::trace::{Level, Levels, NodeId};
 
 /// A fingerprint of a set of writes: the sum of strongly mixed numbers, so that members come and go in any order
 /// at the cost of an addition. Two different sets share one with a probability of about 2^-128.
@@ -18,6 +17,11 @@ impl Digest {
     pub(super) fn remove(&mut self, write: u32) {
         self.0 = self.0.wrapping_sub(mixed(write));
     }
+
+    /// The fingerprint of the set and the key that it is of.
+    pub(super) fn of_key(self, key: u32) -> Digest {
+        Digest(self.0.wrapping_add(mixed(key).rotate_left(64)))
+    }
 }
 
 fn mixed(write: u32) -> u128 {
@@ -31,53 +35,53 @@ fn mixed(write: u32) -> u128 {
     half(0x6a09_e667_f3bc_c908) << 64 | half(0xbb67_ae85_84ca_a73b)
 }
 
-/// A node in one of its lives. What a replica knew and showed ends with its life: the next one begins with nothing.
-pub(super) type LifeNumber = u32;
-
-/// What each replica shows at each level.
-#[derive(Default)]
+/// What each replica shows at each level. What a replica knew and showed ends with its life: the next one begins with nothing.
 pub(super) struct ShownDigests {
-    members: FxHashSet<(Level, LifeNumber, u32)>,
-    digests: FxHashMap<(Level, LifeNumber, u32), Digest>,
-    /// The present lives of nodes that have been down. First lives have the numbers of their nodes.
-    lives: FxHashMap<NodeId, LifeNumber>,
-    ended: u32,
+    /// By node and write: the levels at which it is shown.
+    members: ByNode<Levels>,
+    /// By level, and by node and key.
+    digests: [ByNode<Digest>; Level::ALL.len()],
 }
 
 impl ShownDigests {
-    /// The life that `node` lives now.
-    pub(super) fn life(&self, node: NodeId) -> LifeNumber {
-        self.lives.get(&node).copied().unwrap_or(LifeNumber::from(node.0))
+    pub(super) fn of(facts: &Facts<'_>) -> ShownDigests {
+        let (header, writes) = (facts.header(), facts.writes.len());
+        ShownDigests {
+            members: ByNode::new(header, writes),
+            digests: Level::ALL.map(|_| ByNode::of_keys(header, writes)),
+        }
     }
 
     /// The life of `node` ends.
     pub(super) fn end_life(&mut self, node: NodeId) {
-        self.ended += 1;
-        self.lives.insert(node, LifeNumber::from(u16::MAX) + self.ended);
+        self.members.clear(node);
+        self.digests.iter_mut().for_each(|digests| digests.clear(node));
     }
 
     /// False when it was shown already.
     pub(super) fn show(&mut self, facts: &Facts<'_>, level: Level, node: NodeId, write: u32) -> bool {
-        let life = self.life(node);
-        let new = self.members.insert((level, life, write));
+        let at = self.members.get_mut(node, write);
+        let new = !at.contains(level);
         if new {
-            self.digests.entry((level, life, facts.write(write).key)).or_default().add(write);
+            *at = at.with(level);
+            self.digests[level as usize].get_mut(node, facts.write(write).key).add(write);
         }
         new
     }
 
     /// False when it was not shown.
     pub(super) fn hide(&mut self, facts: &Facts<'_>, level: Level, node: NodeId, write: u32) -> bool {
-        let life = self.life(node);
-        let there = self.members.remove(&(level, life, write));
+        let at = self.members.get_mut(node, write);
+        let there = at.contains(level);
         if there {
-            self.digests.entry((level, life, facts.write(write).key)).or_default().remove(write);
+            *at = at.without(Levels::only(level));
+            self.digests[level as usize].get_mut(node, facts.write(write).key).remove(write);
         }
         there
     }
 
     /// The fingerprint of what reads of `key` return at `node`.
     pub(super) fn digest(&self, level: Level, node: NodeId, key: u32) -> Digest {
-        self.digests.get(&(level, self.life(node), key)).copied().unwrap_or_default()
+        self.digests[level as usize].get(node, key)
     }
 }

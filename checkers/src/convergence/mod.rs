@@ -23,7 +23,7 @@ mod settled;
 
 use crate::CheckerInfo;
 use crate::facts::words::seconds;
-use crate::facts::{Facts, disks, overwritten};
+use crate::facts::{Facts, disks};
 use crate::trace::{Recording, What};
 use crate::verdict::{Findings, Report, Verdict};
 
@@ -47,7 +47,7 @@ fn check(facts: &Facts<'_>) -> Report {
     let owes_state = recording.header.alone.reads;
     let (settled, lost, levels) = if is_settled && owes_state {
         let known = settled::known_counts(facts);
-        let mut excused = overwritten::overwritten(facts);
+        let mut excused = facts.overwritten().to_vec();
         excused.iter_mut().zip(disks::gone(facts)).for_each(|(excused, gone)| *excused |= gone);
         let settled = settled::breaches(facts, &excused, &known);
         (settled, lost::breaches(facts, &excused, &known), levels::breaches(facts))

@@ -9,7 +9,13 @@ use crate::trace::{Level, What};
 
 /// Walks through the recording.
 pub(super) fn replay(facts: &Facts<'_>) -> (Agreement, Announced) {
-    let mut walk = Replay::default();
+    let mut walk = Replay {
+        agreement: Agreement::of(facts),
+        announced: Announced::of(facts),
+        shown: ShownDigests::of(facts),
+        step: Step::default(),
+        keys: Vec::new(),
+    };
     for (place, event) in facts.recording.events.iter().enumerate() {
         if let What::Known { write } | What::Visible { write, .. } | What::Hidden { write, .. } = event.what {
             let ended = walk.step.add(place, event);
@@ -26,20 +32,21 @@ pub(super) fn replay(facts: &Facts<'_>) -> (Agreement, Announced) {
                 if matches!(event.what, What::Known { .. })
                     && facts.known_since(event.node, write, place) == Some(place)
                 {
-                    walk.agreement.knows(facts, walk.shown.life(event.node), write);
+                    walk.agreement.knows(event.node, key, write);
                 }
             }
         }
         if let What::GaveAway { write } = event.what {
             let was_known = |write: &u32| facts.known_since(event.node, *write, place - 1).is_some();
             if let Some(write) = facts.number(write, place).filter(was_known) {
-                walk.agreement.gives_away(facts, walk.shown.life(event.node), write);
+                walk.agreement.gives_away(event.node, facts.write(write).key, write);
             }
         }
         if let What::Down { .. } = event.what {
             let ended = walk.step.end();
             walk.end_step(facts, ended);
             walk.shown.end_life(event.node);
+            walk.agreement.end_life(event.node);
         }
         walk.announced.event(facts, &mut walk.shown, place, event);
     }
@@ -49,7 +56,6 @@ pub(super) fn replay(facts: &Facts<'_>) -> (Agreement, Announced) {
     (walk.agreement, walk.announced)
 }
 
-#[derive(Default)]
 struct Replay {
     agreement: Agreement,
     announced: Announced,

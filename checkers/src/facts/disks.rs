@@ -120,7 +120,7 @@ impl Disks {
 pub(crate) fn gone(facts: &Facts<'_>) -> Vec<bool> {
     let mut gone = vec![false; facts.writes.len()];
     let events = &facts.recording.events;
-    if !events.iter().any(|event| matches!(event.what, What::Down { .. })) {
+    if !facts.rare().any(|(_, event)| matches!(event.what, What::Down { .. })) {
         return gone;
     }
     let mut disks = Disks::of(facts);

@@ -11,6 +11,7 @@
 //! | `shown` | what replicas announced that they show |
 //! | `steps` | announcements of one step of a replica |
 //! | `messages` | how a write came to a replica, or why it did not |
+//! | `tables` | arrays for what has dense numbers |
 //! | `words` | names, times and lists in text |
 
 pub(crate) mod disks;
@@ -21,6 +22,7 @@ pub(crate) mod order;
 pub(crate) mod overwritten;
 pub(crate) mod shown;
 pub(crate) mod steps;
+pub(crate) mod tables;
 pub(crate) mod words;
 mod writes;
 
@@ -31,6 +33,7 @@ use rustc_hash::FxHashMap;
 
 use operations::{Operation, Operations};
 use order::WriteOrder;
+use tables::{ByName, ByNode};
 use words::name;
 pub(crate) use writes::{Held, Knowledge, RecordedWrite};
 
@@ -44,11 +47,15 @@ pub struct Facts<'a> {
     /// What sessions asked for and what came of it.
     pub operations: Operations<'a>,
     pub(crate) writes: Vec<RecordedWrite>,
-    numbers: FxHashMap<Dot, u32>,
+    numbers: ByName,
     /// In the order of the events. A write that no operation had asked for yet is left out.
     pub(crate) known: Vec<Knowledge>,
-    /// By node and write, the last of its entries in `known`.
-    last_known: FxHashMap<(NodeId, u32), u32>,
+    /// By node and write, one more than the last of its entries in `known`.
+    last_known: ByNode<u32>,
+    /// By entry in `known`, that of an earlier life, where there is one.
+    known_before: FxHashMap<u32, u32>,
+    /// The places of the events of which there are few: faults, disks, and the snapshot of the end.
+    rare: Vec<usize>,
     /// The nodes that are down at the end.
     down: Vec<NodeId>,
     /// What reads at the eventual level would return at the end, by holder: sorted by key and node, without
@@ -57,6 +64,8 @@ pub struct Facts<'a> {
     /// The same for each other level that every replica serves, as far as it carries the key.
     pub(crate) held_at: Vec<(Level, Vec<Held>)>,
     pub(crate) order: WriteOrder,
+    /// See `overwritten`.
+    overwritten: OnceCell<Vec<bool>>,
     /// See [`Facts::once`].
     once: OnceCell<Box<dyn Any>>,
 }
@@ -68,13 +77,16 @@ impl<'a> Facts<'a> {
             recording,
             operations: Operations::of(recording),
             writes: Vec::new(),
-            numbers: FxHashMap::default(),
+            numbers: ByName::default(),
             known: Vec::new(),
-            last_known: FxHashMap::default(),
+            last_known: ByNode::new(&recording.header, 0),
+            known_before: FxHashMap::default(),
+            rare: Vec::new(),
             down: Vec::new(),
             held: Vec::new(),
             held_at: Vec::new(),
             order: WriteOrder::default(),
+            overwritten: OnceCell::new(),
             once: OnceCell::new(),
         };
         facts.collect_writes();
@@ -100,13 +112,18 @@ impl<'a> Facts<'a> {
         &self.recording.events[place]
     }
 
+    /// The events of which there are few, and their places: faults, disks, objections, and the snapshot of the end.
+    pub(crate) fn rare(&self) -> impl Iterator<Item = (usize, &'a Event)> {
+        self.rare.iter().map(|place| (*place, self.event(*place)))
+    }
+
     pub(crate) fn at_ns(&self, place: usize) -> u64 {
         self.recording.events[place].at_ns
     }
 
     /// The number of a write that an operation had asked for before `place`.
     pub(crate) fn number(&self, id: Dot, place: usize) -> Option<u32> {
-        let mut number = self.numbers.get(&id).copied()?;
+        let mut number = self.numbers.get(id)?;
         while let Some(other) = self.write(number).namesake
             && self.write(other).undone.is_some_and(|undone| place <= undone)
         {
@@ -131,12 +148,13 @@ impl<'a> Facts<'a> {
 
     /// The place where `node`, in the life that it lives at `place`, got to know `write`, if it has by then.
     pub(crate) fn known_since(&self, node: NodeId, write: u32, place: usize) -> Option<usize> {
-        let mut entry = self.last_known.get(&(node, write)).copied();
-        while let Some(known) = entry.map(|entry| &self.known[entry as usize]) {
+        let mut last = self.last_known.get(node, write).checked_sub(1);
+        while let Some(entry) = last {
+            let known = &self.known[entry as usize];
             if known.place <= place {
                 return (place < known.until).then_some(known.place);
             }
-            entry = known.before;
+            last = self.known_before.get(&entry).copied();
         }
         None
     }
@@ -180,13 +198,14 @@ impl<'a> Facts<'a> {
 
     /// What the context of an answered operation contains for certain: what a read returned, or the write itself. What that
     /// had seen in turn is its own matter.
-    pub(crate) fn handed_out(&self, op: u32) -> Vec<u32> {
-        let Some(operation) = self.operations.get(op) else { return Vec::new() };
-        if operation.action == Action::Read {
-            return self.returned(operation).collect();
-        }
-        let own = operation.write.and_then(|id| self.number(id, operation.answered().unwrap_or(0)));
-        own.filter(|write| self.write(*write).op == op).into_iter().collect()
+    pub(crate) fn handed_out(&self, op: u32) -> impl Iterator<Item = u32> + '_ {
+        let operation = self.operations.get(op);
+        let read = operation.filter(|operation| operation.action == Action::Read);
+        let own = operation.filter(|operation| operation.action != Action::Read).and_then(|operation| {
+            let own = self.number(operation.write?, operation.answered().unwrap_or(0))?;
+            (self.write(own).op == op).then_some(own)
+        });
+        read.into_iter().flat_map(|read| self.returned(read)).chain(own)
     }
 
     /// A key's name.

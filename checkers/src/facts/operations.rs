@@ -1,7 +1,6 @@
 //! What sessions asked for and what came of it: the events of a recording, put together by operation.
 
-use rustc_hash::FxHashMap;
-
+use super::tables::{ByName, Numbers};
 use crate::trace::{Action, Dot, Level, NodeId, Recording, What};
 use crate::verdict::TraceLine;
 
@@ -64,22 +63,22 @@ impl Operation {
 pub struct Operations<'a> {
     recording: &'a Recording,
     list: Vec<Operation>,
-    by_number: FxHashMap<u32, usize>,
-    by_write: FxHashMap<Dot, usize>,
+    by_number: Numbers,
+    by_write: ByName,
 }
 
 impl<'a> Operations<'a> {
     /// Puts the events of a [valid](Recording::validate) recording together.
     pub fn of(recording: &'a Recording) -> Operations<'a> {
         let mut all =
-            Operations { recording, list: Vec::new(), by_number: FxHashMap::default(), by_write: FxHashMap::default() };
+            Operations { recording, list: Vec::new(), by_number: Numbers::default(), by_write: ByName::default() };
         // By node, how often it has been down; by write, how often its node had been.
         let mut downs = vec![0; usize::from(recording.header.nodes)];
-        let mut lives: FxHashMap<Dot, u32> = FxHashMap::default();
+        let mut lives = ByName::default();
         for (place, event) in recording.events.iter().enumerate() {
             match event.what {
                 What::Invoked { op, session, action, key, value, level, context } => {
-                    all.by_number.insert(op, all.list.len());
+                    all.by_number.insert(op.into(), all.list.len() as u32);
                     all.list.push(Operation {
                         number: op,
                         session,
@@ -96,10 +95,14 @@ impl<'a> Operations<'a> {
                     });
                 }
                 What::Wrote { op, write } => {
-                    if let Some(index) = all.by_number.get(&op) {
-                        all.by_write.entry(write).or_insert(*index);
-                        lives.entry(write).or_insert(downs[event.node.index()]);
-                        all.list[*index].write.get_or_insert(write);
+                    if let Some(index) = all.by_number.get(op.into()) {
+                        if all.by_write.get(write).is_none() {
+                            all.by_write.insert(write, index);
+                        }
+                        if lives.get(write).is_none() {
+                            lives.insert(write, downs[event.node.index()]);
+                        }
+                        all.list[index as usize].write.get_or_insert(write);
                     }
                 }
                 What::Returned { op, write } => {
@@ -111,10 +114,10 @@ impl<'a> Operations<'a> {
                 // Not in a later life, which has got the write from others.
                 What::Forgot { write, promised: false }
                     if write.node() == event.node
-                        && lives.get(&write).is_some_and(|life| life + 1 == downs[event.node.index()]) =>
+                        && lives.get(write).is_some_and(|life| life + 1 == downs[event.node.index()]) =>
                 {
                     all.undo(write);
-                    lives.remove(&write);
+                    lives.remove(write);
                 }
                 What::Down { .. } => downs[event.node.index()] += 1,
                 What::Answered { op } => all.end(op, Outcome::Answered(place)),
@@ -127,15 +130,15 @@ impl<'a> Operations<'a> {
     }
 
     fn get_mut(&mut self, number: u32) -> Option<&mut Operation> {
-        self.by_number.get(&number).map(|index| &mut self.list[*index])
+        self.by_number.get(number.into()).map(|index| &mut self.list[index as usize])
     }
 
     fn undo(&mut self, write: Dot) {
-        if let Some(index) = self.by_write.get(&write).copied()
-            && self.list[index].answered().is_none()
+        if let Some(index) = self.by_write.get(write)
+            && self.list[index as usize].answered().is_none()
         {
-            self.by_write.remove(&write);
-            self.list[index].write = None;
+            self.by_write.remove(write);
+            self.list[index as usize].write = None;
         }
     }
 
@@ -155,14 +158,19 @@ impl<'a> Operations<'a> {
         &self.list
     }
 
+    /// The place in the list of the operation with this number.
+    pub(crate) fn index(&self, number: u32) -> Option<u32> {
+        self.by_number.get(number.into())
+    }
+
     /// The operation with this number.
     pub fn get(&self, number: u32) -> Option<&Operation> {
-        self.by_number.get(&number).map(|index| &self.list[*index])
+        self.by_number.get(number.into()).map(|index| &self.list[index as usize])
     }
 
     /// The operation that asked for this write.
     pub fn of_write(&self, write: Dot) -> Option<&Operation> {
-        self.by_write.get(&write).map(|index| &self.list[*index])
+        self.by_write.get(write).map(|index| &self.list[index as usize])
     }
 
     /// One line about an operation: `c0 write  #17  x = 1701  at n0   ok 3.904 s`. It stands at the time of

@@ -132,6 +132,9 @@ impl Facts<'_> {
 /// A name that its replica has given again after its disk had broken a promise: what is said about one of the two
 /// writes cannot be distinguished from what is said about the other.
 fn given_again(facts: &Facts<'_>) -> Option<String> {
+    if !facts.rare().any(|(_, event)| matches!(event.what, What::Forgot { .. })) {
+        return None;
+    }
     let mut forgotten: FxHashSet<Dot> = FxHashSet::default();
     facts.recording.events.iter().enumerate().find_map(|(place, event)| match event.what {
         What::Forgot { write, promised: true } if write.node() == event.node => {
@@ -148,7 +151,6 @@ fn given_again(facts: &Facts<'_>) -> Option<String> {
 
 /// The nodes that lost their disks, and where in the recording.
 fn lost_disks(facts: &Facts<'_>) -> Vec<(NodeId, usize)> {
-    let events = facts.recording.events.iter().zip(0..);
-    let lost = events.filter(|(event, _)| matches!(event.what, What::Down { disk: Disk::Lost }));
-    lost.map(|(event, place)| (event.node, place)).collect()
+    let lost = facts.rare().filter(|(_, event)| matches!(event.what, What::Down { disk: Disk::Lost }));
+    lost.map(|(place, event)| (event.node, place)).collect()
 }

@@ -10,13 +10,20 @@
 //! rule of its own: then that something is the excuse.) *Strictly* where seeing accuses a version that is still
 //! there: only what the context handed back must contain.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
+use super::tables::ByNode;
 use super::{Facts, Knowledge, RecordedWrite};
 use crate::trace::{Action, Conflict, NodeId};
 
-/// For each write, whether another write had seen it, generously judged.
-pub(crate) fn overwritten(facts: &Facts<'_>) -> Vec<bool> {
+impl Facts<'_> {
+    /// For each write, whether another write had seen it, generously judged.
+    pub(crate) fn overwritten(&self) -> &[bool] {
+        self.overwritten.get_or_init(|| overwritten(self))
+    }
+}
+
+fn overwritten(facts: &Facts<'_>) -> Vec<bool> {
     let mut overwritten = vec![false; facts.writes.len()];
     match facts.header().conflict {
         Conflict::LastWriterWins => {
@@ -67,14 +74,14 @@ fn by_readers(facts: &Facts<'_>, overwritten: &mut [bool]) {
     // The last read of each key at each node that such a write came after. With placement the node is not the one
     // that served the read, so that every node counts as the one.
     let everywhere = !facts.header().placement.is_empty();
-    let mut last_reads: FxHashMap<(NodeId, u32), usize> = FxHashMap::default();
+    let mut last_reads: ByNode<usize> = ByNode::of_keys(facts.header(), facts.writes.len());
     for read in facts.operations.list().iter().filter(|operation| operation.action == Action::Read) {
         let Some(answered) = read.answered() else { continue };
         if last_writes.get(&(read.session, read.key)).is_none_or(|invoked| *invoked < answered) {
             continue;
         }
         let node = if everywhere { NodeId(0) } else { read.node };
-        let last = last_reads.entry((node, read.key)).or_default();
+        let last = last_reads.get_mut(node, read.key);
         *last = answered.max(*last);
         for write in facts.returned(read) {
             overwritten[write as usize] |= first_known[write as usize] < answered;
@@ -91,8 +98,8 @@ fn by_readers(facts: &Facts<'_>, overwritten: &mut [bool]) {
         if everywhere && !facts.header().holds(known.node, key) {
             continue;
         }
-        let read = last_reads.get(&(if everywhere { NodeId(0) } else { known.node }, key));
-        overwritten[known.write as usize] |= read.is_some_and(|read| *read > known.place);
+        let read = last_reads.get(if everywhere { NodeId(0) } else { known.node }, key);
+        overwritten[known.write as usize] |= read > known.place;
     }
 }
 
@@ -112,9 +119,9 @@ fn known_at_end<'b>(facts: &'b Facts<'_>) -> impl Iterator<Item = &'b Knowledge>
 /// What replicas know at the end to be overwritten, strictly judged.
 pub(crate) struct Covers<'a, 'b> {
     facts: &'b Facts<'a>,
-    /// By node, key and origin: the first counter that nothing known covers, and the write that covers the one
-    /// before. Only for stores that overwrite what was read.
-    read: FxHashMap<(NodeId, u32, u32), (u64, u32)>,
+    /// By node and line, the writes of an origin to a key: the first counter that nothing known covers, and the write that
+    /// covers the one before. Only for stores that overwrite what was read.
+    read: ByNode<(u64, u32)>,
     /// By node, key and the node that took the write in, in one of its lives: the last write that is known. Only for
     /// stores that overwrite what is held.
     held: FxHashMap<(NodeId, u32, (NodeId, u32)), u32>,
@@ -124,8 +131,8 @@ pub(crate) struct Covers<'a, 'b> {
 
 impl<'a, 'b> Covers<'a, 'b> {
     pub(crate) fn of(facts: &'b Facts<'a>) -> Covers<'a, 'b> {
-        let mut covers =
-            Covers { facts, read: FxHashMap::default(), held: FxHashMap::default(), origins: FxHashMap::default() };
+        let read = ByNode::new(facts.header(), facts.order.lines.len());
+        let mut covers = Covers { facts, read, held: FxHashMap::default(), origins: FxHashMap::default() };
         match facts.header().conflict {
             Conflict::Causal => covers.collect_read(),
             Conflict::LastWriterWins => covers.collect_held(),
@@ -136,20 +143,25 @@ impl<'a, 'b> Covers<'a, 'b> {
     fn collect_read(&mut self) {
         let facts = self.facts;
         // Several writes may hand back one context: it is unpacked once per node.
-        let mut unpacked = FxHashSet::default();
+        let mut unpacked: ByNode<bool> = ByNode::new(facts.header(), facts.operations.list().len());
         for known in known_at_end(facts) {
             let write = facts.write(known.write);
-            self.cover(known.node, write.key, write.id.origin.number(), write.id.counter, known.write);
-            let Some(handed) = write.context.filter(|op| unpacked.insert((known.node, *op))) else { continue };
+            self.cover(known.node, known.write, write.id.counter, known.write);
+            let Some((handed, index)) = write.context.and_then(|op| Some((op, facts.operations.index(op)?))) else {
+                continue;
+            };
+            if std::mem::replace(unpacked.get_mut(known.node, index), true) {
+                continue;
+            }
             for version in facts.handed_out(handed) {
-                let id = facts.write(version).id;
-                self.cover(known.node, write.key, id.origin.number(), id.counter.saturating_add(1), known.write);
+                self.cover(known.node, version, facts.write(version).id.counter.saturating_add(1), known.write);
             }
         }
     }
 
-    fn cover(&mut self, node: NodeId, key: u32, origin: u32, below: u64, by: u32) {
-        let cover = self.read.entry((node, key, origin)).or_insert((below, by));
+    /// Of the line of `write`.
+    fn cover(&mut self, node: NodeId, write: u32, below: u64, by: u32) {
+        let cover = self.read.get_mut(node, self.facts.order.places[write as usize].0);
         if cover.0 < below {
             *cover = (below, by);
         }
@@ -177,15 +189,13 @@ impl<'a, 'b> Covers<'a, 'b> {
     /// A write known at `node` that must have seen `write`.
     pub(crate) fn overwriter(&self, node: NodeId, write: u32) -> Option<u32> {
         let facts = self.facts;
-        let key = facts.write(write).key;
         match facts.header().conflict {
             Conflict::Causal => {
-                let id = facts.write(write).id;
-                let (below, by) = self.read.get(&(node, key, id.origin.number())).copied()?;
-                (id.counter < below && by != write).then_some(by)
+                let (below, by) = self.read.get(node, facts.order.places[write as usize].0);
+                (facts.write(write).id.counter < below && by != write).then_some(by)
             }
-            Conflict::LastWriterWins => self.origins.get(&key)?.iter().find_map(|origin| {
-                let last = self.held.get(&(node, key, *origin)).copied()?;
+            Conflict::LastWriterWins => self.origins.get(&facts.write(write).key)?.iter().find_map(|origin| {
+                let last = self.held.get(&(node, facts.write(write).key, *origin)).copied()?;
                 let wrote = facts.write(last).wrote;
                 (last != write && held_since(facts, origin.0, write, wrote) < wrote).then_some(last)
             }),

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::Facts;
 use super::operations::Operation;
+use super::tables::{ByName, ByNode};
 use crate::trace::{Action, Dot, Level, NodeId, What};
 
 /// A write that some replica took in. Writes have dense numbers in the order in which they were taken in.
@@ -38,8 +39,6 @@ pub(crate) struct Knowledge {
     pub(crate) place: usize,
     /// Place where that life of the replica ended; one past all others when it did not.
     pub(crate) until: usize,
-    /// The same in an earlier life, by its place in the list.
-    pub(super) before: Option<u32>,
 }
 
 /// A version in the snapshot of the end.
@@ -56,7 +55,7 @@ impl Facts<'_> {
         let mut last_answers: FxHashMap<(u32, u32), u32> = FxHashMap::default();
         let mut contexts: FxHashMap<u32, u32> = FxHashMap::default();
         let mut lives = vec![0; usize::from(self.header().nodes)];
-        let mut heard_of: FxHashSet<Dot> = FxHashSet::default();
+        let mut heard_of = ByName::default();
         for (place, event) in self.recording.events.iter().enumerate() {
             match event.what {
                 What::Invoked { op, session, action: Action::Write | Action::Delete, key, context: true, .. } => {
@@ -71,7 +70,7 @@ impl Facts<'_> {
                     let Some(operation) = self.operations.get(op) else { continue };
                     // A name belongs to the write that had it first, unless that was undone.
                     let number = self.writes.len() as u32;
-                    let namesake = self.numbers.get(&id).copied();
+                    let namesake = self.numbers.get(id);
                     if namesake.is_some_and(|other| self.write(other).undone.is_none()) {
                         continue;
                     }
@@ -90,53 +89,69 @@ impl Facts<'_> {
                         namesake,
                     });
                 }
-                What::Down { .. } => lives[event.node.index()] += 1,
-                What::Known { write } if write.node() != event.node => {
-                    heard_of.insert(write);
+                What::Down { .. } => {
+                    self.rare.push(place);
+                    lives[event.node.index()] += 1;
                 }
-                What::Forgot { write: id, promised: false } if id.node() == event.node && !heard_of.contains(&id) => {
-                    let Some(number) = self.numbers.get(&id) else { continue };
-                    let write = &mut self.writes[*number as usize];
+                What::Known { write } if write.node() != event.node => heard_of.insert(write, 0),
+                What::Forgot { write: id, promised } => {
+                    self.rare.push(place);
+                    if promised || id.node() != event.node || heard_of.get(id).is_some() {
+                        continue;
+                    }
+                    let Some(number) = self.numbers.get(id) else { continue };
+                    let write = &mut self.writes[number as usize];
                     let answered = self.operations.get(write.op).and_then(Operation::answered);
                     if answered.is_none_or(|answered| answered > place) {
                         write.undone.get_or_insert(place);
                     }
                 }
+                What::FaultOn { .. }
+                | What::FaultOff { .. }
+                | What::Up { .. }
+                | What::Paused
+                | What::Resumed
+                | What::Objected { .. }
+                | What::Holds { .. }
+                | What::Gauge { .. } => self.rare.push(place),
                 _ => {}
             }
         }
     }
 
     pub(super) fn collect_knowledge(&mut self) {
-        // By node: what the replica got to know in its present life.
-        let mut present: Vec<Vec<u32>> = vec![Vec::new(); usize::from(self.header().nodes)];
+        let mut known: Vec<Knowledge> = Vec::new();
+        let mut last_known: ByNode<u32> = ByNode::new(self.header(), self.writes.len());
         let mut down = BTreeSet::new();
         for (place, event) in self.recording.events.iter().enumerate() {
             let node = event.node;
             match event.what {
                 What::Known { write } => {
                     let Some(write) = self.number(write, place) else { continue };
-                    let before = self.last_known.get(&(node, write)).copied();
-                    if before.is_some_and(|before| self.known[before as usize].until == usize::MAX) {
-                        continue;
+                    let last = last_known.get_mut(node, write);
+                    if let Some(before) = last.checked_sub(1) {
+                        if known[before as usize].until == usize::MAX {
+                            continue;
+                        }
+                        self.known_before.insert(known.len() as u32, before);
                     }
-                    let entry = self.known.len() as u32;
-                    self.last_known.insert((node, write), entry);
-                    present[node.index()].push(entry);
-                    self.known.push(Knowledge { node, write, place, until: usize::MAX, before });
+                    known.push(Knowledge { node, write, place, until: usize::MAX });
+                    *last = known.len() as u32;
                 }
                 What::GaveAway { write } => {
                     let Some(write) = self.number(write, place) else { continue };
-                    if let Some(entry) = self.last_known.get(&(node, write)) {
-                        let until = &mut self.known[*entry as usize].until;
+                    if let Some(entry) = last_known.get(node, write).checked_sub(1) {
+                        let until = &mut known[entry as usize].until;
                         *until = place.min(*until);
                     }
                 }
                 What::Down { .. } => {
                     down.insert(node);
-                    present[node.index()].drain(..).for_each(|entry| {
-                        let until = &mut self.known[entry as usize].until;
-                        *until = place.min(*until);
+                    last_known.each(node, |last| {
+                        if let Some(entry) = last.checked_sub(1) {
+                            let until = &mut known[entry as usize].until;
+                            *until = place.min(*until);
+                        }
                     });
                 }
                 What::Up { .. } => drop(down.remove(&node)),
@@ -144,11 +159,12 @@ impl Facts<'_> {
             }
         }
         self.down = down.into_iter().collect();
+        (self.known, self.last_known) = (known, last_known);
     }
 
     pub(super) fn held(&self, at: Level) -> Vec<Held> {
         let mut list = Vec::new();
-        for (place, event) in self.recording.events.iter().enumerate() {
+        for (place, event) in self.rare() {
             let What::Holds { level, key, write } = event.what else { continue };
             let Some(write) = self.number(write, place).filter(|_| level == at) else { continue };
             let is_holder = self.header().holds(event.node, key) && !self.down.contains(&event.node);

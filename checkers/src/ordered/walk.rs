@@ -191,7 +191,7 @@ impl Walk<'_, '_> {
         let is_write = self.facts.operations.get(op).is_some_and(|operation| operation.action != Action::Read);
         if is_write && self.handed_back.contains(&op) {
             let facts = self.facts;
-            let own = facts.handed_out(op);
+            let own: Vec<u32> = facts.handed_out(op).collect();
             let before = own.iter().filter_map(|write| self.contexts.get(&facts.write(*write).context?));
             let mut perhaps: SeenUpTo = before.flat_map(|(perhaps, _)| perhaps.iter().copied()).collect();
             let surely: SeenUpTo = own.iter().map(|write| facts.order.places[*write as usize]).collect();

@@ -7,7 +7,7 @@ use super::missing_disks::MissingDisks;
 use crate::facts::disks::Disks;
 use crate::facts::operations::Outcome;
 use crate::facts::words::{nodes, verb};
-use crate::facts::{Facts, RecordedWrite, overwritten};
+use crate::facts::{Facts, RecordedWrite};
 use crate::trace::{Action, Conflict, Disk, NodeId, What};
 use crate::verdict::{Finding, Findings, Report, TraceLine, Verdict};
 use crate::{CheckerInfo, CodeInfo};
@@ -67,7 +67,7 @@ fn check(facts: &Facts<'_>) -> Report {
 
 /// The writes that no node holds at the end although nothing had replaced them. Deletes are not held.
 fn gone(facts: &Facts<'_>, owed: &[u32]) -> Vec<u32> {
-    let mut held = overwritten::overwritten(facts);
+    let mut held = facts.overwritten().to_vec();
     facts.held.iter().for_each(|version| held[version.write as usize] = true);
     if facts.header().silent && facts.header().conflict == Conflict::LastWriterWins {
         // What replicas held is not known: any other write that was under way then, or came later, may have replaced it.
@@ -123,6 +123,9 @@ fn acknowledged_early(facts: &Facts<'_>, missing: &MissingDisks<'_, '_>) -> Vec<
     };
     let mut owed: Vec<(usize, u64, u32)> = (0..facts.writes.len() as u32).filter(is_owed).filter_map(of).collect();
     owed.sort_unstable();
+    if owed.is_empty() {
+        return Vec::new();
+    }
     let mut owed = owed.into_iter().peekable();
     let mut early = Vec::new();
     let mut disks = Disks::of(facts);

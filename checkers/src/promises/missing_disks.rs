@@ -78,6 +78,10 @@ impl<'f, 'a> MissingDisks<'f, 'a> {
             pauses: Vec::new(),
             members: Vec::new(),
         };
+        let is_about_disks = |what: What| matches!(what, What::Down { .. } | What::Paused | What::Forgot { .. });
+        if !facts.rare().any(|(_, event)| is_about_disks(event.what)) {
+            return disks;
+        }
         // By node: the losses after which it has not served again.
         let mut open: Vec<Vec<usize>> = vec![Vec::new(); nodes];
         // By node: where it came up last, and where it went down.
