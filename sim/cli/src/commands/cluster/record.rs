@@ -80,10 +80,14 @@ pub fn record(args: &RecordArgs, names: &Names) -> Result<u8, Failure> {
     let recorded = run(&plan, &setup.ports, &proxy, (store.header)(&plan));
     let ended = nodes.take_ended();
     nodes.stop();
+    if interrupt::is_requested() {
+        // From a terminal the nodes have heard it, too.
+        return Ok(exit::INTERRUPTED);
+    }
     if let Some((name, status)) = ended.first() {
         return Err(Failure::Usage(format!("{name} has ended, {status}: see {}", nodes.log(name).display())));
     }
-    let Some(recording) = recorded.map_err(Failure::Usage)? else { return Ok(exit::INTERRUPTED) };
+    let recording = recorded.map_err(Failure::Usage)?;
     let real = begin.elapsed();
 
     let entry = store.recorded(recording.clone());
@@ -192,8 +196,8 @@ enum Turn {
     Settle,
 }
 
-/// Lets the clients do what they do. Nothing when the user has had enough.
-fn run(plan: &Plan, ports: &[Ports], proxy: &Proxy, header: Header) -> Result<Option<Recording>, String> {
+/// Lets the clients do what they do. When the user has had enough, it is not all.
+fn run(plan: &Plan, ports: &[Ports], proxy: &Proxy, header: Header) -> Result<Recording, String> {
     let begin = Instant::now();
     let now_ns = || u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
     proxy.begin(begin);
@@ -234,16 +238,13 @@ fn run(plan: &Plan, ports: &[Ports], proxy: &Proxy, header: Header) -> Result<Op
     });
     let done = done?;
     wait_until(begin, plan.end_ns());
-    if interrupt::is_requested() {
-        return Ok(None);
-    }
     let writes = log.operations(plan, &done)?;
     for (node, ports) in (0..).map(NodeId).zip(ports) {
         for level in header.levels.iter() {
             hold(plan, (node, ports.client, level), &writes, &mut log, now_ns())?;
         }
     }
-    Ok(Some(log.recording(header)))
+    Ok(log.recording(header))
 }
 
 /// Waits, unless the user has had enough.
