@@ -10,6 +10,7 @@ mod lag;
 mod load;
 mod measured;
 mod merge;
+mod missed;
 mod series;
 mod staleness;
 mod visibility;
@@ -34,7 +35,7 @@ use crate::trace::{Action, Level, NodeId, Recording};
 pub struct Metrics {
     /// How soon writes are seen; of a store that announces nothing, by when reads at the latest had found those that they found.
     pub visibility: BTreeMap<Group, Visibility>,
-    /// How old the answers to reads are, by level.
+    /// How old the answers to reads are, by level; of a store that announces nothing, how old at least.
     pub staleness: BTreeMap<Level, Staleness>,
     /// What was asked and answered, by kind and level.
     pub calls: BTreeMap<(Action, Level), Calls>,
@@ -56,7 +57,7 @@ impl Metrics {
         let announced = !recording.header.silent;
         Metrics {
             visibility: if announced { visibility::of(&facts, &seen) } else { found::of(&facts) },
-            staleness: if announced { staleness::of(&facts, &seen, window_ns) } else { BTreeMap::new() },
+            staleness: staleness::of(&facts, &seen, window_ns),
             calls: load::calls(&facts.operations, window_ns),
             traffic: load::traffic(recording, measured, window_ns),
             lag: if announced { lag::of(&facts, &seen, window_ns) } else { BTreeMap::new() },

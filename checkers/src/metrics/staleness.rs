@@ -2,13 +2,14 @@
 //!
 //! A write is *completed* when it was acknowledged before the read was invoked. The read *misses* it when it returned
 //! neither the write nor anything that had seen it, unless a delete that had seen it was taken in before the answer. It
-//! misses a delete when it returned something that the delete had seen, and nothing that had seen the delete.
+//! misses a delete when it returned something that the delete had seen, and nothing that had seen the delete. Of a store that
+//! announces nothing, [`missed`] says what a read misses.
 
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::{Distribution, Distributions};
+use super::{Distribution, Distributions, missed};
 use crate::facts::Facts;
 use crate::facts::had_seen::{Seen, UpTo, raise, reach};
 use crate::facts::operations::Operation;
@@ -81,16 +82,17 @@ pub struct ReadAge {
     pub sees_last: bool,
 }
 
-/// Of each answered read, in the order of the answers. None where the store announces nothing.
+/// Of each answered read, in the order of the answers; at least, where the store announces nothing.
 pub fn read_ages(facts: &Facts<'_>) -> Vec<ReadAge> {
     let mut all = Vec::new();
-    if !facts.header().silent {
-        each_read(facts, &Seen::of(facts), |_, age| all.push(age));
-    }
+    each_read(facts, &Seen::of(facts), |_, age| all.push(age));
     all
 }
 
 fn each_read(facts: &Facts<'_>, seen: &Seen, mut visit: impl FnMut(&Operation, ReadAge)) {
+    if facts.header().silent {
+        return missed::each_read(facts, visit);
+    }
     let mut walk = StalenessWalk {
         facts,
         seen,

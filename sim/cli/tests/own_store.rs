@@ -235,8 +235,13 @@ fn tenants_hold() {
         let state = this("tenants", folder.path(), &["trace", "run", "--at", "1s"]).out;
         assert!(state.contains("knows     not told: the store announces nothing"), "{state}");
         assert_eq!(this("tenants", folder.path(), &["plot", "run"]).code, 0);
-        let chart = std::fs::read_to_string(folder.path().join("run/charts/visibility.svg")).expect("a chart");
-        assert!(chart.contains("The store announces nothing"), "what is shown is what reads found");
+        for chart in ["visibility", "staleness"] {
+            let file = folder.path().join("run/charts").join(chart).with_extension("svg");
+            let chart = std::fs::read_to_string(file).expect("a chart");
+            assert!(chart.contains("The store announces nothing"), "what is shown is what reads tell");
+        }
+        let lag = this("tenants", folder.path(), &["plot", "run", "--kind", "lag"]);
+        assert!(lag.err.contains("what replicas lack is not known"), "{}{}", lag.out, lag.err);
     }
 }
 

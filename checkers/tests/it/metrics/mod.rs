@@ -70,8 +70,8 @@ fn figures_are_those_of_the_definitions() {
 }
 
 #[test]
-fn where_nothing_is_announced_visibility_is_what_clients_found() {
-    let (mut own, mut other) = (0, 0);
+fn where_nothing_is_announced_clients_tell_of_visibility_and_staleness() {
+    let (mut own, mut other, mut stale) = (0, 0, 0);
     for (mut recording, measured, window_ns) in random_runs(1_500) {
         if toy::gives_names_again(&recording) {
             continue;
@@ -79,13 +79,15 @@ fn where_nothing_is_announced_visibility_is_what_clients_found() {
         recording.header.silent = true;
         let fast = Metrics::of(&recording, &measured, window_ns);
         assert_eq!(fast.visibility, twin::found(&recording), "seed {}", recording.header.seed);
-        assert!(fast.staleness.is_empty() && fast.lag.is_empty());
+        assert_eq!(fast.staleness, twin::stale_at_least(&recording, window_ns), "seed {}", recording.header.seed);
+        assert!(fast.lag.is_empty());
+        stale += fast.staleness.values().filter(|level| level.versions.max() > Some(1)).count();
         let found =
             |place| fast.visibility.iter().filter(move |((.., at), _)| *at == place).map(|(_, group)| group.count());
         own += found(Where::Own).sum::<u64>();
         other += found(Where::Other).sum::<u64>();
     }
-    assert!(own > 500 && other > 500, "{own} and {other}");
+    assert!(own > 500 && other > 500 && stale > 50, "{own}, {other}, {stale}");
 }
 
 #[test]

@@ -30,7 +30,10 @@ pub fn metrics(recording: &Recording, measured: &Measured, window_ns: u64) -> Me
     twin.collect_writes();
     Metrics {
         visibility: twin.visibility(),
-        staleness: twin.staleness(),
+        staleness: twin.staleness(
+            |read, answered| twin.missed(read, answered).into_iter().map(|write| &write.op).collect(),
+            |op| twin.writes.iter().any(|write| write.op.number == op.number),
+        ),
         calls: twin.calls(),
         traffic: twin.traffic(measured),
         lag: NodeId::all(recording.header.nodes).map(|node| (node, twin.lag(node))).collect(),
@@ -57,6 +60,30 @@ pub fn found(recording: &Recording) -> BTreeMap<Group, Visibility> {
         }
     }
     all
+}
+
+/// How old reads are at least, of a recording in which no name is given twice.
+pub fn stale_at_least(recording: &Recording, window_ns: u64) -> BTreeMap<Level, Staleness> {
+    let twin = Twin { recording, ops: ops(recording), writes: Vec::new(), window_ns };
+    let ended = |op: &Op| op.answered.unwrap_or(usize::MAX);
+    let is_refused =
+        |op: &Op| twin.events().any(|(_, event)| matches!(event.what, What::Refused { op: of, .. } if of == op.number));
+    let missed = |read: &Op, answered: usize| {
+        let of_key = || twin.ops.iter().filter(|op| op.key == read.key);
+        let named = |id: &Dot| of_key().find(|op| op.write == Some(*id));
+        let returned: Vec<&Op> = read.returned.iter().filter_map(named).collect();
+        let is_causal = recording.header.conflict == Conflict::Causal;
+        let misses = |write: &&Op| {
+            let is_late = returned.iter().all(|version| ended(version) < write.invoked);
+            let deletes =
+                || of_key().filter(|op| op.action == Action::Delete && !is_refused(op) && op.invoked < answered);
+            let is_accused = !returned.is_empty() && !is_causal;
+            let is_kept = write.action == Action::Write && deletes().all(|delete| ended(delete) < write.invoked);
+            is_late && (is_accused || is_kept)
+        };
+        of_key().filter(|op| op.action != Action::Read && ended(op) < read.invoked).filter(misses).collect()
+    };
+    twin.staleness(missed, |op| op.action != Action::Read)
 }
 
 impl Twin<'_> {
@@ -175,24 +202,29 @@ impl Twin<'_> {
         missed.collect()
     }
 
-    fn staleness(&self) -> BTreeMap<Level, Staleness> {
+    /// From what a read, answered at a place, misses, and what is a write.
+    fn staleness<'w>(
+        &'w self,
+        missed: impl Fn(&Op, usize) -> Vec<&'w Op>,
+        is_write: impl Fn(&Op) -> bool,
+    ) -> BTreeMap<Level, Staleness> {
         let mut all: BTreeMap<Level, (Staleness, Vec<(u64, u64)>)> = BTreeMap::new();
         for read in self.ops.iter().filter(|op| op.action == Action::Read) {
             let Some(answered) = read.answered else { continue };
             let (group, over_time) = all.entry(read.level).or_default();
-            let missed = self.missed(read, answered);
+            let missed = missed(read, answered);
             let invoked_ns = self.at_ns(read.invoked);
-            let age = |write: &Write| invoked_ns - self.at_ns(write.op.answered.unwrap());
+            let age = |write: &Op| invoked_ns - self.at_ns(write.answered.unwrap());
             let age_ns = missed.iter().map(|write| age(write)).max().unwrap_or(0);
             group.age_ns.add(age_ns);
             group.versions.add(missed.len() as u64);
             over_time.push((invoked_ns, age_ns));
-            let completed = self.writes.iter().filter(|write| {
-                write.op.key == read.key && write.op.answered.is_some_and(|answered| answered < read.invoked)
+            let completed = self.ops.iter().filter(|op| {
+                is_write(op) && op.key == read.key && op.answered.is_some_and(|answered| answered < read.invoked)
             });
-            if let Some(last) = completed.max_by_key(|write| write.op.answered) {
+            if let Some(last) = completed.max_by_key(|write| write.answered) {
                 group.since_write_ns.add(age(last));
-                if !missed.iter().any(|write| write.id == last.id) {
+                if !missed.iter().any(|write| write.number == last.number) {
                     group.since_seen_ns.add(age(last));
                 }
             }

@@ -65,6 +65,11 @@ impl Runs {
         Runs { list: list.collect(), window_ns, shown: shown.unwrap_or(usual), is_chosen }
     }
 
+    /// Some are of a store that announces nothing.
+    pub fn are_silent(&self) -> bool {
+        self.list.iter().any(|run| run.recording.header.silent)
+    }
+
     pub fn are_many(&self) -> bool {
         self.list.len() > 1
     }

@@ -20,6 +20,11 @@ type Line = (LineStyle, String, Lag);
 
 /// At the end of each window: how many acknowledged writes a replica lacks, and for how long it has lacked the first.
 fn draw(runs: &Runs) -> Result<Drawing, &'static str> {
+    if runs.are_silent() {
+        return Err(
+            "the store announces nothing, so what replicas lack is not known; see staleness for what reads miss",
+        );
+    }
     let (lines, who) = match runs.list.as_slice() {
         [run] if run.metrics.lag.len() <= COLOURS => (by_replica(run), "a replica"),
         _ => (farthest(runs), "the replica farthest behind"),

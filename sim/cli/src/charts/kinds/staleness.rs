@@ -47,8 +47,14 @@ fn draw(runs: &Runs) -> Result<Drawing, &'static str> {
         panel(runs, age, "age", Unit::Time, ages),
         Panel { title, x: since, y: Axis::share("share of reads"), marks: seen },
     ];
+    let mut notes = vec![windows(runs, Some(&styles))];
+    if runs.are_silent() {
+        let note = "The store announces nothing. A read only counts as missing a write that was asked for when all that it returned had been \
+                    acknowledged: it is as old as shown at least.";
+        notes.insert(0, note.to_owned());
+    }
     let chart = Chart {
-        notes: vec![windows(runs, Some(&styles))],
+        notes,
         legend: styles.legend(),
         shaded: runs.shaded(),
         ..Chart::new(runs.title("Staleness of reads"), panels)

@@ -40,7 +40,7 @@ fn draw(runs: &Runs) -> Result<Drawing, &'static str> {
     let panels = panels(&lines, MICROSECOND, !runs.are_many());
     let all = styles.note().unwrap_or_default();
     let mut notes = vec![format!("What a line lacks to 100 % at its end was never shown at that level.{all}")];
-    if runs.list.iter().any(|run| run.recording.header.silent) {
+    if runs.are_silent() {
         notes = vec![
             "The store announces nothing. Shown is when the first read at another replica returned a write: it was visible by then."
                 .to_owned(),
