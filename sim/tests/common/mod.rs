@@ -1,5 +1,5 @@
-//! Scenarios for the tests of this folder.
-#![allow(dead_code)] // each of the two programs uses some of it
+//! Scenarios for the tests of this folder, and for benches.
+#![allow(dead_code)] // each program uses some of it
 
 use std::collections::BTreeMap;
 
