@@ -77,6 +77,8 @@ fn what_was_not_put_to_the_test_is_unknown() {
     ] {
         assert_eq!(verdict(&recording), (Verdict::Unknown, note.to_owned()));
     }
+    assert!(Verdict::Unknown.is_open() && Verdict::NotApplicable.is_open());
+    assert!(!Verdict::Holds.is_open() && !Verdict::Violated.is_open());
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use kvsim_checkers::promises::{DURABLE, FRESH};
+use kvsim_checkers::promises::{DURABLE, FRESH, excuse_a_loss};
 use kvsim_checkers::trace::{
     AckWord, Acks, Action, Conflict, Disk, Dot, Event, Header, Level, NodeId, Recording, What,
 };
-use kvsim_checkers::{CheckerInfo, NO_RERUN, Report, Verdict};
+use kvsim_checkers::{CheckerInfo, Facts, NO_RERUN, Report, Verdict};
 
 use crate::chance::Chance;
 use crate::script::{self, Script, text};
@@ -843,4 +843,34 @@ fn a_copy_that_has_left_does_not_make_a_quorum_larger() {
         "c0 writes x #1, is n0:1, knows n0:1\nn2 knows n0:1\nc0 waits #1, ok\nn2 down lost\nc1 reads x #2, ok\nn0 holds x n0:1",
     );
     assert_eq!(FRESH.judge(&script.0, NO_RERUN).verdict, Verdict::NotApplicable);
+}
+
+/// Reads and writes that together ask more replicas than there are copies meet; with fewer, or with a single copy, there is nothing to
+/// judge unless it is asked for.
+#[test]
+fn freshness_is_owed_where_reads_meet_writes() {
+    let owed = |header: Header| (FRESH.by_default)(&header);
+    let quorums = |quorums: &[u16], ack: u16| Header { quorums: quorums.to_vec(), ..header(ack) };
+    assert!(!owed(header(1)) && !owed(header(2)) && owed(header(3)), "reads ask one of three");
+    assert!(!owed(quorums(&[2, 2, 2], 1)) && owed(quorums(&[1, 1, 2], 2)));
+    let ring = |copies: usize| Header {
+        placement: vec![NodeId::all(3).take(copies).collect()],
+        ..quorums(&[1, 2, 1], copies as u16)
+    };
+    assert!(owed(ring(2)) && !owed(ring(1)), "a single copy is no quorum");
+}
+
+#[test]
+fn a_loss_is_excused_where_an_acknowledged_write_may_have_gone() {
+    let may_be_gone = |ack: u16, text: &str| {
+        let script = Script::new(header(ack), text);
+        assert_eq!(script.0.validate(), Ok(()));
+        excuse_a_loss(&Facts::of(&script.0))
+    };
+    let lost = "n0 down lost\nn0 up 2";
+    assert!(may_be_gone(1, &format!("c0 writes x #1, is n0:1, knows n0:1, ok\n{lost}")));
+    assert!(!may_be_gone(1, "c0 writes x #1, is n0:1, knows n0:1, ok"));
+    assert!(!may_be_gone(2, &format!("c0 writes x #1, is n0:1, knows n0:1\nn1 knows n0:1\nc0 waits #1, ok\n{lost}")));
+    // Nobody was told that it is there.
+    assert!(!may_be_gone(1, &format!("c0 writes x #1, is n0:1, knows n0:1, unanswered\n{lost}")));
 }

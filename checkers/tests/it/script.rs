@@ -13,7 +13,9 @@
 //! Every event is a millisecond after the one before, but the events of a line that begins with `7 ms` are at that time.
 
 use kvsim_checkers::Finding;
-use kvsim_checkers::trace::{Action, Disk, Dot, Event, Header, Level, Levels, LostBy, NodeId, Recording, What};
+use kvsim_checkers::trace::{
+    Action, Disk, Dot, Event, Header, Level, Levels, LostBy, NodeId, Objection, Recording, What,
+};
 
 /// Three nodes, a session at each, and the keys x and y; the run ends after 200 ms.
 pub fn header() -> Header {
@@ -123,6 +125,8 @@ impl Script {
             "shows" => announced(&|write, levels| What::Visible { levels, write }),
             "hides" => announced(&|write, levels| What::Hidden { levels, write }),
             "drops" => announced(&|write, levels| What::Overflowed { levels, write }),
+            "gives" => of_each(&|write| What::GaveAway { write }),
+            "objects" => one(What::Objected { to: objection(words[1]), op: Some(op).filter(|op| *op > 0) }),
             "forgets" => of_each(&|write| What::Forgot { write, promised: words.contains(&"promised") }),
             "holds" => of_each(&|write| What::Holds { level, key: key(words[1]), write }),
             "sends" => {
@@ -177,6 +181,11 @@ fn number(word: &str) -> u64 {
 
 fn node(word: &str) -> NodeId {
     NodeId(number(&word[1..]) as u16)
+}
+
+/// As events are written as text.
+fn objection(word: &str) -> Objection {
+    serde_json::from_value(word.into()).expect(word)
 }
 
 /// `n0:3`, or `n0.2:3` in the second life of n0.

@@ -282,3 +282,53 @@ fn a_write_that_was_acknowledged_too_early_is_owed() {
     assert_ne!(lost(", ok", "n0 down tail-lost, forgets n0:1 promised").verdict, Verdict::Violated);
     assert_ne!(lost("", "n0 down tail-lost, forgets n0:1").verdict, Verdict::Violated);
 }
+
+/// A replica that gives a write away, since others hold its key now, shows less from then on; if it gets it again, that is new.
+#[test]
+fn what_was_given_away_is_not_expected_to_be_shown() {
+    let given = "c0 writes x #1, is n0:1, knows n0:1, shows n0:1, ok
+         n1 knows n0:1, shows n0:1\n";
+    let judge = |text: &str| {
+        let script = settled(2, &format!("{given}{text}"));
+        assert_eq!(script.0.validate(), Ok(()));
+        convergence::INFO.judge(&script.0, NO_RERUN)
+    };
+    let again = "n0 knows n0:1, shows n0:1\nn0 holds x n0:1\nn1 holds x n0:1";
+    assert_eq!(judge(&format!("n0 waits, gives n0:1, hides n0:1\n{again}")).verdict, Verdict::Holds);
+    let report = judge("n0 waits, hides n0:1\nn0 shows n0:1\nn0 holds x n0:1\nn1 holds x n0:1");
+    assert_eq!(report.findings[0].code, "CONV001", "{report:#?}");
+}
+
+/// What was given away is lost with the last disk that has it; what no other disk had was not given to anybody.
+#[test]
+fn a_write_that_was_given_away_goes_with_the_other_disk() {
+    let judge = |text: &str| {
+        let script = settled(3, &format!("c0 writes x #1, is n0:1, knows n0:1, shows n0:1, ok\n{text}"));
+        assert_eq!(script.0.validate(), Ok(()));
+        convergence::INFO.judge(&script.0, NO_RERUN)
+    };
+    let with = |text: &str| judge(&format!("n1 knows n0:1, shows n0:1\n{text}"));
+    assert_ne!(with("n0 waits, gives n0:1, hides n0:1\nn1 down lost\nn1 up 2").verdict, Verdict::Violated);
+    let is_lost = |report: Report| report.findings.iter().any(|finding| finding.code == "CONV002");
+    assert!(is_lost(with("n0 waits, hides n0:1\nn1 down lost\nn1 up 2")));
+    assert!(is_lost(judge("n0 waits, gives n0:1, hides n0:1")));
+    // Of three that had it, one has it still.
+    let three = "n2 knows n0:1, shows n0:1\nn0 waits, gives n0:1, hides n0:1\nn1 down lost\nn1 up 2\nn2 hides n0:1";
+    assert!(is_lost(with(three)));
+}
+
+/// An operation is named once, unless the disk did not have the first write when its node went down: it never happened.
+#[test]
+fn an_operation_is_named_again_only_when_its_write_was_undone() {
+    let codes = |text: &str| {
+        let script = settled(2, &format!("c0 writes x #1, is n0:1, knows n0:1, shows n0:1\n{text}"));
+        let report = convergence::INFO.judge(&script.0, NO_RERUN);
+        report.findings.into_iter().map(|finding| finding.code).collect::<Vec<_>>()
+    };
+    let undone = "n0 down tail-lost, forgets n0:1\nn0 up 1\n";
+    let named = "c0 reaches #1, is n0:2, knows n0:2, shows n0:2\n";
+    let at_the_end = "n1 knows n0:2, shows n0:2\nn0 holds x n0:2\nn1 holds x n0:2";
+    assert_eq!(codes(&format!("{undone}{named}{at_the_end}")), [""; 0]);
+    let before = codes(&format!("{named}{undone}n0 knows n0:2, shows n0:2\n{at_the_end}"));
+    assert!(before.contains(&"CONV005".to_owned()), "{before:?}");
+}

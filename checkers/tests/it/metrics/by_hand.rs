@@ -104,3 +104,17 @@ fn what_never_shows_is_counted_apart() {
     assert_eq!((group(Where::Other).latency.count(), group(Where::Other).never), (1, 2));
     assert_eq!((group(Where::All).never, group(Where::Own).never), (2, 0));
 }
+
+/// Who takes a write in and does not hold its key owes it to those that do; a single holder owes it to nobody.
+#[test]
+fn the_holders_of_a_key_are_owed_its_writes() {
+    let groups = |holders: &[u16]| {
+        let mut recording = recording();
+        recording.header.placement = vec![holders.iter().copied().map(NodeId).collect()];
+        let visible = Metrics::of(&recording, &Measured::default(), 20 * MS).visibility;
+        visible.into_iter().map(|((.., at), seen)| (at, seen.latency.count(), seen.never)).collect::<Vec<_>>()
+    };
+    assert_eq!(groups(&[0, 1]), [(Where::Own, 3, 0), (Where::Other, 3, 0), (Where::All, 3, 0)]);
+    assert_eq!(groups(&[1]), [(Where::Other, 3, 0), (Where::All, 3, 0)]);
+    assert_eq!(groups(&[0]), [(Where::Own, 3, 0), (Where::All, 3, 0)]);
+}

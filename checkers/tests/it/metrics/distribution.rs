@@ -43,3 +43,49 @@ fn nothing_has_no_quantile() {
     let none = Distribution::default();
     assert_eq!((none.quantile(5_000), none.min(), none.max()), (None, None, None));
 }
+
+/// What was counted comes back from its file as it was; with any number changed it is refused, or still one that could have been
+/// counted.
+#[test]
+fn what_is_stored_has_to_fit_together() {
+    let read = |text: &str| serde_json::from_str::<Distribution>(text);
+    for numbers in [&[][..], &[0], &[7], &[3, 3, 511, 512, 100_000]] {
+        let counted: Distribution = numbers.iter().copied().collect();
+        let text = serde_json::to_string(&counted).expect("plain data");
+        assert_eq!(read(&text).expect("it was counted"), counted, "{text}");
+    }
+    let right = r#"{"counts":{"3":2,"5":1},"count":3,"sum":11,"range":[3,5]}"#;
+    assert!(read(right).is_ok());
+    for (part, wrong) in [
+        (r#""3":2"#, r#""3":1"#),
+        (r#""5":1"#, r#""5":1,"6":0"#),
+        (r#""5":1"#, r#""6":1"#),
+        (r#""3":2"#, r#""2":2"#),
+        (r#""count":3"#, r#""count":2"#),
+        (r#""sum":11"#, r#""sum":8"#),
+        (r#""sum":11"#, r#""sum":16"#),
+        ("[3,5]", "[4,5]"),
+        ("[3,5]", "[3,4]"),
+        ("[3,5]", "null"),
+    ] {
+        assert!(read(&right.replace(part, wrong)).is_err(), "{wrong}");
+    }
+    // All that lies between the ends can be; of no number there is no sum; more than any run has cannot be.
+    let nine = |sum: u64| format!(r#"{{"counts":{{"3":2,"5":1}},"count":3,"sum":{sum},"range":[3,5]}}"#);
+    assert!(read(&nine(9)).is_ok() && read(&nine(15)).is_ok());
+    assert!(read(r#"{"counts":{},"count":0,"sum":1,"range":null}"#).is_err());
+    let many = |count: u64| format!(r#"{{"counts":{{"1":{count}}},"count":{count},"sum":{count},"range":[1,1]}}"#);
+    assert!(read(&many(1 << 40)).is_ok() && read(&many((1 << 40) + 1)).is_err());
+}
+
+#[test]
+fn lists_are_added_up_place_by_place() {
+    for (mut one, other, sum) in [
+        (vec![1, 2], vec![10, 20, 30], vec![11, 22, 30]),
+        (vec![1, 2, 3], vec![10], vec![11, 2, 3]),
+        (vec![1, 2], vec![10, 20], vec![11, 22]),
+    ] {
+        one.merge_with(&other);
+        assert_eq!(one, sum);
+    }
+}
