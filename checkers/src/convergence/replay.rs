@@ -37,6 +37,9 @@ pub(super) fn replay(facts: &Facts<'_>) -> (Agreement, Announced) {
             }
         }
         if let What::GaveAway { write } = event.what {
+            // In an earlier step the replica still knew it.
+            let ended = walk.step.end_before(event.node, event.cause);
+            walk.end_step(facts, ended);
             let was_known = |write: &u32| facts.known_since(event.node, *write, place - 1).is_some();
             if let Some(write) = facts.number(write, place).filter(was_known) {
                 walk.agreement.gives_away(event.node, facts.write(write).key, write);

@@ -21,10 +21,15 @@ impl Step {
 
     /// The same for what happens to `node` at `place` and what follows from `cause`.
     pub(crate) fn begin(&mut self, node: NodeId, cause: u64, place: usize) -> Option<Step> {
-        let ended = if (self.node, self.cause) == (node, cause) { None } else { self.end() };
+        let ended = self.end_before(node, cause);
         (self.node, self.cause) = (node, cause);
         self.places.push(place);
         ended
+    }
+
+    /// The step ends, if one is under way and what happens to `node` and follows from `cause` is not of it.
+    pub(crate) fn end_before(&mut self, node: NodeId, cause: u64) -> Option<Step> {
+        if (self.node, self.cause) == (node, cause) { None } else { self.end() }
     }
 
     /// The step ends, if one is under way.
