@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use kvsim_store::ndc::object::Context;
+use kvsim_store::ndc::Handed;
 use kvsim_store::ndc::{Config, Message, Ndc, Timer, Views};
 use kvsim_store::placement::Placement;
 use kvsim_store::quantity::{Interval, IntervalOrOff, Size};
@@ -90,7 +90,7 @@ impl Cluster {
         self.calls += 1;
         let node = NodeId((self.calls % u32::from(NODES)) as u16);
         let value = Value { id: u64::from(self.calls), bytes: 32 };
-        let call = Call::Write { key, value, delete: false, context: &Context::default(), seen: None };
+        let call = Call::Write { key, value, delete: false, context: &Handed::default(), seen: None };
         for (to, message) in self.step(node, Input::Call { id: CallId(self.calls), call }) {
             if !lose(to) {
                 self.step(to, Input::Message { from: node, message: &message });

@@ -237,10 +237,10 @@ fn had_seen(facts: &Facts<'_>, other: u32, write: u32) -> Option<String> {
         return None;
     }
     let at = later.id.node();
-    if later.id.origin.number() == earlier.id.origin.number() {
-        return (later.id.counter > earlier.id.counter).then(|| format!("came in at {at} after it"));
-    }
     match facts.header().conflict {
+        Conflict::LastWriterWins if later.id.origin.number() == earlier.id.origin.number() => {
+            (later.id.counter > earlier.id.counter).then(|| format!("came in at {at} after it"))
+        }
         Conflict::LastWriterWins => {
             facts.known_since(at, write, later.wrote).map(|_| format!("came in at {at} where it was known"))
         }

@@ -5,8 +5,8 @@
 //! |---|---|
 //! | `operations` | what sessions asked for and what came of it |
 //! | `writes` | the writes that replicas took in, and when each replica got to know them |
-//! | `order` | the writes by origin, and by origin and key; what ordered levels have to wait for |
-//! | `overwritten`, `had_seen` | which write had seen which |
+//! | `order` | the writes by origin, and by origin and key; what ordered levels have to wait for; which write had surely seen which |
+//! | `overwritten` | which write can have seen which |
 //! | `disks` | which writes disks still have |
 //! | `shown` | what replicas announced that they show |
 //! | `steps` | announcements of one step of a replica |
@@ -15,7 +15,6 @@
 //! | `words` | names, times and lists in text |
 
 pub(crate) mod disks;
-pub(crate) mod had_seen;
 pub(crate) mod messages;
 pub mod operations;
 pub(crate) mod order;
@@ -32,7 +31,7 @@ use std::cell::OnceCell;
 use rustc_hash::FxHashMap;
 
 use operations::{Operation, Operations};
-use order::WriteOrder;
+use order::{Seen, WriteOrder};
 use tables::{ByName, ByNode};
 use words::name;
 pub(crate) use writes::{Held, Knowledge, RecordedWrite};
@@ -66,6 +65,7 @@ pub struct Facts<'a> {
     pub(crate) order: WriteOrder,
     /// See `overwritten`.
     overwritten: OnceCell<Vec<bool>>,
+    seen: OnceCell<Seen>,
     /// See [`Facts::once`].
     once: OnceCell<Box<dyn Any>>,
 }
@@ -87,6 +87,7 @@ impl<'a> Facts<'a> {
             held_at: Vec::new(),
             order: WriteOrder::default(),
             overwritten: OnceCell::new(),
+            seen: OnceCell::new(),
             once: OnceCell::new(),
         };
         facts.collect_writes();
@@ -196,8 +197,8 @@ impl<'a> Facts<'a> {
         numbers.filter(|number| self.write(*number).key == read.key)
     }
 
-    /// What the context of an answered operation contains for certain: what a read returned, or the write itself. What that
-    /// had seen in turn is its own matter.
+    /// What the context of an answered operation contains for certain: what a read returned, or the write itself. What a
+    /// session's own writes had seen of a replica's writes, the next one's context need not say again.
     pub(crate) fn handed_out(&self, op: u32) -> impl Iterator<Item = u32> + '_ {
         let operation = self.operations.get(op);
         let read = operation.filter(|operation| operation.action == Action::Read);

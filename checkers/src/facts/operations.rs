@@ -36,7 +36,8 @@ pub struct Operation {
     pub value: u64,
     /// At which level the session reads.
     pub level: Level,
-    /// The write hands back the context of the last answer to the session about the key.
+    /// The write hands back the context of the last answer to the session about the key; if not, of the last answer to
+    /// a write of it, if there was one.
     pub context: bool,
     /// Place of the invocation in [`Recording::events`].
     pub invoked: usize,
@@ -156,11 +157,6 @@ impl<'a> Operations<'a> {
     /// In the order of their invocation.
     pub fn list(&self) -> &[Operation] {
         &self.list
-    }
-
-    /// The place in the list of the operation with this number.
-    pub(crate) fn index(&self, number: u32) -> Option<u32> {
-        self.by_number.get(number.into())
     }
 
     /// The operation with this number.

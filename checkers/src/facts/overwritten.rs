@@ -1,8 +1,8 @@
 //! Which write had seen which, as far as a recording can tell.
 //!
-//! A store that [overwrites what was read](Conflict::Causal) lets a write replace earlier ones that came in at the
-//! same replica, and what its session had read of the key, or written with an answer. A store that overwrites
-//! [what is held](Conflict::LastWriterWins) lets a write replace what the replica that took it in knew.
+//! A store that [overwrites what was read](Conflict::Causal) lets a write replace what its session had read of the key, or
+//! written with an answer. A store that overwrites [what is held](Conflict::LastWriterWins) lets a write replace what the
+//! replica that took it in knew.
 //!
 //! What a session had read is judged twice. *Generously* where seeing excuses a missing version: any earlier
 //! answered read of the session counts, with everything that its replica knew at the time and, since it may have
@@ -40,18 +40,7 @@ fn overwritten(facts: &Facts<'_>) -> Vec<bool> {
                 overwritten[known.write as usize] |= later.is_some_and(|later| *later < known.until);
             }
         }
-        Conflict::Causal => {
-            let mut last: FxHashMap<(u32, u32), u64> = FxHashMap::default();
-            for write in facts.writes.iter().filter(|write| write.undone.is_none()) {
-                let counter = last.entry((write.id.origin.number(), write.key)).or_default();
-                *counter = write.id.counter.max(*counter);
-            }
-            for (number, write) in facts.writes.iter().enumerate() {
-                let last = last.get(&(write.id.origin.number(), write.key));
-                overwritten[number] = last.is_some_and(|counter| *counter > write.id.counter);
-            }
-            by_readers(facts, &mut overwritten);
-        }
+        Conflict::Causal => by_readers(facts, &mut overwritten),
     }
     overwritten
 }
@@ -119,9 +108,8 @@ fn known_at_end<'b>(facts: &'b Facts<'_>) -> impl Iterator<Item = &'b Knowledge>
 /// What replicas know at the end to be overwritten, strictly judged.
 pub(crate) struct Covers<'a, 'b> {
     facts: &'b Facts<'a>,
-    /// By node and line, the writes of an origin to a key: the first counter that nothing known covers, and the write that
-    /// covers the one before. Only for stores that overwrite what was read.
-    read: ByNode<(u64, u32)>,
+    /// By write: those whose context contains it. Only for stores that overwrite what was read.
+    read: Vec<Vec<u32>>,
     /// By node, key and the node that took the write in, in one of its lives: the last write that is known. Only for
     /// stores that overwrite what is held.
     held: FxHashMap<(NodeId, u32, (NodeId, u32)), u32>,
@@ -131,7 +119,7 @@ pub(crate) struct Covers<'a, 'b> {
 
 impl<'a, 'b> Covers<'a, 'b> {
     pub(crate) fn of(facts: &'b Facts<'a>) -> Covers<'a, 'b> {
-        let read = ByNode::new(facts.header(), facts.order.lines.len());
+        let read = vec![Vec::new(); facts.writes.len()];
         let mut covers = Covers { facts, read, held: FxHashMap::default(), origins: FxHashMap::default() };
         match facts.header().conflict {
             Conflict::Causal => covers.collect_read(),
@@ -141,29 +129,10 @@ impl<'a, 'b> Covers<'a, 'b> {
     }
 
     fn collect_read(&mut self) {
-        let facts = self.facts;
-        // Several writes may hand back one context: it is unpacked once per node.
-        let mut unpacked: ByNode<bool> = ByNode::new(facts.header(), facts.operations.list().len());
-        for known in known_at_end(facts) {
-            let write = facts.write(known.write);
-            self.cover(known.node, known.write, write.id.counter, known.write);
-            let Some((handed, index)) = write.context.and_then(|op| Some((op, facts.operations.index(op)?))) else {
-                continue;
-            };
-            if std::mem::replace(unpacked.get_mut(known.node, index), true) {
-                continue;
+        for (number, write) in self.facts.writes.iter().enumerate().filter(|(_, write)| write.undone.is_none()) {
+            for seen in write.context.into_iter().flat_map(|op| self.facts.handed_out(op)) {
+                self.read[seen as usize].push(number as u32);
             }
-            for version in facts.handed_out(handed) {
-                self.cover(known.node, version, facts.write(version).id.counter.saturating_add(1), known.write);
-            }
-        }
-    }
-
-    /// Of the line of `write`.
-    fn cover(&mut self, node: NodeId, write: u32, below: u64, by: u32) {
-        let cover = self.read.get_mut(node, self.facts.order.places[write as usize].0);
-        if cover.0 < below {
-            *cover = (below, by);
         }
     }
 
@@ -191,8 +160,8 @@ impl<'a, 'b> Covers<'a, 'b> {
         let facts = self.facts;
         match facts.header().conflict {
             Conflict::Causal => {
-                let (below, by) = self.read.get(node, facts.order.places[write as usize].0);
-                (facts.write(write).id.counter < below && by != write).then_some(by)
+                let is_known = |by: &&u32| **by != write && facts.known_at(node, **by).is_some();
+                self.read[write as usize].iter().find(is_known).copied()
             }
             Conflict::LastWriterWins => self.origins.get(&facts.write(write).key)?.iter().find_map(|origin| {
                 let last = self.held.get(&(node, facts.write(write).key, *origin)).copied()?;

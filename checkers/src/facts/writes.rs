@@ -24,7 +24,8 @@ pub(crate) struct RecordedWrite {
     pub(crate) acknowledged: bool,
     /// Reads never return a delete.
     pub(crate) delete: bool,
-    /// The operation whose context the write handed back: the session's last answered one of the key, a read or a write.
+    /// The operation whose context the write handed back: the session's last answered one of the key, a read or a write; of
+    /// a session that writes blindly, its last answered write.
     pub(crate) context: Option<u32>,
     /// Place where its node forgot it before anything of it had left: then no other replica ever knew it, and its name is free.
     pub(crate) undone: Option<usize>,
@@ -53,17 +54,22 @@ impl Facts<'_> {
     /// A store may tell that it knows a write before it tells the write's name, so all names come first.
     pub(super) fn collect_writes(&mut self) {
         let mut last_answers: FxHashMap<(u32, u32), u32> = FxHashMap::default();
+        let mut last_writes: FxHashMap<(u32, u32), u32> = FxHashMap::default();
         let mut contexts: FxHashMap<u32, u32> = FxHashMap::default();
         let mut lives = vec![0; usize::from(self.header().nodes)];
         let mut heard_of = ByName::default();
         for (place, event) in self.recording.events.iter().enumerate() {
             match event.what {
-                What::Invoked { op, session, action: Action::Write | Action::Delete, key, context: true, .. } => {
-                    contexts.extend(last_answers.get(&(session, key)).map(|last| (op, *last)));
+                What::Invoked { op, session, action: Action::Write | Action::Delete, key, context, .. } => {
+                    let last = if context { &last_answers } else { &last_writes };
+                    contexts.extend(last.get(&(session, key)).map(|last| (op, *last)));
                 }
                 What::Answered { op } => {
                     if let Some(operation) = self.operations.get(op) {
                         last_answers.insert((operation.session, operation.key), op);
+                        if operation.action != Action::Read {
+                            last_writes.insert((operation.session, operation.key), op);
+                        }
                     }
                 }
                 What::Wrote { op, write: id } => {

@@ -81,7 +81,6 @@ fn write(op: &Op, place: u32, sessions: u32) -> Write {
         key: op.key,
         is_delete: op.value == NOTHING,
         id,
-        origin: id.0,
         asked: place,
         done: is_done.then_some(place),
         seen: Clock::default(),

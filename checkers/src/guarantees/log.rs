@@ -16,7 +16,7 @@ impl Clock {
         other.0.iter().for_each(|entry| self.add(*entry));
     }
 
-    fn covers(&self, (origin, counter): (u32, u64)) -> bool {
+    pub(super) fn covers(&self, (origin, counter): (u32, u64)) -> bool {
         self.0.binary_search_by_key(&origin, |entry| entry.0).is_ok_and(|place| counter <= self.0[place].1)
     }
 
@@ -36,8 +36,6 @@ pub(super) struct Write {
     /// The line of writes that it is in, and its number there. A later write of the same line to the same key has
     /// always seen it.
     pub(super) id: (u32, u64),
-    /// The replica that took it in, which may have had several lives and then has a line for each.
-    pub(super) origin: u32,
     /// When it was asked for.
     pub(super) asked: u32,
     /// When it was acknowledged.
@@ -122,9 +120,7 @@ impl Log {
         if self.is_register {
             !self.had_seen(earlier, write, observer)
         } else {
-            let (later, first) = (self.write(write), self.write(earlier));
-            let is_in_order = later.origin == first.origin && later.id.1 > first.id.1;
-            is_in_order || first.asked < later.horizon
+            self.write(earlier).asked < self.write(write).horizon
         }
     }
 

@@ -24,10 +24,9 @@
 //!   when nothing was returned), and neither a version that was returned nor any delete can have seen w.
 //!
 //! What a write *had seen* is what its store promises to replace ([`Conflict`](crate::trace::Conflict)): what its
-//! context's read returned, or the write whose answer handed the context out, with what that had seen, and earlier writes
-//! of its origin to the key, without what those had seen (where only the later one has come, that still stands); or what
-//! the replica that took it in had shown or taken in. What it *can* have seen is everything that was asked for before its context's read was answered, or up to its
-//! context's write, and what that can have seen. In a
+//! context's read returned, or the write whose answer handed the context out, with what that had seen; or what the replica
+//! that took it in had shown or taken in. What it *can* have seen is everything that was asked for before its context's
+//! read was answered, or up to its context's write, and what that can have seen. In a
 //! bare history it had seen its session's earlier writes of the key; what its session had read counts for that session
 //! and for writes follow reads, since otherwise a store that keeps writers' orders and no more would be found wrong.
 //!

@@ -30,17 +30,22 @@ struct LogBuilder<'a> {
     overwrites: Conflict,
     log: Log,
     numbers: FxHashMap<Dot, u32>,
-    /// By session and key: what the last answer handed out.
+    /// By session and key: what the last answer handed out, and the last answer to a write.
     contexts: FxHashMap<(u32, u32), Known>,
+    own: FxHashMap<(u32, u32), Known>,
     /// By operation: the context that it hands back.
     handed: FxHashMap<u32, Known>,
-    /// By origin and key, and where stores replace what they hold by node and key: what the next write there will
-    /// have seen.
-    replicas: FxHashMap<(u32, u32), Known>,
+    /// By node and key, where stores replace what they hold: what the next write there will have seen.
+    replicas: FxHashMap<(NodeId, u32), Known>,
     /// By node: how often it has gone down. What it had seen before, its disk may not have.
     lives: Vec<u32>,
-    /// Numbers of the lines of writes, by origin and life.
+    /// Numbers of the lines of writes, by origin and life, where stores replace what they hold.
     lines: FxHashMap<(u32, u32), u32>,
+    /// Elsewhere: by key, its lines, and by line, how many writes it has.
+    of_key: FxHashMap<u32, Vec<u32>>,
+    lengths: Vec<u64>,
+    /// By write: how often its node had been down.
+    taken_in: Vec<u32>,
     /// Numbers of the views, by node, life and level.
     views: FxHashMap<(NodeId, u32, Level), u32>,
     /// By operation that a replica got to see late: place and number of that event.
@@ -64,17 +69,22 @@ impl Log {
             log,
             numbers: FxHashMap::default(),
             contexts: FxHashMap::default(),
+            own: FxHashMap::default(),
             handed: FxHashMap::default(),
             replicas: FxHashMap::default(),
             lives: vec![0; usize::from(recording.header.nodes)],
             lines: FxHashMap::default(),
+            of_key: FxHashMap::default(),
+            lengths: Vec::new(),
+            taken_in: Vec::new(),
             views: FxHashMap::default(),
             reached: FxHashMap::default(),
         };
         for (event, place) in recording.events.iter().zip(0..) {
             match event.what {
-                What::Invoked { op, session, action: Action::Write | Action::Delete, key, context: true, .. } => {
-                    if let Some(known) = building.contexts.get(&(session, key)) {
+                What::Invoked { op, session, action: Action::Write | Action::Delete, key, context, .. } => {
+                    let kept = if context { &building.contexts } else { &building.own };
+                    if let Some(known) = kept.get(&(session, key)) {
                         building.handed.insert(op, known.clone());
                     }
                 }
@@ -99,31 +109,25 @@ impl LogBuilder<'_> {
         if *self.numbers.entry(id).or_insert(number) != number {
             return;
         }
-        let origin = id.origin.number();
-        let context = self.handed.remove(&op).filter(|_| self.overwrites == Conflict::Causal);
         let life = self.lives[id.node().index()];
-        let next_line = self.lines.len() as u32;
-        let line = *self.lines.entry((origin, life)).or_insert(next_line);
-        let overwrites = self.overwrites;
-        let replica = self.replica(
-            if overwrites == Conflict::Causal { origin } else { id.node().0.into() },
-            id.node(),
-            operation.key,
-        );
-        let mut seen = replica.seen.clone();
-        let mut told = std::mem::take(&mut replica.told);
-        match context {
-            // Not for the replica's next write: where only that one has come, what this one had read is still there.
-            Some(context) => {
-                seen.merge(&context.seen);
-                told = context.told;
-                replica.horizon = replica.horizon.max(context.horizon);
+        self.taken_in.push(life);
+        let (Known { seen, horizon, told, .. }, name) = match self.overwrites {
+            Conflict::Causal => {
+                let context = self.handed.remove(&op).unwrap_or_default();
+                let line = self.line(operation.key, &context.seen);
+                self.lengths[line as usize] += 1;
+                (context, (line, self.lengths[line as usize]))
             }
-            None if overwrites == Conflict::LastWriterWins => replica.told.push(number),
-            None => {}
-        }
-        let horizon = replica.horizon;
-        replica.seen.add((line, id.counter));
+            Conflict::LastWriterWins => {
+                let next_line = self.lines.len() as u32;
+                let line = *self.lines.entry((id.origin.number(), life)).or_insert(next_line);
+                let replica = self.replica(id.node(), operation.key);
+                let known = Known { told: std::mem::take(&mut replica.told), ..replica.clone() };
+                replica.told.push(number);
+                replica.seen.add((line, id.counter));
+                (known, (line, id.counter))
+            }
+        };
         if operation.action == Action::Delete {
             self.log.deletes[operation.key as usize].push(number);
         }
@@ -132,8 +136,7 @@ impl LogBuilder<'_> {
             session: operation.session,
             key: operation.key,
             is_delete: operation.action == Action::Delete,
-            id: (line, id.counter),
-            origin,
+            id: name,
             asked: operation.invoked as u32,
             done: operation.answered().map(|place| place as u32),
             seen,
@@ -142,11 +145,22 @@ impl LogBuilder<'_> {
         });
     }
 
-    /// What the replica `number` (an origin or a node) at `node` has seen of a key. A new life begins with what it can
-    /// have seen alone.
-    fn replica(&mut self, number: u32, node: NodeId, key: u32) -> &mut Known {
+    /// The line of a write to `key`: one of which it had seen all writes, or a new one.
+    fn line(&mut self, key: u32, seen: &Clock) -> u32 {
+        let LogBuilder { lengths, of_key, .. } = self;
+        let of_key = of_key.entry(key).or_default();
+        let has_seen_all = |line: &&u32| seen.covers((**line, lengths[**line as usize]));
+        of_key.iter().find(has_seen_all).copied().unwrap_or_else(|| {
+            lengths.push(0);
+            of_key.push(lengths.len() as u32 - 1);
+            lengths.len() as u32 - 1
+        })
+    }
+
+    /// What the replica at `node` has seen of a key. A new life begins with what it can have seen alone.
+    fn replica(&mut self, node: NodeId, key: u32) -> &mut Known {
         let life = self.lives[node.index()];
-        let known = self.replicas.entry((number, key)).or_default();
+        let known = self.replicas.entry((node, key)).or_default();
         if known.life != life {
             *known = Known { horizon: known.horizon, life, ..Known::default() };
         }
@@ -158,7 +172,7 @@ impl LogBuilder<'_> {
         // Not in a later life, which has got the write from others.
         let ended = self.lives[id.node().index()].checked_sub(1);
         if let Some(number) = self.numbers.get(&id).copied()
-            && ended.and_then(|life| self.lines.get(&(id.origin.number(), life))) == Some(&self.log.write(number).id.0)
+            && ended == Some(self.taken_in[number as usize])
             && self.log.write(number).done.is_none_or(|done| done > place)
         {
             self.numbers.remove(&id);
@@ -173,6 +187,7 @@ impl LogBuilder<'_> {
         let Write { id, ref seen, horizon, asked, .. } = *self.log.write(number);
         let mut known = Known { seen: seen.clone(), horizon: horizon.max(asked + 1), told: vec![number], life: 0 };
         known.seen.add(id);
+        self.own.insert((operation.session, operation.key), known.clone());
         self.contexts.insert((operation.session, operation.key), known);
     }
 
@@ -199,7 +214,7 @@ impl LogBuilder<'_> {
         let is_local = cause == seen_by;
         match self.overwrites {
             Conflict::Causal => drop(self.contexts.insert((read.session, read.key), known)),
-            Conflict::LastWriterWins if is_local => self.replica(read.node.0.into(), read.node, read.key).merge(&known),
+            Conflict::LastWriterWins if is_local => self.replica(read.node, read.key).merge(&known),
             Conflict::LastWriterWins => {}
         }
         let next_view = self.views.len() as u32;

@@ -6,7 +6,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{Distributions, Merge};
 use crate::facts::Facts;
-use crate::facts::had_seen::Seen;
+use crate::facts::order::Seen;
 use crate::trace::{Conflict, NodeId, What};
 
 /// What a replica lacks at the end of each window: acknowledged writes to keys that it is to hold, where neither the

@@ -27,7 +27,6 @@ pub use staleness::{ReadAge, Staleness, read_ages};
 pub use visibility::{Group, Reflection, Visibility, Where, reflections};
 
 use crate::facts::Facts;
-use crate::facts::had_seen::Seen;
 use crate::trace::{Action, Level, NodeId, Recording};
 
 /// The figures of one run.
@@ -52,15 +51,15 @@ impl Metrics {
     /// grows with the number of events, and with how many writes reads miss.
     pub fn of(recording: &Recording, measured: &Measured, window_ns: u64) -> Metrics {
         let facts = Facts::of(recording);
-        let seen = Seen::of(&facts);
+        let seen = facts.seen();
         // What replicas showed, and which write had seen which, a store that announces nothing leaves open. Reads show something.
         let announced = !recording.header.silent;
         Metrics {
-            visibility: if announced { visibility::of(&facts, &seen) } else { found::of(&facts) },
-            staleness: staleness::of(&facts, &seen, window_ns),
+            visibility: if announced { visibility::of(&facts, seen) } else { found::of(&facts) },
+            staleness: staleness::of(&facts, seen, window_ns),
             calls: load::calls(&facts.operations, window_ns),
             traffic: load::traffic(recording, measured, window_ns),
-            lag: if announced { lag::of(&facts, &seen, window_ns) } else { BTreeMap::new() },
+            lag: if announced { lag::of(&facts, seen, window_ns) } else { BTreeMap::new() },
             gauges: measured::gauges(recording, measured, window_ns),
         }
     }

@@ -11,8 +11,8 @@ use rustc_hash::FxHashMap;
 
 use super::{Distribution, Distributions, missed};
 use crate::facts::Facts;
-use crate::facts::had_seen::{Seen, UpTo, raise, reach};
 use crate::facts::operations::Operation;
+use crate::facts::order::{Seen, UpTo, raise, reach};
 use crate::trace::{Action, Level, What};
 
 /// How old the answers to reads of one level are.
@@ -85,7 +85,7 @@ pub struct ReadAge {
 /// Of each answered read, in the order of the answers; at least, where the store announces nothing.
 pub fn read_ages(facts: &Facts<'_>) -> Vec<ReadAge> {
     let mut all = Vec::new();
-    each_read(facts, &Seen::of(facts), |_, age| all.push(age));
+    each_read(facts, facts.seen(), |_, age| all.push(age));
     all
 }
 

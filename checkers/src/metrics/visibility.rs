@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Distribution, Merge};
 use crate::facts::Facts;
-use crate::facts::had_seen::Seen;
+use crate::facts::order::Seen;
 use crate::trace::{Event, Level, NodeId, What};
 
 /// Where a write is to be seen.
@@ -112,14 +112,14 @@ pub struct Reflection {
 
 /// All of them, by write, replica and level: what [`Visibility`] adds up. None where the store announces nothing.
 pub fn reflections(facts: &Facts<'_>) -> Vec<Reflection> {
-    let (header, seen) = (facts.header(), Seen::of(facts));
+    let (header, seen) = (facts.header(), facts.seen());
     if header.silent {
         return Vec::new();
     }
     let levels: Vec<Level> = header.levels.iter().collect();
-    let answered_ns = answered_ns(facts, &seen);
+    let answered_ns = answered_ns(facts, seen);
     let mut reflected_ns = FxHashMap::default();
-    each_reflected(facts, &seen, &answered_ns, |write, number, event| {
+    each_reflected(facts, seen, &answered_ns, |write, number, event| {
         reflected_ns.insert((write, event.node, number), event.at_ns);
     });
     let mut all = Vec::new();

@@ -43,7 +43,7 @@ impl LevelStates<'_, '_> {
             Status::Absent
         } else if cell.due > position {
             Status::Overwritten(self.facts.order.at(line, cell.due))
-        } else if cell.surely >= position {
+        } else if cell.surely == position {
             Status::Overwritten(cell.by)
         } else if cell.due == position && cell.ready == position && cell.perhaps < position {
             Status::Present

@@ -28,7 +28,7 @@
 //! | origin | a replica in one of its lives, as the one that takes writes in |
 //! | view | what a level carries: view `v` the writes of priority `v` or above |
 //! | chain | the writes of an origin that a view carries, in order |
-//! | line | the writes of an origin to one key, in order |
+//! | line | writes of an origin to one key, in order, of which each had seen the one before |
 //! | ready | a write that has arrived, with all earlier ones of its chain |
 //! | due | ready, and nothing excuses that it is not reflected |
 //! | reflected | shown, or a write that had seen it is |

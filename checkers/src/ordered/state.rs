@@ -5,8 +5,8 @@
 //! level does not reflect it yet. What a level must show of a key are the ready writes that no ready write had
 //! seen, without the deletes; a delete or a superseded write leaves no other trace.
 //!
-//! Which write had seen which is known from two sides. A write had *surely* seen the earlier writes of its origin to
-//! its key, and what the read returned whose context it hands back, or the session's own write whose answer handed it out.
+//! Which write had seen which is known from two sides. A write had *surely* seen what the read returned whose context it hands
+//! back, or the session's own write whose answer handed it out; not what that had seen, which its own record tells.
 //! It had *perhaps* seen whatever that read's replica reflected then, and what this in turn had seen. Between the two nothing is judged.
 //!
 //! **Nodes that go down.** What a replica knows and shows ends with its life; what its disk has, by the host's word and
@@ -30,7 +30,8 @@ pub(super) struct LineState {
     pub(super) due: u32,
     /// What ready writes of other lines had perhaps seen.
     pub(super) perhaps: u32,
-    /// What due writes of other lines had surely seen.
+    /// The last that a due write of another line had surely seen. What came before it, it need not have handed on: see
+    /// [`Facts::handed_out`].
     pub(super) surely: u32,
     /// The write that had.
     pub(super) by: u32,
@@ -333,11 +334,10 @@ impl<'a, 'b> LevelStates<'a, 'b> {
             let cell = self.cell(node, *line, view);
             // One of several is named: the first taken in.
             if cell.surely < *position || cell.surely == *position && write < cell.by {
-                (cell.surely, cell.by) = (*position, write);
-                let (ready, due) = (cell.ready, cell.due);
-                self.touch(*line, ready);
-                // What is due may be shown as long as a later one is excused.
-                self.touch(*line, due);
+                let before = std::mem::replace(&mut cell.surely, *position);
+                cell.by = write;
+                self.touch(*line, before);
+                self.touch(*line, *position);
             }
         }
         self.seen[write as usize] = Some(seen);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::missing_disks::{MissingDisks, TakenBy};
 use crate::facts::Facts;
-use crate::facts::had_seen::{Seen, reach};
 use crate::facts::operations::Operation;
+use crate::facts::order::reach;
 use crate::trace::{Action, Conflict, Header, Level, NodeId};
 use crate::verdict::{Finding, Findings, Report, TraceLine, Verdict};
 use crate::{CheckerInfo, CodeInfo};
@@ -68,7 +68,7 @@ fn stale<'f>(facts: &'f Facts<'_>) -> (Vec<Stale<'f>>, usize) {
         return (Vec::new(), 0);
     }
     let missing = MissingDisks::of(facts);
-    let seen = Seen::of(facts);
+    let seen = facts.seen();
     let deletes = Deletes::of(facts);
     let mut acknowledged: Vec<Acknowledged> = vec![Acknowledged::default(); header.keys.len()];
     let mut writes: Vec<(usize, u32)> = Vec::new();

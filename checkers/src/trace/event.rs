@@ -134,7 +134,8 @@ pub enum What {
         value: u64,
         /// At which level the session reads.
         level: Level,
-        /// The write hands back the context of the last answer to the session about the key.
+        /// The write hands back the context of the last answer to the session about the key; if not, of the last answer to
+        /// a write of it, if there was one.
         context: bool,
     },
     /// The node took in the write of `op` and named it.

@@ -442,9 +442,6 @@ impl Asked<'_> {
         let writes = || {
             ops.iter().filter(|other| other.action != Action::Read && other.key == write.key && other.op != write.op)
         };
-        let is_after = |other: &AskedOp| {
-            self.name(other.op).is_some_and(|other| other.origin == name.origin && other.counter > name.counter)
-        };
         // Where not all nodes hold the key, any that does may have served a read.
         let header = &self.0.header;
         let knew = |node: NodeId, until: usize| {
@@ -475,7 +472,7 @@ impl Asked<'_> {
         };
         match self.0.header.conflict {
             Conflict::LastWriterWins => writes().any(is_not_before),
-            Conflict::Causal => writes().any(|other| is_after(other) || has_read(other)),
+            Conflict::Causal => writes().any(has_read),
         }
     }
 
@@ -551,23 +548,15 @@ impl Asked<'_> {
         if one.key != other.key {
             return false;
         }
-        if later.origin == earlier.origin {
-            return later.counter >= earlier.counter;
+        if later == earlier {
+            return true;
         }
-        let before = ops.iter().filter(|op| {
-            let is_before =
-                self.name(op.op).is_some_and(|name| name.origin == later.origin && name.counter < later.counter);
-            op.key == one.key && op.action != Action::Read && is_before
-        });
-        let mut seen: Vec<Dot> = before.filter_map(|op| self.name(op.op)).collect();
-        if one.context {
-            let own = ops.iter().filter(|op| op.session == one.session && op.key == one.key);
-            let last =
-                own.filter_map(|op| Some((self.answered(op.op)?, op.op))).filter(|(at, _)| *at < one.invoked).max();
-            let taken_in = |name: &Dot| of(*name).invoked < one.invoked;
-            let told = last.into_iter().flat_map(|(_, op)| self.returned(op).into_iter().chain(self.name(op)));
-            seen.extend(told.filter(taken_in));
-        }
+        let counts = |op: &&AskedOp| one.context || op.action != Action::Read;
+        let own = ops.iter().filter(|op| op.session == one.session && op.key == one.key).filter(counts);
+        let last = own.filter_map(|op| Some((self.answered(op.op)?, op.op))).filter(|(at, _)| *at < one.invoked).max();
+        let taken_in = |name: &Dot| of(*name).invoked < one.invoked;
+        let told = last.into_iter().flat_map(|(_, op)| self.returned(op).into_iter().chain(self.name(op)));
+        let seen: Vec<Dot> = told.filter(taken_in).collect();
         seen.into_iter().any(|name| name == earlier || self.had_seen(name, earlier))
     }
 

@@ -45,8 +45,6 @@ struct Replica {
     /// Lives before the present one.
     lost_disks: u16,
     counter: u64,
-    /// By key, for the context of later writes of this origin.
-    own: BTreeMap<u32, BTreeSet<Dot>>,
     received: BTreeMap<Dot, Known>,
     /// What was announced.
     announced: BTreeSet<Dot>,
@@ -67,6 +65,8 @@ pub struct Toy {
     pending: Vec<(Dot, Known, NodeId, u64)>,
     /// By session and key: what the last answer told, with everything that it had seen.
     contexts: BTreeMap<(u32, u32), BTreeSet<Dot>>,
+    /// The same for the last answer to a write.
+    own: BTreeMap<(u32, u32), BTreeSet<Dot>>,
     /// Seen as overwritten by everybody or by one node, although nothing has overwritten them.
     dropped: BTreeSet<(Option<NodeId>, Dot)>,
     /// Goes on showing whatever other writes have seen.
@@ -137,6 +137,7 @@ fn carry_out(
         replicas: vec![Replica::default(); usize::from(nodes)],
         pending: Vec::new(),
         contexts: BTreeMap::new(),
+        own: BTreeMap::new(),
         dropped: BTreeSet::new(),
         stubborn: None,
         stopped: None,
@@ -243,7 +244,8 @@ impl Toy {
         (self.node, self.cause) = (node, invoked);
         if !is_late && !self.chance.one_in(8) {
             self.push(What::Answered { op });
-            self.contexts.insert((session, key), has_seen);
+            self.contexts.insert((session, key), has_seen.clone());
+            self.own.insert((session, key), has_seen);
             self.drop_something();
         }
     }
@@ -294,10 +296,8 @@ impl Toy {
         let mut seen = BTreeSet::new();
         match self.recording.header.conflict {
             Conflict::Causal => {
-                seen.extend(replica.own.get(&key).into_iter().flatten());
-                if context {
-                    seen.extend(self.contexts.get(&(session, key)).into_iter().flatten());
-                }
+                let kept = if context { &self.contexts } else { &self.own };
+                seen.extend(kept.get(&(session, key)).into_iter().flatten());
             }
             Conflict::LastWriterWins => {
                 for (id, known) in replica.received.iter().filter(|(_, known)| known.key == key) {
@@ -306,9 +306,6 @@ impl Toy {
                 }
             }
         }
-        let own = replica.own.entry(key).or_default();
-        own.extend(&seen);
-        own.insert(id);
         let has_seen = seen.iter().copied().chain([id]).collect();
         let known = Known { key, delete, seen };
         self.log.insert(id, key);
@@ -468,7 +465,6 @@ impl Toy {
     fn crash(&mut self, node: NodeId) {
         (self.node, self.cause) = (node, 0);
         let disk = [Disk::Kept, Disk::Kept, Disk::TailLost, Disk::Lost][self.chance.below(4)];
-        let own = self.replicas[node.index()].own.clone();
         let unsaid = if disk != Disk::Lost && self.chance.one_in(2) { self.unsaid_write(node) } else { None };
         (self.node, self.cause) = (node, 0);
         self.cause = self.push(What::Down { disk });
@@ -479,7 +475,6 @@ impl Toy {
         if let Some(id) = unsaid {
             forgotten.push((id, false));
             replica.counter -= 1;
-            replica.own = own;
         }
         match disk {
             Disk::Kept => {}

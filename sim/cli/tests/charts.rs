@@ -151,7 +151,7 @@ fn messages_are_drawn_of_a_part_that_can_be_read() {
         std::fs::read_to_string(one.join("charts/messages.svg")).unwrap()
     };
     let svg = drawn(&[]);
-    for part in ["A part of the run: ", "where the story of CONV002 begins", "class=\"gone\"", "k38 = 1540"] {
+    for part in ["A part of the run: ", "where the story of CONV002 begins", "class=\"gone\"", "k92 = 779"] {
         assert!(svg.contains(part), "no {part:?} in\n{svg}");
     }
     let rows = svg.matches("class=\"time\"").count();

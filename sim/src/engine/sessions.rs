@@ -33,7 +33,7 @@ struct Session<R: Replica> {
     begun: usize,
     /// The operation that has no answer yet.
     waits_for: Option<u32>,
-    /// By key, what the last answer handed out.
+    /// By key, what the last answer handed out; of a session that writes blindly, the last answer to a write.
     contexts: BTreeMap<u32, R::Context>,
     /// What the session carries from replica to replica; nothing when it stays at one.
     seen: Option<R::SessionToken>,
@@ -92,10 +92,13 @@ impl<R: Replica> Sessions<R> {
         match op.action {
             Action::Read => (Call::Read { key, level: plan.level, quorum: plan.quorum, seen }, false),
             Action::Write | Action::Delete => {
-                let kept = state.contexts.get(&op.key).filter(|_| plan.context);
+                let kept = state.contexts.get(&op.key);
                 let value = Value { id: op.value, bytes: op.bytes };
                 let context = kept.unwrap_or(&self.nothing_seen);
-                (Call::Write { key, value, delete: op.action == Action::Delete, context, seen }, kept.is_some())
+                (
+                    Call::Write { key, value, delete: op.action == Action::Delete, context, seen },
+                    plan.context && kept.is_some(),
+                )
             }
         }
     }
@@ -139,11 +142,12 @@ impl<R: Replica> Sessions<R> {
     /// The session keeps what the answer to `op` gives it to keep.
     pub fn remember(&mut self, session: u32, op: u32, plan: &SessionPlan, answer: Answer<R::Context, R::SessionToken>) {
         let state = &mut self.sessions[session as usize];
+        let is_write = matches!(answer, Answer::Wrote { .. });
         let (Answer::Read { context, seen, .. } | Answer::Wrote { context, seen }) = answer else { return };
         if let (Some(carried), Some(seen)) = (&mut state.seen, seen) {
             *carried = seen;
         }
-        if plan.context {
+        if plan.context || is_write {
             let (_, place) = self.places[op as usize];
             state.contexts.insert(plan.ops[place as usize].key, context);
         }

@@ -198,7 +198,7 @@ pub struct SessionPlan {
     pub level: Level,
     /// Replicas per read.
     pub quorum: u16,
-    /// True when a write hands back the context of the last answer to the session about the key.
+    /// True when a write hands back the context of the last answer to the session about the key, not only of that to a write.
     pub context: bool,
     /// How long it waits for an answer before it goes on.
     pub timeout_ns: u64,

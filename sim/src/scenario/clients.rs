@@ -35,7 +35,7 @@ pub struct ClientGroup {
     /// How many replicas must contribute to the answer of a read.
     #[schemars(range(min = 1, max = 1000))]
     pub quorum: u16,
-    /// Whether a write tells the store what the last answer about the key told the session.
+    /// Whether a write replaces what the session has read of the key; without, only what it has written itself.
     pub context: bool,
     /// How long a session waits for an answer.
     #[schemars(extend("exclusiveMinimum" = 0))]
@@ -149,7 +149,7 @@ pub struct ScriptSession {
     #[serde(default = "quorum_usual")]
     #[schemars(range(min = 1, max = 1000))]
     pub quorum: u16,
-    /// Whether a write tells the store what the last answer about the key told the session.
+    /// Whether a write replaces what the session has read of the key; without, only what it has written itself.
     #[serde(default = "context_usual")]
     pub context: bool,
     /// How long the session waits for an answer.

@@ -33,12 +33,12 @@ fn the_hash_depends_on_the_seed_and_on_nothing_else() {
 fn hashes_are_the_same_in_every_build_and_every_year() {
     // Frozen. A change here means that stored seeds no longer show what they showed: say so in CHANGELOG.md.
     let mut scenario = rough();
-    assert_eq!(hash(&plan(&scenario, 1)), 0xbc95_f237_395b_175c, "ndc");
+    assert_eq!(hash(&plan(&scenario, 1)), 0x3644_6ad4_325e_6a08, "ndc");
     scenario.store.set("replication", 2);
-    assert_eq!(hash(&plan(&scenario, 1)), 0x7a45_42de_6413_5c4a, "ndc on a ring");
+    assert_eq!(hash(&plan(&scenario, 1)), 0x7b20_2076_4a36_d73e, "ndc on a ring");
     scenario.store.set("replication", "all");
     scenario.disk.write = Duration(3 * MS);
-    assert_eq!(hash(&plan(&scenario, 1)), 0x12a1_225d_5dbc_0436, "ndc with a slow disk");
+    assert_eq!(hash(&plan(&scenario, 1)), 0xbc0a_9779_4a5a_1b88, "ndc with a slow disk");
     // As long as before.
     scenario.settle = Settle::For(Duration(plan(&scenario, 1).settle_ns));
     scenario.store = stores::BUILT_IN.find("lww").unwrap().spec();

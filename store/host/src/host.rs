@@ -1,6 +1,6 @@
 //! A replica and what it needs to live.
 
-use kvsim_store::ndc::{self, Message, Ndc, Record, object::Context};
+use kvsim_store::ndc::{self, Handed, Message, Ndc, Record};
 use kvsim_store::{
     Answer, Call, CallId, Env, Input, Key, Level, NodeId, Observation, Outbox, Output, Priority, Replica, ReplicaId,
     Stream, Version,
@@ -43,7 +43,7 @@ pub enum Effect {
         message: Packed<Message>,
     },
     /// A call is answered: the answer, and the versions that a read returns.
-    Answer(CallId, Answer<Context, <Ndc as Replica>::SessionToken>, Vec<Version>),
+    Answer(CallId, Answer<Handed, <Ndc as Replica>::SessionToken>, Vec<Version>),
 }
 
 /// A replica and what belongs to it.
@@ -141,7 +141,7 @@ impl Host {
     pub fn call(
         &mut self,
         id: CallId,
-        call: Call<'_, Context, <Ndc as Replica>::SessionToken>,
+        call: Call<'_, Handed, <Ndc as Replica>::SessionToken>,
         now_ns: u64,
         effects: &mut Vec<Effect>,
     ) {
@@ -202,7 +202,7 @@ impl Host {
     }
 
     /// True when clients may hand in this context: all that it has seen is known here.
-    pub fn knows(&self, context: &Context) -> bool {
+    pub fn knows(&self, context: &Handed) -> bool {
         self.replica.has_seen(context)
     }
 

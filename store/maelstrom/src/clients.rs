@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kvsim_host::Waiting;
 use kvsim_store::Key;
-use kvsim_store::ndc::object::Context;
+use kvsim_store::ndc::Handed;
 use serde_json::Value as Json;
 
 use crate::protocol::MsgId;
@@ -14,7 +14,7 @@ use crate::protocol::MsgId;
 pub struct Clients {
     /// By client and key, what the last answer to it handed out. Maelstrom's clients know no contexts, so the node keeps
     /// them.
-    contexts: BTreeMap<String, BTreeMap<Key, Context>>,
+    contexts: BTreeMap<String, BTreeMap<Key, Handed>>,
     /// Requests under way.
     pub waiting: Waiting<Open>,
 }
@@ -57,12 +57,12 @@ pub enum What {
 
 impl Clients {
     /// What a client has seen of a key.
-    pub fn context(&self, client: &str, key: Key) -> Context {
+    pub fn context(&self, client: &str, key: Key) -> Handed {
         self.contexts.get(client).and_then(|contexts| contexts.get(&key)).cloned().unwrap_or_default()
     }
 
     /// A client has an answer about a key.
-    pub fn remember(&mut self, open: &Open, context: Context) {
+    pub fn remember(&mut self, open: &Open, context: Handed) {
         self.contexts.entry(open.client.clone()).or_default().insert(open.key, context);
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_host::disk::Disk;
 use kvsim_host::{Effect, Host};
-use kvsim_store::ndc::{self, Ndc, object::Context};
+use kvsim_store::ndc::{self, Handed, Ndc};
 use kvsim_store::{Call, CallId, Dot, Key, Level, NodeId, Observation, Refusal, Replica, Version};
 use serde_json::{Map, Value as Json, json};
 
@@ -42,7 +42,7 @@ const MS: u64 = 1_000_000;
 struct Follow {
     open: Open,
     value: Json,
-    context: Context,
+    context: Handed,
 }
 
 impl Service {
@@ -211,7 +211,7 @@ impl Service {
     fn take_answer(
         &mut self,
         call: CallId,
-        answer: kvsim_store::Answer<Context, <Ndc as Replica>::SessionToken>,
+        answer: kvsim_store::Answer<Handed, <Ndc as Replica>::SessionToken>,
         versions: &[Version],
         out: &mut Lines,
     ) -> Option<Follow> {

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// The version of all that is here and of what the store says.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// What two nodes say first, the one that has connected and then the other.
 #[derive(Clone, PartialEq, Message)]

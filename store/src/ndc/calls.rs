@@ -12,9 +12,10 @@ use smallvec::SmallVec;
 
 use crate::contract::{CallId, Key, Level, NodeId, ReplicaId};
 
+use super::context::Handed;
 use super::frontier::Frontiers;
 use super::message::{Delta, RequestId};
-use super::object::{Context, Object};
+use super::object::Object;
 
 /// How long a call may wait for others before it is forgotten, in nanoseconds: far longer than any client waits.
 const PENDING_NS_MAX: u64 = 60_000_000_000;
@@ -118,7 +119,7 @@ pub struct Unacknowledged {
     /// Where this replica does not serve the key's range: the write, which is sent until all holders have it.
     pub passed_on: Option<PassedOn>,
     /// What the answer hands out.
-    pub context: Context,
+    pub handed: Handed,
     /// What a session that moves has seen.
     pub seen: Option<Frontiers>,
 }

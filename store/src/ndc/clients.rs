@@ -3,15 +3,16 @@
 use smallvec::SmallVec;
 
 use super::calls::{Again, Asked, Calls, Gathered, InOrder, Part, PassedOn, Patience, TICK_NS, Unacknowledged};
+use super::context::{Context, Handed};
 use super::frontier::{Basis, Frontiers, view_of};
 use super::message::{Delta, Message, Reply, Request, RequestId};
-use super::object::{Context, Object, Side};
+use super::object::{Object, Side};
 use super::{Ndc, Record, Timer};
 use crate::contract::{Call, CallId, Dot, Env, Key, Level, NodeId, Observation, Refusal, ReplicaId, Value};
 
 impl Ndc {
     /// A client of this node calls.
-    pub(super) fn call(&mut self, call_id: CallId, call: &Call<'_, Context, Frontiers>, env: &mut Env<'_, Ndc>) {
+    pub(super) fn call(&mut self, call_id: CallId, call: &Call<'_, Handed, Frontiers>, env: &mut Env<'_, Ndc>) {
         let (Call::Read { key, .. } | Call::Write { key, .. }) = *call;
         let range = self.config.placement.range(key);
         // Where others hold the key, too, but not all do, they can be asked in place of a replica that recovers.
@@ -31,16 +32,19 @@ impl Ndc {
             Call::Read { level: Level::Eventual, .. } => self.read(id, key, Level::Eventual, needed, env),
             Call::Read { level, seen, .. } => self.read_in_order(id, key, *level, needed, *seen, env),
             Call::Write { value, delete, context, seen, .. } => {
-                let mut context = (*context).clone();
+                let mut handed = (*context).clone();
+                let everywhere = self.everywhere(range);
+                handed.forget_before(self.me, everywhere);
                 if let Some(state) = self.ranges.iter_mut().find(|state| state.range == range) {
-                    state.trim(key, &mut context, &self.membership);
-                    self.config.defects.spoil_context(&mut context, state.clock());
+                    state.trim(key, &mut handed.context, &self.membership);
+                    self.config.defects.spoil_context(&mut handed.context, state.clock());
                 }
+                let context = handed.context.clone();
                 let delta = match self.at(range).filter(|_| self.config.placement.is_full()) {
                     Some(state) => state.delta(key, *value, *delete, context),
                     None => self.next_delta(range, key, (*value, *delete), context),
                 };
-                self.write(call_id, range, delta, *seen, env);
+                self.write(call_id, range, delta, handed, *seen, env);
             }
         }
     }
@@ -92,7 +96,7 @@ impl Ndc {
             seen.forget(settled);
             seen
         });
-        env.answer_read(read.call, versions.iter().copied(), context, seen);
+        env.answer_read(read.call, versions.iter().copied(), Handed::new(context), seen);
     }
 
     /// Answers the reads whose view has come far enough.
@@ -220,7 +224,7 @@ impl Ndc {
     fn answer_read(&mut self, call: CallId, range: usize, object: Object, env: &mut Env<'_, Ndc>) {
         let names = self.names(range);
         let Object { versions, context } = object;
-        env.answer_read(call, versions.iter().map(|version| names.version(*version)), context, None);
+        env.answer_read(call, versions.iter().map(|version| names.version(*version)), Handed::new(context), None);
     }
 
     /// The next write of this replica to a key of a ring.
@@ -231,6 +235,23 @@ impl Ndc {
         Delta { dot, key, value, delete, context, before: Default::default() }
     }
 
+    /// All holders of a range are known to have this replica's writes to its keys up to this counter.
+    fn everywhere(&self, range: usize) -> u64 {
+        match self.at(range) {
+            Some(state) if state.serves() => state.everywhere(self.me, &self.membership),
+            Some(_) => 0,
+            None => self.calls.passed_on(range).next().map_or(u64::MAX, |delta| delta.dot.counter - 1),
+        }
+    }
+
+    /// A write of this replica to `key` is known.
+    pub(super) fn note_own(&mut self, key: Key, dot: Dot) {
+        if dot.origin == self.me {
+            let last = self.last_writes.get_or_insert_with(key, || 0);
+            *last = dot.counter.max(*last);
+        }
+    }
+
     /// A write has its dot: it is stored where this replica holds the key, sent to the other holders and answered when
     /// enough have it.
     fn write(
@@ -238,6 +259,7 @@ impl Ndc {
         call: CallId,
         range: usize,
         mut delta: Delta,
+        mut handed: Handed,
         seen: Option<&Frontiers>,
         env: &mut Env<'_, Ndc>,
     ) {
@@ -245,7 +267,13 @@ impl Ndc {
             self.amnesia.spoil_write(&mut delta, &self.ranges[0]);
         }
         env.observe(Observation::Wrote { call, dot: self.names(range).dot(delta.dot) });
-        let mut context = delta.context.clone();
+        // Where the session has seen all earlier writes of this replica to the key, it need not name single ones.
+        if handed.context.up_to(self.me) >= self.last_writes.get(delta.key).copied().unwrap_or(0) {
+            handed.context.raise(self.me, delta.dot.counter);
+        }
+        handed.wrote(delta.dot);
+        self.note_own(delta.key, delta.dot);
+        self.config.defects.spoil_line(&mut delta);
         let is_kept = self.at(range).is_some_and(|state| state.is_held);
         let record = if is_kept { Record::Received } else { Record::Sent };
         env.append(|| record(delta.clone()));
@@ -257,7 +285,6 @@ impl Ndc {
             self.at(range).into_iter().for_each(|state| state.defects().spoil_update(&mut delta, state));
         }
         let (key, counter) = (delta.key, delta.dot.counter);
-        context.raise(delta.dot.origin, counter);
         // Wherever the session goes, it will see its own write.
         let seen = seen.filter(|_| self.config.is_ordered()).map(|seen| {
             let (mut seen, reach) = (seen.clone(), self.ranges[0].frontiers().reach(self.me));
@@ -270,16 +297,16 @@ impl Ndc {
         if serves {
             env.multicast(others, Message::Update { delta, membership: self.sent_under() });
             if self.config.acks(self.membership.holders(range).len()) > 1 {
-                let write = Unacknowledged { call: Some(call), since_ns, by, passed_on: None, context, seen };
+                let write = Unacknowledged { call: Some(call), since_ns, by, passed_on: None, handed, seen };
                 self.calls.await_acks(range, counter, write);
             } else {
-                env.answer_write(call, context, seen);
+                env.answer_write(call, handed, seen);
             }
             return self.config.defects.reorder(&mut env.outbox.outputs);
         }
         let others: SmallVec<[NodeId; 8]> = others.collect();
         let passed_on = PassedOn { delta: delta.clone(), first: self.first(&others, 0), patience: Patience::default() };
-        let write = Unacknowledged { call: Some(call), since_ns, by, passed_on: Some(passed_on), context, seen };
+        let write = Unacknowledged { call: Some(call), since_ns, by, passed_on: Some(passed_on), handed, seen };
         self.calls.await_acks(range, counter, write);
         let id = RequestId { node: self.me.node, call };
         let request = Box::new(Request::Write { delta, membership: self.sent_under() });
@@ -315,7 +342,7 @@ impl Ndc {
                 && write.by.iter().filter(counts).count() + usize::from(own) >= usize::from(enough)
                 && let Some(call) = write.call.take()
             {
-                env.answer_write(call, std::mem::take(&mut write.context), write.seen.take());
+                env.answer_write(call, std::mem::take(&mut write.handed), write.seen.take());
             }
         }
         let over = calls.forget(|range, write| {
@@ -332,7 +359,7 @@ impl Ndc {
 pub(super) fn pass_on_again(calls: &mut Calls, range: usize, delta: Delta, now_ns: u64) {
     let counter = delta.dot.counter;
     let passed_on = Some(PassedOn { delta, first: None, patience: Patience::default() });
-    let (by, context) = (SmallVec::new(), Context::default());
-    let write = Unacknowledged { call: None, since_ns: now_ns, by, passed_on, context, seen: None };
+    let (by, handed) = (SmallVec::new(), Handed::default());
+    let write = Unacknowledged { call: None, since_ns: now_ns, by, passed_on, handed, seen: None };
     calls.await_acks(range, counter, write);
 }

@@ -57,6 +57,8 @@ defects! {
     VacuousTurn = "vacuous-turn", noticed by "fifo-visibility, priority, panic";
     /// A client has one causal context for all keys, so its write destroys versions that it has not seen.
     SharedContext = "shared-context", noticed by "convergence";
+    /// A write covers all earlier writes of its replica to the key, as if one client had written them.
+    OneLinePerOrigin = "one-line-per-origin", noticed by "convergence, durable, fifo-visibility, priority";
     /// The counter of writes is not on the disk, so names of writes are used again after a crash.
     ReuseDots = "reuse-dots", noticed by "convergence, panic";
     /// The last writes per view are not on the disk, so after a restart narrow views skip gaps.

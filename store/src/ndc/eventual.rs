@@ -82,8 +82,8 @@ impl Eventual {
             object.merge(Basis::Clock(&self.clock), side, |change| observe(seen(change, levels)));
             (object, self.clock.insert(dot).expect("it was not known"))
         };
-        if base < dot.counter && !object.implies(dot) {
-            object.context.raise(dot.origin, dot.counter);
+        if base < dot.counter && !object.shows(dot) {
+            object.context.add(dot);
         }
         self.dot_keys.push(dot, key);
         if !object.context.is_empty() || object.versions.is_empty() {
@@ -152,7 +152,7 @@ impl Eventual {
     pub fn strip(&mut self, is_void: impl Fn(ReplicaId) -> bool) {
         for key in self.unstripped.take() {
             if let Some(object) = self.objects.get_mut(key) {
-                object.context.retain(|origin, _| !is_void(origin));
+                object.context.retain(|seen| !is_void(seen.origin));
                 self.store_stripped(key);
             }
         }
@@ -166,7 +166,7 @@ impl Eventual {
     /// The origins that stored contexts mention although none of their writes is known.
     pub fn mentioned(&self) -> impl Iterator<Item = ReplicaId> {
         let objects = self.unstripped.keys.iter().filter_map(|key| self.objects.get(*key));
-        let origins = objects.flat_map(|object| object.context.iter()).map(|(origin, _)| origin);
+        let origins = objects.flat_map(|object| object.context.iter()).map(|seen| seen.origin);
         origins.filter(|origin| !self.clock.has(*origin))
     }
 

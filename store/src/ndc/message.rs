@@ -7,10 +7,11 @@ use smallvec::SmallVec;
 use crate::clock::NodeClock;
 use crate::contract::{CallId, Dot, Key, Level, MessageMeta, NodeId, ReplicaId, Value};
 
+use super::context::Context;
 use super::dead::Report;
 use super::frontier::{Frontiers, VIEWS};
 use super::memory::Watermarks;
-use super::object::{Context, Object, Versions, wire_bytes};
+use super::object::{Object, Versions, wire_bytes};
 
 /// One write, as it is replicated: never the merged object, which would carry other writes past their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub struct Delta {
     pub value: Value,
     /// True for a delete.
     pub delete: bool,
-    /// What it has seen of the key, itself and earlier writes of its origin left out.
+    /// What it has seen of the key, itself left out.
     pub context: Context,
     /// For the views from the second on, as far as they carry the key: the counter of the origin's last write before
     /// that the view carries, 0 for none. All 0 when no ordered view is kept.

@@ -30,6 +30,7 @@
 mod calls;
 mod clients;
 mod config;
+mod context;
 mod dead;
 mod defects;
 mod eventual;
@@ -54,6 +55,7 @@ use crate::contract::{
     Conflict, Dot, Env, GaugeInfo, Input, Key, Level, Levels, MessageMeta, Names, NodeId, Observation, Replica,
     ReplicaId, Version,
 };
+use crate::key_table::KeyTable;
 use crate::pulling::Rounds;
 use crate::settings::{Cluster, DefectInfo, Misfit, Profile, Reduction};
 
@@ -64,11 +66,11 @@ use frontier::Frontiers;
 use lag::Lag;
 use membership::{DotNames, Membership};
 use message::{Delta, Issued, KINDS, Pull, Repair};
-use object::Context;
 use recovery::{PATIENCE_DOUBLED_MAX, PATIENCE_NS};
 use state::State;
 
 pub use config::{Config, Count, Views};
+pub use context::{Context, Handed, Stretch};
 pub use defects::{Defect, Defects};
 pub use message::{Message, Request};
 pub use names::{Named, Naming};
@@ -127,6 +129,8 @@ pub struct Ndc {
     membership: Membership,
     /// What this replica keeps, by range, in their order.
     ranges: Vec<State>,
+    /// By key: the counter of this replica's last write to it.
+    last_writes: KeyTable<u64>,
     /// On a ring: how many writes to keys of each range this replica has issued.
     issued: BTreeMap<usize, u64>,
     rounds: Rounds,
@@ -144,7 +148,7 @@ impl Replica for Ndc {
     type Config = Config;
     type Message = Message;
     type Timer = Timer;
-    type Context = Context;
+    type Context = Handed;
     type SessionToken = Frontiers;
     type Record = Record;
 
@@ -194,6 +198,7 @@ impl Replica for Ndc {
             config: config.clone(),
             membership: Membership::default(),
             ranges: Vec::new(),
+            last_writes: KeyTable::default(),
             issued: BTreeMap::new(),
             rounds: Rounds::new(Vec::new(), 0),
             calls: Calls::default(),
@@ -692,6 +697,10 @@ impl Ndc {
         {
             let issued = self.issued.entry(range).or_default();
             *issued = delta.dot.counter.max(*issued);
+            self.note_own(delta.key, delta.dot);
+        }
+        if let Record::Absorbed(repair) = record {
+            self.note_repaired(repair);
         }
         let at = self.place(range);
         let mut state = at.map(|at| &mut self.ranges[at]);
@@ -749,6 +758,14 @@ impl Ndc {
         env.send(pull.from.node, Message::Repair(Box::new(repair)));
     }
 
+    /// Own writes come back if the disk has lost them.
+    fn note_repaired(&mut self, repair: &Repair) {
+        for item in &repair.items {
+            item.dots.iter().for_each(|dot| self.note_own(item.key, *dot));
+        }
+        repair.deltas.iter().for_each(|delta| self.note_own(delta.key, delta.dot));
+    }
+
     fn absorb(&mut self, repair: &Repair, env: &mut Env<'_, Ndc>) {
         let range = usize::from(repair.range);
         let Some(at) = self.place(range) else { return };
@@ -774,6 +791,7 @@ impl Ndc {
         if self.ranges[at].is_news(repair) {
             env.append(|| Record::Absorbed(Box::new(repair.clone())));
         }
+        self.note_repaired(repair);
         {
             let tell = &mut self.teller(at, env);
             self.ranges[at].absorb(repair, tell);

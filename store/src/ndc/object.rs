@@ -10,152 +10,20 @@ use std::ops::Deref;
 
 use smallvec::SmallVec;
 
+use super::context::Context;
 use super::frontier::Basis;
-use crate::clock::{WHOLE, settled};
 use crate::contract::{Dot, ReplicaId, Value, Version};
-
-/// For one key: all of an origin's writes to it up to a counter have been seen. An entry with the counter [`WHOLE`] speaks
-/// for all writes of its origin and of earlier lives of the same node.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(try_from = "Vec<Dot>"))]
-pub struct Context(SmallVec<[Dot; 1]>);
-
-impl Context {
-    /// True when the context says that `dot`, a write to its key, has been seen.
-    pub fn covers(&self, dot: Dot) -> bool {
-        dot.counter <= self.counter(dot.origin)
-    }
-
-    /// The largest counter of `origin` that has been seen; 0 for none.
-    pub fn counter(&self, origin: ReplicaId) -> u64 {
-        self.find(origin).map_or(0, |seen| seen.counter)
-    }
-
-    /// The entry that speaks for `origin`.
-    pub fn entry_for(&self, origin: ReplicaId) -> Option<ReplicaId> {
-        self.find(origin).map(|seen| seen.origin)
-    }
-
-    fn find(&self, origin: ReplicaId) -> Option<&Dot> {
-        self.0.iter().find(|seen| seen.origin == origin || speaks_for(seen, origin))
-    }
-
-    /// All writes of `origin` to the key up to `counter` have been seen, too; those of earlier lives, too, with [`WHOLE`].
-    pub fn raise(&mut self, origin: ReplicaId, counter: u64) {
-        if self.0.iter().any(|seen| speaks_for(seen, origin)) {
-            return;
-        }
-        if counter == WHOLE {
-            self.0.retain(|seen| !speaks_for(&Dot { origin, counter }, seen.origin));
-        }
-        match self.0.binary_search_by_key(&origin, |seen| seen.origin) {
-            Ok(at) => self.0[at].counter = { self.0[at].counter }.max(counter),
-            Err(at) => self.0.insert(at, Dot { origin, counter }),
-        }
-    }
-
-    /// The entries, in the order of the origins.
-    pub fn iter(&self) -> impl Iterator<Item = (ReplicaId, u64)> {
-        self.0.iter().map(|seen| (seen.origin, seen.counter))
-    }
-
-    /// True when nothing is said to have been seen.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Number of entries.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Size when sent: 12 bytes an entry, see also [`settled::wire_bytes`].
-    fn wire_bytes(&self) -> u32 {
-        let whole = || self.0.iter().filter(|seen| seen.counter == WHOLE).map(|seen| seen.origin);
-        let has_entry = |origin: ReplicaId| self.0.iter().any(|seen| seen.origin == origin);
-        12 * (self.0.len() - whole().count()) as u32 + settled::wire_bytes(whole(), has_entry)
-    }
-
-    /// Drops the entries for which not `keep`.
-    pub fn retain(&mut self, keep: impl Fn(ReplicaId, u64) -> bool) {
-        self.0.retain(|seen| keep(seen.origin, seen.counter));
-    }
-
-    /// Drops what `basis` implies. The sparse rest of a clock implies nothing, since an entry also speaks for the
-    /// counters below.
-    pub fn strip(&mut self, basis: Basis<'_>) {
-        self.0.retain(|seen| seen.counter > basis.base(seen.origin));
-    }
-}
-
-/// True when the entry is one for all writes of its origin and of earlier lives, and `origin` is among these.
-fn speaks_for(entry: &Dot, origin: ReplicaId) -> bool {
-    let Dot { origin: last, counter } = *entry;
-    counter == WHOLE && last.node == origin.node && last.incarnation >= origin.incarnation
-}
-
-#[cfg(feature = "serde")]
-impl TryFrom<Vec<Dot>> for Context {
-    type Error = &'static str;
-
-    fn try_from(seen: Vec<Dot>) -> Result<Context, Self::Error> {
-        let ascend = seen.is_sorted_by(|a, b| a.origin < b.origin);
-        if ascend { Ok(Context(seen.into())) } else { Err("a context that is not in the order of the origins") }
-    }
-}
 
 /// The versions of a key, in the order of their dots.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Vec<Version>", into = "Vec<Version>"))]
-pub struct Versions {
-    list: SmallVec<[Version; 1]>,
-    /// Bit `n % 64` is set when there is a version of node n: the number of bits below it is where the version of
-    /// an origin stands, mostly. Keys that many write blindly have dozens of versions, each line of them a cache
-    /// miss; this way one line is looked at.
-    nodes: u64,
-}
-
-/// A node's bit among [`Versions::nodes`].
-fn bit(origin: ReplicaId) -> u64 {
-    1 << (origin.node.0 % 64)
-}
-
-impl Versions {
-    /// Where the version of `origin` is or would be. There is at most one of each origin.
-    fn place(&self, origin: ReplicaId) -> Result<usize, usize> {
-        let guess = self.guess(origin);
-        if guess == 0 || self.list.get(guess - 1).is_some_and(|version| version.dot.origin < origin) {
-            match self.list.get(guess).map(|version| version.dot.origin.cmp(&origin)) {
-                Some(std::cmp::Ordering::Equal) => return Ok(guess),
-                None | Some(std::cmp::Ordering::Greater) => return Err(guess),
-                Some(std::cmp::Ordering::Less) => {}
-            }
-        }
-        self.list.binary_search_by_key(&origin, |version| version.dot.origin)
-    }
-
-    /// Where the version of `origin` is or would be when all nodes are below 64 and live their first life.
-    fn guess(&self, origin: ReplicaId) -> usize {
-        (self.nodes & (bit(origin) - 1)).count_ones() as usize
-    }
-
-    fn insert(&mut self, at: usize, version: Version) {
-        self.list.insert(at, version);
-        self.nodes |= bit(version.dot.origin);
-    }
-
-    fn retain(&mut self, mut keep: impl FnMut(&Version) -> bool) {
-        self.list.retain(|version| keep(version));
-        self.nodes = self.list.iter().fold(0, |nodes, version| nodes | bit(version.dot.origin));
-    }
-}
+pub struct Versions(SmallVec<[Version; 1]>);
 
 #[cfg(feature = "serde")]
 impl From<Versions> for Vec<Version> {
     fn from(versions: Versions) -> Vec<Version> {
-        versions.list.into_vec()
+        versions.0.into_vec()
     }
 }
 
@@ -164,12 +32,8 @@ impl TryFrom<Vec<Version>> for Versions {
     type Error = &'static str;
 
     fn try_from(versions: Vec<Version>) -> Result<Versions, Self::Error> {
-        let ascend = versions.is_sorted_by(|a, b| { a.dot.origin } < b.dot.origin);
-        if ascend {
-            Ok(versions.into_iter().collect())
-        } else {
-            Err("versions that are not in the order of the origins")
-        }
+        let ascend = versions.is_sorted_by(|a, b| a.dot < b.dot);
+        if ascend { Ok(Versions(versions.into())) } else { Err("versions that are not in the order of their dots") }
     }
 }
 
@@ -177,16 +41,14 @@ impl Deref for Versions {
     type Target = [Version];
 
     fn deref(&self) -> &[Version] {
-        &self.list
+        &self.0
     }
 }
 
 impl FromIterator<Version> for Versions {
     /// From versions in the order of their dots.
     fn from_iter<I: IntoIterator<Item = Version>>(versions: I) -> Versions {
-        let mut all = Versions { list: versions.into_iter().collect(), nodes: 0 };
-        all.retain(|_| true);
-        all
+        Versions(versions.into_iter().collect())
     }
 }
 
@@ -215,21 +77,10 @@ pub struct Side<'a> {
 }
 
 impl Side<'_> {
-    /// True when this side knows of `dot`, a write to its key: it shows it or has seen it overwritten.
+    /// True when this side, which does not show `dot`, a write to its key, has seen it overwritten.
     pub fn has_seen(&self, dot: Dot) -> bool {
-        // A replica's write has seen all that came in there before it.
-        let covers = |own: Dot| own.origin == dot.origin && own.counter >= dot.counter;
-        self.context.covers(dot)
-            || self.dot.is_some_and(covers)
-            || shown_of(self.versions, dot.origin).is_some_and(covers)
-            || self.basis.base(dot.origin) >= dot.counter
+        self.dot == Some(dot) || self.basis.base(dot.origin) >= dot.counter || self.context.covers(dot)
     }
-}
-
-/// The write of `origin` among `versions`; an object shows at most one of each origin.
-fn shown_of(versions: &[Version], origin: ReplicaId) -> Option<Dot> {
-    let at = versions.binary_search_by_key(&origin, |version| version.dot.origin).ok()?;
-    Some(versions[at].dot)
 }
 
 /// What a merge did to the versions.
@@ -276,66 +127,54 @@ impl Object {
             }
         }
         if !gone.is_empty() {
-            self.versions.retain(|version| !gone.contains(&version.dot));
+            self.versions.0.retain(|version| !gone.contains(&version.dot));
             gone.into_iter().for_each(|dot| change(Change::Hidden(dot)));
         }
         for version in fresh {
             let at = self.versions.partition_point(|mine| mine.dot < version.dot);
-            self.versions.insert(at, version);
+            self.versions.0.insert(at, version);
             change(Change::Shown(version));
         }
-        for (origin, counter) in other.context.iter() {
-            self.context.raise(origin, counter);
-        }
-        if let Some(dot) = other.dot {
-            self.context.raise(dot.origin, dot.counter);
-        }
+        self.context.join(other.context);
+        other.dot.into_iter().for_each(|dot| self.context.add(dot));
     }
 
-    /// Merges one write that has seen only earlier writes of its origin. The same as [`Object::merge`] of the
-    /// write as an object of its own, except that the write's dot does not enter the context; without looking
-    /// at the versions of other origins; a key that many clients write blindly has many of them.
+    /// Merges one write that has seen nothing. The same as [`Object::merge`] of the write as an object of its own, except
+    /// that the write's dot does not enter the context.
     pub fn merge_blind(&mut self, dot: Dot, version: Option<Version>, mut change: impl FnMut(Change)) {
-        let version = version.filter(|_| !self.context.covers(dot));
-        match (self.versions.place(dot.origin), version) {
-            (Ok(at), version) if self.versions[at].dot < dot => {
-                let old = self.versions[at].dot;
-                match version {
-                    Some(version) => self.versions.list[at] = version,
-                    None => self.versions.retain(|version| version.dot != old),
-                }
-                change(Change::Hidden(old));
-                version.into_iter().for_each(|version| change(Change::Shown(version)));
-            }
-            (Err(at), Some(version)) => {
-                self.versions.insert(at, version);
-                change(Change::Shown(version));
-            }
-            (Ok(_), _) | (Err(_), None) => {}
+        if let (Some(version), Err(at)) = (version.filter(|_| !self.context.covers(dot)), self.place(dot)) {
+            self.versions.0.insert(at, version);
+            change(Change::Shown(version));
         }
     }
 
-    /// True when the object shows `dot` or a later write of its origin, so that the context need not say that it
-    /// has been seen.
-    pub fn implies(&self, dot: Dot) -> bool {
-        self.versions.place(dot.origin).is_ok_and(|at| self.versions[at].dot.counter >= dot.counter)
+    fn place(&self, dot: Dot) -> Result<usize, usize> {
+        self.versions.binary_search_by_key(&dot, |version| version.dot)
+    }
+
+    /// True when the object shows `dot`, so that the context need not say that it has been seen.
+    pub fn shows(&self, dot: Dot) -> bool {
+        self.place(dot).is_ok()
     }
 
     /// Drops context that `basis` or a version implies.
     pub fn strip(&mut self, basis: Basis<'_>) {
+        if self.context.is_empty() {
+            return;
+        }
+        // First all is said that is known, so that what says the same looks the same.
+        for version in self.versions.iter().filter(|version| version.dot.counter > basis.base(version.dot.origin)) {
+            self.context.add(version.dot);
+        }
         self.context.strip(basis);
-        let Object { versions, context } = self;
-        context.0.retain(|seen| shown_of(versions, seen.origin).is_none_or(|shown| shown.counter < seen.counter));
+        for Version { dot, .. } in self.versions.0.iter().rev() {
+            self.context.take_out_last(*dot, basis);
+        }
     }
 
-    /// Looks at what a blind write of `origin` will touch, see [`crate::Replica::prefetch`].
-    pub fn prefetch(&self, origin: ReplicaId) {
-        let versions = &self.versions;
-        let from = versions.guess(origin).saturating_sub(1).min(versions.len());
-        // The version is replaced; or one is put in, which moves all behind it. Two versions are less than a line.
-        let replaced = versions.nodes & bit(origin) != 0;
-        let until = if replaced { (from + 2).min(versions.len()) } else { versions.len() };
-        for version in versions[from..until].iter().step_by(if replaced { 1 } else { 2 }) {
+    /// Looks at what a write will touch, see [`crate::Replica::prefetch`]. Two versions are less than a line.
+    pub fn prefetch(&self) {
+        for version in self.versions.iter().step_by(2) {
             black_box(version.dot.origin.node.0);
         }
     }
@@ -343,14 +182,14 @@ impl Object {
     /// Raises the context to what `basis` implies of each of `origins` and to every version: the inverse of
     /// stripping.
     pub fn fill(&mut self, basis: Basis<'_>, origins: impl IntoIterator<Item = ReplicaId>) {
-        for version in self.versions.iter() {
-            self.context.raise(version.dot.origin, version.dot.counter);
-        }
         for origin in origins {
             let base = basis.base(origin);
-            if base > self.context.counter(origin) {
+            if base > 0 {
                 self.context.raise(origin, base);
             }
+        }
+        for version in self.versions.iter() {
+            self.context.add(version.dot);
         }
     }
 
@@ -374,31 +213,6 @@ pub fn version_of(dot: Dot, value: Value, delete: bool) -> Option<Version> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::NodeId;
-    use proptest::prelude::*;
-    use std::collections::BTreeMap;
-
-    proptest! {
-        /// Also when nodes share a bit, and when a node writes in two lives.
-        #[test]
-        fn one_version_per_origin_in_their_order(
-            writes in prop::collection::vec((0u16..6, 0u16..3, 1u16..3, any::<bool>()), 0..60)
-        ) {
-            let (mut object, mut twin) = (Object::default(), BTreeMap::new());
-            for ((low, high, incarnation, delete), counter) in writes.into_iter().zip(1..) {
-                let origin = ReplicaId { node: NodeId(low * 12 + high * 64), incarnation };
-                let dot = Dot { origin, counter };
-                let version = version_of(dot, Value { id: counter, bytes: 8 }, delete);
-                object.prefetch(origin);
-                object.merge_blind(dot, version, |_| ());
-                match version {
-                    Some(version) => drop(twin.insert(origin, version)),
-                    None => drop(twin.remove(&origin)),
-                }
-                prop_assert!(object.versions.iter().eq(twin.values()));
-            }
-        }
-    }
 
     #[test]
     fn what_many_deliveries_touch_stays_small() {

@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::context::Stretch;
 use super::defects::Defects;
 use super::eventual::seen;
 use super::frontier::{Basis, Frontiers, VIEWS, levels_of};
@@ -314,10 +315,10 @@ impl Ordered {
         for (view, forked) in forked.iter_mut().enumerate() {
             for (key, Forked { object, .. }) in forked.iter_mut() {
                 object.strip(Basis::View(frontiers, view));
-                object.context.retain(|origin, counter| {
-                    let ahead = frontiers.first_ahead(origin, view)..=counter;
+                object.context.retain(|Stretch { origin, first, last }| {
+                    let ahead = first.max(frontiers.first_ahead(origin, view))..=last;
                     let speaks = |(_, waiter): (u64, &Waiter)| waiter.key == *key;
-                    !is_void(origin) && (clock.base(origin) < counter || waiting.range(origin, view, ahead).any(speaks))
+                    !is_void(origin) && (clock.base(origin) < last || waiting.range(origin, view, ahead).any(speaks))
                 });
             }
         }

@@ -13,9 +13,10 @@ use smallvec::SmallVec;
 use crate::contract::{Dot, Key, Level, NodeId, ReplicaId};
 
 use super::Ndc;
+use super::context::{Context, Handed, Stretch};
 use super::frontier::{Frontiers, Reach, VIEWS};
 use super::message::{Delta, Message, Pull, Repair, Reply, Request};
-use super::object::{Context, Object};
+use super::object::Object;
 use super::ordered::Ordered;
 use super::state::State;
 
@@ -74,8 +75,8 @@ impl Ndc {
     }
 
     /// True when all that a context has seen is known here. One that is ahead might be a lie, which would hide writes to come.
-    pub fn has_seen(&self, context: &Context) -> bool {
-        Door::new(self, 0).context(context).is_ok()
+    pub fn has_seen(&self, handed: &Handed) -> bool {
+        Door::new(self, 0).context(&handed.context).is_ok()
     }
 }
 
@@ -153,7 +154,10 @@ impl<'a> Door<'a> {
     }
 
     fn context(&self, context: &Context) -> Checked {
-        context.iter().try_for_each(|(origin, counter)| self.dot(Dot { origin, counter }, 1))
+        context.iter().try_for_each(|Stretch { origin, first, last }| {
+            self.dot(Dot { origin, counter: first }, 1)?;
+            self.dot(Dot { origin, counter: last }, 1)
+        })
     }
 
     fn object(&self, object: &Object) -> Checked {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::clock::{DotSet, NodeClock, Settled};
 use crate::contract::{Dot, Key, Level, Levels, Names, NodeId, Observation, ReplicaId, Value, Version};
 
+use super::context::Context;
 use super::dead::{Dead, is_member};
 use super::defects::Defects;
 use super::eventual::{Eventual, eventual_and};
@@ -13,7 +14,7 @@ use super::frontier::{Basis, Frontiers, VIEWS};
 use super::membership::Membership;
 use super::memory::Watermarks;
 use super::message::Delta;
-use super::object::{Context, Object};
+use super::object::Object;
 use super::ordered::Ordered;
 use super::recovery::Recovery;
 use super::waiting::Waiter;
@@ -218,6 +219,11 @@ impl State {
         self.dead.mention(seen.iter().map(|(origin, _)| origin).filter(is_dead));
     }
 
+    /// All holders are known to have the writes of `origin` to the keys up to this counter.
+    pub fn everywhere(&self, origin: ReplicaId, membership: &Membership) -> u64 {
+        everywhere(&self.watermarks, self.me, membership.holders(self.range), self.defects(), origin)
+    }
+
     /// The stored objects, in the order of the keys' numbers.
     pub fn objects(&self) -> impl Iterator<Item = (Key, &Object)> {
         self.eventual.objects.iter()
@@ -369,7 +375,7 @@ impl State {
                 0 => {
                     std::hint::black_box(object.context.len());
                 }
-                _ => object.prefetch(delta.dot.origin),
+                _ => object.prefetch(),
             }
         }
     }
@@ -397,16 +403,12 @@ impl State {
     /// for. Or a session that writes and never reads would collect an entry of each life that it ever wrote at.
     pub fn trim(&mut self, key: Key, context: &mut Context, membership: &Membership) {
         let is_settled = |origin| self.eventual.clock.settled().has(origin);
-        if !self.serves() || !context.iter().any(|(origin, _)| is_settled(origin)) || !self.is_at_rest(key, membership)
-        {
+        if !self.serves() || !context.iter().any(|seen| is_settled(seen.origin)) || !self.is_at_rest(key, membership) {
             return;
         }
         let Eventual { clock, objects, .. } = &self.eventual;
         let shown = || objects.get(key).into_iter().flat_map(|object| object.versions.iter());
-        let seen = context.clone();
-        context.retain(|origin, _| {
-            !clock.settled().has(origin) || shown().any(|version| seen.entry_for(version.dot.origin) == Some(origin))
-        });
+        context.retain(|seen| !clock.settled().has(seen.origin) || shown().any(|version| seen.has(version.dot)));
     }
 
     /// True when all views of all holders reflect all writes to `key` that are known here, so that they show no others.

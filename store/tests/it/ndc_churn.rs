@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kvsim_store::ndc::object::Context;
+use kvsim_store::ndc::Handed;
 use kvsim_store::ndc::{Config, Count, Defect, Message, Ndc, Record, Timer};
 use kvsim_store::placement::Placement;
 use kvsim_store::quantity::{Interval, IntervalOrOff};
@@ -52,8 +52,8 @@ struct World {
     writes: BTreeMap<Dot, Write>,
     /// By call: key, delete, what its context had seen.
     calls: Vec<(Key, bool, BTreeSet<Dot>)>,
-    /// The last read of each key at each node: the context, and what it covers.
-    reads: BTreeMap<(NodeId, Key), (Context, BTreeSet<Dot>)>,
+    /// The last answer about each key at each node: the context, and what it covers.
+    reads: BTreeMap<(NodeId, Key), (Handed, BTreeSet<Dot>)>,
     /// What replicas had told of and then settled.
     settled: BTreeSet<Dot>,
     /// The dead replicas that the last question of each replica about each range names.
@@ -136,10 +136,7 @@ impl World {
         for observation in &observations {
             match *observation {
                 Observation::Wrote { call, dot } => {
-                    let (key, delete, mut seen) = self.calls[call.0 as usize].clone();
-                    // A replica's write replaces its earlier ones to the key.
-                    let own = self.writes.iter().filter(|(old, write)| old.origin == dot.origin && write.key == key);
-                    seen.extend(own.map(|(old, _)| *old));
+                    let (key, delete, seen) = self.calls[call.0 as usize].clone();
                     assert!(self.writes.insert(dot, Write { key, delete, seen }).is_none(), "{dot} is used twice");
                 }
                 Observation::Known(dot) => assert!(node.known.insert(dot), "{at} knows {dot} twice"),
@@ -171,12 +168,12 @@ impl World {
                 Output::Arm { timer, .. } => drop(node.armed.insert(timer)),
                 Output::Disarm(timer) => drop(node.armed.remove(&timer)),
                 Output::Append(record) => node.log.push(record),
-                Output::Answer { call, answer: Answer::Read { context, .. } } => {
+                Output::Answer { call, answer: Answer::Read { context, .. } | Answer::Wrote { context, .. } } => {
                     let key = self.calls[call.0 as usize].0;
                     let seen = self.writes.iter().filter(|(dot, write)| {
                         let ranges = self.config.placement.ranges() as u64;
                         let counter = (dot.counter - 1) / ranges + 1;
-                        write.key == key && context.covers(Dot { counter, ..**dot })
+                        write.key == key && context.context.covers(Dot { counter, ..**dot })
                     });
                     let seen = seen.map(|(dot, _)| *dot).collect();
                     self.reads.insert((at, key), (context, seen));

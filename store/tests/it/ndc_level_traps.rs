@@ -5,7 +5,7 @@
 
 use crate::common::levels::{World, config, key};
 use crate::common::{Kind, Net};
-use kvsim_store::ndc::object::Context;
+use kvsim_store::ndc::Handed;
 use kvsim_store::ndc::{Ndc, Timer, Views};
 use kvsim_store::{Level, NodeId, Replica as _, Value};
 
@@ -190,8 +190,8 @@ fn bulk_writes_do_not_push_out_an_urgent_one() {
 fn room_is_in_bytes() {
     let mut w = World::script(2, 5_000);
     w.put(1, 0);
-    w.write_value(0, NodeId(1), key(0), false, true, 4_000);
-    w.write_value(0, NodeId(1), key(4), false, true, 4_000);
+    w.write_blindly(NodeId(1), key(0), 4_000);
+    w.write_blindly(NodeId(1), key(4), 4_000);
     let small = w.put(1, 0);
     (1..3).for_each(|write| w.bring(write, 0));
     assert_eq!(w.overflowed, 1);
@@ -368,7 +368,7 @@ fn repair_bytes(views: Views, count: u32, lost: impl Fn(u32) -> bool) -> (u32, u
     let mut net = Net::<Ndc>::new(1, 3, config(3, views, ALL_ROOM), |_, _| true, false);
     for index in 0..count {
         let kind = Kind::Write { value: Value { id: u64::from(index), bytes: 1_000 }, delete: false };
-        net.ask(NodeId(1), key(index), kind, &Context::default());
+        net.ask(NodeId(1), key(index), kind, &Handed::default());
         while let Some(packet) = net.packets.pop() {
             if packet.to == NodeId(2) && !lost(index) {
                 net.arrive(&packet);

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use kvsim_store::clock::NodeClock;
 use kvsim_store::ndc::frontier::Basis;
-use kvsim_store::ndc::object::{Change, Context, Object, Side, version_of};
+use kvsim_store::ndc::object::{Change, Object, Side, version_of};
+use kvsim_store::ndc::{Context, Stretch};
 use kvsim_store::{Dot, NodeId, ReplicaId, Value, Version};
 use proptest::prelude::*;
 
@@ -56,12 +57,10 @@ fn merged_from(a: &Object, a_basis: Basis<'_>, b: &Object, b_basis: Basis<'_>) -
     both
 }
 
-/// Equal as far as anyone can tell: an entry of 0 says the same as none.
+/// Equal as far as anyone can tell.
 fn assert_same(a: &Object, b: &Object) {
     assert_eq!(a.versions, b.versions);
-    for node in 0..ORIGINS {
-        assert_eq!(a.context.counter(origin(node)), b.context.counter(origin(node)), "{a:?} and {b:?}");
-    }
+    assert!(dots().all(|dot| a.context.covers(dot) == b.context.covers(dot)), "{a:?} and {b:?}");
 }
 
 /// Sets of counters per origin, some of them with gaps.
@@ -94,23 +93,26 @@ fn arrivals() -> impl Strategy<Value = (Dot, NodeClock)> {
     })
 }
 
+/// Any context: what it says, in any order and some of it twice.
 fn contexts() -> impl Strategy<Value = Context> {
-    prop::collection::vec(0..=COUNTERS, usize::from(ORIGINS)).prop_map(|counters| {
+    prop::collection::vec((any::<bool>(), 0..ORIGINS, 1..=COUNTERS), 0..8).prop_map(|said| {
         let mut context = Context::default();
-        for (node, counter) in counters.into_iter().enumerate().filter(|(_, counter)| *counter > 0) {
-            context.raise(origin(node as u16), counter);
+        for (all, node, counter) in said {
+            match all {
+                true => context.raise(origin(node), counter.min(4)),
+                false => context.add(dot(node, counter)),
+            }
         }
         context
     })
 }
 
-/// Any whole object: at most one version of each origin, and a context that covers what is shown.
+/// Any whole object: some versions, and a context that covers what is shown.
 fn whole_objects() -> impl Strategy<Value = Object> {
-    let shown = prop::collection::vec(prop::option::of(1..=COUNTERS), usize::from(ORIGINS));
+    let shown = prop::collection::btree_set((0..ORIGINS, 1..=COUNTERS), 0..5);
     (contexts(), shown).prop_map(|(mut context, shown)| {
-        let shown = shown.into_iter().enumerate().filter_map(|(node, counter)| Some(dot(node as u16, counter?)));
-        let versions = shown.map(version).collect::<Vec<_>>();
-        versions.iter().for_each(|version| context.raise(version.dot.origin, version.dot.counter));
+        let versions: Vec<Version> = shown.into_iter().map(|(node, counter)| version(dot(node, counter))).collect();
+        versions.iter().for_each(|version| context.add(version.dot));
         Object { versions: versions.into_iter().collect(), context }
     })
 }
@@ -182,12 +184,12 @@ fn history(events: &[Event]) -> Vec<(Object, Twin)> {
                 let new = dot(at, *counter);
                 let read = context_of.map(|node| now[usize::from(node)].clone()).unwrap_or_default();
                 let mut context = read.0.context.clone();
-                context.raise(new.origin, new.counter);
+                context.add(new);
                 let version = version_of(new, version(new).value, delete);
                 let write = Object { versions: version.into_iter().collect(), context };
-                // The write as a set: it has seen what was read, and what its origin wrote before.
+                // The write as a set: it has seen what was read.
                 let mut seen = read.1.seen.clone();
-                seen.extend((1..=new.counter).map(|counter| dot(at, counter)));
+                seen.insert(new);
                 let live = if delete { BTreeSet::new() } else { BTreeSet::from([new]) };
                 let (mine, twin) = &mut now[usize::from(at)];
                 *mine = merged(mine, &write);
@@ -207,7 +209,7 @@ fn merge_laws(a: &Object, b: &Object, c: &Object) {
     assert_eq!(merged(a, a), *a, "idempotent");
     assert_eq!(merged(&ab, b), ab, "absorbing");
     for one in [a, b] {
-        assert!(one.context.iter().all(|(id, counter)| ab.context.counter(id) >= counter), "nothing is forgotten");
+        assert!(dots().all(|dot| ab.context.covers(dot) || !one.context.covers(dot)), "nothing is forgotten");
     }
     assert!(ab.versions.is_sorted_by(|x, y| x.dot < y.dot));
     assert_eq!(Twin::of(&ab), Twin::of(a).merged(&Twin::of(b)), "the twin disagrees");
@@ -239,8 +241,8 @@ proptest! {
         let own = own.map(|(node, counter)| dot(node, counter));
         let side = Side { versions: &object.versions, context: &object.context, dot: own, basis: clock.as_ref().map_or(Basis::Nothing, Basis::Clock) };
         for dot in dots() {
-            let by_context = object.context.iter().any(|(id, counter)| id == dot.origin && counter >= dot.counter);
-            let by_dot = own.is_some_and(|own| own.origin == dot.origin && own.counter >= dot.counter);
+            let by_context = object.context.iter().any(|Stretch { origin, first, last }| origin == dot.origin && (first..=last).contains(&{ dot.counter }));
+            let by_dot = own == Some(dot);
             // Without a gap: one known write says nothing about those before it.
             let by_clock = clock.as_ref().is_some_and(|clock| {
                 (1..=dot.counter).all(|counter| clock.contains(Dot { origin: dot.origin, counter }))
@@ -271,9 +273,11 @@ proptest! {
         filled.fill(Basis::Clock(&clock), nodes.iter().map(|node| origin(*node)));
         prop_assert_eq!(&filled.versions, &object.versions);
         for node in 0..ORIGINS {
-            let before = object.context.counter(origin(node));
             let base = if nodes.contains(&node) { clock.base(origin(node)) } else { 0 };
-            prop_assert_eq!(filled.context.counter(origin(node)), before.max(base));
+            for counter in 1..=COUNTERS {
+                let dot = dot(node, counter);
+                prop_assert_eq!(filled.context.covers(dot), object.context.covers(dot) || counter <= base);
+            }
         }
     }
 
@@ -281,10 +285,12 @@ proptest! {
     fn strip_drops_exactly_what_the_base_covers(object in whole_objects(), clock in clocks()) {
         let mut stripped = object.context.clone();
         stripped.strip(Basis::Clock(&clock));
-        for (id, counter) in object.context.iter() {
-            let without_gap = (1..=counter).all(|counter| clock.contains(Dot { origin: id, counter }));
-            prop_assert_eq!(stripped.counter(id), if without_gap { 0 } else { counter });
+        for Stretch { origin, last, .. } in object.context.iter() {
+            let without_gap = (1..=last).all(|counter| clock.contains(Dot { origin, counter }));
+            let last = Dot { origin, counter: last };
+            prop_assert!(without_gap || stripped.covers(last));
         }
+        prop_assert!(stripped.iter().all(|stretch| stretch.last > clock.base(stretch.origin)));
         prop_assert!(stripped.len() <= object.context.len());
         prop_assert_eq!(stripped.is_empty(), stripped.iter().next().is_none());
     }
@@ -331,7 +337,7 @@ proptest! {
         fast.merge_blind(new, version, |change| fast_changes.push(change));
         prop_assert_eq!(fast_changes, slow_changes);
         // The dot itself is left to the clock.
-        fast.context.raise(new.origin, new.counter);
+        fast.context.add(new);
         prop_assert_eq!(fast, slow);
     }
 }

@@ -1,8 +1,8 @@
 //! After every step of random schedules, with restarts, lost disks and little room, a second replica is started from
 //! the log of the one that took the step: all that a restart has to bring back must be the same, to the last counter.
 
+use kvsim_store::ndc::Handed;
 use kvsim_store::ndc::frontier::Frontiers;
-use kvsim_store::ndc::object::Context;
 use kvsim_store::ndc::{Config, Ndc, Record, Views};
 use kvsim_store::placement::Placement;
 use kvsim_store::quantity::{Interval, IntervalOrOff, Size};
@@ -25,7 +25,7 @@ struct World {
     chance: Stream,
     nodes: u16,
     keys: u32,
-    contexts: Vec<(Key, Context)>,
+    contexts: Vec<(Key, Handed)>,
     seen: Frontiers,
     /// A mistake to plant: what was given up of several at once is a record each.
     splits: bool,
@@ -99,7 +99,7 @@ impl World {
         match event {
             Event::Write => {
                 let known = self.chance.below(2 * self.contexts.len() as u64 + 1) as usize;
-                let blind = (self.some_key(), Context::default());
+                let blind = (self.some_key(), Handed::default());
                 let (key, context) = self.contexts.get(known).cloned().unwrap_or(blind);
                 let value = Value { id: self.net.asked.len() as u64, bytes: self.chance.below(40) as u32 };
                 let kind = Kind::Write { value, delete: self.chance.below(4) == 0 };
@@ -111,7 +111,7 @@ impl World {
                 let level = if ordered { Level::Priority } else { Level::Eventual };
                 let key = self.some_key();
                 let kind = Kind::Read { quorum: 1 + self.chance.below(2) as u16 };
-                let (_, step) = self.net.ask_at(node, key, kind, level, &Context::default(), Some(&self.seen));
+                let (_, step) = self.net.ask_at(node, key, kind, level, &Handed::default(), Some(&self.seen));
                 self.keep(key, step);
             }
             Event::Packet(fate) => {

@@ -181,8 +181,8 @@ pub enum Refusal {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Conflict {
-    /// A write replaces what its session had read of the key, and earlier writes that came in at the same replica;
-    /// concurrent values are kept side by side.
+    /// A write replaces what its session had read of the key, or written with an answer; concurrent values are kept side by
+    /// side.
     #[default]
     Causal,
     /// A write replaces whatever the replica that takes it in holds at that moment.

@@ -64,11 +64,6 @@ fn is_undone(id: Dot) -> bool {
     id.counter >> MARK > 0
 }
 
-/// The counter that the replica gave.
-fn given(id: Dot) -> u64 {
-    id.counter & ((1 << MARK) - 1)
-}
-
 /// The recording with a name of its own for every write whose node forgot it before anybody heard of it.
 fn with_own_names(recording: &Recording) -> Recording {
     let mut named = recording.clone();
@@ -357,9 +352,6 @@ impl Twin<'_> {
         if self.0.header.conflict == Conflict::LastWriterWins {
             return self.seen_where_held(writes, first, then);
         }
-        if first.id.origin.number() == then.id.origin.number() && given(first.id) < given(then.id) {
-            return true;
-        }
         let answered = self.answered(first.op).is_some_and(|answered| answered < then.request.invoked);
         if answered && first.request.session == then.request.session {
             return true;
@@ -410,25 +402,21 @@ impl Twin<'_> {
         if self.0.header.conflict == Conflict::LastWriterWins {
             return self.seen_where_held(writes, first, then);
         }
-        let covers =
-            |id: Dot| id == first.id || id.origin.number() == first.id.origin.number() && given(first.id) < given(id);
-        if covers(then.id) {
-            return true;
-        }
-        // The last answer of the session about the key, to a read or to a write.
+        // The last answer of the session about the key, to a read or to a write; of one that writes blindly, to a write.
         let reads = self.reads();
         let reads = reads.iter().map(|read| (read.answered, &read.request, read.returned.clone()));
         let own = writes.iter().filter_map(|write| Some((self.answered(write.op)?, &write.request, vec![write.id])));
         let before = reads.chain(own).filter(|(answered, request, _)| {
             (request.session, request.key) == (then.request.session, then.request.key)
                 && *answered < then.request.invoked
+                && (then.request.context || request.action != Action::Read)
         });
         let last = before.max_by_key(|(answered, ..)| *answered);
         let told = |(answered, request, told): (usize, &Request, Vec<Dot>)| {
             let writes = told.iter().filter_map(|id| self.get(writes, *id, answered));
-            writes.filter(|write| write.request.key == request.key).any(|write| covers(write.id))
+            writes.filter(|write| write.request.key == request.key).any(|write| write.id == first.id)
         };
-        then.request.context && last.is_some_and(told)
+        last.is_some_and(told)
     }
 
     /// The acknowledged writes that no other write had seen.

@@ -139,33 +139,21 @@ impl Facts {
                 here.map(|(read, _)| read).collect()
             } else {
                 let mut own = told.map(|(read, _)| read).filter(|read| read.session == writes[later].session);
+                // A session that writes blindly hands back the answer to its last write alone.
                 let read = own.rfind(|read| context && read.answered < writes[later].asked);
                 let mut own = done
                     .iter()
                     .filter(|(session, key, ..)| (*session, *key) == (writes[later].session, writes[later].key));
-                let wrote =
-                    own.rfind(|(_, _, answered, write)| context && write.is_some() && *answered < writes[later].asked);
+                let wrote = own.rfind(|(_, _, answered, write)| write.is_some() && *answered < writes[later].asked);
                 // The last answer counts.
                 own_write = wrote.filter(|(_, _, answered, _)| read.is_none_or(|read| read.answered < *answered));
                 read.filter(|_| own_write.is_none()).into_iter().collect()
             };
             for first in (0..writes.len()).filter(|first| writes[*first].key == writes[later].key) {
-                // Of the same replica in the same life, and not after it.
-                let covers = |other: usize| {
-                    let ((first_id, _), (id, _)) = (ids[first], ids[other]);
-                    first_id.origin.number() == id.origin.number()
-                        && first_id.counter <= id.counter
-                        && life_of(first) == life_of(other)
-                };
-                let is_in_order = ids[first].0.origin.number() == ids[later].0.origin.number()
-                    && ids[first].0.counter < ids[later].0.counter;
-                let is_line = if register {
-                    ids[first].0.node() == ids[later].0.node()
-                        && ids[first].1 < ids[later].1
-                        && life_of(first) == life_of(later)
-                } else {
-                    covers(later)
-                };
+                let is_line = register
+                    && ids[first].0.node() == ids[later].0.node()
+                    && ids[first].1 < ids[later].1
+                    && life_of(first) == life_of(later);
                 if first != later && is_line {
                     line.insert((first, later));
                 }
@@ -179,25 +167,13 @@ impl Facts {
                 };
                 let is_in_time =
                     told.iter().any(|read| writes[first].asked < read.answered) || own_write.is_some_and(up_to_own);
-                if first != later && !register && (is_in_order || is_in_time) {
+                if first != later && !register && is_in_time {
                     can_replace.insert((first, later));
                 }
             }
         }
         let comes_with = closure(if register { line.union(&read).copied().collect() } else { read });
-        let seen: Pairs = if register {
-            comes_with.clone()
-        } else {
-            // What was read comes with what it had seen; an earlier write of the line is replaced, and no more.
-            let read = &comes_with;
-            let of_read = |(first, earlier): &(usize, usize)| {
-                let (first, earlier) = (*first, *earlier);
-                let later = read.iter().filter(move |(by, later)| *by == earlier && *later != first);
-                later.map(move |(_, later)| (first, *later)).collect::<Vec<_>>()
-            };
-            let of_read: Pairs = line.iter().flat_map(of_read).collect();
-            line.iter().copied().chain(of_read).chain(read.iter().copied()).collect()
-        };
+        let seen = comes_with.clone();
         let (can_replace, seen_and_read) = (closure(can_replace), seen.clone());
         Facts { register, real_time: true, writes, reads, seen, seen_and_read, can_replace, comes_with }
     }

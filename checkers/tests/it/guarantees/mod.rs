@@ -60,8 +60,9 @@ fn sessions_that_move_are_judged_as_defined() {
         compare_recording(&toy::run(seed, None, false), &mut counts, seed);
     }
     assert!(counts.values().all(|(held, _)| *held > 150), "{counts:?}");
-    let often = ["read-your-writes", "monotonic-reads", "monotonic-writes"];
-    assert!(often.iter().all(|name| counts[name].1 > 40), "{counts:?}");
+    // A write mostly has seen the session's earlier ones, so their order is broken only where one of these had no answer.
+    let often = ["read-your-writes", "monotonic-reads"];
+    assert!(often.iter().all(|name| counts[name].1 > 40) && counts["monotonic-writes"].1 > 4, "{counts:?}");
 }
 
 #[test]

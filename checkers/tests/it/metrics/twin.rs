@@ -111,11 +111,10 @@ impl Twin<'_> {
                 continue;
             }
             let mut parts: Vec<Dot> = Vec::new();
-            let same_line = |w: &&Write| w.id.origin.number() == id.origin.number() && w.op.key == op.key;
-            parts.extend(self.writes.iter().filter(same_line).map(|w| w.id));
-            if op.context {
+            if self.recording.header.conflict == Conflict::Causal {
                 let answers = self.ops.iter().filter(|read| {
-                    (read.session, read.key) == (op.session, op.key)
+                    (op.context || read.action != Action::Read)
+                        && (read.session, read.key) == (op.session, op.key)
                         && read.answered.is_some_and(|answered| answered < op.invoked)
                 });
                 if let Some(last) = answers.max_by_key(|op| op.answered) {
@@ -123,6 +122,8 @@ impl Twin<'_> {
                 }
             }
             if self.recording.header.conflict == Conflict::LastWriterWins {
+                let same_line = |w: &&Write| w.id.origin.number() == id.origin.number() && w.op.key == op.key;
+                parts.extend(self.writes.iter().filter(same_line).map(|w| w.id));
                 parts.extend(self.shown_before(place, event.node));
             }
             let of_key = |part: &Dot| self.writes.iter().find(|w| w.id == *part && w.op.key == op.key);

@@ -121,6 +121,7 @@ struct Twin<'a> {
     recording: &'a Recording,
     operations: BTreeMap<u32, Op>,
     writes: Vec<Write>,
+    lines: Vec<Vec<usize>>,
     /// By write and view: what must have arrived for it to be ready.
     needed: Vec<[Set; 4]>,
     replicas: Vec<Replica>,
@@ -148,6 +149,7 @@ pub fn judge(recording: &Recording) -> Option<Judged> {
         recording,
         operations: ops(recording).into_iter().map(|op| (op.number, op)).collect(),
         writes: Vec::new(),
+        lines: Vec::new(),
         needed: Vec::new(),
         replicas: vec![Replica::default(); usize::from(header.nodes)],
         seen: BTreeMap::new(),
@@ -161,6 +163,7 @@ pub fn judge(recording: &Recording) -> Option<Judged> {
         shown: 0,
     };
     twin.collect_writes();
+    twin.collect_lines();
     twin.needed = (0..twin.writes.len()).map(|write| [0, 1, 2, 3].map(|view| twin.needed(write, view))).collect();
     let origins: BTreeSet<u32> = twin.writes.iter().map(|write| write.id.origin.number()).collect();
     for origin in origins {
@@ -185,19 +188,24 @@ impl Twin<'_> {
 
     fn collect_writes(&mut self) {
         let mut last_answers: BTreeMap<(u32, u32), u32> = BTreeMap::new();
+        let mut last_writes: BTreeMap<(u32, u32), u32> = BTreeMap::new();
         let mut contexts: BTreeMap<u32, u32> = BTreeMap::new();
         let events = &self.recording.events;
         for (place, event) in events.iter().enumerate() {
             let before = &events[..place];
             match event.what {
-                What::Invoked { op, session, key, action: Action::Write | Action::Delete, context: true, .. } => {
-                    if let Some(read) = last_answers.get(&(session, key)) {
+                What::Invoked { op, session, key, action: Action::Write | Action::Delete, context, .. } => {
+                    let last = if context { &last_answers } else { &last_writes };
+                    if let Some(read) = last.get(&(session, key)) {
                         contexts.insert(op, *read);
                     }
                 }
                 What::Answered { op } => {
                     let operation = &self.operations[&op];
                     last_answers.insert((operation.session, operation.key), op);
+                    if operation.action != Action::Read {
+                        last_writes.insert((operation.session, operation.key), op);
+                    }
                 }
                 What::Wrote { op, write } => {
                     if self.writes.iter().any(|other| other.id == write && other.undone.is_none()) {
@@ -271,19 +279,52 @@ impl Twin<'_> {
         self.is_undone(write) || self.dead.contains(&self.writes[write].id.origin.number()) && self.is_nowhere(write)
     }
 
+    /// Lines of writes of one origin to one key, each of which had seen the one before; where stores replace what they hold,
+    /// all of them.
+    fn collect_lines(&mut self) {
+        let is_register = self.recording.header.conflict == Conflict::LastWriterWins;
+        // By write: what it was told, and what that had seen.
+        let mut seen: Vec<Set> = Vec::new();
+        for (number, write) in self.writes.iter().enumerate() {
+            let told = write.context.map(|op| self.told(&self.operations[&op])).unwrap_or_default();
+            let told = told.into_iter().filter(|other| *other < number && self.writes[*other].undone.is_none());
+            let told: Set = told.filter(|_| write.undone.is_none()).collect();
+            seen.push(told.iter().flat_map(|other| &seen[*other]).chain(&told).copied().collect());
+        }
+        let mut order: Vec<usize> = (0..self.writes.len()).collect();
+        order.sort_by_key(|write| (self.writes[*write].id.origin.number(), self.rank(*write)));
+        for number in order {
+            let write = &self.writes[number];
+            let continues = |line: &&Vec<usize>| {
+                let last = line[line.len() - 1];
+                let other = &self.writes[last];
+                let is_same = other.key == write.key && other.id.origin.number() == write.id.origin.number();
+                is_same && (is_register || seen[number].contains(&last))
+            };
+            match self.lines.iter().position(|line| continues(&line)) {
+                Some(line) => self.lines[line].push(number),
+                None => self.lines.push(vec![number]),
+            }
+        }
+    }
+
+    /// What the answer to an operation hands out for certain.
+    fn told(&self, operation: &Op) -> Set {
+        if operation.action == Action::Read {
+            return self.returned(operation);
+        }
+        let own = operation.write.and_then(|id| self.number(id, operation.answered.expect("it was answered")));
+        own.into_iter().filter(|own| self.writes[*own].op == operation.number).collect()
+    }
+
     fn line_up_to(&self, write: usize) -> Set {
-        let this = &self.writes[write];
-        let same = |other: &usize| {
-            let other = &self.writes[*other];
-            let is_earlier = (other.life, other.id.counter) <= (this.life, this.id.counter);
-            other.key == this.key && other.id.origin.number() == this.id.origin.number() && is_earlier
-        };
-        (0..self.writes.len()).filter(same).collect()
+        let line = self.lines.iter().find(|line| line.contains(&write)).expect("every write is in a line");
+        let place = line.iter().position(|other| *other == write).expect("it is there");
+        line[..=place].iter().copied().collect()
     }
 
     fn is_same_line(&self, one: usize, other: usize) -> bool {
-        let (one, other) = (&self.writes[one], &self.writes[other]);
-        one.key == other.key && one.id.origin.number() == other.id.origin.number()
+        self.lines.iter().any(|line| line.contains(&one) && line.contains(&other))
     }
 
     fn counter(&self, write: usize) -> u64 {
@@ -568,10 +609,9 @@ impl Twin<'_> {
                 (self.with_seen(&self.replicas[node.index()].known, self.writes[write].key), Set::new())
             }
         };
-        for set in [&mut perhaps, &mut surely] {
-            set.retain(|other| !self.is_same_line(*other, write));
-            set.extend(self.line_up_to(write).into_iter().filter(|other| *other != write));
-        }
+        perhaps.retain(|other| !self.is_same_line(*other, write));
+        surely.retain(|other| !self.is_same_line(*other, write));
+        perhaps.extend(self.line_up_to(write).into_iter().filter(|other| *other != write));
         self.seen.insert(write, (perhaps, surely));
     }
 
@@ -580,18 +620,16 @@ impl Twin<'_> {
         if !ready.contains(&write) || self.writes[write].delete {
             return Status::Absent;
         }
-        let by: Vec<usize> =
-            due.iter().copied().filter(|by| *by != write && self.seen[by].1.contains(&write)).collect();
-        if let Some(own) =
-            by.iter().filter(|by| self.is_same_line(**by, write)).max_by_key(|by| self.rank(**by)).copied()
-        {
+        let own = due.iter().filter(|by| self.is_same_line(**by, write) && self.rank(**by) > self.rank(write));
+        if let Some(own) = own.max_by_key(|by| self.rank(**by)).copied() {
             return Status::Overwritten(own);
         }
-        let furthest = |by: &usize| {
-            let line = self.seen[by].1.iter().filter(|other| self.is_same_line(**other, write));
-            line.map(|other| self.rank(*other)).max()
-        };
-        if let Some(by) = by.iter().copied().max_by_key(|by| (furthest(by), std::cmp::Reverse(*by))) {
+        // Of the line's writes that due ones were told of, the last one counts: who had seen it may have forgotten the others.
+        let told = due.iter().flat_map(|by| self.seen[by].1.iter().map(move |other| (*other, *by)));
+        let told = told.filter(|(other, _)| self.is_same_line(*other, write));
+        if let Some((other, by)) = told.max_by_key(|(other, by)| (self.rank(*other), std::cmp::Reverse(*by)))
+            && other == write
+        {
             return Status::Overwritten(by);
         }
         let perhaps = ready.iter().any(|by| *by != write && self.seen[by].0.contains(&write));
@@ -654,13 +692,11 @@ impl Twin<'_> {
 
     /// A write is answered: its session has seen it, and what it had seen.
     fn wrote(&mut self, operation: &Op) {
-        let place = operation.answered.expect("it was answered");
-        let own = operation.write.and_then(|id| self.number(id, place));
-        let own = own.filter(|own| self.writes[*own].op == operation.number);
+        let own = self.told(operation).first().copied();
         let before = own.and_then(|own| self.contexts.get(&self.writes[own].context?));
         let mut perhaps = before.map(|(perhaps, _)| perhaps.clone()).unwrap_or_default();
-        let surely: Set = own.into_iter().flat_map(|own| self.line_up_to(own)).collect();
-        perhaps.extend(&surely);
+        let surely: Set = own.into_iter().collect();
+        perhaps.extend(own.into_iter().flat_map(|own| self.line_up_to(own)));
         self.contexts.insert(operation.number, (perhaps, surely));
     }
 
@@ -683,9 +719,9 @@ impl Twin<'_> {
             (true, None) if read.level == Level::Eventual => self.replicas[read.node.index()].known.clone(),
             (true, None) => Set::new(),
         };
-        let surely: Set = returned.iter().flat_map(|write| self.line_up_to(*write)).collect();
+        let surely = returned.clone();
         let mut perhaps = self.with_seen(&reflected, read.key);
-        perhaps.extend(&surely);
+        perhaps.extend(returned.iter().flat_map(|write| self.line_up_to(*write)));
         self.contexts.insert(read.number, (perhaps, surely));
 
         let Some(view) = view else { return };

@@ -1,5 +1,7 @@
 //! Hosts that forget whatever they may.
 
+use std::collections::BTreeMap;
+
 use kvsim_store::Level;
 use kvsim_store::ndc::{Config, Views};
 use kvsim_store::placement::Placement;
@@ -23,6 +25,8 @@ fn values_that_are_forgotten_are_not_missed() {
         let boot = |node| Host::boot(&settings(node), None, 0, &mut Vec::new()).expect("without a disk");
         let mut hosts = [0, 1, 2].map(boot);
         let (mut forgotten, mut read) = (0, 0);
+        // By node and key: who writes there replaces what he wrote.
+        let mut own: BTreeMap<(usize, Key), Handed> = BTreeMap::new();
         for step in 0..600u64 {
             let (now_ns, mut at) = (step * 5 * MS, chance.below(3) as usize);
             let host = &mut hosts[at];
@@ -33,7 +37,7 @@ fn values_that_are_forgotten_are_not_missed() {
                     let delete = chance.below(5) == 0;
                     let content = step.to_le_bytes()[..].into();
                     let value = if delete { host.names.new_delete() } else { host.names.new_value(content) };
-                    let context = &Context::default();
+                    let context = &own.get(&(at, key)).cloned().unwrap_or_default();
                     host.call(call, Call::Write { key, value, delete, context, seen: None }, now_ns, &mut effects);
                 }
                 2 => {
@@ -59,6 +63,7 @@ fn values_that_are_forgotten_are_not_missed() {
                         let all = to.into_iter().filter(|_| !lost);
                         under_way.extend(all.map(|to| (to, host.node(), message.clone())));
                     }
+                    Effect::Answer(_, Answer::Wrote { context, .. }, _) => drop(own.insert((at, key), context)),
                     Effect::Answer(_, _, versions) => {
                         read += versions.len();
                         assert!(versions.iter().all(|version| host.names.value(version.value).is_some()));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use kvsim_host::names::Name;
 use kvsim_host::{Effect, Host, Waiting};
-use kvsim_store::ndc::{Ndc, object::Context};
+use kvsim_store::ndc::{Handed, Ndc};
 use kvsim_store::{Answer, Call, CallId, Dot, Key, Priority, Refusal, Replica, ReplicaId, Version};
 use tokio::sync::oneshot;
 
@@ -200,7 +200,7 @@ impl Commands {
                     let there = at.0.replica().object(key).unwrap_or_default();
                     if !there.versions.is_empty() {
                         let delete = (None, Aim::Write(Reply::Int(1)));
-                        self.write((batch, slot, key, how), delete, there.context, at, now_ns);
+                        self.write((batch, slot, key, how), delete, Handed::new(there.context), at, now_ns);
                     }
                 }
             }
@@ -229,7 +229,7 @@ impl Commands {
             None if how.quorum == 1 && how.level.carries(priority_of(name) as u8) => {
                 let reply = match aim {
                     Aim::Count => Reply::Int(0),
-                    Aim::All => shown(&Context::default(), Vec::new()),
+                    Aim::All => shown(&Handed::default(), Vec::new()),
                     _ => Reply::Nil,
                 };
                 return self.running(batch).slots[slot].put(place, reply);
@@ -262,9 +262,9 @@ impl Commands {
         };
         let of_node = match how.context {
             Replaces::Node if at.0.names.keys().len() == known => {
-                at.0.replica().object(key).unwrap_or_default().context
+                Handed::new(at.0.replica().object(key).unwrap_or_default().context)
             }
-            _ => Context::default(),
+            _ => Handed::default(),
         };
         self.write((batch, slot, key, how), what, of_node, at, now_ns);
     }
@@ -274,7 +274,7 @@ impl Commands {
         &mut self,
         (batch, slot, key, how): (usize, usize, Key, How),
         (content, aim): (Option<Bytes>, Aim),
-        of_node: Context,
+        of_node: Handed,
         at: &mut At<'_>,
         now_ns: u64,
     ) {
@@ -282,7 +282,7 @@ impl Commands {
         let context = seen.take_handed(key).unwrap_or_else(|| match how.context {
             Replaces::Node => of_node,
             Replaces::Session => seen.of(key).cloned().unwrap_or_default(),
-            Replaces::Nothing => Context::default(),
+            Replaces::Nothing => Handed::default(),
         });
         let names = &mut at.0.names;
         let value = match &content {
@@ -296,7 +296,7 @@ impl Commands {
     fn call(
         &mut self,
         part: Part,
-        call: Call<'_, Context, <Ndc as Replica>::SessionToken>,
+        call: Call<'_, Handed, <Ndc as Replica>::SessionToken>,
         (host, effects): &mut At<'_>,
         now_ns: u64,
     ) {
@@ -329,7 +329,7 @@ impl Commands {
     pub fn answer(
         &mut self,
         call: CallId,
-        answer: Answer<Context, <Ndc as Replica>::SessionToken>,
+        answer: Answer<Handed, <Ndc as Replica>::SessionToken>,
         versions: &[Version],
         host: &Host,
     ) {
@@ -344,7 +344,7 @@ impl Commands {
             Answer::Refused(why) => refused(why, how, nodes),
             Answer::Wrote { context, .. } => {
                 let origin = ReplicaId::first(host.node());
-                let write = Dot { origin, counter: context.counter(origin) };
+                let write = Dot { origin, counter: context.context.last(origin) };
                 if how.context == Replaces::Session {
                     running.seen.put(key, context, false);
                 }
@@ -392,7 +392,7 @@ impl Commands {
 
     /// A client hands in what it has seen of a key, perhaps elsewhere.
     fn hand(&mut self, batch: usize, name: &[u8], token: &[u8], at: &mut At<'_>) -> Reply {
-        let Ok(context) = serde_json::from_slice::<Context>(token) else {
+        let Ok(context) = serde_json::from_slice::<Handed>(token) else {
             return Reply::error("that is no context: KV.GET returns the context of a key before its values");
         };
         if !at.0.knows(&context) {
@@ -410,7 +410,7 @@ impl Commands {
 }
 
 /// All values of a key, after its context.
-fn shown(context: &Context, values: Vec<Reply>) -> Reply {
+fn shown(context: &Handed, values: Vec<Reply>) -> Reply {
     let token = serde_json::to_string(context).expect("a context can be written as JSON");
     Reply::List(vec![Reply::Text(token), Reply::List(values)])
 }

@@ -1,7 +1,7 @@
 //! What clients have seen of keys.
 
 use kvsim_store::Key;
-use kvsim_store::ndc::object::Context;
+use kvsim_store::ndc::Handed;
 
 /// What a client has seen of keys, and will hand back with its next writes to them.
 #[derive(Debug, Default)]
@@ -10,7 +10,7 @@ pub struct Seen(Vec<Entry>);
 #[derive(Debug)]
 struct Entry {
     key: Key,
-    context: Context,
+    context: Handed,
     /// By the client itself, for one write.
     handed: bool,
 }
@@ -19,7 +19,7 @@ struct Entry {
 const SEEN: usize = 128;
 
 impl Seen {
-    pub fn put(&mut self, key: Key, context: Context, handed: bool) {
+    pub fn put(&mut self, key: Key, context: Handed, handed: bool) {
         self.0.retain(|entry| entry.key != key);
         if self.0.len() == SEEN {
             self.0.remove(0);
@@ -27,11 +27,11 @@ impl Seen {
         self.0.push(Entry { key, context, handed });
     }
 
-    pub fn of(&self, key: Key) -> Option<&Context> {
+    pub fn of(&self, key: Key) -> Option<&Handed> {
         self.0.iter().find(|entry| entry.key == key).map(|entry| &entry.context)
     }
 
-    pub fn take_handed(&mut self, key: Key) -> Option<Context> {
+    pub fn take_handed(&mut self, key: Key) -> Option<Handed> {
         let place = self.0.iter().position(|entry| entry.key == key && entry.handed)?;
         Some(self.0.remove(place).context)
     }

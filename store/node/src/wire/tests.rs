@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_host::{Effect, Host, Settings};
-use kvsim_store::ndc::{Config, Message as Said, Views, object::Context};
+use kvsim_store::ndc::{Config, Handed, Message as Said, Views};
 use kvsim_store::placement::Placement;
 use kvsim_store::{Call, CallId, Level, NodeId, Stream};
 
@@ -36,8 +36,8 @@ fn act(host: &mut Host, chance: &mut Stream, step: u32, now_ns: u64, effects: &m
         1 => host.call(CallId(step), Call::Read { key, level: Level::Eventual, quorum, seen: None }, now_ns, effects),
         kind => {
             let context = match kind {
-                2 => Context::default(),
-                _ => host.replica().object(key).unwrap_or_default().context,
+                2 => Handed::default(),
+                _ => Handed::new(host.replica().object(key).unwrap_or_default().context),
             };
             let delete = kind == 5;
             let content = (0..chance.below(9)).map(|_| chance.bits() as u8).collect();

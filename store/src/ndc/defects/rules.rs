@@ -6,12 +6,13 @@ use crate::contract::{Dot, Key, Observation, Output, ReplicaId};
 
 use super::{Defect, Defects};
 use crate::ndc::Ndc;
+use crate::ndc::context::Context;
 use crate::ndc::dead::Dead;
 use crate::ndc::eventual::Eventual;
 use crate::ndc::frontier::{Basis, Reach};
 use crate::ndc::memory::Watermarks;
 use crate::ndc::message::{Delta, Message, Pull, Repair};
-use crate::ndc::object::{Context, Object};
+use crate::ndc::object::Object;
 use crate::ndc::ordered::Ordered;
 use crate::ndc::state::State;
 use crate::ndc::waiting::Waiting;
@@ -102,6 +103,13 @@ impl Defects {
         }
     }
 
+    /// A write is about to be taken in.
+    pub fn spoil_line(self, delta: &mut Delta) {
+        if self.has(Defect::OneLinePerOrigin) && delta.dot.counter > 1 {
+            delta.context.raise(delta.dot.origin, delta.dot.counter - 1);
+        }
+    }
+
     /// An ordered read by several replicas merges what their views show.
     pub fn merges_views(self, quorum: u16) -> bool {
         quorum > 1 && self.has(Defect::NaiveQuorumRead)
@@ -111,8 +119,8 @@ impl Defects {
     pub fn spoil_update(self, delta: &mut Delta, state: &State) {
         if self.has(Defect::ReplicateMergedObject) {
             let shown = state.eventual.objects.get(delta.key).into_iter().flat_map(|object| object.versions.iter());
-            for version in shown.filter(|version| version.dot.origin != state.me) {
-                delta.context.raise(version.dot.origin, version.dot.counter);
+            for version in shown.filter(|version| version.dot != delta.dot) {
+                delta.context.add(version.dot);
             }
         }
     }
@@ -131,7 +139,7 @@ impl Defects {
 impl Defects {
     /// The write is not noted.
     pub fn ignores(self, delta: &Delta, eventual: &Eventual) -> bool {
-        let is_superseded = |object: &Object| object.context.covers(delta.dot) || object.implies(delta.dot);
+        let is_superseded = |object: &Object| object.context.covers(delta.dot);
         self.has(Defect::ForgetSupersededDot) && eventual.objects.get(delta.key).is_some_and(is_superseded)
     }
 

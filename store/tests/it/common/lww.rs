@@ -135,7 +135,7 @@ impl World {
         let delete = self.chance.below(4) == 0;
         let value = Value { id: self.net.asked.len() as u64, bytes: 8 };
         let (call, step) = self.net.ask(node, key, Kind::Write { value, delete }, &());
-        assert_eq!(step.answers, [(call, Reply::Wrote)]);
+        assert_eq!(step.answers, [(call, Reply::Wrote { context: () })]);
         let dot = self.net.asked[call.0 as usize].dot.expect("every write is taken in");
         let held = self.held[node.index()].get(&key).copied();
         let clock = self.net.now_ns + self.net.clock_ahead_ns[node.index()];

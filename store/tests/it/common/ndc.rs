@@ -6,8 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kvsim_store::ndc::object::Context;
-use kvsim_store::ndc::{Config, Message, Ndc, Request, Timer};
+use kvsim_store::ndc::{Config, Handed, Message, Ndc, Request, Timer};
 use kvsim_store::placement::Placement;
 use kvsim_store::quantity::{Interval, IntervalOrOff};
 use kvsim_store::{CallId, Dot, Key, Level, NodeId, Refusal, Replica, Stream, Value};
@@ -60,7 +59,7 @@ struct Gathering {
 /// A client: what its last read of each key returned, and what the oracle says that this means.
 struct Session {
     home: NodeId,
-    read: BTreeMap<Key, (Context, BTreeSet<Dot>)>,
+    read: BTreeMap<Key, (Handed, BTreeSet<Dot>)>,
 }
 
 /// How a schedule goes.
@@ -215,7 +214,7 @@ impl World {
     /// A session reads `key` at `node`.
     pub fn read(&mut self, session: usize, node: NodeId, key: Key, quorum: u16) {
         self.callers.push((session, BTreeSet::new()));
-        let (call, step) = self.net.ask(node, key, Kind::Read { quorum }, &Context::default());
+        let (call, step) = self.net.ask(node, key, Kind::Read { quorum }, &Handed::default());
         let holders = self.holders(key);
         if usize::from(quorum) > holders.len() {
             assert!(matches!(step.answers[..], [(id, Reply::Refused(Refusal::Quorum))] if id == call));
@@ -248,10 +247,7 @@ impl World {
     fn expect_write(&mut self, step: &Step<Ndc>, call: CallId, local: bool) -> Option<Dot> {
         let dot = self.net.asked[call.0 as usize].dot.expect("who is asked takes the write in");
         let key = self.net.writes[&dot].key;
-        let mut seen = self.callers[call.0 as usize].1.clone();
-        let of_key = self.seen.keys().filter(|earlier| self.net.writes[*earlier].key == key);
-        seen.extend(of_key.filter(|earlier| earlier.origin == dot.origin));
-        self.seen.insert(dot, seen);
+        self.seen.insert(dot, self.callers[call.0 as usize].1.clone());
         let sent = &self.net.packets[self.net.packets.len() - step.sent..];
         let told = sent.iter().filter(|packet| match &*packet.message {
             Message::Update { .. } => local,
@@ -419,17 +415,41 @@ impl World {
         }
         let reads = step.answers.iter().filter(|(_, reply)| matches!(reply, Reply::Read { .. }));
         assert!(reads.map(|(call, _)| call).eq(answer.iter().map(|(call, _)| call)), "{node} answers reads in time");
+        for (call, reply) in &step.answers {
+            if let Reply::Wrote { context } = reply {
+                self.note_wrote(*call, context);
+            }
+        }
         if let (Some((call, view)), [(_, Reply::Read { versions, context })]) = (answer, &step.answers[..]) {
             let key = self.net.asked[call.0 as usize].key;
             assert!(versions.iter().map(|version| version.dot).eq(view.live), "{call:?} returns what is alive");
             assert!(versions.iter().all(|version| *version == self.net.version(version.dot)));
             for dot in self.net.writes.iter().filter(|(_, write)| write.key == key).map(|(dot, _)| dot) {
-                let covers = context.covers(self.in_range(*dot));
+                let covers = context.context.covers(self.in_range(*dot));
                 assert_eq!(covers, view.seen.contains(dot), "{call:?} has it seen {dot}?");
             }
             let session = &mut self.sessions[self.callers[call.0 as usize].0];
             session.read.insert(key, (context.clone(), view.seen));
         }
+    }
+
+    /// A write is answered: its context says what was handed in, and itself. What it does not say, a write that it does say
+    /// had seen, and all holders have that one.
+    fn note_wrote(&mut self, call: CallId, context: &Handed) {
+        let dot = self.net.asked[call.0 as usize].dot.expect("it has a name");
+        let key = self.net.writes[&dot].key;
+        let (session, handed) = self.callers[call.0 as usize].clone();
+        let of_key = self.net.writes.iter().filter(|(_, write)| write.key == key).map(|(dot, _)| *dot);
+        let covered: BTreeSet<Dot> = of_key.filter(|dot| context.context.covers(self.in_range(*dot))).collect();
+        assert!(covered.contains(&dot), "{call:?} hands out its write");
+        assert!(covered.iter().all(|seen| *seen == dot || handed.contains(seen)), "{call:?} has seen more");
+        let all_have = |last: &Dot| self.holders(key).iter().all(|node| self.view(*node, key).seen.contains(last));
+        let is_stood_for = |seen: &Dot| {
+            let mut later = covered.iter().filter(|last| **last != dot);
+            later.any(|last| self.seen[last].contains(seen) && all_have(last))
+        };
+        assert!(handed.iter().all(|seen| covered.contains(seen) || is_stood_for(seen)), "{call:?} has seen less");
+        self.sessions[session].read.insert(key, (context.clone(), covered));
     }
 
     /// Delivers all that is under way, except what is very late.
@@ -524,7 +544,14 @@ fn alike(theirs: &[&Message], ours: &[&Message]) -> bool {
     let updates =
         |messages: &[&Message]| messages.iter().filter(|message| matches!(message, Message::Update { .. })).count();
     let are_alike = |a: &Message, b: &Message| match (a, b) {
-        (Message::Update { delta: a, .. }, Message::Update { delta: b, .. }) => a == b,
+        (Message::Update { delta: a, .. }, Message::Update { delta: b, .. }) => {
+            // A twin has forgotten what the others have, so it may have to tell more.
+            let mut told = a.context.clone();
+            told.join(&b.context);
+            let mut ours = b.clone();
+            ours.context.clone_from(&told);
+            told == a.context && ours == *a
+        }
         (Message::Pull(a), Message::Pull(b)) => a.range != b.range || a.clock == b.clock,
         _ => false,
     };

@@ -14,6 +14,7 @@ mod sessions;
 
 use std::collections::BTreeMap;
 
+use kvsim_store::ndc::Handed;
 use kvsim_store::ndc::{Config, Defect, Defects, Ndc, Timer, Views};
 use kvsim_store::placement::Placement;
 use kvsim_store::quantity::{Interval, IntervalOrOff, Size};
@@ -141,6 +142,8 @@ pub struct World {
     /// By call: its session, and what a write's context has seen.
     pub callers: Vec<(usize, Set)>,
     pub waiting: Vec<Waiting>,
+    /// By node and key: what the last blind write there handed out.
+    blind: BTreeMap<(NodeId, Key), (Handed, Set)>,
     pub facts: Vec<Fact>,
     pub sites: Vec<Site>,
     /// By node and lowest priority: what may be reflected there, one of these.
@@ -176,6 +179,7 @@ impl World {
             style,
             callers: Vec::new(),
             waiting: Vec::new(),
+            blind: BTreeMap::new(),
             facts: Vec::new(),
             sites: vec![Site::default(); nodes],
             fits: vec![std::array::from_fn(|_| vec![0]); nodes],

@@ -1,7 +1,7 @@
 //! What each replica must show at each level, from sets of writes.
 
 use kvsim_store::ndc::Ndc;
-use kvsim_store::ndc::object::Context;
+use kvsim_store::ndc::{Context, Stretch};
 use kvsim_store::{CallId, Dot, Key, Level, NodeId, Observation};
 
 use super::{Fact, Set, Site, World, lowest, refused};
@@ -72,9 +72,9 @@ impl World {
 
     /// What `context` covers of `key`.
     pub fn covered(&self, key: Key, context: &Context) -> Set {
-        for (origin, counter) in context.iter() {
+        for Stretch { origin, last, .. } in context.iter() {
             let issued = self.of_origin[origin.node.index()].count_ones();
-            assert!(counter <= u64::from(issued), "a context covers {origin}:{counter}, which is not written yet");
+            assert!(last <= u64::from(issued), "a context covers {origin}:{last}, which is not written yet");
         }
         members(self.of(key)).filter(|write| context.covers(self.facts[*write].dot)).fold(0, |set, w| set | 1 << w)
     }
@@ -141,7 +141,7 @@ impl World {
         assert!(write < Set::BITS as usize, "a schedule has at most 128 writes");
         let origin = &mut self.of_origin[dot.origin.node.index()];
         let of_key = self.of_key.entry(key).or_default();
-        let over = self.callers[call.0 as usize].1 | *origin & *of_key;
+        let over = self.callers[call.0 as usize].1;
         self.facts.push(Fact { dot, key, over });
         self.index.insert(dot, write);
         let bit = 1 << write;

@@ -15,9 +15,9 @@ impl World {
         World::new(0, style, true)
     }
 
-    /// Writes at `node` without context; returns the write.
+    /// Writes at `node`, as a client there that never reads; returns the write.
     pub fn put(&mut self, node: u16, index: u32) -> usize {
-        self.write(0, NodeId(node), key(index), false, true);
+        self.write_blindly(NodeId(node), key(index), 8);
         self.facts.len() - 1
     }
 

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use kvsim_store::ndc::Handed;
 use kvsim_store::ndc::Ndc;
 use kvsim_store::ndc::frontier::Frontiers;
-use kvsim_store::ndc::object::Context;
 use kvsim_store::{CallId, Key, Level, NodeId, Refusal, Stream, Value, Version};
 
 use super::oracle::members;
 use super::{CLIENTS, Flaw, PROBE, Set, World, lowest, refused};
 use crate::common::{Kind, Reply, Step};
 
-/// A client: what its last read of each key returned, and what the oracle says that this means.
+/// A client: what the last answer about each key handed out, and what the oracle says that this means.
 pub struct Session {
     home: NodeId,
-    read: BTreeMap<Key, (Context, Set)>,
+    read: BTreeMap<Key, (Handed, Set)>,
     /// Of a session that moves: its level, and what its answers gave it.
     pub level: Level,
     seen: Frontiers,
@@ -130,10 +130,10 @@ impl World {
         }
         let asked = if flaw == Some(Flaw::NotRefused) && refused(level, key) { Level::Eventual } else { level };
         let kind = Kind::Read { quorum };
-        let (call, mut step) = self.net.ask_at(node, key, kind, asked, &Context::default(), seen.as_ref());
+        let (call, mut step) = self.net.ask_at(node, key, kind, asked, &Handed::default(), seen.as_ref());
         if flaw == Some(Flaw::EventualContext) {
             self.callers.push((PROBE, 0));
-            let (_, other) = self.net.ask(node, key, Kind::Read { quorum: 1 }, &Context::default());
+            let (_, other) = self.net.ask(node, key, Kind::Read { quorum: 1 }, &Handed::default());
             if let ([(_, Reply::Read { context, .. })], [(_, Reply::Read { context: eventual, .. })]) =
                 (&mut step.answers[..], &other.answers[..])
             {
@@ -172,6 +172,16 @@ impl World {
         call
     }
 
+    /// A client of `node` that never reads writes to `key`: it has seen its own last write, and no more.
+    pub fn write_blindly(&mut self, node: NodeId, key: Key, bytes: u32) {
+        let own = self.blind.get(&(node, key)).cloned().unwrap_or_default();
+        let before = self.sessions[0].read.insert(key, own);
+        self.write_value(0, node, key, false, false, bytes);
+        let own = self.sessions[0].read.remove(&key).expect("the write was answered");
+        self.blind.insert((node, key), own);
+        before.into_iter().for_each(|before| _ = self.sessions[0].read.insert(key, before));
+    }
+
     fn begin(&self, session: usize, node: NodeId, key: Key, level: Level) -> Waiting {
         let lowest = lowest(level, key).unwrap_or(0);
         let had = self.sites.iter().map(|site| self.seen(site.low[lowest]) & self.of(key)).collect();
@@ -204,7 +214,7 @@ impl World {
                     continue;
                 }
                 Reply::Read { versions, context } => self.check_read(&waiting, versions, context),
-                Reply::Wrote => self.note_wrote(&waiting),
+                Reply::Wrote { context } => self.note_wrote(&waiting, context),
             }
             if waiting.moving {
                 let seen = step.seen.iter().find(|(of, _)| of == call).map(|(_, seen)| seen.clone());
@@ -226,12 +236,12 @@ impl World {
         }
     }
 
-    fn check_read(&mut self, waiting: &Waiting, versions: &[Version], context: &Context) {
+    fn check_read(&mut self, waiting: &Waiting, versions: &[Version], context: &Handed) {
         let Waiting { call, node, key, level, quorum, .. } = *waiting;
         assert!(!refused(level, key), "{call:?} of {key:?} at {level:?} must be refused");
         assert!(versions.iter().all(|version| *version == self.net.version(version.dot)));
         let shown = self.set(versions.iter().map(|version| version.dot));
-        let covered = self.covered(key, context);
+        let covered = self.covered(key, &context.context);
         let of_key = self.of(key);
         let fits = |set: &Set| {
             self.live(*set) & of_key == shown && self.seen(*set) & of_key == covered && waiting.need & !set == 0
@@ -287,9 +297,21 @@ impl World {
         assert!(killed == 0, "{call:?} returns {}, which is overwritten", self.names(killed));
     }
 
-    fn note_wrote(&mut self, waiting: &Waiting) {
+    fn note_wrote(&mut self, waiting: &Waiting, context: &Handed) {
         let dot = self.net.asked[waiting.call.0 as usize].dot.expect("the network has checked it");
         let write = members(self.set([dot])).next().expect("one write");
+        // What was handed in, and the write; what it does not say, a write that it does say had seen, and all have that.
+        let covered = self.covered(waiting.key, &context.context);
+        let handed = self.callers[waiting.call.0 as usize].1;
+        assert!(
+            covered >> write & 1 == 1 && covered & !handed & !(1 << write) == 0,
+            "{:?} has seen more",
+            waiting.call
+        );
+        let everywhere = self.sites.iter().fold(Set::MAX, |all, site| all & site.known);
+        let left_out = handed & !covered & !self.over(covered & everywhere);
+        assert!(left_out == 0, "{:?} has seen less", waiting.call);
+        self.sessions[waiting.session].read.insert(waiting.key, (context.clone(), covered));
         let Session { level, .. } = self.sessions[waiting.session];
         if waiting.moving && !refused(level, waiting.key) && level != Level::Eventual {
             let lowest = lowest(level, waiting.key).expect("an ordered level");
