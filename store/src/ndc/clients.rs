@@ -21,7 +21,7 @@ impl Ndc {
         }
         let holders = self.membership.holders(range).len();
         let needed = match call {
-            Call::Read { quorum, .. } => *quorum,
+            Call::Read { quorum, .. } => self.config.defects.readers(*quorum),
             Call::Write { .. } => self.config.acks(holders),
         };
         if usize::from(needed) > holders {
@@ -33,7 +33,7 @@ impl Ndc {
             Call::Read { level, seen, .. } => self.read_in_order(id, key, *level, needed, *seen, env),
             Call::Write { value, delete, context, seen, .. } => {
                 let mut handed = (*context).clone();
-                let everywhere = self.everywhere(range);
+                let everywhere = self.config.defects.known_to_all(self.everywhere(range));
                 handed.forget_before(self.me, everywhere);
                 if let Some(state) = self.ranges.iter_mut().find(|state| state.range == range) {
                     state.trim(key, &mut handed.context, &self.membership);
@@ -272,6 +272,7 @@ impl Ndc {
             handed.context.raise(self.me, delta.dot.counter);
         }
         handed.wrote(delta.dot);
+        self.config.defects.spoil_handed(&mut handed);
         self.note_own(delta.key, delta.dot);
         self.config.defects.spoil_line(&mut delta);
         let is_kept = self.at(range).is_some_and(|state| state.is_held);

@@ -76,7 +76,7 @@ impl Config {
     /// Replicas that must have a write on their disks before it is answered, the asked one included, where so many hold
     /// the key.
     pub(super) fn acks(&self, holders: usize) -> u16 {
-        self.ack.of(holders as u16).unwrap_or(1)
+        self.defects.acks(self.ack.of(holders as u16).unwrap_or(1))
     }
 
     pub(super) fn levels(&self) -> Levels {

@@ -105,6 +105,16 @@ defects! {
     NaiveQuorumRead = "naive-quorum-read", noticed by "fifo-visibility, pram";
     /// Acknowledgements of replicas whose disk is lost still count, so one more lost disk takes the write.
     StaleAcknowledgement = "stale-acknowledgement", noticed by "durable";
+    /// A write is answered when the asked replica has it, however many `ack` asks for.
+    AckAtOnce = "ack-at-once", noticed by "durable, fresh";
+    /// A quorum read is answered by the asked replica alone.
+    LoneQuorumRead = "lone-quorum-read", noticed by "fresh";
+    /// Answers to writes hand out nothing, so a session's next write leaves its own last one beside it.
+    ForgetOwnWrites = "forget-own-writes", noticed by "convergence, fifo-visibility, priority";
+    /// What a session's last write had seen is left out of its next one, although not all holders have the former.
+    LeaveOutSeen = "leave-out-seen", noticed by "convergence, fifo-visibility, priority";
+    /// Writes that are passed on to holders are numbered per node, not per life: those of a new life seem to be there already.
+    NumbersPerNode = "numbers-per-node", noticed by "convergence, durable";
     /// A replica that has yet to get everything again answers quorum reads and acknowledges.
     RecoveringCounts = "recovering-counts", noticed by "fresh";
     /// A replica that has lost its disk serves when one peer has sent it everything; what it had acknowledged, only

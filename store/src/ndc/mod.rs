@@ -419,7 +419,9 @@ impl Ndc {
         if !self.at(range).is_some_and(|state| state.is_held) {
             return;
         }
-        if self.take_in(range, delta, env) {
+        let is_known = attempt.is_some()
+            && self.at(range).is_some_and(|state| self.config.defects.takes_for_known(delta.dot, state.clock()));
+        if !is_known && self.take_in(range, delta, env) {
             env.append(|| Record::Received(delta.clone()));
             self.answer_ready(env);
             if let Some(lag) = &mut self.lag

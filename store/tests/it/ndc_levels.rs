@@ -79,9 +79,9 @@ fn mixed(seed: u64, flaw: Option<Flaw>) -> Style {
     Style { moves, loss: !lossless, anti_entropy: !lossless, buffer_bytes, flaw, ..style(seed) }
 }
 
-/// Planted mistakes that need what these schedules do not have: lost disks, dead replicas, outputs that a crash takes
+/// Planted mistakes that need what these schedules do not have: lost disks, dead replicas, `ack`, outputs that a crash takes
 /// back.
-const OF_OTHER_FAULTS: [Defect; 15] = [
+const OF_OTHER_FAULTS: [Defect; 17] = [
     Defect::NoFullTransfer,
     Defect::AbsorbLateAnswers,
     Defect::EarlyAcknowledgement,
@@ -92,6 +92,8 @@ const OF_OTHER_FAULTS: [Defect; 15] = [
     Defect::AcceptDead,
     Defect::ServeWhileRecovering,
     Defect::StaleAcknowledgement,
+    Defect::AckAtOnce,
+    Defect::NumbersPerNode,
     Defect::RecoveringCounts,
     Defect::RecoverFromOne,
     Defect::ViewNotCompared,
@@ -108,8 +110,8 @@ fn the_oracle_notices_every_flaw() {
         Defect::ALL.iter().partition(|defect| OF_OTHER_FAULTS.contains(defect));
     assert_eq!(others, OF_OTHER_FAULTS);
     let flaws = planted.into_iter().map(Flaw::Planted);
-    for flaw in flaws.chain([EventualContext, NotRefused, NotSaid, NotAwaited, AwaitsAll]) {
-        let failures = failures(Some(flaw));
-        assert!(failures > 4, "{flaw:?}: only {failures} of 100 schedules failed");
-    }
+    let flaws = flaws.chain([EventualContext, NotRefused, NotSaid, NotAwaited, AwaitsAll]);
+    let rarely: Vec<_> =
+        flaws.map(|flaw| (flaw, failures(Some(flaw)))).filter(|(_, failures)| *failures <= 4).collect();
+    assert!(rarely.is_empty(), "so few of 100 schedules failed: {rarely:?}");
 }

@@ -3,7 +3,7 @@
 
 use bytes::BytesMut;
 use kvsim_host::{Host, Settings};
-use kvsim_store::ndc::{Config, Message as Said, Views, object::Context};
+use kvsim_store::ndc::{Config, Handed, Message as Said, Views};
 use kvsim_store::placement::Placement;
 use kvsim_store::{Call, CallId, NodeId, Priority};
 use prost::Message;
@@ -29,7 +29,7 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     for id in 0..3 {
         let key = host.names.key(b"k").expect("few keys");
         let value = host.names.new_value([id as u8].into());
-        let call = Call::Write { key, value, delete: false, context: &Context::default(), seen: None };
+        let call = Call::Write { key, value, delete: false, context: &Handed::default(), seen: None };
         host.call(CallId(id), call, 0, &mut effects);
     }
     let mut buffer = BytesMut::from(bytes);

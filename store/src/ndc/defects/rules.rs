@@ -6,7 +6,7 @@ use crate::contract::{Dot, Key, Observation, Output, ReplicaId};
 
 use super::{Defect, Defects};
 use crate::ndc::Ndc;
-use crate::ndc::context::Context;
+use crate::ndc::context::{Context, Handed};
 use crate::ndc::dead::Dead;
 use crate::ndc::eventual::Eventual;
 use crate::ndc::frontier::{Basis, Reach};
@@ -69,6 +69,35 @@ impl Defects {
             Message::Ack { .. } => self.has(Defect::StaleAcknowledgement),
             _ => false,
         }
+    }
+
+    /// How many replicas must have a write before it is answered, where so many are asked for.
+    pub fn acks(self, asked_for: u16) -> u16 {
+        if self.has(Defect::AckAtOnce) { 1 } else { asked_for }
+    }
+
+    /// How many replicas contribute to a read, where so many are asked for.
+    pub fn readers(self, asked_for: u16) -> u16 {
+        if self.has(Defect::LoneQuorumRead) { 1 } else { asked_for }
+    }
+
+    /// The answer to a write hands this out.
+    pub fn spoil_handed(self, handed: &mut Handed) {
+        if self.has(Defect::ForgetOwnWrites) {
+            *handed = Handed::default();
+        }
+    }
+
+    /// All holders have a replica's own writes up to `counter`.
+    pub fn known_to_all(self, counter: u64) -> u64 {
+        if self.has(Defect::LeaveOutSeen) { u64::MAX } else { counter }
+    }
+
+    /// A write that was passed on is acknowledged and not taken in.
+    pub fn takes_for_known(self, dot: Dot, clock: &NodeClock) -> bool {
+        let earlier = |life: &ReplicaId| life.node == dot.origin.node && life.incarnation < dot.origin.incarnation;
+        let mut lives = clock.iter().filter(|(life, _)| earlier(life));
+        self.has(Defect::NumbersPerNode) && lives.any(|(_, known)| known.max() >= dot.counter)
     }
 
     /// Acknowledgements count, whoever's they are.
