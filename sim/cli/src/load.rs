@@ -98,11 +98,15 @@ pub fn built_in() -> &'static Names {
     &BUILT_IN
 }
 
+/// The node called `name`, where there are so many.
+pub fn node_called(name: &str, nodes: u16) -> Option<NodeId> {
+    let number: Option<u16> = name.strip_prefix('n').and_then(|number| number.parse().ok());
+    number.filter(|number| *number < nodes && name == format!("n{number}")).map(NodeId)
+}
+
 /// The number of the node called `name`.
 pub fn node(header: &Header, name: &str) -> Result<NodeId, Failure> {
-    let number: Option<u16> = name.strip_prefix('n').and_then(|number| number.parse().ok());
-    let known = number.filter(|number| *number < header.nodes && name == format!("n{number}"));
-    known.map(NodeId).ok_or_else(|| {
+    node_called(name, header.nodes).ok_or_else(|| {
         let last = header.nodes.saturating_sub(1);
         Failure::Usage(format!("the run has no node {}\n  it has n0 to n{last}", printable(name)))
     })

@@ -58,7 +58,9 @@ fn build_node() {
     let profile = beside.file_name().and_then(|name| name.to_str()).expect("cargo names it");
     let profile = if profile == "debug" { "dev" } else { profile };
     let mut build = Command::new(env!("CARGO"));
-    build.current_dir(top()).args(["build", "--quiet", "-p", "kvsim-node", "--profile", profile, "--target-dir"]);
+    // With the whole workspace, or its libraries were built once more with other features.
+    let what = ["build", "--quiet", "--workspace", "--bin", "kvsim-node", "--profile", profile, "--target-dir"];
+    build.current_dir(top()).args(what);
     assert!(build.arg(beside.parent().expect("of targets")).status().expect("cargo runs").success());
 }
 

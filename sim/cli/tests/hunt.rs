@@ -6,19 +6,8 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use common::{Ended, end, file, folder, kvsim};
+use common::{Ended, LOSSY, end, file, folder, kvsim};
 use serde_json::Value;
-
-/// Fails under about every second seed.
-const LOSSY: &str = r#"
-replicas = 3
-duration = "200ms"
-settle = "500ms"
-store = { anti_entropy = "off" }
-net = { loss = "2%" }
-clients = { all = { sessions = 3, think = "20ms" } }
-expect = { metadata = "violated" }
-"#;
 
 fn hunt(scenario: &str, out: &Path, more: &[&str]) -> Ended {
     end(kvsim().args(["hunt", scenario, "--format", "json", "--out"]).arg(out).args(more))

@@ -4,19 +4,8 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{Ended, end, file, folder, kvsim};
+use common::{Ended, LOSSY, end, file, folder, kvsim};
 use serde_json::Value;
-
-/// Fails under about every second seed.
-const LOSSY: &str = r#"
-replicas = 3
-duration = "200ms"
-settle = "500ms"
-store = { anti_entropy = "off" }
-net = { loss = "2%" }
-clients = { all = { sessions = 3, think = "20ms" } }
-expect = { metadata = "violated" }
-"#;
 
 const SWEEP: &str = r#"
 replicas = 3

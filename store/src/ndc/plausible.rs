@@ -38,37 +38,37 @@ impl Ndc {
     /// # Errors
     /// What is wrong with it.
     pub fn check(&self, from: NodeId, message: &Message) -> Checked {
-        let mut door = Door::new(self, AHEAD);
+        let mut bounds = Bounds::new(self, AHEAD);
         match message {
-            Message::Update { delta, .. } => door.writes(&[Told::all_of(delta)]),
+            Message::Update { delta, .. } => bounds.writes(&[Told::all_of(delta)]),
             Message::Ack { range, dot, by, .. } => {
                 is_range(*range)?;
                 speaks(from, *by)?;
-                door.dot(*dot, 1)
+                bounds.dot(*dot, 1)
             }
-            Message::Pull(pull) => door.pull(from, pull),
+            Message::Pull(pull) => bounds.pull(from, pull),
             Message::Repair(repair) => {
-                door.widen(repair)?;
-                door.repair(from, repair)
+                bounds.widen(repair)?;
+                bounds.repair(from, repair)
             }
             Message::Request { id, request, .. } => {
-                door.member(ReplicaId::first(id.node))?;
+                bounds.member(ReplicaId::first(id.node))?;
                 match &**request {
-                    Request::Write { delta, .. } => door.writes(&[Told::all_of(delta)]),
+                    Request::Write { delta, .. } => bounds.writes(&[Told::all_of(delta)]),
                     Request::Read(Level::Eventual) => Ok(()),
                     Request::Read(_) | Request::Frontiers => {
-                        is(door.state.ordered.is_some(), || "a question about views that are not kept".to_owned())
+                        is(bounds.state.ordered.is_some(), || "a question about views that are not kept".to_owned())
                     }
                 }
             }
             Message::Reply { id, reply, .. } => {
-                door.member(ReplicaId::first(id.node))?;
+                bounds.member(ReplicaId::first(id.node))?;
                 match &**reply {
                     Reply::Read { versions, context } => {
-                        versions.iter().try_for_each(|version| door.dot(version.dot, 1))?;
-                        door.context(context)
+                        versions.iter().try_for_each(|version| bounds.dot(version.dot, 1))?;
+                        bounds.context(context)
                     }
-                    Reply::Frontiers(frontiers) => door.reaches(frontiers),
+                    Reply::Frontiers(frontiers) => bounds.reaches(frontiers),
                 }
             }
         }
@@ -76,12 +76,12 @@ impl Ndc {
 
     /// True when all that a context has seen is known here. One that is ahead might be a lie, which would hide writes to come.
     pub fn has_seen(&self, handed: &Handed) -> bool {
-        Door::new(self, 0).context(&handed.context).is_ok()
+        Bounds::new(self, 0).context(&handed.context).is_ok()
     }
 }
 
 /// What a message is measured by.
-struct Door<'a> {
+struct Bounds<'a> {
     state: &'a State,
     /// By node, the last counter that it may have.
     ends: Vec<u64>,
@@ -118,12 +118,12 @@ fn speaks(from: NodeId, by: ReplicaId) -> Checked {
     is(by == ReplicaId::first(from), || format!("{by} speaks by the mouth of {from}"))
 }
 
-impl<'a> Door<'a> {
-    fn new(ndc: &'a Ndc, ahead: u64) -> Door<'a> {
+impl<'a> Bounds<'a> {
+    fn new(ndc: &'a Ndc, ahead: u64) -> Bounds<'a> {
         // Where every member holds every key, all is in the one range.
         let state = &ndc.ranges[0];
         let end = |member: &ReplicaId| state.clock().of(*member).max().saturating_add(ahead).min(COUNTER_END);
-        Door { state, ends: ndc.membership.members.iter().map(end).collect() }
+        Bounds { state, ends: ndc.membership.members.iter().map(end).collect() }
     }
 
     /// A repair may be ahead as far as its own clock.

@@ -14,6 +14,7 @@ use kvsim_sim::shrink::normal_form;
 use kvsim_sim::stores::StoreEntry;
 
 use crate::judge::{self, Judged};
+use crate::load;
 use crate::recorder::Keep;
 use crate::text::{exact, seconds};
 
@@ -71,9 +72,8 @@ impl Cluster {
 
     /// The node called `name`.
     pub fn node_called(&self, name: &str) -> Result<NodeId, String> {
-        let number: Option<u16> = name.strip_prefix('n').and_then(|number| number.parse().ok());
-        let known = number.filter(|number| *number < self.plan.replicas).map(NodeId);
-        known.ok_or_else(|| format!("there is no node {name}; expected n0 to n{}", self.plan.replicas - 1))
+        let nodes = self.plan.replicas;
+        load::node_called(name, nodes).ok_or_else(|| format!("there is no node {name}; expected n0 to n{}", nodes - 1))
     }
 
     /// The session that asks as the next operation is to: a new one where none does.
@@ -94,8 +94,7 @@ impl Cluster {
             name.push_str("-blind");
         }
         let (timeout_ns, ops) = (TIMEOUT_NS, Vec::new());
-        let node = NodeId(0);
-        let pace = Pace::Open;
+        let (node, pace) = (NodeId(0), Pace::Open);
         let session = SessionPlan { name, node, level, quorum, context, timeout_ns, pace, of_store: false, ops };
         let mut plan = self.plan.clone();
         plan.sessions.push(session);
@@ -254,10 +253,9 @@ impl Cluster {
     pub fn plan(&self) -> Plan {
         let mut plan = self.closed();
         // Some messages that were to be lost have not come to be.
-        let is_written = |id: u64| plan.sessions.iter().flat_map(|session| &session.ops).any(|op| op.value == id);
-        let is_to_come =
-            |fault: &FaultPlan| fault.kind.message().is_some_and(|name| name.kind == "update" && !is_written(name.id));
-        plan.faults = plan.faults.iter().filter(|fault| !is_to_come(fault)).cloned().collect();
+        let written: Vec<u64> = plan.sessions.iter().flat_map(|session| &session.ops).map(|op| op.value).collect();
+        let is_named = |name: &MessageName| name.kind != "update" || written.contains(&name.id);
+        plan.faults.retain(|fault| fault.kind.message().is_none_or(is_named));
         normal_form(&plan)
     }
 }

@@ -2,9 +2,10 @@
 
 pub mod cluster;
 
+use kvsim_checkers::Finding;
 use kvsim_checkers::operations::{Operation, Outcome};
 use kvsim_checkers::snapshot::final_state;
-use kvsim_checkers::trace::{Action, Event, Level, Recording};
+use kvsim_checkers::trace::{Action, Dot, Event, Level, NodeId, Recording};
 use kvsim_sim::faults::{DiskLoss, NodeFault};
 use kvsim_sim::plan::{FaultKind, Plan};
 
@@ -105,7 +106,7 @@ impl Shell {
                 String::new()
             }
             ("level", [level]) => {
-                cluster.level = Level::ALL.into_iter().find(|known| known.name() == *level).ok_or_else(|| {
+                cluster.level = Level::named(level).ok_or_else(|| {
                     format!("there is no level {level}; expected {}", Level::ALL.map(Level::name).join(", "))
                 })?;
                 String::new()
@@ -131,14 +132,17 @@ impl Shell {
             }
             ("step", []) => step(cluster, 1)?,
             ("step", [number]) => step(cluster, number.parse().map_err(|_| "expected a number of events".to_owned())?)?,
-            ("check", []) => findings(cluster, usize::MAX),
+            ("check", []) => listed(&cluster.findings()),
             ("until", ["finding"]) => {
-                let next = cluster.findings().into_iter().find(|finding| finding.at_ns > cluster.now_ns);
-                let text = findings(cluster, 1);
-                if let Some(next) = next {
-                    cluster.now_ns = next.at_ns;
+                let findings = cluster.findings();
+                match findings.iter().find(|finding| finding.at_ns > cluster.now_ns) {
+                    Some(next) => {
+                        cluster.now_ns = next.at_ns;
+                        listed(std::slice::from_ref(next))
+                    }
+                    None if findings.is_empty() => listed(&[]),
+                    None => String::new(),
                 }
-                text
             }
             ("partition", [_, ..]) => {
                 let sides: Vec<&[&str]> = rest.split(|word| *word == "|").collect();
@@ -147,7 +151,7 @@ impl Shell {
                 let (one, other) = match sides.as_slice() {
                     [one] => {
                         let one = side(one)?;
-                        let all = (0..cluster.nodes()).map(kvsim_checkers::trace::NodeId);
+                        let all = (0..cluster.nodes()).map(NodeId);
                         let other = all.filter(|node| !one.contains(node)).collect();
                         (one, other)
                     }
@@ -269,7 +273,7 @@ fn asked(cluster: &mut Cluster, action: Action, key: &str) -> Result<String, Str
     Ok(format!("{answer}  (#{number} at {}, {took})\n", cluster.node))
 }
 
-fn named(write: Option<kvsim_checkers::trace::Dot>) -> String {
+fn named(write: Option<Dot>) -> String {
     write.map_or_else(|| "a write without a name".to_owned(), |write| write.to_string())
 }
 
@@ -321,18 +325,10 @@ fn state(cluster: &Cluster, node: Option<&str>) -> Result<String, String> {
     Ok(describe(&recording.header, &Words::of(&recording), &states, cluster.now_ns, None))
 }
 
-fn findings(cluster: &Cluster, most: usize) -> String {
-    let findings = cluster.findings();
+fn listed(findings: &[Finding]) -> String {
     if findings.is_empty() {
         return "nothing is found if nothing more is typed\n".to_owned();
     }
-    let line = |finding: &kvsim_checkers::Finding| {
-        format!("{:>12}  {}: {}\n", seconds(finding.at_ns), finding.code, finding.title)
-    };
-    findings
-        .iter()
-        .filter(|finding| most == usize::MAX || finding.at_ns > cluster.now_ns)
-        .take(most)
-        .map(line)
-        .collect()
+    let line = |finding: &Finding| format!("{:>12}  {}: {}\n", seconds(finding.at_ns), finding.code, finding.title);
+    findings.iter().map(line).collect()
 }

@@ -94,3 +94,14 @@ pub fn read_lines(path: &Path) -> Vec<Value> {
 
 /// A small scenario that runs in no time.
 pub const SMALL: &str = "replicas = 3\nduration = \"100ms\"\n[clients.all]\n";
+
+/// Fails under about every second seed.
+pub const LOSSY: &str = r#"
+replicas = 3
+duration = "200ms"
+settle = "500ms"
+store = { anti_entropy = "off" }
+net = { loss = "2%" }
+clients = { all = { sessions = 3, think = "20ms" } }
+expect = { metadata = "violated" }
+"#;
