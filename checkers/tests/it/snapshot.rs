@@ -85,6 +85,14 @@ fn what_can_never_arrive_is_not_waited_for() {
     assert_eq!(fronts(&n1), [Level::Fifo, Level::FifoP1, Level::FifoP2, Level::FifoP3].map(|level| (level, 2)));
     // The disk is there, or another one has the write.
     assert_ne!(waiting(&state(1, &(lost.clone() + "n0 down kept")).waiting), []);
+    // What was never announced to be known is not lost, and what was undone is.
+    let unasked =
+        "c0 writes P0log #1, is n0:1, shows n0:1, ok\nc0 writes P3alarm #2, is n0:2, knows n0:2, shows n0:2, ok
+        n1 gets 0 of n0, knows n0:2, shows n0:2 at eventual\n";
+    assert_ne!(waiting(&state(1, unasked).waiting), []);
+    let undone = "c0 writes P0log #1, is n0:1, knows n0:1, shows n0:1\nc1 writes P3alarm #2 at n0, is n0:2, knows n0:2, shows n0:2
+        n1 gets 0 of n0, knows n0:2, shows n0:2 at eventual\nn0 down tail-lost, forgets n0:1\n";
+    assert_eq!(waiting(&state(1, undone).waiting), []);
 }
 
 #[test]

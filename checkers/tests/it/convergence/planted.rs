@@ -329,6 +329,8 @@ fn an_operation_is_named_again_only_when_its_write_was_undone() {
     let named = "c0 reaches #1, is n0:2, knows n0:2, shows n0:2\n";
     let at_the_end = "n1 knows n0:2, shows n0:2\nn0 holds x n0:2\nn1 holds x n0:2";
     assert_eq!(codes(&format!("{undone}{named}{at_the_end}")), [""; 0]);
+    // The answer is to the second.
+    assert_eq!(codes(&format!("{undone}{named}n0 ok #1\n{at_the_end}")), [""; 0]);
     let before = codes(&format!("{named}{undone}n0 knows n0:2, shows n0:2\n{at_the_end}"));
     assert!(before.contains(&"CONV005".to_owned()), "{before:?}");
 }

@@ -55,6 +55,18 @@ FIFO001: order: n1 shows P3alarm = 102 (#2 of c0, n0:2) at fifo before the earli
     assert_eq!(text(&priority(&script).findings), expected.replace("FIFO", "PRIO"));
 }
 
+/// A read that reaches its replica late is one of what the replica shows then.
+#[test]
+fn a_read_is_compared_with_the_state_that_it_reached() {
+    let read = |returns: &str| {
+        let mut script = log_and_alarm();
+        script.add(&format!("c1 reads P3alarm #3 at n1 at fifo\nn1 gets 0 of n0, knows n0:1, shows n0:1, knows n0:2, shows n0:2\nn1 reaches #3{returns}, ok"));
+        fifo(&script).len()
+    };
+    assert_eq!(read(", returns n0:2"), 0);
+    assert_eq!(read(""), 1);
+}
+
 #[test]
 fn a_version_disappears() {
     let mut script = log_and_alarm();

@@ -42,6 +42,16 @@ fn overtaken() -> Script {
     )
 }
 
+/// A write that ended in a time-out took effect if a replica named it, and never if none did; a read that did excuses nothing.
+#[test]
+fn what_timed_out_took_effect_where_it_was_taken_in() {
+    let judge = |text: &str| checked(&recorded(text), pram).verdict;
+    assert_eq!(judge("c0 writes x #17, is n0:1, unanswered\nc2 reads x #40, returns n0:1, ok"), Verdict::Holds);
+    let written = "c0 writes x #17, is n0:1, ok\nc0 reads x #18, returns n0:1, ok\nc1 reads x #30, unanswered\n";
+    assert_eq!(judge(&format!("{written}c1 deletes x #31, is n1:1, unanswered\nc0 reads x #19, ok")), Verdict::Holds);
+    assert_eq!(judge(&format!("{written}c1 deletes x #31, unanswered\nc0 reads x #19, ok")), Verdict::Violated);
+}
+
 #[test]
 fn the_model_story() {
     let finding = only_finding(&overtaken(), pram);
