@@ -83,6 +83,7 @@ impl Host {
         let mut names = Names::of_node(node.0, *priority);
         let mut outbox = Outbox::new(disk.is_some());
         let log = read_log(disk.unwrap_or_default(), *codec, &mut names)?;
+        ndc::check_records(*nodes, &log)?;
         let mut chance = Stream::new(0, "node", u64::from(node.0));
         let mut env =
             Env { me, members: &members, founding: log.is_empty(), now_ns, chance: &mut chance, outbox: &mut outbox };

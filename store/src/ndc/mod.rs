@@ -74,6 +74,7 @@ pub use context::{Context, Handed, Stretch};
 pub use defects::{Defect, Defects};
 pub use message::{Message, Request};
 pub use names::{Named, Naming};
+pub use plausible::check_records;
 
 /// Timers of a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,6 +6,8 @@
 //! those that wait here, must leave each view the order that it lives by. It holds where the members never change, each lives its first
 //! life, and every one holds every key.
 
+mod ends;
+
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -13,12 +15,14 @@ use smallvec::SmallVec;
 use crate::contract::{Dot, Key, Level, NodeId, ReplicaId};
 
 use super::Ndc;
-use super::context::{Context, Handed, Stretch};
-use super::frontier::{Frontiers, Reach, VIEWS};
+use super::context::Handed;
+use super::frontier::{Reach, VIEWS};
 use super::message::{Delta, Message, Pull, Repair, Reply, Request};
-use super::object::Object;
 use super::ordered::Ordered;
 use super::state::State;
+
+use ends::Ends;
+pub use ends::check_records;
 
 /// Counters are below this: as many writes as a node can take in in a hundred years.
 const COUNTER_END: u64 = 1 << 48;
@@ -44,7 +48,7 @@ impl Ndc {
             Message::Ack { range, dot, by, .. } => {
                 is_range(*range)?;
                 speaks(from, *by)?;
-                bounds.dot(*dot, 1)
+                bounds.ends.dot(*dot, 1)
             }
             Message::Pull(pull) => bounds.pull(from, pull),
             Message::Repair(repair) => {
@@ -52,7 +56,7 @@ impl Ndc {
                 bounds.repair(from, repair)
             }
             Message::Request { id, request, .. } => {
-                bounds.member(ReplicaId::first(id.node))?;
+                bounds.ends.member(ReplicaId::first(id.node))?;
                 match &**request {
                     Request::Write { delta, .. } => bounds.writes(&[Told::all_of(delta)]),
                     Request::Read(Level::Eventual) => Ok(()),
@@ -62,13 +66,13 @@ impl Ndc {
                 }
             }
             Message::Reply { id, reply, .. } => {
-                bounds.member(ReplicaId::first(id.node))?;
+                bounds.ends.member(ReplicaId::first(id.node))?;
                 match &**reply {
                     Reply::Read { versions, context } => {
-                        versions.iter().try_for_each(|version| bounds.dot(version.dot, 1))?;
-                        bounds.context(context)
+                        versions.iter().try_for_each(|version| bounds.ends.dot(version.dot, 1))?;
+                        bounds.ends.context(context)
                     }
-                    Reply::Frontiers(frontiers) => bounds.reaches(frontiers),
+                    Reply::Frontiers(frontiers) => bounds.ends.reaches(frontiers),
                 }
             }
         }
@@ -76,15 +80,14 @@ impl Ndc {
 
     /// True when all that a context has seen is known here. One that is ahead might be a lie, which would hide writes to come.
     pub fn has_seen(&self, handed: &Handed) -> bool {
-        Bounds::new(self, 0).context(&handed.context).is_ok()
+        Bounds::new(self, 0).ends.context(&handed.context).is_ok()
     }
 }
 
 /// What a message is measured by.
 struct Bounds<'a> {
     state: &'a State,
-    /// By node, the last counter that it may have.
-    ends: Vec<u64>,
+    ends: Ends,
 }
 
 /// A write that a message tells of.
@@ -123,79 +126,34 @@ impl<'a> Bounds<'a> {
         // Where every member holds every key, all is in the one range.
         let state = &ndc.ranges[0];
         let end = |member: &ReplicaId| state.clock().of(*member).max().saturating_add(ahead).min(COUNTER_END);
-        Bounds { state, ends: ndc.membership.members.iter().map(end).collect() }
+        Bounds { state, ends: Ends(ndc.membership.members.iter().map(end).collect()) }
     }
 
-    /// A repair may be ahead as far as its own clock.
+    /// A repair may be ahead as far as its own clock; that knows no more of this node's writes than this node.
     fn widen(&mut self, repair: &Repair) -> Checked {
         is(repair.clock.settled().is_empty(), || "a clock that knows nodes' later lives".to_owned())?;
-        for (origin, known) in repair.clock.iter() {
-            self.member(origin)?;
-            let (last, end) = (known.max(), &mut self.ends[origin.node.index()]);
-            let most = match origin == self.state.me {
-                true => self.state.clock().of(origin).max() + 1,
-                false if repair.full => end.saturating_add(AHEAD_OF_ALL),
-                false => COUNTER_END,
-            };
-            is(last < most, || format!("a clock that knows {last} writes of {origin}"))?;
-            *end = last.max(*end);
-        }
-        Ok(())
-    }
-
-    fn member(&self, id: ReplicaId) -> Checked {
-        is(id == ReplicaId::first(id.node) && id.node.index() < self.ends.len(), || format!("there is no node {id}"))
-    }
-
-    fn dot(&self, dot: Dot, least: u64) -> Checked {
-        self.member(dot.origin)?;
-        let (counter, end) = (dot.counter, self.ends[dot.origin.node.index()]);
-        is((least..=end).contains(&counter), || format!("a write named {dot}, where numbers up to {end} are possible"))
-    }
-
-    fn context(&self, context: &Context) -> Checked {
-        context.iter().try_for_each(|Stretch { origin, first, last }| {
-            self.dot(Dot { origin, counter: first }, 1)?;
-            self.dot(Dot { origin, counter: last }, 1)
-        })
-    }
-
-    fn object(&self, object: &Object) -> Checked {
-        object.versions.iter().try_for_each(|version| self.dot(version.dot, 1))?;
-        self.context(&object.context)
-    }
-
-    /// How far somebody is with each replica.
-    fn reached(&self, (origin, counter): (ReplicaId, u64)) -> Checked {
-        self.member(origin)?;
-        is(counter < COUNTER_END, || format!("{origin} has got to {counter}"))
-    }
-
-    fn reaches(&self, frontiers: &Frontiers) -> Checked {
-        let mut all = frontiers.iter().flat_map(|(origin, reach)| reach.iter().map(move |counter| (origin, *counter)));
-        all.try_for_each(|reached| self.reached(reached))
+        let (own, me) = (self.state.clock().of(self.state.me).max(), self.state.me);
+        let known = repair.clock.of(me).max();
+        is(known <= own, || format!("a clock that knows {known} writes of {me}"))?;
+        self.ends.widen(repair)
     }
 
     fn pull(&self, from: NodeId, pull: &Pull) -> Checked {
         speaks(from, pull.from)?;
         is_range(pull.range)?;
         is(pull.report.is_none() && pull.clock.settled().is_empty(), || "a report of dead nodes".to_owned())?;
-        pull.clock.iter().try_for_each(|(origin, known)| self.reached((origin, known.max())))?;
-        pull.sums.iter().try_for_each(|(peer, _)| self.member(*peer))?;
-        self.reaches(&pull.frontiers)?;
-        pull.stubs.iter().try_for_each(|dot| self.member(dot.origin))
+        pull.clock.iter().try_for_each(|(origin, known)| self.ends.reached((origin, known.max())))?;
+        pull.sums.iter().try_for_each(|(peer, _)| self.ends.member(*peer))?;
+        self.ends.reaches(&pull.frontiers)?;
+        pull.stubs.iter().try_for_each(|dot| self.ends.member(dot.origin))
     }
 
     fn repair(&self, from: NodeId, repair: &Repair) -> Checked {
         speaks(from, repair.from)?;
-        self.member(repair.to)?;
+        self.ends.member(repair.to)?;
         is_range(repair.range)?;
         is(repair.report.is_none() && repair.lost.is_empty(), || "a report of what is dead or lost".to_owned())?;
-        repair.watermarks.iter().try_for_each(|(peer, mut bases)| {
-            self.member(peer)?;
-            bases.try_for_each(|base| self.reached((base.origin, base.counter)))
-        })?;
-        self.reaches(&repair.frontiers)?;
+        self.ends.progress(repair)?;
         let items = &repair.items;
         is(items.is_sorted_by(|one, next| one.key < next.key), || "a key twice".to_owned())?;
         for item in items {
@@ -203,7 +161,11 @@ impl<'a> Bounds<'a> {
             let views = item.forked.iter().map(|(view, _)| *view);
             let fit = views.chain((0..VIEWS).filter(|view| item.same[*view])).all(|view| view < carried);
             is(fit, || format!("{:?} in a view that does not carry it", item.key))?;
-            item.forked.iter().map(|(_, object)| object).chain([&item.object]).try_for_each(|it| self.object(it))?;
+            item.forked
+                .iter()
+                .map(|(_, object)| object)
+                .chain([&item.object])
+                .try_for_each(|it| self.ends.object(it))?;
             let is_new = |dot: &Dot| !self.state.clock().contains(*dot);
             // Who shows a write has to know it, and as what it is.
             let waiter = |dot: Dot| self.state.ordered.as_ref().and_then(|ordered| ordered.waiting.get(dot));
@@ -235,7 +197,7 @@ impl<'a> Bounds<'a> {
         let mut last = Reach::default();
         for (at, told) in all.iter().enumerate() {
             let before = at.checked_sub(1).map(|before| &all[before]);
-            self.dot(told.dot, 1)?;
+            self.ends.dot(told.dot, 1)?;
             if before.is_none_or(|before| before.dot.origin != told.dot.origin) {
                 last = Reach::default();
             }
@@ -244,7 +206,7 @@ impl<'a> Bounds<'a> {
             });
             is(is_one, || format!("write {} twice", told.dot))?;
             if let Some(delta) = told.delta {
-                self.context(&delta.context)?;
+                self.ends.context(&delta.context)?;
                 self.predecessors(delta, &last, all)?;
             }
             let is_new = !self.state.clock().contains(told.dot);
@@ -284,7 +246,7 @@ impl<'a> Bounds<'a> {
             let early = shown.find(|(view, dot)| too_early(*view, *dot));
             is(early.is_none(), || format!("{:?} shows a write before its turn", item.key))?;
         }
-        for origin in NodeId::all(self.ends.len() as u16).map(ReplicaId::first) {
+        for origin in NodeId::all(self.ends.0.len() as u16).map(ReplicaId::first) {
             let reach = repair.frontiers.reach(origin);
             let theirs = |view: usize| repair.frontiers.frontier(origin, view);
             let mine = |view: usize| ordered.frontiers.frontier(origin, view);

@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{Cluster, code};
+use crate::node::Node;
 
 /// An update as peers send it, taken from one of them.
 fn update(cluster: &mut Cluster) -> Json {
@@ -39,6 +40,29 @@ fn forged_counters_are_dropped_with_a_word() {
         assert_eq!(code(&cluster.read(0, "c0", json!("x"))), 20, "{what}");
     }
     cluster.feed(0, &honest.to_string());
+    assert_eq!(cluster.read(0, "c0", json!("x"))["value"], 7);
+}
+
+/// Checksums tell accidents; who forges a record computes them anew.
+#[test]
+fn forged_records_are_refused_with_a_word() {
+    let mut cluster = Cluster::new(2, &["--level", "eventual"]);
+    cluster.write(0, "c0", json!("x"), json!(7));
+    let records = cluster.disks[0].0.lock().expect("one thread").clone();
+    let boot = |cluster: &mut Cluster, change: &dyn Fn(&mut Json)| {
+        let mut record: Json = serde_json::from_slice(&records[1]).expect("records are JSON");
+        change(&mut record["what"]["Received"]);
+        *cluster.disks[0].0.lock().expect("one thread") = vec![records[0].clone(), record.to_string().into()];
+        cluster.nodes[0] = Node::new(cluster.args.clone(), Some(Box::new(cluster.disks[0].clone())));
+        cluster.ask(0, "boss", json!({"type": "init", "node_id": "n0", "node_ids": ["n0", "n1"]}))
+    };
+    for counter in [0, 10_000_000_000, u64::MAX / 2, u64::MAX] {
+        let answer = boot(&mut cluster, &|write| write["dot"][2] = counter.into());
+        assert_eq!(code(&answer), 13, "{answer}");
+        assert!(answer["text"].as_str().is_some_and(|text| text.contains("record 2")), "{answer}");
+    }
+    assert_eq!(code(&boot(&mut cluster, &|write| write["dot"][0] = 2.into())), 13);
+    assert_eq!(boot(&mut cluster, &|_| {})["type"], "init_ok");
     assert_eq!(cluster.read(0, "c0", json!("x"))["value"], 7);
 }
 

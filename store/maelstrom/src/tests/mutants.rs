@@ -1,7 +1,7 @@
 //! Messages of peers that an enemy wrote, thousands of them.
 
 use super::{Cluster, MS};
-use crate::node::Lines;
+use crate::node::{Lines, Node};
 use serde_json::json;
 
 #[path = "../../../../sim/cli/src/mutants/mutator.rs"]
@@ -59,4 +59,33 @@ fn messages_that_an_enemy_wrote() {
     }
     println!("{log} of {MUTANTS} messages were told to be wrong");
     assert!((MUTANTS / 2..MUTANTS).contains(&(log as u64)), "most are, and some can be true");
+}
+
+#[test]
+#[ignore = "takes a minute"]
+fn records_that_an_enemy_wrote() {
+    let mut cluster = Cluster::new(3, &["--level", "fifo"]);
+    for round in 0..10 {
+        cluster.write(round % 3, "c", json!(format!("k{}", round % 4)), json!(round));
+        cluster.pass(600);
+        (0..20.min(cluster.under_way.len())).for_each(|_| cluster.deliver(0));
+    }
+    let records = cluster.disks[0].0.lock().expect("one thread").clone();
+    let mut taken = 0;
+    for number in 0..MUTANTS / 10 {
+        let at = (number % records.len() as u64) as usize;
+        let mut changed = records.clone();
+        changed[at] = mutator::Mutator::new(number).mutate(&records[at]);
+        *cluster.disks[0].0.lock().expect("one thread") = changed.clone();
+        let boot = std::panic::AssertUnwindSafe(|| {
+            cluster.nodes[0] = Node::new(cluster.args.clone(), Some(Box::new(cluster.disks[0].clone())));
+            let init = json!({"type": "init", "node_id": "n0", "node_ids": ["n0", "n1", "n2"]});
+            cluster.ask(0, "boss", init)["type"] == "init_ok"
+        });
+        match std::panic::catch_unwind(boot) {
+            Ok(is_taken) => taken += u64::from(is_taken),
+            Err(_) => panic!("mutant {number}: {}", String::from_utf8_lossy(&changed[at])),
+        }
+    }
+    println!("{taken} of {} changed logs were taken", MUTANTS / 10);
 }
