@@ -1,7 +1,7 @@
 //! What a host asks a store about its settings: whether they fit the cluster, and what follows from them for the host.
 
 use kvsim_types::quantity::Wrong;
-use kvsim_types::{Acks, Alone};
+use kvsim_types::{Acks, Alone, Together};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +64,8 @@ pub struct Profile {
     /// Which calls a replica can answer by itself. What it cannot may time out or be refused when others are not there; and
     /// where reads need others, no replica owes by itself what they return.
     pub alone: Alone,
+    /// When calls that need others are answered, where messages take no time; absent when nothing is promised of them.
+    pub together: Option<Together>,
 }
 
 impl Profile {
@@ -77,6 +79,7 @@ impl Profile {
             copies: nodes,
             ack: Acks::Number(1),
             alone: Alone::ALL,
+            together: None,
         }
     }
 }

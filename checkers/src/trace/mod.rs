@@ -8,7 +8,7 @@ mod valid;
 
 pub use event::{Action, Disk, Event, LostBy, Objection, What};
 pub use hash::TraceHash;
-pub use kvsim_types::{AckWord, Acks, Alone, Conflict, Dot, Level, Levels, NodeId, Refusal, ReplicaId};
+pub use kvsim_types::{AckWord, Acks, Alone, Conflict, Dot, Level, Levels, NodeId, Refusal, ReplicaId, Together};
 pub use valid::Invalid;
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,9 @@ pub struct Header {
     /// Which calls a replica can answer by itself; all when left out.
     #[serde(default, skip_serializing_if = "Alone::is_all")]
     pub alone: Alone,
+    /// When calls that need other replicas are answered; absent when nothing is promised of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub together: Option<Together>,
     /// Replicas announce nothing: the host has named the writes, and what a replica knew and showed is not known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub silent: bool,

@@ -3,7 +3,9 @@
 use kvsim_checkers::NO_RERUN;
 use std::collections::{BTreeMap, BTreeSet};
 
-use kvsim_checkers::trace::{Action, Alone, Disk, Event, FaultName, Header, Level, NodeId, Recording, Refusal, What};
+use kvsim_checkers::trace::{
+    AckWord, Acks, Action, Alone, Disk, Event, FaultName, Header, Level, NodeId, Recording, Refusal, Together, What,
+};
 use kvsim_checkers::{Report, Verdict, availability};
 
 use crate::chance::Chance;
@@ -76,11 +78,71 @@ fn judge(recording: &Recording) -> Expected {
             on > 0
         })
     };
+    // Nothing hinders what needs others, from some time before the call on, event by event.
+    let ended = |op: u32| {
+        events.iter().position(|event| match event.what {
+            What::TimedOut { op: o } => o == op,
+            What::Refused { op: o, why } => o == op && matches!(why, Some(Refusal::Recovering | Refusal::Unavailable)),
+            _ => false,
+        })
+    };
+    let first = |what: &dyn Fn(What) -> bool| events.iter().position(|event| what(event.what)).expect("it is there");
+    let is_network_fault = |place: usize| {
+        (0..).zip(&header.faults).filter(|(_, fault)| fault.node.is_none()).any(|(fault, _)| {
+            let on = events[..=place].iter().fold(0_usize, |on, event| match event.what {
+                What::FaultOn { fault: it } if it == fault => on + 1,
+                What::FaultOff { fault: it } if it == fault => on.saturating_sub(1),
+                _ => on,
+            });
+            on > 0
+        })
+    };
+    let is_owed_together = |op: u32, session: u32, node: NodeId, action: Action, key: u32| {
+        let (Some(together), Some(end)) = (header.together, ended(op)) else { return false };
+        let asked = first(&|what| matches!(what, What::Invoked { op: o, .. } if o == op));
+        let (asked_ns, end_ns) = (events[asked].at_ns, events[end].at_ns);
+        let timed_out = matches!(events[end].what, What::TimedOut { .. });
+        let moves = invoked.iter().any(|(_, other, at, ..)| *other == session && *at != node);
+        if moves || header.movers.contains(&session) || timed_out && end_ns - asked_ns < together.answer_ns {
+            return false;
+        }
+        let from_ns = asked_ns.saturating_sub(together.calm_ns);
+        // What is so at a moment is what was left by the last event before it, or begins with one at it.
+        let moments: Vec<usize> = (0..events.len())
+            .filter(|place| events[*place].at_ns <= end_ns)
+            .filter(|place| events.get(place + 1).is_none_or(|next| next.at_ns >= from_ns))
+            .collect();
+        let is_there = |node: NodeId| !moments.iter().any(|place| is_kept(node, *place));
+        let changed =
+            events.iter().any(|event| matches!(event.what, What::Down { disk: Disk::Lost }) && event.at_ns <= end_ns);
+        let has_left = |node: NodeId| {
+            header.settling_from_ns.is_some() && (moments[0]..events.len()).all(|place| is_kept(node, place))
+        };
+        let lost = What::Down { disk: Disk::Lost };
+        let has_not_joined = |node: NodeId| {
+            let is_late = |event: &Event| event.at_ns == 0 && event.node == node && event.what == lost;
+            let begin = events.iter().position(is_late);
+            begin.is_some_and(|begin| (begin..=moments[moments.len() - 1]).all(|place| is_kept(node, place)))
+        };
+        let is_member = |node: NodeId| !has_left(node) && !has_not_joined(node);
+        if moments.iter().any(|place| is_network_fault(*place)) || !is_there(node) {
+            return false;
+        }
+        if changed {
+            return NodeId::all(header.nodes).filter(|node| is_member(*node)).all(is_there);
+        }
+        let holders = header.holders(key);
+        let quorum = header.quorums.get(session as usize).copied().unwrap_or(1);
+        let needed = if action == Action::Read { quorum } else { header.ack.of(holders.len() as u16) };
+        holders.into_iter().filter(|holder| is_there(*holder)).count() >= usize::from(needed.max(1))
+    };
     let mut found = BTreeMap::new();
     for (op, session, node, action, key) in &invoked {
         let is_owed = |op: u32| has(What::TimedOut { op }) && !is_excused(op, *node);
         if is_alone(*session, *node, *action, *key) && is_owed(*op) {
             found.entry(("AVAIL001", u32::from(node.0))).or_insert_with(Vec::new).push(*op);
+        } else if is_owed_together(*op, *session, *node, *action, *key) {
+            found.entry(("AVAIL003", u32::from(node.0))).or_insert_with(Vec::new).push(*op);
         }
         let of_session = || invoked.iter().filter(|(_, other, ..)| other == session).map(|(op, ..)| *op);
         let is_over = |op: &u32| has(What::Answered { op: *op }) || has(What::TimedOut { op: *op });
@@ -116,6 +178,7 @@ fn judge(recording: &Recording) -> Expected {
 #[test]
 fn random_recordings_are_judged_as_defined() {
     let mut verdicts: BTreeMap<Verdict, usize> = BTreeMap::new();
+    let mut together = 0;
     for seed in 0..12_000 {
         let mut chance = Chance(seed);
         let mut recording = match chance.below(3) {
@@ -127,18 +190,27 @@ fn random_recordings_are_judged_as_defined() {
         }
         recording.header.alone = Alone { reads: chance.below(4) > 0, writes: chance.below(3) > 0 };
         recording.header.movers.extend((0..1).filter(|_| chance.one_in(4)));
+        if chance.one_in(2) {
+            let (answer_ns, calm_ns) = (chance.below(4) as u64, chance.below(12) as u64);
+            recording.header.together = Some(Together { answer_ns: answer_ns * 1_000, calm_ns: calm_ns * 1_000 });
+            recording.header.ack = Acks::Word([AckWord::All, AckWord::Majority][chance.below(2)]);
+        }
         // Something happens to nodes.
         recording.header.faults[0].node = Some(NodeId(0)).filter(|_| chance.one_in(2));
         for _ in 0..chance.below(4) {
             let at = chance.below(recording.events.len() + 1);
-            let what = match chance.below(4) {
+            let what = match chance.below(7) {
                 0 => What::FaultOn { fault: 0 },
                 1 => What::FaultOff { fault: 0 },
                 2 => What::Paused,
-                _ => What::Resumed,
+                3 => What::Resumed,
+                4 => What::Down { disk: Disk::Lost },
+                5 => What::Down { disk: Disk::Kept },
+                _ => What::Up { incarnation: 1 },
             };
             let node = NodeId(chance.below(usize::from(recording.header.nodes)) as u16);
-            recording.events.insert(at, Event { number: 0, at_ns: 0, cause: 0, node, what });
+            let at_ns = if at == 0 { 0 } else { recording.events[at - 1].at_ns };
+            recording.events.insert(at, Event { number: 0, at_ns, cause: 0, node, what });
         }
         // Fewer calls end badly, or those of one session, or all.
         let spared = chance.below(5) as u32;
@@ -161,7 +233,9 @@ fn random_recordings_are_judged_as_defined() {
         expected = expected.into_iter().map(|(code, ops)| (code, listed(ops))).collect();
         assert_eq!((report.verdict, found), (verdict, expected), "seed {seed}\n{recording:#?}\n{report:#?}");
         *verdicts.entry(verdict).or_default() += 1;
+        together += report.findings.iter().filter(|finding| finding.code == "AVAIL003").count();
     }
+    assert!(together > 1_000, "{together}");
     assert!(verdicts.len() == 4 && verdicts.values().all(|count| *count > 150), "{verdicts:?}");
 }
 
@@ -270,6 +344,71 @@ fn calls_that_need_others_may_time_out() {
     let note =
         "answered 1 of 2 (50.0 %), 1 timed out; every call needed other replicas, which may not have been reachable";
     assert_eq!((report.verdict, report.note.as_str()), (Verdict::NotApplicable, note));
+}
+
+/// Two calls, of which the second asks both replicas; the store promises that it is answered within a millisecond, when
+/// nothing has hindered for two.
+fn promised(end: End) -> Recording {
+    let mut recording = recording(&[(NodeId(0), 0, EVENTUAL, answered), (NodeId(1), 0, EVENTUAL, end)]);
+    recording.header.quorums = vec![1, 2];
+    recording.header.together = Some(Together { answer_ns: 1_000_000, calm_ns: 2_000_000 });
+    recording.header.settling_from_ns = Some(100_000_000);
+    recording
+}
+
+/// The codes that are found when these things happen, each before the event of the given place.
+fn codes(mut recording: Recording, happens: &[(usize, NodeId, What)]) -> Vec<String> {
+    for (at, node, what) in happens.iter().rev() {
+        let at_ns = if *at == 0 { 0 } else { recording.events[at - 1].at_ns };
+        recording.events.insert(*at, Event { number: 0, at_ns, cause: 0, node: *node, what: *what });
+    }
+    (1..).zip(&mut recording.events).for_each(|(number, event)| event.number = number);
+    check(&recording).findings.into_iter().map(|finding| finding.code).collect()
+}
+
+#[test]
+fn calls_that_need_others_are_owed_where_nothing_hinders() {
+    let finding = check(&promised(timed_out)).findings.remove(0);
+    assert_eq!((finding.code.as_str(), &finding.ops[..]), ("AVAIL003", &[1][..]));
+    assert_eq!(finding.title, "operation #1 at n1 failed, though nothing hindered it");
+    assert_eq!(finding.evidence[0].text, "from here on messages got through, and at least 2 of n0, n1 were there");
+    for why in [Refusal::Recovering, Refusal::Unavailable] {
+        let refuse = promised(match why {
+            Refusal::Recovering => |op| What::Refused { op, why: Some(Refusal::Recovering) },
+            _ => |op| What::Refused { op, why: Some(Refusal::Unavailable) },
+        });
+        assert!(codes(refuse, &[]).contains(&"AVAIL003".to_owned()), "{why:?}");
+    }
+    let mut nothing = promised(timed_out);
+    nothing.header.together = None;
+    assert_eq!(codes(nothing, &[]), Vec::<String>::new());
+    let mut impatient = promised(timed_out);
+    impatient.header.together = Some(Together { answer_ns: 1_000_001, calm_ns: 0 });
+    assert_eq!(codes(impatient, &[]), Vec::<String>::new());
+}
+
+#[test]
+fn calls_that_need_others_are_excused_by_what_hinders() {
+    let (n0, n1) = (NodeId(0), NodeId(1));
+    let (on, off) = (What::FaultOn { fault: 0 }, What::FaultOff { fault: 0 });
+    let (down, up) = (What::Down { disk: Disk::Kept }, What::Up { incarnation: 1 });
+    let lost = What::Down { disk: Disk::Lost };
+    let excused = |happens: &[(usize, NodeId, What)]| codes(promised(timed_out), happens).is_empty();
+    // The first call lasts from the first to the second millisecond, the second from the third to the fourth.
+    assert!(excused(&[(3, n0, on)]));
+    assert!(excused(&[(0, n0, on), (1, n0, off)]));
+    assert!(excused(&[(3, n0, down)]) && excused(&[(3, n1, What::Paused), (3, n1, What::Resumed)]));
+    // What was over before the calm does not count, unless the members have changed and one of them is not there.
+    let mut early = promised(timed_out);
+    early.events[2..].iter_mut().for_each(|event| event.at_ns += 10_000_000);
+    let owed = |happens: &[(usize, NodeId, What)]| codes(early.clone(), happens) == ["AVAIL003"];
+    assert!(owed(&[(0, n0, on), (1, n0, off)]) && owed(&[(0, n1, down), (0, n1, up)]));
+    assert!(owed(&[(1, n0, lost), (1, n0, What::Up { incarnation: 2 })]));
+    assert!(!owed(&[(1, n0, lost), (1, n0, What::Up { incarnation: 2 }), (3, n0, down)]));
+    // Who has left for good is no member: one replica is all there are.
+    assert!(owed(&[(1, n0, lost)]));
+    early.header.settling_from_ns = None;
+    assert!(codes(early, &[(1, n0, lost)]).is_empty());
 }
 
 #[test]

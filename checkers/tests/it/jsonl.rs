@@ -3,7 +3,7 @@
 use kvsim_checkers::trace::jsonl::{read, write_event, write_header};
 use kvsim_checkers::trace::{
     Acks, Action, Alone, Conflict, Disk, Dot, Event, FaultName, GaugeName, Header, Level, Levels, LostBy, NodeId,
-    Recording, What,
+    Recording, Together, What,
 };
 use proptest::prelude::*;
 
@@ -17,6 +17,7 @@ fn header() -> Header {
         quorums: vec![1, 2],
         ack: Acks::Number(2),
         alone: Alone { reads: true, writes: false },
+        together: Some(Together { answer_ns: 1, calm_ns: u64::MAX }),
         silent: true,
         movers: vec![1],
         copies: Some(1),

@@ -18,12 +18,12 @@ mod witness;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use kvsim_checkers::metrics::Sample;
-use kvsim_checkers::trace::{FaultName, GaugeName, Header, NodeId, Objection, What};
+use kvsim_checkers::trace::{FaultName, GaugeName, Header, NodeId, Objection, Together, What};
 use kvsim_store::{Input, Key, Levels, Observation, Outbox, Output, Replica, ReplicaId};
 
 use crate::faults::NodeFault;
-use crate::net::{Delivery, Network, Packet};
-use crate::plan::{FaultKind, Plan};
+use crate::net::{Delivery, Network, Packet, Ratio};
+use crate::plan::{FaultKind, LinkPlan, Plan};
 
 use backlog::{OwnedCall, Waiting};
 use disk::Held;
@@ -91,6 +91,7 @@ pub fn header<R: Replica>(plan: &Plan, config: &R::Config) -> Header {
         quorums: if ask_one { Vec::new() } else { quorums },
         ack: profile.ack,
         alone: profile.alone,
+        together: profile.together.and_then(|together| on_this_network(plan, together)),
         silent: !R::ANNOUNCES,
         copies: (profile.copies < plan.replicas).then_some(profile.copies),
         movers: (0..).zip(&plan.sessions).filter(|(_, plan)| plan.moves()).map(|(session, _)| session).collect(),
@@ -120,6 +121,25 @@ pub fn header<R: Replica>(plan: &Plan, config: &R::Config) -> Header {
         settling_from_ns: (plan.settle_ns > 0).then_some(plan.workload_end_ns),
         end_ns: plan.end_ns(),
     }
+}
+
+/// What a store promises of calls that need other replicas, with the time that messages and disks take, there and back
+/// by way of one more node. Nothing where messages are lost by chance, or wait for bandwidth.
+fn on_this_network(plan: &Plan, together: Together) -> Option<Together> {
+    let links = || plan.links.iter().map(|link| &link.link).chain([&plan.net]);
+    let is_free = |link: &LinkPlan| link.loss == Ratio::ZERO && link.bandwidth.0.is_none();
+    let is_dropped = plan.faults.iter().any(|fault| matches!(fault.kind, FaultKind::Drop(_)));
+    if is_dropped || !links().all(is_free) {
+        return None;
+    }
+    let delays = plan.faults.iter().filter_map(|fault| match fault.kind {
+        FaultKind::Delay { takes_ns, .. } => Some(takes_ns),
+        _ => None,
+    });
+    let longest_ns = links().map(|link| link.delay.longest_ns()).chain(delays).max()?;
+    let takes_ns = longest_ns.saturating_mul(4).saturating_add(plan.disk.write.0.saturating_mul(2));
+    let Together { answer_ns, calm_ns } = together;
+    Some(Together { answer_ns: answer_ns.saturating_add(takes_ns), calm_ns: calm_ns.saturating_add(takes_ns) })
 }
 
 /// Executes `plan` on replicas of type `R`. The plan must be [valid](Plan::validate).

@@ -43,6 +43,11 @@ impl Delay {
         Quantiles::new(self).draw(u64::MAX / 2)
     }
 
+    /// The longest time that is ever drawn.
+    pub fn longest_ns(&self) -> u64 {
+        Quantiles::new(self).draw(u64::MAX)
+    }
+
     /// A time that all but one draw in 10,000 stay below.
     pub fn almost_always_below_ns(&self) -> u64 {
         Quantiles::new(self).draw(u64::MAX - u64::MAX / 10_000)

@@ -131,7 +131,7 @@ impl Ndc {
         let others = self.membership.others(self.config.placement.range(key), self.me);
         let mut to: SmallVec<[NodeId; 8]> = others.filter(|node| !replied.contains(node)).collect();
         if part == Part::Whole
-            && let Some(first) = self.first(&to, usize::from(attempt))
+            && let Some(first) = self.first(&to, self.config.defects.turn(attempt))
         {
             to = SmallVec::from_slice(&[first]);
         }
@@ -336,7 +336,8 @@ impl Ndc {
         for (range, write) in calls.unacknowledged() {
             let counts = |by: &&ReplicaId| config.defects.counts_dead() || membership.holds(range, **by);
             let own = ranges.iter().any(|state| state.range == range && state.serves());
-            let enough = config.acks(holders(range).len());
+            let holding = config.defects.counted(holders(range).len(), config.placement.copies());
+            let enough = config.acks(holding);
             let has_first = write.passed_on.as_ref().and_then(|passed_on| passed_on.first);
             let has_first = has_first.is_none_or(|first| write.by.iter().any(|by| by.node == first));
             if has_first

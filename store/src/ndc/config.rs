@@ -1,10 +1,11 @@
 //! The settings of the store, and what follows from them.
 
 use kvsim_types::quantity::{Interval, IntervalOrOff, Size, shown};
-use kvsim_types::{AckWord, Acks, Alone};
+use kvsim_types::{AckWord, Acks, Alone, Together};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::calls::TICK_NS;
 use super::defects::Defects;
 use crate::contract::{Key, Level, Levels, NodeId};
 use crate::placement::Placement;
@@ -139,7 +140,16 @@ impl Config {
             Count::Word(word) if word == "all" => Acks::Word(AckWord::All),
             count => Acks::Number(count.of(copies).unwrap_or(1)),
         };
+        // For a key held elsewhere, one holder after the other is asked, at times that double. A read in order waits for what is
+        // missing, which some rounds of anti-entropy bring.
+        let ticks: u64 = if copies == nodes { 2 } else { 1 << (copies - 1).min(4) };
+        let rounds_ns = self.anti_entropy.0.map(|ns| ns.saturating_mul(3));
+        let in_order_ns = rounds_ns.filter(|_| self.is_ordered()).unwrap_or(0);
         Profile {
+            together: rounds_ns.map(|rounds_ns| Together {
+                answer_ns: (ticks * TICK_NS).saturating_add(in_order_ns),
+                calm_ns: rounds_ns.saturating_mul(3),
+            }),
             anti_entropy_ns: self.anti_entropy.0,
             clean_up_ns: self.strip.0,
             heartbeat_ns: self.heartbeat.0,

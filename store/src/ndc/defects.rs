@@ -126,6 +126,10 @@ defects! {
     ChargeContext = "charge-context", noticed by "priority";
     /// A range of keys that others are to hold now is dropped at once, before they have it.
     DropRangeAtOnce = "drop-range-at-once", noticed by "convergence";
+    /// Replicas that have left still count in what `ack` asks for, so that writes wait for them.
+    CountDeparted = "count-departed", noticed by "availability";
+    /// A read of a key that is held elsewhere goes to the same holder again, however long that does not answer.
+    NoFailOver = "no-fail-over", noticed by "availability";
 }
 
 /// The defects that are on.

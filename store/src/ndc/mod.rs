@@ -420,8 +420,7 @@ impl Ndc {
         if !self.at(range).is_some_and(|state| state.is_held) {
             return;
         }
-        let is_known = attempt.is_some()
-            && self.at(range).is_some_and(|state| self.config.defects.takes_for_known(delta.dot, state.clock()));
+        let is_known = attempt.is_some() && self.amnesia.takes_for_known(range, delta.dot, self.config.defects);
         if !is_known && self.take_in(range, delta, env) {
             env.append(|| Record::Received(delta.clone()));
             self.answer_ready(env);

@@ -81,7 +81,7 @@ fn mixed(seed: u64, flaw: Option<Flaw>) -> Style {
 
 /// Planted mistakes that need what these schedules do not have: lost disks, dead replicas, `ack`, outputs that a crash takes
 /// back.
-const OF_OTHER_FAULTS: [Defect; 17] = [
+const OF_OTHER_FAULTS: [Defect; 19] = [
     Defect::NoFullTransfer,
     Defect::AbsorbLateAnswers,
     Defect::EarlyAcknowledgement,
@@ -99,6 +99,8 @@ const OF_OTHER_FAULTS: [Defect; 17] = [
     Defect::ViewNotCompared,
     Defect::ChargeContext,
     Defect::DropRangeAtOnce,
+    Defect::CountDeparted,
+    Defect::NoFailOver,
 ];
 
 #[test]

@@ -161,6 +161,18 @@ impl Default for Alone {
     }
 }
 
+/// What a store promises of calls that need other replicas: where nothing hinders, they are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Together {
+    /// How long after it was asked for a call is answered at the latest, in nanoseconds; what messages and disks take comes
+    /// on top in what a store says, and is in it in a recording.
+    pub answer_ns: u64,
+    /// For how long before the call nothing must have hindered either, in nanoseconds: what it takes to make up for an
+    /// earlier fault.
+    pub calm_ns: u64,
+}
+
 /// Why a replica refuses a call. A refused call has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -1,8 +1,10 @@
 //! Where a planted defect replaces a rule of the store. Each method is called where its rule is followed, and does
 //! nothing, or says what the sound store does, unless its defect is on: read the store without them.
 
+use std::collections::BTreeMap;
+
 use crate::clock::{DotSet, NodeClock};
-use crate::contract::{Dot, Key, Observation, Output, ReplicaId};
+use crate::contract::{Dot, Key, NodeId, Observation, Output, ReplicaId};
 
 use super::{Defect, Defects};
 use crate::ndc::Ndc;
@@ -17,13 +19,15 @@ use crate::ndc::ordered::Ordered;
 use crate::ndc::state::State;
 use crate::ndc::waiting::Waiting;
 
-/// What some defects make a replica forget when it restarts.
+/// What some defects make a replica forget when it restarts, or remember.
 #[derive(Debug, Default)]
 pub struct Amnesia {
     /// With [`Defect::ReuseDots`]: own writes since the start.
     written: Option<u64>,
     /// With [`Defect::VolatilePredecessors`]: how far the own writes had come in each view.
     forgotten: Reach,
+    /// With [`Defect::NumbersPerNode`]: the last write to a range of keys that a node has passed on.
+    passed_on: BTreeMap<(NodeId, usize), Dot>,
 }
 
 impl Amnesia {
@@ -33,6 +37,19 @@ impl Amnesia {
         if let (true, Some(ordered)) = (state.defects().has(Defect::VolatilePredecessors), state.ordered()) {
             self.forgotten = ordered.frontiers.reach(state.me);
         }
+    }
+
+    /// A write to a key of `range` that was passed on is acknowledged and not taken in.
+    pub fn takes_for_known(&mut self, range: usize, dot: Dot, defects: Defects) -> bool {
+        if !defects.has(Defect::NumbersPerNode) {
+            return false;
+        }
+        let last = self.passed_on.entry((dot.node(), range)).or_insert(dot);
+        let is_known = last.origin != dot.origin && last.counter >= dot.counter;
+        if last.counter < dot.counter {
+            *last = dot;
+        }
+        is_known
     }
 
     /// A new write of this replica has got its dot and its predecessors.
@@ -93,11 +110,14 @@ impl Defects {
         if self.has(Defect::LeaveOutSeen) { u64::MAX } else { counter }
     }
 
-    /// A write that was passed on is acknowledged and not taken in.
-    pub fn takes_for_known(self, dot: Dot, clock: &NodeClock) -> bool {
-        let earlier = |life: &ReplicaId| life.node == dot.origin.node && life.incarnation < dot.origin.incarnation;
-        let mut lives = clock.iter().filter(|(life, _)| earlier(life));
-        self.has(Defect::NumbersPerNode) && lives.any(|(_, known)| known.max() >= dot.counter)
+    /// How many holders a share of them is taken of, where there were so many at the start.
+    pub fn counted(self, holders: usize, at_first: u16) -> usize {
+        if self.has(Defect::CountDeparted) { holders.max(usize::from(at_first)) } else { holders }
+    }
+
+    /// Which holder's turn it is to be asked.
+    pub fn turn(self, attempt: u8) -> usize {
+        if self.has(Defect::NoFailOver) { 0 } else { usize::from(attempt) }
     }
 
     /// Acknowledgements count, whoever's they are.

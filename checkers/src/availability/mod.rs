@@ -4,14 +4,19 @@
 //! key that the asked node holds, by a session that stays there; no read that asks several. That such a call times out has no
 //! excuse in the network. It has one in the node: while that is down, stands still, or a fault of its own makes it or
 //! its disk slow, and until it has then answered a new call, it owes nothing. What needs others (quorum reads, keys held
-//! elsewhere, all keys of a ring on which a disk is lost or the members change, since keys move then, sessions that move and wait until a replica has caught up with them) may time out, and any call may be
-//! refused, which a store documents; both are counted, and the note has their shares. A session
+//! elsewhere, all keys of a ring on which a disk is lost or the members change, since keys move then, sessions that move and wait until a replica has caught up with them) may time out, unless the
+//! store promises more ([`Together`]) and nothing hinders ([`calm`]); and any call may be refused, which a store documents. Both are counted, and the note has their shares. A session
 //! whose calls are all refused was promised what the store cannot give, unless it was told once that others cannot be reached, or,
 //! while a fault was on, that the replica has yet to get back what a lost disk took.
 //!
 //! [`Alone`]: crate::trace::Alone
+//! [`Together`]: crate::trace::Together
+
+mod calm;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use calm::Calm;
 
 use crate::facts::Facts;
 use crate::facts::operations::{Operation, Operations, Outcome};
@@ -25,12 +30,16 @@ const UNANSWERED: CodeInfo = CodeInfo {
     meaning: "an operation timed out although the replica that was asked needed no other",
 };
 const REFUSED: CodeInfo = CodeInfo { code: "AVAIL002", meaning: "all operations of a session were refused" };
+const HELPLESS: CodeInfo = CodeInfo {
+    code: "AVAIL003",
+    meaning: "an operation that needed other replicas failed although these were there and messages got through",
+};
 
 /// The checker.
 pub const INFO: CheckerInfo = CheckerInfo {
     name: "availability",
-    summary: "replicas answer what they can answer by themselves",
-    codes: &[UNANSWERED, REFUSED],
+    summary: "replicas answer what they can answer by themselves, and together where nothing hinders",
+    codes: &[UNANSWERED, REFUSED, HELPLESS],
     by_default: |_| true,
     check: |facts, _| check(facts),
 };
@@ -79,12 +88,14 @@ fn check(facts: &Facts<'_>) -> Report {
     let mut homes = homes(operations);
     homes.extend(recording.header.movers.iter().map(|session| (*session, None)));
     let keys_move = keys_move(facts);
+    let calm = Calm::of(facts);
     let (mut all, mut alone, mut in_faults) = (Count::default(), Count::default(), Count::default());
     let mut by_level: BTreeMap<Level, Count> = BTreeMap::new();
     let mut by_session: BTreeMap<u32, Count> = BTreeMap::new();
     // Sessions that were told at least once that what they need is not there now: it may be there another time.
     let mut hopeful: BTreeSet<u32> = BTreeSet::new();
     let mut unanswered: BTreeMap<NodeId, Vec<&Operation>> = BTreeMap::new();
+    let mut failed: BTreeMap<NodeId, Vec<&Operation>> = BTreeMap::new();
     for operation in operations.list() {
         let Operation { outcome, level, session, node, .. } = *operation;
         all.add(outcome);
@@ -103,13 +114,18 @@ fn check(facts: &Facts<'_>) -> Report {
             alone.add(outcome);
             if matches!(outcome, Outcome::TimedOut(_)) && !faults.trouble(operation) {
                 unanswered.entry(node).or_default().push(operation);
+                continue;
             }
+        }
+        if homes[&session].is_some() && calm.is_owed(operation) {
+            failed.entry(node).or_default().push(operation);
         }
     }
 
     // One finding per node or session: that it happened again is the same evidence.
     let mut findings: Vec<Finding> =
         unanswered.iter().map(|(node, calls)| describe_node(operations, *node, calls)).collect();
+    findings.extend(failed.iter().map(|(node, calls)| describe_failed(operations, &calm, *node, calls)));
     let refused = by_session
         .iter()
         .filter(|(session, count)| count.refused > 0 && count.refused == count.ended() && !hopeful.contains(*session));
@@ -281,6 +297,14 @@ fn describe_node(operations: &Operations<'_>, node: NodeId, calls: &[&Operation]
     let title =
         format!("{node} did not answer operation #{}{again}, though it needed no other replica", calls[0].number);
     finding(operations, &UNANSWERED, title, calls)
+}
+
+fn describe_failed(operations: &Operations<'_>, calm: &Calm<'_, '_>, node: NodeId, calls: &[&Operation]) -> Finding {
+    let again = if calls.len() == 1 { String::new() } else { format!(", and {} more", calls.len() - 1) };
+    let title = format!("operation #{} at {node}{again} failed, though nothing hindered it", calls[0].number);
+    let mut finding = finding(operations, &HELPLESS, title, calls);
+    finding.evidence.splice(0..0, calm.describe(calls[0]));
+    finding
 }
 
 fn describe_session(operations: &Operations<'_>, session: u32) -> Finding {

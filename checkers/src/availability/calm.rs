@@ -1,0 +1,173 @@
+//! Calm: when a call that needs other replicas has no excuse either.
+//!
+//! A store may promise ([`Together`]) that such calls are answered where nothing hinders: as many replicas as the call needs
+//! are there, and messages get through. The host withholds the promise where messages are lost by chance or wait for
+//! bandwidth, and adds what messages and disks take. It is kept to from some time before the call to its end, so that what an
+//! earlier fault has left undone is made up for:
+//!
+//! - no fault of the network is on;
+//! - the asked node is up, and no fault of its own is on;
+//! - so are as many holders of the key as the call needs; or, where a disk was lost or the members have changed since the
+//!   beginning, all members, since keys move then, and a replica gets everything again from all others.
+
+use crate::facts::Facts;
+use crate::facts::operations::{Operation, Outcome};
+use crate::facts::words::listed;
+use crate::trace::{Action, Disk, Event, NodeId, Refusal, Together, What};
+use crate::verdict::TraceLine;
+
+/// What hinders calls that need others, and when.
+pub(super) struct Calm<'f, 'a> {
+    facts: &'f Facts<'a>,
+    /// Nothing where the store promises nothing.
+    promise: Option<Together>,
+    /// From when to when faults of the network were on.
+    network: Vec<Span>,
+    /// By node: from when to when it was down, stood still or a fault of its own was on.
+    nodes: Vec<Vec<Span>>,
+    /// When a disk was lost first, or a node joined or left, in nanoseconds.
+    changed_ns: u64,
+    /// The nodes that are not there from the beginning.
+    late: Vec<NodeId>,
+}
+
+/// From when to when, in nanoseconds; to the end of time where it does not end.
+#[derive(Clone, Copy)]
+struct Span {
+    from: u64,
+    until: u64,
+}
+
+impl Span {
+    fn meets(&self, other: &Span) -> bool {
+        self.from <= other.until && other.from <= self.until
+    }
+}
+
+/// What happens to a node, or to the network.
+#[derive(Default)]
+struct Trouble {
+    faults: usize,
+    is_down: bool,
+    is_paused: bool,
+    spans: Vec<Span>,
+}
+
+impl Trouble {
+    /// Something has changed at `at_ns`.
+    fn note(&mut self, at_ns: u64) {
+        let is_on = self.faults > 0 || self.is_down || self.is_paused;
+        match self.spans.last_mut().filter(|span| span.until == u64::MAX) {
+            Some(open) if !is_on => open.until = at_ns,
+            None if is_on => self.spans.push(Span { from: at_ns, until: u64::MAX }),
+            _ => {}
+        }
+    }
+}
+
+impl<'f, 'a> Calm<'f, 'a> {
+    pub(super) fn of(facts: &'f Facts<'a>) -> Calm<'f, 'a> {
+        let header = facts.header();
+        let mut calm = Calm {
+            facts,
+            promise: header.together,
+            network: Vec::new(),
+            nodes: Vec::new(),
+            changed_ns: u64::MAX,
+            late: Vec::new(),
+        };
+        if calm.promise.is_none() {
+            return calm;
+        }
+        let mut network = Trouble::default();
+        let mut nodes: Vec<Trouble> = (0..header.nodes).map(|_| Trouble::default()).collect();
+        for (_, event) in facts.rare() {
+            let hit = match event.what {
+                What::FaultOn { fault } | What::FaultOff { fault } => header.faults[usize::from(fault)].node,
+                _ => Some(event.node),
+            };
+            let trouble = hit.map_or(&mut network, |node| &mut nodes[node.index()]);
+            match event.what {
+                What::FaultOn { .. } => trouble.faults += 1,
+                What::FaultOff { .. } => trouble.faults = trouble.faults.saturating_sub(1),
+                What::Down { .. } => trouble.is_down = true,
+                What::Up { .. } => trouble.is_down = false,
+                What::Paused => trouble.is_paused = true,
+                What::Resumed => trouble.is_paused = false,
+                _ => continue,
+            }
+            trouble.note(event.at_ns);
+            if event.what == (What::Down { disk: Disk::Lost }) {
+                calm.changed_ns = calm.changed_ns.min(event.at_ns);
+                calm.late.extend(hit.filter(|_| event.at_ns == 0));
+            }
+        }
+        calm.network = network.spans;
+        calm.nodes = nodes.into_iter().map(|trouble| trouble.spans).collect();
+        calm
+    }
+
+    /// The call of a session that stays timed out, or was told that what it needs is not there, and nothing hindered it.
+    pub(super) fn is_owed(&self, operation: &Operation) -> bool {
+        let Some(Together { answer_ns, calm_ns }) = self.promise else { return false };
+        let invoked_ns = self.facts.at_ns(operation.invoked);
+        let (until, is_failed) = match operation.outcome {
+            Outcome::TimedOut(place) => {
+                let until = self.facts.at_ns(place);
+                (until, until - invoked_ns >= answer_ns)
+            }
+            Outcome::Refused(place) => {
+                let Event { at_ns, what, .. } = self.facts.recording.events[place];
+                let awaits = Some(Refusal::Recovering);
+                (at_ns, matches!(what, What::Refused { why, .. } if why == awaits || why == Some(Refusal::Unavailable)))
+            }
+            Outcome::Answered(_) | Outcome::Open => return false,
+        };
+        if !is_failed {
+            return false;
+        }
+        let during = Span { from: invoked_ns.saturating_sub(calm_ns), until };
+        let is_hindered = |node: &NodeId| self.nodes[node.index()].iter().any(|span| span.meets(&during));
+        if self.network.iter().any(|span| span.meets(&during)) || is_hindered(&operation.node) {
+            return false;
+        }
+        if self.changed_ns <= until {
+            let mut nodes = NodeId::all(self.facts.header().nodes);
+            return nodes.all(|node| !is_hindered(&node) || self.is_no_member(node, &during));
+        }
+        let holders = self.facts.header().holders(operation.key);
+        let needed = self.needed(operation, holders.len() as u16);
+        holders.iter().filter(|holder| !is_hindered(holder)).count() >= usize::from(needed)
+    }
+
+    /// Since when nothing hindered a call that is owed.
+    pub(super) fn describe(&self, operation: &Operation) -> Option<TraceLine> {
+        let promise = self.promise?;
+        let since_ns = self.facts.at_ns(operation.invoked).saturating_sub(promise.calm_ns);
+        let holders = self.facts.header().holders(operation.key);
+        let who = if self.changed_ns <= self.facts.at_ns(operation.invoked) {
+            "all members were there".to_owned()
+        } else {
+            let needed = self.needed(operation, holders.len() as u16);
+            let names = holders.iter().map(NodeId::to_string);
+            format!("at least {needed} of {} were there", listed(names))
+        };
+        Some(TraceLine::new(since_ns, format!("from here on messages got through, and {who}")))
+    }
+
+    /// The node has left for good before, or has yet to join. Faults end with the workload: who is not back after it has left.
+    fn is_no_member(&self, node: NodeId, during: &Span) -> bool {
+        let spans = &self.nodes[node.index()];
+        let settles = self.facts.header().settling_from_ns.is_some();
+        let has_left = |span: &Span| settles && span.until == u64::MAX && span.from < during.from;
+        let has_not_joined = |span: &Span| span.from == 0 && during.until < span.until && self.late.contains(&node);
+        spans.iter().any(|span| has_left(span) || has_not_joined(span))
+    }
+
+    /// How many holders a call needs, of so many.
+    fn needed(&self, operation: &Operation, holders: u16) -> u16 {
+        let header = self.facts.header();
+        let quorum = header.quorums.get(operation.session as usize).copied().unwrap_or(1);
+        if operation.action == Action::Read { quorum } else { header.ack.of(holders) }.max(1)
+    }
+}
