@@ -1,4 +1,4 @@
-//! What judging costs: runs that nobody judges, and the same runs with the default checkers, in one process, in turn.
+//! What judging costs: runs that are not judged, and the same runs with the default checkers, in one process, in turn.
 //!
 //! `cargo bench -p kvsim-sim --bench judge`: a row for each workload, with what recording and what recording and judging
 //! cost, as multiples of the run alone.

@@ -3,7 +3,7 @@
 //!
 //! A write survives when some holder still holds it, or when it was acknowledged, no other write had seen it, and not
 //! every disk that it ever reached was lost. Only nodes that are up at the end count. Where the last writer wins, a write that no
-//! holder holds has lost against another one; whoever gets it after that one does not announce it, and owes nothing: that it is
+//! holder holds has lost against another one; a replica that gets it after that one does not announce it, and owes nothing: that it is
 //! lost is a matter of CONV003.
 
 use std::collections::BTreeSet;

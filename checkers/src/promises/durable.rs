@@ -161,7 +161,7 @@ fn too_few(
 ) -> Option<Early> {
     let is_copy = |node: &NodeId| missing.may_hold(write, *node) && disks.has(*node, write);
     let copies: Vec<NodeId> = NodeId::all(facts.header().nodes).filter(is_copy).collect();
-    // Of a node that is down nobody could know yet that its disk is lost.
+    // While a node is down, it cannot be known that its disk is lost.
     let mut counted = missing.down_without(write, decided);
     counted.extend(&copies);
     (counted.len() < usize::from(missing.promised(write))).then_some(Early { write, copies })

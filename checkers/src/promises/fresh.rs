@@ -58,7 +58,7 @@ fn check(facts: &Facts<'_>) -> Report {
     findings.report(FRESH.name, verdict, note)
 }
 
-/// What of a key was acknowledged so far: by line (the writes of a replica to the key), places and writes in their order.
+/// The writes of a key that were acknowledged so far: by line (the writes of a replica to the key), places and writes in their order.
 type Acknowledged = BTreeMap<u32, Vec<(u32, u32)>>;
 
 /// The reads that were stale, each with the first write that it had to meet, and how many had to meet some.

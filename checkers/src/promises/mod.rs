@@ -14,7 +14,7 @@
 //! come back one after the other. Or the node says that it has the write, and does not turn out not to have had it on its disk
 //! when it goes down. A disk that broke its promise about a write is missing for that
 //! write from then on. What a node had lost before the write was acknowledged does not count, unless the node was still
-//! down: whoever acknowledged could not know. Nor could it know of what happened since it stands still, if it acknowledged before
+//! down: the replica that acknowledged could not know. Nor could it know of what happened since it stands still, if it acknowledged before
 //! any time had passed after that: news waits behind what has come before it.
 //!
 //! A write that was acknowledged by k may vanish only if at some moment since, k disks of nodes that are to hold its key were

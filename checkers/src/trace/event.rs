@@ -34,7 +34,7 @@ pub enum LostBy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Objection {
-    /// It answers or names an operation that nobody has asked for.
+    /// It answers or names an operation that was not asked for.
     Unasked,
     /// It answers an operation a second time.
     AnsweredTwice,
@@ -64,7 +64,7 @@ impl Objection {
     /// What the replica has done, to follow its name.
     pub fn text(self) -> &'static str {
         match self {
-            Objection::Unasked => "answered or named an operation that nobody had asked for",
+            Objection::Unasked => "answered or named an operation that was not asked for",
             Objection::AnsweredTwice => "answered an operation a second time",
             Objection::AnsweredElsewhere => "answered an operation that another node was asked for",
             Objection::WrongKind => "answered a read as a write, or a write as a read",

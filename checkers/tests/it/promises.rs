@@ -436,7 +436,7 @@ impl Asked<'_> {
         most.min(self.0.header.copies.unwrap_or(self.0.header.nodes))
     }
 
-    /// Somebody who wrote to the key later may have seen the write.
+    /// A later writer of the key may have seen the write.
     fn may_be_replaced(&self, write: AskedOp, name: Dot) -> bool {
         let ops = self.ops();
         let writes = || {
@@ -860,6 +860,6 @@ fn a_loss_is_excused_where_an_acknowledged_write_may_have_gone() {
     assert!(may_be_gone(1, &format!("c0 writes x #1, is n0:1, knows n0:1, ok\n{lost}")));
     assert!(!may_be_gone(1, "c0 writes x #1, is n0:1, knows n0:1, ok"));
     assert!(!may_be_gone(2, &format!("c0 writes x #1, is n0:1, knows n0:1\nn1 knows n0:1\nc0 waits #1, ok\n{lost}")));
-    // Nobody was told that it is there.
+    // No client was told that it is there.
     assert!(!may_be_gone(1, &format!("c0 writes x #1, is n0:1, knows n0:1, unanswered\n{lost}")));
 }

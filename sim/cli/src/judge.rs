@@ -51,7 +51,7 @@ pub struct Judged {
 pub const PANIC: &str = "PANIC001";
 
 /// Runs `plan` and judges it. After a violation the run is repeated with all messages recorded, so that findings can
-/// say how they came about, if there is room for them; the second run is the same as the first, unless the store is somebody's
+/// say how they came about, if there is room for them; the second run is the same as the first, unless the store is the user's
 /// and not deterministic.
 pub fn judge(store: &'static StoreEntry, plan: &Plan, keep: Keep) -> Judged {
     let judged = run(store, plan, keep, u64::MAX);
@@ -77,10 +77,10 @@ pub fn run(store: &'static StoreEntry, plan: &Plan, keep: Keep, until_ns: u64) -
     recorded(store, plan, until_ns, Recorder::new(keep, until_ns, progress), Checkers::Promised)
 }
 
-/// Runs `plan` and lets nobody judge it.
+/// Runs `plan` without judging it.
 pub fn run_only(store: &'static StoreEntry, plan: &Plan, keep: Keep) -> Judged {
     let progress = Progress::new(&plan.scenario, plan.end_ns());
-    recorded(store, plan, u64::MAX, Recorder::new(keep, u64::MAX, progress), Checkers::Nobody)
+    recorded(store, plan, u64::MAX, Recorder::new(keep, u64::MAX, progress), Checkers::None)
 }
 
 /// Runs `plan` as one of many and judges it: without progress and checkpoints.
@@ -106,7 +106,7 @@ pub enum Checkers<'a> {
     /// Of the promised and the named ones the one of this name.
     Only(&'a str),
     /// None.
-    Nobody,
+    None,
 }
 
 /// Who judges.
@@ -162,7 +162,7 @@ fn recorded(
     let recording = Arc::new(Recording { header: (store.header)(plan), events: recorder.events });
     let promised = || applicable(store, plan, &recording.header, Checkers::Promised);
     let not_judged = match checkers {
-        Checkers::Nobody => promised().map(|judge| judge.name().to_owned()).collect(),
+        Checkers::None => promised().map(|judge| judge.name().to_owned()).collect(),
         _ => Vec::new(),
     };
     let (outcome, reports) = match result {
@@ -297,7 +297,7 @@ fn applicable<'a>(
     let groups = groups.filter(move |judge| match checkers {
         Checkers::Promised | Checkers::Named => true,
         Checkers::Only(name) => name == judge.name(),
-        Checkers::Nobody => false,
+        Checkers::None => false,
     });
     let asked = self::checkers().filter(move |checker| {
         let is_named = plan.expect.contains_key(checker.name);
@@ -305,7 +305,7 @@ fn applicable<'a>(
             Checkers::Promised => is_named || promised(checker),
             Checkers::Named => is_named,
             Checkers::Only(name) => checker.name == name && (is_named || promised(checker)),
-            Checkers::Nobody => false,
+            Checkers::None => false,
         }
     });
     asked.map(Judge::Of).chain(groups)

@@ -88,7 +88,7 @@ impl FromStr for Shard {
 }
 
 /// A mark of this program: another build of it has another one (FNV-1a of its file). Whether two builds do the same runs only
-/// their sources know, among them those of somebody's store.
+/// their sources know, among them those of the user's store.
 fn build() -> String {
     let bytes = std::env::current_exe().and_then(std::fs::read).unwrap_or_default();
     let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);

@@ -184,7 +184,7 @@ fn implied() {
     let args = ["run", &tenant("abd"), "--set", "expect.causal=holds", "--out", "run", "--no-report"];
     let run = this("tenants", folder.path(), &args);
     assert!(run.code == 0 && run.out.contains("holds     causal        implied by linearizable"), "{}", run.out);
-    // Nobody reads what he has written, and nobody has to.
+    // No client reads what it has written, and none has to.
     let text = "replicas = 3\nduration = \"1s\"\n[script.sessions]\na = { at = \"n0\" }\nb = { at = \"n1\" }\n[script]\n\
                 ops = [{ at = \"1ms\", by = \"a\", write = \"k\" }, { at = \"500ms\", by = \"b\", read = \"k\" }]\n\
                 [expect]\nread-your-writes = \"holds\"\n";

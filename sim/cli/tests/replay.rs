@@ -248,7 +248,7 @@ fn a_missing_run_is_said_to_be_missing() {
     assert!(ended.stderr.contains("not a plan"), "{}", ended.stderr);
 }
 
-/// Nobody judges: no verdict is a surprise, the run is the same, and what was judged before stays.
+/// Nothing is judged: no verdict is a surprise, the run is the same, and what was judged before stays.
 #[test]
 fn what_is_not_judged_says_so() {
     let (folder, out) = (folder(), folder());

@@ -1,4 +1,4 @@
-//! Run folders and plans that somebody else has made: nothing outside of the folder is read or written.
+//! Run folders and plans made by others: nothing outside of the folder is read or written.
 #![cfg(unix)]
 
 mod common;

@@ -13,7 +13,7 @@ const DIGIT_BITS: u32 = 6;
 const DIGITS: usize = 1 << DIGIT_BITS;
 /// Enough digits for 64 bits.
 const RANKS: usize = 11;
-const NOBODY: u32 = u32::MAX;
+const NONE: u32 = u32::MAX;
 
 /// Entries of type `T` by time; equal times in the order of pushing.
 pub struct Queue<T> {
@@ -57,10 +57,10 @@ impl<T: Copy> Queue<T> {
         Queue {
             last_ns: 0,
             len: 0,
-            buckets: vec![Bucket { first: NOBODY, last: NOBODY }; RANKS * DIGITS].into_boxed_slice(),
+            buckets: vec![Bucket { first: NONE, last: NONE }; RANKS * DIGITS].into_boxed_slice(),
             occupied: [0; RANKS],
             entries: Vec::with_capacity(ROOM),
-            free: NOBODY,
+            free: NONE,
         }
     }
 
@@ -80,8 +80,8 @@ impl<T: Copy> Queue<T> {
     /// When `at_ns` lies before the time taken last: the past cannot be changed.
     pub fn push(&mut self, at_ns: u64, what: T) {
         assert!(at_ns >= self.last_ns, "an event at {at_ns} ns is scheduled at {} ns", self.last_ns);
-        let entry = Entry { at_ns, next: NOBODY, what };
-        let slot = if self.free == NOBODY {
+        let entry = Entry { at_ns, next: NONE, what };
+        let slot = if self.free == NONE {
             self.entries.push(entry);
             (self.entries.len() - 1) as u32
         } else {
@@ -109,10 +109,10 @@ impl<T: Copy> Queue<T> {
             let bucket = &mut self.buckets[rank * DIGITS + digit];
             let slot = bucket.first;
             let entry = &self.entries[slot as usize];
-            if rank == 0 || entry.next == NOBODY {
+            if rank == 0 || entry.next == NONE {
                 // The only entry of the lowest bucket is the earliest of all; so is any at rank 0.
                 bucket.first = entry.next;
-                if entry.next == NOBODY {
+                if entry.next == NONE {
                     self.occupied[rank] &= !(1 << digit);
                 }
                 self.last_ns = entry.at_ns;
@@ -134,7 +134,7 @@ impl<T: Copy> Queue<T> {
         self.last_ns = (above | digit as u64) << shift;
         self.occupied[rank] &= !(1 << digit);
         let mut slot = self.buckets[rank * DIGITS + digit].first;
-        while slot != NOBODY {
+        while slot != NONE {
             let Entry { at_ns, next, what } = self.entries[slot as usize];
             coming(what);
             self.link(slot, at_ns);
@@ -148,7 +148,7 @@ impl<T: Copy> Queue<T> {
         let rank = (63 - (differs | 1).leading_zeros()) / DIGIT_BITS;
         let digit = (at_ns >> (rank * DIGIT_BITS)) as usize % DIGITS;
         let rank = rank as usize;
-        self.entries[slot as usize].next = NOBODY;
+        self.entries[slot as usize].next = NONE;
         let bucket = &mut self.buckets[rank * DIGITS + digit];
         let bit = 1 << digit;
         if self.occupied[rank] & bit == 0 {

@@ -15,7 +15,7 @@ impl Scenario {
     /// The scenario that reads as this plan.
     ///
     /// # Errors
-    /// What of the plan the format cannot say.
+    /// The part of the plan that the format cannot say.
     pub fn of_plan(plan: &Plan) -> Result<Scenario, String> {
         let settle = match plan.settle_ns {
             0 => Settle::Off,

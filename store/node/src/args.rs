@@ -176,7 +176,7 @@ pub fn check_addresses(args: &Args) -> Result<(), String> {
         return Err(format!("--listen {} lets everybody read and write who reaches this machine: {help}", args.listen));
     }
     if is_open(&args.peer_listen) {
-        let help = "see that nobody but the other nodes can reach it, and say --unprotected";
+        let help = "see that only the other nodes can reach it, and say --unprotected";
         return Err(format!("--peer-listen {}: peers are not asked for a password: {help}", args.peer_listen));
     }
     match args.http.filter(is_open) {

@@ -1,5 +1,5 @@
 //! Connections of clients. Each has one batch of commands with the store at a time, and reads on when the replies are written: so
-//! nobody fills the store's queue, and who does not take replies is not served.
+//! none fills the store's queue, and one that does not take replies is not served.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -24,7 +24,7 @@ metrics! {
     clients: "gauge", "Clients that are connected.";
     clients_accepted_total: "counter", "Clients that have connected.";
     clients_refused_total: "counter", "Clients that were turned away, since there were too many.";
-    clients_ended_total: "counter", "Connections of clients that the node has ended: protocol errors, no room, nobody reads.";
+    clients_ended_total: "counter", "Connections of clients that the node has ended: protocol errors, no room, replies not read.";
     client_bytes: "gauge", "Bytes that clients are sending or have not taken, beyond small ones.";
     requests_total: "counter", "Requests of clients.";
     errors_total: "counter", "Requests that were answered with an error.";

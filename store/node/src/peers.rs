@@ -251,7 +251,7 @@ impl Peers {
         let from = self.check(&answer).inspect_err(|problem| {
             // It stands where --peers says. Who has connected here may be anybody, and is only refused.
             if answer.knows > self.shared.known[self.cluster.me.index()].load(Ordering::Acquire) {
-                // The node ends anyhow when nobody listens.
+                // The node ends anyhow when the receiver is gone.
                 let _ = self.fatal.send(problem.clone());
             }
         })?;

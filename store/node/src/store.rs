@@ -107,7 +107,7 @@ pub fn live(
     let records = Disk::open(&mut life.folder, &life.id).map_err(|problem| broken(problem.to_string()))?;
     let mut opened = Some(opened);
     let mut open = || {
-        // The node ends when nobody listens.
+        // The node ends when the receiver is gone.
         let _ = opened.take().is_none_or(|opened| opened.send(()).is_ok());
     };
     if records.is_empty() {

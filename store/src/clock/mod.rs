@@ -110,7 +110,7 @@ impl NodeClock {
     }
 
     /// The counters of `origin` that are known here and not in `other`, ascending; nothing of one that is settled here, whose
-    /// writes nobody can name.
+    /// writes that cannot be named.
     pub fn missing_in<'a>(&'a self, other: &'a NodeClock, origin: ReplicaId) -> impl Iterator<Item = u64> + 'a {
         static NONE: DotSet = DotSet::EMPTY;
         self.sets.get(origin).unwrap_or(&NONE).difference(other.of(origin))

@@ -8,7 +8,7 @@ use crate::contract::ReplicaId;
 /// its node, is known or was seen.
 pub const WHOLE: u64 = u64::MAX;
 
-/// Dead replicas of which every replica that serves has all that will ever be known, so that nobody needs to name their
+/// Dead replicas of which every replica that serves has all that will ever be known, so that no message needs to name their
 /// writes: by node the last such life, which stands for all before it, too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settled(SmallVec<[ReplicaId; 4]>);

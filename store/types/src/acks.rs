@@ -17,7 +17,7 @@ pub enum Acks {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AckWord {
-    /// At least half. More need not be lost for the others to be no majority: then a store that goes on by majorities shows nobody
+    /// At least half. More need not be lost for the others to be no majority: then a store that goes on by majorities shows no client
     /// what they have.
     Half,
     /// More than half.

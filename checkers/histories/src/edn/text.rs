@@ -21,7 +21,7 @@ pub struct Mistake {
     pub problem: String,
     /// What should be there.
     pub expected: String,
-    /// It is of a step in a last line that has no end: whoever wrote it may have been cut short there.
+    /// It is of a step in a last line that has no end: its writer may have been cut short there.
     pub is_cut: bool,
 }
 

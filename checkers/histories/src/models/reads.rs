@@ -69,7 +69,7 @@ impl Subject<'_> {
         found.max_by_key(|place| call(place).completed)
     }
 
-    /// The finding about a call that found a value which no write can have left there by then: nobody wrote it, only
+    /// The finding about a call that found a value which no write can have left there by then: it was not written, only
     /// failed writes did, or writes that were asked for when the call had been answered.
     pub(crate) fn unwritten(&self, code: &str, place: u32) -> Finding {
         let (calls, words) = (&self.calls, self.describe());

@@ -38,7 +38,7 @@ pub(super) fn decide(ops: &[SessionOp], initial: u64, expired: Expired<'_>) -> O
     OrderSearch::of(&noticed(ops), initial).run(expired)
 }
 
-/// Without the operations of unknown outcome that nobody needs: they are left out of an order.
+/// Without the operations of unknown outcome that no read needs: they are left out of an order.
 fn noticed(ops: &[SessionOp]) -> Vec<SessionOp> {
     let mut doubtful: Vec<((u32, u64), usize)> = Vec::new();
     let mut is_kept: Vec<bool> = ops.iter().map(|op| op.is_certain).collect();
@@ -174,8 +174,8 @@ impl OrderSearch {
         }
     }
 
-    /// Places what can be placed without loss: a read whose value is there, and a write of what nobody needs over what
-    /// nobody needs any more. In any order of the rest they can be moved to the front.
+    /// Places what can be placed without loss: a read whose value is there, and a write that no read needs over one that
+    /// no read needs any more. In any order of the rest they can be moved to the front.
     fn place_free(&mut self) {
         let mut chain = 0;
         let mut idle = 0;

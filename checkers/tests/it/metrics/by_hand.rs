@@ -105,7 +105,7 @@ fn what_never_shows_is_counted_apart() {
     assert_eq!((group(Where::All).never, group(Where::Own).never), (2, 0));
 }
 
-/// Who takes a write in and does not hold its key owes it to those that do; a single holder owes it to nobody.
+/// Who takes a write in and does not hold its key owes it to those that do; a single holder owes it to no other.
 #[test]
 fn the_holders_of_a_key_are_owed_its_writes() {
     let groups = |holders: &[u16]| {

@@ -234,7 +234,7 @@ fn first_alarm_missing() -> Script {
 fn a_write_that_went_with_its_disk_is_passed_over() {
     let mut script = first_alarm_missing();
     script.add("n0 down lost");
-    // Nobody has to know that at once, but in the end.
+    // No replica has to know that at once, but all in the end.
     let mut never = script.clone();
     assert!(fifo(&script).is_empty() && priority(&script).findings.is_empty());
     script.add("n1 gets 0 of n0, shows n0:2 at fifo fifo-p1 fifo-p2 fifo-p3 priority");

@@ -7,7 +7,7 @@
 //! Each operation is a task ([`operate`]) that awaits what a majority answers. The algorithm wants disks that last and members that
 //! stay. Here they need not: when the list of members becomes another one (a node has joined, has left, or has come back without its
 //! disk), replicas take part under the new list when all others have told them what they have ([`catch_up`]), and what was said
-//! under another list does not count. So whoever takes part has what any majority of earlier had stored.
+//! under another list does not count. So a node that takes part has what any majority of earlier had stored.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

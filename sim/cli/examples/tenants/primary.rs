@@ -324,7 +324,7 @@ impl Primary {
         self.forward(number, env);
     }
 
-    /// Passes a call on to the primary, once more if need be. A node that is in no view yet serves nobody.
+    /// Passes a call on to the primary, once more if need be. A node that is in no view yet serves no client.
     fn forward(&mut self, number: u64, env: &mut Env<'_, Primary>) {
         if !self.is_in_view(env) {
             return;

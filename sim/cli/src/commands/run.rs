@@ -76,7 +76,7 @@ pub enum Kept {
 pub enum Checks {
     /// The checkers of what the store promises, and those that the scenario names
     Default,
-    /// Nobody: each verdict is "not judged", there is no report, and the exit code is 0 unless the store panics
+    /// None: each verdict is "not judged", there is no report, and the exit code is 0 unless the store panics
     None,
 }
 

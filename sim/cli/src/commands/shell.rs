@@ -43,8 +43,8 @@ duration = "1us"
 delay = "5ms..20ms"
 
 [script]
-sessions = { nobody = { at = "n0" } }
-ops = [{ at = "0s", by = "nobody", read = "nothing" }]
+sessions = { unused = { at = "n0" } }
+ops = [{ at = "0s", by = "unused", read = "nothing" }]
 "#;
 
 pub fn shell(args: &ShellArgs, names: &Names) -> Result<u8, Failure> {

@@ -1,4 +1,4 @@
-//! A simulated cluster that somebody talks to: a plan that grows with what is typed, and the moment up to which it has been
+//! A simulated cluster under a person's hands: a plan that grows with what is typed, and the moment up to which it has been
 //! run. Each question runs it again from its beginning, which takes milliseconds and makes time travel a matter of
 //! forgetting what was typed later.
 

@@ -224,7 +224,7 @@ impl Commands {
         at: &mut At<'_>,
         now_ns: u64,
     ) {
-        // What is not known here, and nobody else is asked for, needs no number.
+        // What is not known here, and is not asked of others, needs no number.
         let key = match at.0.names.known_key(name) {
             None if how.quorum == 1 && how.level.carries(priority_of(name) as u8) => {
                 let reply = match aim {
@@ -269,7 +269,7 @@ impl Commands {
         self.write((batch, slot, key, how), what, of_node, at, now_ns);
     }
 
-    /// Writes a value, or a delete, in the place of what this node has seen, or the client, or nobody.
+    /// Writes a value, or a delete, in the place of what this node has seen, or the client, or neither.
     fn write(
         &mut self,
         (batch, slot, key, how): (usize, usize, Key, How),

@@ -76,7 +76,7 @@ impl Committer {
             let out = out.clone();
             move || {
                 if let Err(problem) = out.commit_all(disk, sync, &incoming) {
-                    *out.problem.lock().expect("nobody panics with it") = Some(problem);
+                    *out.problem.lock().expect("no thread panics with it") = Some(problem);
                 }
             }
         });
@@ -129,7 +129,7 @@ const ENDED: &str = "the thread of the disk has ended";
 
 impl Out {
     fn check(&self) -> Result<(), String> {
-        self.problem.lock().expect("nobody panics with it").clone().map_or(Ok(()), Err)
+        self.problem.lock().expect("no thread panics with it").clone().map_or(Ok(()), Err)
     }
 
     fn commit_all(&self, mut disk: Box<dyn Disk>, sync: Sync, incoming: &Receiver<Group>) -> Result<(), String> {

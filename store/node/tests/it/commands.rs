@@ -53,7 +53,7 @@ fn what_is_written_at_one_node_is_read_at_the_others() {
         assert_eq!(other.ask("EXISTS x x z"), Reply::Int(2));
         assert_eq!(other.ask("DEL x z"), Reply::Int(1));
         cluster.until_reply(0, "GET x", &Reply::Nil);
-        // A write replaces what its node has, whoever wrote it.
+        // A write replaces what its node has, from any client.
         assert_eq!(other.ask("SET y 2"), ok());
         cluster.until_reply(0, "GET y", &value("2"));
         assert_eq!(client.ask("SET y 3"), ok());

@@ -12,7 +12,7 @@ use super::cluster::Cluster;
 /// Random bytes to a port, some of them like what is spoken there.
 fn nonsense(port: u16, like: &[&[u8]], seed: u64) {
     let mut chance = Stream::new(seed, "hostile", 0);
-    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { panic!("nobody listens at {port}") };
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { panic!("nothing listens at {port}") };
     stream.set_read_timeout(Some(Duration::from_millis(1))).expect("a time");
     for _ in 0..chance.below(8) {
         let bytes: Vec<u8> = match chance.below(3) {
@@ -99,7 +99,7 @@ fn what_is_too_large_is_refused() {
     assert!(matches!(one_more.reply(), Ok(Reply::Error(text)) if text.contains("--max-clients")));
 }
 
-/// Who asks and does not listen, and who asks without an end, holds up nobody but himself.
+/// Who asks and does not listen, and who asks without an end, holds up itself alone.
 #[test]
 fn slow_and_flooding_clients_stop_nobody_else() {
     let cluster = Cluster::start("slow", 1, &["--max-value", "100000"]);

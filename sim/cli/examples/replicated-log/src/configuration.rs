@@ -1,7 +1,7 @@
 //! Configurations: which replicas decide together, one list of members after the other.
 //!
 //! The library decides the log of one configuration, whose last entry names the members of the next. What was decided before goes
-//! along with the next one, to whoever enters it. A node that has lost its disk is another replica: it has no voice in
+//! along with the next one, to each that enters it. A node that has lost its disk is another replica: it has no voice in
 //! configurations that its earlier life was a member of, and enters the first one that names itself.
 //!
 //! The library has a *stop sign* for the purpose, which it does not count well: one that a follower has accepted when the leader

@@ -231,7 +231,7 @@ impl Log {
         }
     }
 
-    /// Takes part, from what is on the disk. Commands of earlier configurations answer nobody: those who are members now need not
+    /// Takes part, from what is on the disk. Commands of earlier configurations answer no client: those who are members now need not
     /// have been a majority of those who decided them. They are proposed again.
     fn take_part(&mut self, configuration: &Rc<Configuration>, disk: Disk, me: ReplicaId) {
         self.part = Part::new(configuration, self.named(me), disk);

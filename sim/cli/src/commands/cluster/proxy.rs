@@ -81,12 +81,12 @@ impl Proxy {
     /// A fault of the plan begins or ends.
     pub fn switch(&self, fault: u16, begins: bool) {
         let kind = &self.shared.plan.faults[usize::from(fault)].kind;
-        self.shared.network.write().expect("nobody panics with it").switch(fault, kind, begins);
+        self.shared.network.write().expect("no thread panics with it").switch(fault, kind, begins);
     }
 
     /// From now on every message arrives, once.
     pub fn heal(&self) {
-        self.shared.network.write().expect("nobody panics with it").heal();
+        self.shared.network.write().expect("no thread panics with it").heal();
     }
 
     /// How many messages were passed on, and how many lost.
@@ -115,7 +115,7 @@ impl Link {
         let sender = from.try_clone()?;
         std::thread::spawn(move || {
             if deliver(&late, &mut to).is_err() {
-                // The sender is to see that nobody hears it.
+                // The sender is to see that it is not heard.
                 let _ = sender.shutdown(Shutdown::Both);
             }
         });
@@ -135,7 +135,7 @@ impl Link {
         let id = self.sent.fetch_add(1, Ordering::Relaxed);
         let bytes = u32::try_from(frame.len()).unwrap_or(u32::MAX);
         let meta = MessageMeta { kind: 0, id, bytes, carries: None, is_bulk: false };
-        let network = network.read().expect("nobody panics with it");
+        let network = network.read().expect("no thread panics with it");
         match network.delivery(plan, now_ns, self.from, self.to, meta) {
             Delivery::Lost(_) => drop(lost.fetch_add(1, Ordering::Relaxed)),
             Delivery::Arrives { at_ns, again_at_ns } => {

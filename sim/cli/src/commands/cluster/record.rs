@@ -285,7 +285,7 @@ fn hold(
 
 /// The write of a value.
 fn named(writes: &BTreeMap<u64, Dot>, value: u64) -> Result<Dot, String> {
-    writes.get(&value).copied().ok_or_else(|| format!("a node shows the value {value}, which nobody has written"))
+    writes.get(&value).copied().ok_or_else(|| format!("a node shows the value {value}, which was not written"))
 }
 
 /// What happened, not yet in the order of times.
@@ -304,7 +304,7 @@ impl Log {
     /// write is called after another life of the node, so that it has no other's name.
     ///
     /// # Errors
-    /// When a node shows what nobody has written.
+    /// When a node shows what was not written.
     fn operations(&mut self, plan: &Plan, done: &[Vec<Done>]) -> Result<BTreeMap<u64, Dot>, String> {
         let (mut writes, mut untold) = (BTreeMap::new(), 0);
         let all = || plan.sessions.iter().zip(0..).zip(done);

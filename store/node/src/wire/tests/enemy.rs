@@ -89,7 +89,7 @@ fn lie(what: &mut Json, chance: &mut Stream) {
 }
 
 /// In the midst of honest talk each message comes a few times before, with something in it that is not true. What is taken leaves the
-/// replica as it has to be. Where nobody lies, everything is taken.
+/// replica as it has to be. Where all are honest, everything is taken.
 fn lies(seeds: std::ops::Range<u64>) {
     let (mut told, mut refused, mut lost) = (0u64, 0u64, 0u64);
     for seed in seeds {
