@@ -122,6 +122,11 @@ impl Estimate {
         Estimate { rounds: 0, ..self }
     }
 
+    /// The same with nothing recorded.
+    pub fn without_recording(self) -> Estimate {
+        Estimate { operations: 0, ..self.without_messages() }
+    }
+
     /// All together.
     pub fn bytes(&self) -> u64 {
         [self.operations, self.rounds, self.messages].into_iter().fold(self.plan, u64::saturating_add)

@@ -77,12 +77,23 @@ pub fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
 
 /// The plan of the scenario in `file` for a seed, and the store that it is for.
 pub fn lowered(file: &Path, scenario: &Scenario, seed: u64, stores: Stores) -> Result<Run, Failure> {
+    lowered_within(file, scenario, seed, stores, Estimate::without_messages)
+}
+
+/// The same for a run of which no more is recorded than `recorded` counts.
+pub fn lowered_within(
+    file: &Path,
+    scenario: &Scenario,
+    seed: u64,
+    stores: Stores,
+    recorded: fn(Estimate) -> Estimate,
+) -> Result<Run, Failure> {
     let usage = |message: String| Failure::Usage(format!("{}: {message}", file.display()));
     let store = stores.find(&scenario.store.name).expect("the scenario reader knows the stores");
-    memory::check(file, &Estimate::of_scenario(scenario).without_messages())?;
+    memory::check(file, &recorded(Estimate::of_scenario(scenario)))?;
     let plan = lower::lower(scenario, seed, concat!("kvsim ", env!("CARGO_PKG_VERSION"))).map_err(usage)?;
     plan.validate().map_err(|error| usage(error.to_string()))?;
-    memory::check(file, &Estimate::of_plan(&plan).without_messages())?;
+    memory::check(file, &recorded(Estimate::of_plan(&plan)))?;
     Ok((store, plan))
 }
 

@@ -36,8 +36,9 @@ pub fn check(place: &Path, estimate: &Estimate) -> Result<(), Failure> {
     let [needed, limit] = [bytes.div_ceil(1_000_000), limit / 1_000_000].map(grouped);
     Err(Failure::Usage(format!(
         "{}: the run may take {needed} MB of memory, most of it for {estimate}; the limit is {limit} MB\n  \
-         make it shorter, slower or smaller, or raise the limit: --memory {}MB",
+         make it shorter, slower or smaller, or raise the limit: --memory {}MB{}",
         place.display(),
-        bytes.div_ceil(1_000_000)
+        bytes.div_ceil(1_000_000),
+        if estimate.operations > bytes / 2 { " (run --checks none records nothing, and judges nothing)" } else { "" }
     )))
 }

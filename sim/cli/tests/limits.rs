@@ -89,9 +89,22 @@ fn the_estimate_is_an_upper_bound() {
     let text = "replicas = 3\nduration = \"10s\"\n[clients.a]\nrate = \"10000/s\"\nlevel = \"fifo\"\n";
     let scenario = file(dir.path(), "s.toml", text);
     let ended = within(ALL, &["run", &scenario, "--memory", "50MB"], &dir.path().join("small")).expect(2);
-    let told = ended.stderr.split("--memory ").nth(1).expect("what is needed").trim();
+    let told = ended.stderr.split("--memory ").nth(1).expect("what is needed");
+    let told = told.split_whitespace().next().expect("what is needed");
     let bytes: u64 = told.trim_end_matches("MB").parse().expect("a number of megabytes");
     // The program itself takes some.
     let kilobytes = bytes * 1_000 + 100_000;
     within(kilobytes, &["run", &scenario, "--memory", told], &dir.path().join("run")).expect(0);
+}
+
+/// Where nothing is recorded, memory follows the plan: a run that cannot be judged can still be hashed and measured.
+#[test]
+fn what_is_not_recorded_does_not_count() {
+    let dir = folder();
+    let text = "replicas = 3\nduration = \"10s\"\n[clients.a]\nrate = \"5000/s\"\n";
+    let scenario = file(dir.path(), "s.toml", text);
+    let limited = ["run", &scenario, "--memory", "20MB"];
+    let refused = within(ALL, &limited, &dir.path().join("judged")).expect(2);
+    assert!(refused.stderr.contains("--checks none"), "{}", refused.stderr);
+    within(130_000, &[&limited[..], &["--checks", "none"]].concat(), &dir.path().join("run")).expect(0);
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use kvsim_sim::estimate::Estimate;
 use kvsim_sim::plan::Plan;
 use kvsim_sim::stores::StoreEntry;
 
@@ -84,12 +85,6 @@ pub fn run(args: &RunArgs, names: &Names) -> Result<u8, Failure> {
     if args.history.is_some() && args.trace == Kept::Off {
         return Err(Failure::Usage("--history needs what --trace off does not keep; leave out one of them".to_owned()));
     }
-    let (store, plan) = plan(args, names)?;
-    if args.trace == Kept::Full {
-        memory::check_with_messages(&args.file, &plan)?;
-    }
-    let folder = Folder::create(place(args, &plan), &plan)?;
-    interrupt::stop_gently();
     let is_judged = args.checks == Checks::Default;
     let keep = match args.trace {
         Kept::Off => Keep::Nothing,
@@ -97,6 +92,13 @@ pub fn run(args: &RunArgs, names: &Names) -> Result<u8, Failure> {
         Kept::Hash => Keep::Judged,
         Kept::Full => Keep::Everything,
     };
+    let recorded = if keep == Keep::Nothing { Estimate::without_recording } else { Estimate::without_messages };
+    let (store, plan) = plan(args, names, recorded)?;
+    if args.trace == Kept::Full {
+        memory::check_with_messages(&args.file, &plan)?;
+    }
+    let folder = Folder::create(place(args, &plan), &plan)?;
+    interrupt::stop_gently();
     let judged = if is_judged { judge::judge(store, &plan, keep) } else { judge::run_only(store, &plan, keep) };
     let twice = (args.twice || store.is_own) && !judged.interrupted;
     let difference = if twice { difference(store, &plan, &judged) } else { None };
@@ -187,13 +189,13 @@ fn written(args: &RunArgs, plan: &Plan) -> Option<String> {
 }
 
 /// Reads the scenario and decides everything that the seed decides.
-fn plan(args: &RunArgs, names: &Names) -> Result<(&'static StoreEntry, Plan), Failure> {
+fn plan(args: &RunArgs, names: &Names, recorded: fn(Estimate) -> Estimate) -> Result<load::Run, Failure> {
     let changes = args.overrides.list();
     let scenario = match args.case.as_slice() {
         [] => load::scenario(&args.file, &changes, names)?,
         cases => load::cell(&args.file, &changes, cases, names)?,
     };
-    load::lowered(&args.file, &scenario, args.seed.unwrap_or(scenario.seed.0), names.stores)
+    load::lowered_within(&args.file, &scenario, args.seed.unwrap_or(scenario.seed.0), names.stores, recorded)
 }
 
 /// Runs the plan again and compares every event: the number of the first that differs.
