@@ -12,6 +12,7 @@ pub mod lower;
 pub mod net;
 pub mod plan;
 pub mod quantity;
+pub mod regions;
 pub mod scenario;
 pub mod shrink;
 pub mod stores;

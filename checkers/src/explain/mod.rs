@@ -80,7 +80,8 @@ fn seen_by_clients(facts: &Facts<'_>, operation: &Operation) -> Reason {
 }
 
 fn read(facts: &Facts<'_>, read: &Operation) -> Vec<Reason> {
-    let (facts, Outcome::Answered(until)) = (facts, read.outcome) else { return Vec::new() };
+    let Outcome::Answered(answered) = read.outcome else { return Vec::new() };
+    let until = facts.given(answered);
     let returned: Vec<u32> = facts.returned(read).collect();
     let served = served(facts, read, until);
     let mut reasons: Vec<Reason> = returned.iter().map(|write| why::returned(facts, read, *write, &served)).collect();

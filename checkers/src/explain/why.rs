@@ -274,6 +274,6 @@ fn no_room(facts: &Facts<'_>, (node, level): (NodeId, Level), write: u32, place:
 impl Facts<'_> {
     /// Why the answer to `read` is without `write`, as far as the replica that was asked is concerned: for findings.
     pub(crate) fn without(&self, read: &Operation, write: u32) -> Option<Absence> {
-        not_returned(self, read, write, (read.node, read.answered()?), &[])
+        not_returned(self, read, write, (read.node, self.given(read.answered()?)), &[])
     }
 }

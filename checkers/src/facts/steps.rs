@@ -1,7 +1,7 @@
 //! Steps of replicas.
 
 use super::Facts;
-use crate::trace::{Event, NodeId};
+use crate::trace::{Event, NodeId, What};
 
 /// The step under way: a run of announcements of one node with one cause; within it they come in any order. Other events,
 /// such as what became of messages, do not end it.
@@ -45,6 +45,35 @@ impl Step {
 }
 
 impl Facts<'_> {
+    /// The place of what the event at `place` follows from: of an answer, of what its replica took up in the step in which it gave
+    /// it. The answer itself may have waited for a slow disk, or have been on its way to the client.
+    pub(crate) fn step_of(&self, place: usize) -> usize {
+        let (events, cause) = (&self.recording.events, self.recording.events[place].cause);
+        if cause == 0 { place } else { events.partition_point(|event| event.number <= cause).saturating_sub(1) }
+    }
+
+    /// Up to which place the replica that gave the answer at `place` had come when it gave it.
+    pub(crate) fn given(&self, place: usize) -> usize {
+        let (events, step) = (&self.recording.events, self.step_of(place));
+        let own = events[(step + 1).min(events.len())..]
+            .iter()
+            .take_while(|event| event.cause == events[place].cause)
+            .count();
+        (step + own).min(place)
+    }
+
+    /// True when the replica answered in the step in which it took the operation up, so that no other one can have helped.
+    pub(crate) fn is_by_itself(&self, answered: usize, op: u32) -> bool {
+        let events = &self.recording.events;
+        let (step, cause) = (self.step_of(answered), events[answered].cause);
+        match events[step].what {
+            What::Invoked { op: asked, .. } | What::Reached { op: asked } => {
+                events[step].number == cause && asked == op
+            }
+            _ => false,
+        }
+    }
+
     /// The last event of the step that the event at `place` belongs to.
     pub(crate) fn step_end(&self, place: usize) -> usize {
         let events = &self.recording.events;

@@ -48,8 +48,8 @@ struct LogBuilder<'a> {
     taken_in: Vec<u32>,
     /// Numbers of the views, by node, life and level.
     views: FxHashMap<(NodeId, u32, Level), u32>,
-    /// By operation that a replica got to see late: place and number of that event.
-    reached: FxHashMap<u32, (u32, u64)>,
+    /// By operation that a replica got to see late: place and number of that event, and the life of the node in which that was.
+    reached: FxHashMap<u32, (u32, u64, u32)>,
 }
 
 impl Log {
@@ -89,7 +89,10 @@ impl Log {
                     }
                 }
                 What::Wrote { op, write } => building.wrote(op, write),
-                What::Reached { op } => drop(building.reached.insert(op, (place, event.number))),
+                What::Reached { op } => {
+                    let life = building.lives[event.node.index()];
+                    building.reached.insert(op, (place, event.number, life));
+                }
                 What::Answered { op } => building.answered(op, place, event.cause),
                 What::Down { .. } => building.lives[event.node.index()] += 1,
                 What::Forgot { write, promised: false } if write.node() == event.node => building.forgot(write, place),
@@ -208,17 +211,18 @@ impl LogBuilder<'_> {
         }
         known.told.clone_from(&returned);
         let events = &self.operations.recording().events;
-        let invoked = (read.invoked as u32, events[read.invoked].number);
-        let (seen_at, seen_by) = self.reached.get(&op).copied().unwrap_or(invoked);
+        let life = self.lives[read.node.index()];
+        let invoked = (read.invoked as u32, events[read.invoked].number, life);
+        let (seen_at, seen_by, seen_in) = self.reached.get(&op).copied().unwrap_or(invoked);
         // Answered at once, without asking other replicas.
         let is_local = cause == seen_by;
         match self.overwrites {
             Conflict::Causal => drop(self.contexts.insert((read.session, read.key), known)),
-            Conflict::LastWriterWins if is_local => self.replica(read.node, read.key).merge(&known),
+            Conflict::LastWriterWins if is_local && seen_in == life => self.replica(read.node, read.key).merge(&known),
             Conflict::LastWriterWins => {}
         }
         let next_view = self.views.len() as u32;
-        let view = (read.node, self.lives[read.node.index()], read.level);
+        let view = (read.node, seen_in, read.level);
         self.log.reads.push(Read {
             op,
             session: read.session,

@@ -112,7 +112,7 @@ fn view(facts: &Facts<'_>, below: u8) -> RunView {
         match event.what {
             What::Answered { op } => {
                 if let Some(read) = facts.operations.get(op).filter(|operation| operation.action == Action::Read) {
-                    let at_once = event.cause == facts.event(read.invoked).number;
+                    let at_once = facts.is_by_itself(place, op);
                     last_reads.insert((read.session, read.key), (read.level, at_once, event.at_ns));
                 }
             }

@@ -69,9 +69,11 @@ impl Reads {
         }
         let had = self.had.entry((operation.session, operation.key)).or_default();
         let (node, place) = (operation.node, operation.answered().unwrap_or(0));
+        // The disk may have been lost since, before the session heard.
+        let given = facts.step_of(place);
         let mut must_have = |write: u32, own: bool| {
             let (line, position) = facts.order.places[write as usize];
-            let new = Obligation { line, position, own, node, place, owed: 0 };
+            let new = Obligation { line, position, own, node, place: given, owed: 0 };
             match had.iter_mut().find(|had| had.line == line) {
                 Some(last) if last.position < position => *last = new,
                 Some(_) => {}

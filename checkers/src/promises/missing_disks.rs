@@ -55,8 +55,9 @@ pub(super) struct MissingDisks<'f, 'a> {
     losses: Vec<Loss>,
     /// By write: the disks that broke their promise about it, with the place.
     broken: FxHashMap<u32, Vec<(NodeId, usize)>>,
-    /// By node and key: places where the node answered by itself, where not every node holds every key.
-    answered_alone: FxHashMap<(NodeId, u32), Vec<usize>>,
+    /// By node and key: places of steps in which the node answered by itself, and of those answers, where not every node holds
+    /// every key.
+    answered_alone: FxHashMap<(NodeId, u32), Vec<(usize, usize)>>,
     /// Nodes and writes that they did not have on their disks when they went down, with the place of that.
     forgot: FxHashSet<(NodeId, u32, usize)>,
     /// In the order of their beginnings.
@@ -121,11 +122,17 @@ impl<'f, 'a> MissingDisks<'f, 'a> {
                 }
                 What::Answered { op } => {
                     let Some(operation) = facts.operations.get(op) else { continue };
-                    if operation.invoked > ups[node.index()] {
-                        open[node.index()].drain(..).for_each(|loss| disks.losses[loss].until = place);
-                    }
-                    if disks.is_ring() && is_by_itself(facts, place, op) {
-                        disks.answered_alone.entry((node, operation.key)).or_default().push(place);
+                    // An answer may reach its client when the node is down again.
+                    let is_new = operation.invoked > ups[node.index()];
+                    open[node.index()].retain(|loss| {
+                        let loss = &mut disks.losses[*loss];
+                        let serves = is_new && loss.up != usize::MAX;
+                        loss.until = if serves { place } else { loss.until };
+                        !serves
+                    });
+                    if disks.is_ring() && facts.is_by_itself(place, op) {
+                        let step = facts.step_of(place);
+                        disks.answered_alone.entry((node, operation.key)).or_default().push((step, place));
                     }
                 }
                 What::Forgot { write, promised } => {
@@ -156,7 +163,7 @@ impl<'f, 'a> MissingDisks<'f, 'a> {
             return loss.until;
         }
         let answered = self.answered_alone.get(&(loss.node, self.facts.write(write).key));
-        let answered = answered.into_iter().flatten().copied().find(|place| *place > loss.up);
+        let answered = answered.into_iter().flatten().find(|(step, _)| *step > loss.up).map(|(_, place)| *place);
         let is_again = |known: &&Knowledge| {
             let is_it = (known.node, known.write) == (loss.node, write) && known.place > loss.up;
             is_it && !self.forgot.contains(&(known.node, write, known.until))
@@ -270,16 +277,5 @@ impl<'f, 'a> MissingDisks<'f, 'a> {
             }
         }
         None
-    }
-}
-
-/// The operation was answered in the step in which its node took it up, so that no other node can have helped.
-fn is_by_itself(facts: &Facts<'_>, answered: usize, op: u32) -> bool {
-    let events = &facts.recording.events;
-    let cause = events[answered].cause;
-    let place = events.partition_point(|event| event.number < cause);
-    match events[place].what {
-        What::Invoked { op: asked, .. } | What::Reached { op: asked } => events[place].number == cause && asked == op,
-        _ => false,
     }
 }

@@ -46,11 +46,9 @@ pub fn excuse_a_loss(facts: &Facts<'_>) -> bool {
 }
 
 /// The place of the step that led to the answer of the operation that asked for `write`: what the replica could know then,
-/// it had to respect. The answer itself may have waited for a slow disk.
+/// it had to respect.
 fn decided(facts: &Facts<'_>, write: u32) -> Option<usize> {
     let answered = facts.operation(write).answered()?;
-    let events = &facts.recording.events;
-    let cause = events[answered].cause;
-    let place = events.partition_point(|event| event.number <= cause).saturating_sub(1);
-    Some(if cause == 0 { answered } else { place.max(facts.write(write).invoked) })
+    let step = facts.step_of(answered);
+    Some(if step == answered { answered } else { step.max(facts.write(write).invoked) })
 }

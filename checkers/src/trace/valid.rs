@@ -125,7 +125,6 @@ impl<'a> Rules<'a> {
                 life => wrong(if life.is_some_and(|life| life.down.is_some()) { "down" } else { "up" }),
             },
             What::Wrote { .. }
-            | What::Returned { .. }
             | What::Sent { .. }
             | What::Delivered { .. }
             | What::TimerFired

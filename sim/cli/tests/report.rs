@@ -44,7 +44,7 @@ fn a_run_leaves_a_report() {
         "store.anti_entropy",
         "kvsim replay .",
         "kvsim run scenarios/tour/first-run.toml --seed 1",
-        "0x278aeaa41ef64ec6",
+        "0xdf9667bf0ba7aeb6",
     ];
     in_order(&page, &parts);
     // It needs nothing else, and nothing asks the network.

@@ -19,10 +19,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use kvsim_checkers::metrics::Sample;
 use kvsim_checkers::trace::{FaultName, GaugeName, Header, NodeId, Objection, Together, What};
-use kvsim_store::{Input, Key, Levels, Observation, Outbox, Output, Replica, ReplicaId};
+use kvsim_store::{Answer, Input, Key, Levels, Observation, Outbox, Output, Replica, ReplicaId, Version};
+use rustc_hash::FxHashMap;
 
 use crate::faults::NodeFault;
-use crate::net::{Delivery, Network, Packet, Ratio};
+use crate::net::{ClientWays, Delivery, Network, Packet, Ratio, Way};
 use crate::plan::{FaultKind, LinkPlan, Plan};
 
 use backlog::{OwnedCall, Waiting};
@@ -124,7 +125,7 @@ pub fn header<R: Replica>(plan: &Plan, config: &R::Config) -> Header {
 }
 
 /// What a store promises of calls that need other replicas, with the time that messages and disks take, there and back
-/// by way of one more node. Nothing where messages are lost by chance, or wait for bandwidth.
+/// by way of one more node, and requests and answers of clients. Nothing where messages are lost by chance, or wait for bandwidth.
 fn on_this_network(plan: &Plan, together: Together) -> Option<Together> {
     let links = || plan.links.iter().map(|link| &link.link).chain([&plan.net]);
     let is_free = |link: &LinkPlan| link.loss == Ratio::ZERO && link.bandwidth.0.is_none();
@@ -138,8 +139,11 @@ fn on_this_network(plan: &Plan, together: Together) -> Option<Together> {
     });
     let longest_ns = links().map(|link| link.delay.longest_ns()).chain(delays).max()?;
     let takes_ns = longest_ns.saturating_mul(4).saturating_add(plan.disk.write.0.saturating_mul(2));
+    // A session waits for what is under way between it and its node, too.
+    let clients_ns = plan.client_delays().iter().map(|delay| delay.longest_ns()).max().unwrap_or(0);
     let Together { answer_ns, calm_ns } = together;
-    Some(Together { answer_ns: answer_ns.saturating_add(takes_ns), calm_ns: calm_ns.saturating_add(takes_ns) })
+    let answer_ns = answer_ns.saturating_add(takes_ns).saturating_add(clients_ns.saturating_mul(2));
+    Some(Together { answer_ns, calm_ns: calm_ns.saturating_add(takes_ns) })
 }
 
 /// Executes `plan` on replicas of type `R`. The plan must be [valid](Plan::validate).
@@ -189,6 +193,14 @@ enum Scheduled {
     Timeout {
         op: u32,
     },
+    /// A request arrives at the node that was asked.
+    Request {
+        op: u32,
+    },
+    /// An answer arrives at the session that asked.
+    Reply {
+        op: u32,
+    },
     /// Records of a node have become durable.
     Durable {
         node: NodeId,
@@ -229,6 +241,10 @@ struct Engine<'a, R: Replica> {
     /// Some node crashes, so that logs are read.
     keeps_log: bool,
     sessions: Sessions<R>,
+    ways: ClientWays,
+    /// By operation, requests and answers under way.
+    requests: FxHashMap<u32, Waiting<R>>,
+    replies: FxHashMap<u32, Held<R>>,
     witness: Witness,
     keys: Vec<Key>,
     levels: Levels,
@@ -265,6 +281,9 @@ impl<'a, R: Replica> Engine<'a, R> {
             members,
             keeps_log,
             sessions: Sessions::new(plan),
+            ways: ClientWays::new(plan),
+            requests: FxHashMap::default(),
+            replies: FxHashMap::default(),
             witness: Witness::new(plan),
             keys: keys(plan),
             levels: R::levels(config),
@@ -394,6 +413,22 @@ impl<'a, R: Replica> Engine<'a, R> {
                     self.schedule_next(session);
                 }
             }
+            Scheduled::Request { op } => {
+                if let Some(call) = self.requests.remove(&op) {
+                    let node = self.sessions.node_of(op, self.plan);
+                    match self.hosts[node.index()].blocked {
+                        true => self.wait(node, call),
+                        false => self.take_up(node, call),
+                    }
+                }
+            }
+            Scheduled::Reply { op } => {
+                if let Some(Held { cause, output: Output::Answer { answer, .. }, versions, .. }) =
+                    self.replies.remove(&op)
+                {
+                    self.hear(op, cause, answer, &versions);
+                }
+            }
             Scheduled::Durable { node } => self.release(node),
             Scheduled::Sent { from, to } => {
                 if let Some(packet) = self.network.line(from, to).next() {
@@ -468,7 +503,11 @@ impl<'a, R: Replica> Engine<'a, R> {
         };
         let cause = self.tracer.emit(node, 0, what);
         let host = &mut self.hosts[node.index()];
-        if host.blocked {
+        if let Some(takes_ns) = self.ways.takes_ns(session, node, op.op, Way::There) {
+            let call = OwnedCall::of(&call);
+            self.requests.insert(op.op, Waiting::Call { op: op.op, call, invoked: cause });
+            self.queue.push(self.tracer.now_ns.saturating_add(takes_ns), Scheduled::Request { op: op.op });
+        } else if host.blocked {
             let call = OwnedCall::of(&call);
             self.wait(node, Waiting::Call { op: op.op, call, invoked: cause });
         } else {
@@ -591,7 +630,7 @@ impl<'a, R: Replica> Engine<'a, R> {
         cause: u64,
         output: Output<R>,
         targets: &[NodeId],
-        versions: &[kvsim_store::Version],
+        versions: &[Version],
     ) {
         match output {
             Output::Send { first, count, message } => {
@@ -607,30 +646,45 @@ impl<'a, R: Replica> Engine<'a, R> {
                         return;
                     }
                 }
-                // An answer to a session that has given up is dropped.
-                let Some(session) = self.sessions.finish(op) else { return };
-                if let kvsim_store::Answer::Read { first, count, .. } = &answer {
-                    let key = self.sessions.asked(op, self.plan).map(|asked| asked.key);
-                    for version in &versions[*first as usize..][..*count as usize] {
-                        let (write, objection) = self.witness.returned(version, key, R::ANNOUNCES);
-                        if let Some(to) = objection {
-                            self.tracer.emit(node, cause, What::Objected { to, op: Some(op) });
-                        }
-                        if objection != Some(Objection::NoSuchName) {
-                            self.tracer.emit(node, cause, What::Returned { op, write });
-                        }
+                let way = self.sessions.of(op).map(|session| self.ways.takes_ns(session, node, op, Way::Back));
+                match way.flatten() {
+                    Some(takes_ns) => {
+                        let at_ns = self.tracer.now_ns.saturating_add(takes_ns);
+                        let output = Output::Answer { call, answer };
+                        self.replies.insert(op, Held::new(at_ns, cause, output, targets, versions));
+                        self.queue.push(at_ns, Scheduled::Reply { op });
                     }
+                    None => self.hear(op, cause, answer, versions),
                 }
-                let what = match &answer {
-                    kvsim_store::Answer::Refused(why) => What::Refused { op, why: Some(*why) },
-                    _ => What::Answered { op },
-                };
-                self.tracer.emit(node, cause, what);
-                self.sessions.remember(session, op, &self.plan.sessions[session as usize], answer);
-                self.schedule_next(session);
             }
             Output::Arm { .. } | Output::Disarm(_) | Output::Append(_) => unreachable!("these do not leave"),
         }
+    }
+
+    /// The session that asked for `op` gets its answer, which follows from the event with the number `cause`.
+    fn hear(&mut self, op: u32, cause: u64, answer: Answer<R::Context, R::SessionToken>, versions: &[Version]) {
+        // An answer to a session that has given up is dropped.
+        let Some(session) = self.sessions.finish(op) else { return };
+        let node = self.sessions.node_of(op, self.plan);
+        if let Answer::Read { first, count, .. } = &answer {
+            let key = self.sessions.asked(op, self.plan).map(|asked| asked.key);
+            for version in &versions[*first as usize..][..*count as usize] {
+                let (write, objection) = self.witness.returned(version, key, R::ANNOUNCES);
+                if let Some(to) = objection {
+                    self.tracer.emit(node, cause, What::Objected { to, op: Some(op) });
+                }
+                if objection != Some(Objection::NoSuchName) {
+                    self.tracer.emit(node, cause, What::Returned { op, write });
+                }
+            }
+        }
+        let what = match &answer {
+            Answer::Refused(why) => What::Refused { op, why: Some(*why) },
+            _ => What::Answered { op },
+        };
+        self.tracer.emit(node, cause, what);
+        self.sessions.remember(session, op, &self.plan.sessions[session as usize], answer);
+        self.schedule_next(session);
     }
 
     fn send(&mut self, node: NodeId, cause: u64, targets: &[NodeId], message: R::Message) {

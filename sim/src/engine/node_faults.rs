@@ -174,7 +174,7 @@ impl<R: Replica> Engine<'_, R> {
     }
 
     /// What has waited is handled.
-    fn take_up(&mut self, node: NodeId, waiting: Waiting<R>) {
+    pub(super) fn take_up(&mut self, node: NodeId, waiting: Waiting<R>) {
         match waiting {
             Waiting::Delivery(slot) => self.deliver(node, slot),
             Waiting::Timer(arming) => self.fire(node, arming),

@@ -45,6 +45,8 @@ pub fn sessions(scenario: &Scenario, seed: u64, keys: &mut Vec<String>, numbers:
             quorum: 1,
             context: false,
             // The next one will do as well.
+            region: None,
+            latency: None,
             timeout_ns: every_ns,
             pace: Pace::Open,
             of_store: true,

@@ -14,7 +14,7 @@ use crate::plan::{FaultKind, LinkOverride, LinkPlan, Plan};
 use crate::quantity::Wrong;
 use crate::scenario::{Scenario, Settle};
 
-pub use workload::planned_operations;
+pub use workload::{places, planned_operations};
 
 /// Makes the plan of `scenario` for `seed`. `made_by` is the program's name and version.
 ///
@@ -23,6 +23,12 @@ pub use workload::planned_operations;
 pub fn lower(scenario: &Scenario, seed: u64, made_by: &str) -> Result<Plan, String> {
     if let Some((path, wrong)) = too_large(scenario).first() {
         return Err(format!("{}: {}", path.join("."), wrong.line()));
+    }
+    if let Some(group) = workload::without_keys(scenario, seed) {
+        return Err(format!(
+            "clients.{}.priority: with this seed no key has it: give the scenario more keys",
+            group.name
+        ));
     }
     let (keys, sessions) = workload::sessions(scenario, seed);
     let mut plan = Plan {
@@ -38,6 +44,7 @@ pub fn lower(scenario: &Scenario, seed: u64, made_by: &str) -> Result<Plan, Stri
         disk: scenario.disk,
         net: scenario.net.usual.clone(),
         links: links(scenario),
+        regions: scenario.regions.clone(),
         keys,
         sessions,
         faults: faults::timetable(scenario, seed),
@@ -84,15 +91,23 @@ pub fn too_large(scenario: &Scenario) -> Vec<(Vec<&str>, Wrong)> {
 /// The links that differ, pair by pair. Where several rules name a pair, the reader has complained.
 fn links(scenario: &Scenario) -> Vec<LinkOverride> {
     let usual = &scenario.net.usual;
-    let mut links: Vec<LinkOverride> = Vec::new();
+    let of_regions = scenario.regions.links().into_iter().map(|(from, to, delay)| {
+        let link = LinkPlan { delay: delay.clone(), ..usual.clone() };
+        LinkOverride { from, to, link }
+    });
+    let mut links: Vec<LinkOverride> = of_regions.collect();
     for rule in &scenario.net.link {
-        let link = LinkPlan {
-            delay: rule.delay.clone().unwrap_or_else(|| usual.delay.clone()),
-            loss: rule.loss.unwrap_or(usual.loss),
-            duplicate: rule.duplicate.unwrap_or(usual.duplicate),
-            bandwidth: rule.bandwidth.unwrap_or(usual.bandwidth),
-        };
-        links.extend(rule.pairs().into_iter().map(|(from, to)| LinkOverride { from, to, link: link.clone() }));
+        for (from, to) in rule.pairs() {
+            let of_region = || scenario.regions.delay(scenario.regions.of(from)?, scenario.regions.of(to)?);
+            let delay = rule.delay.as_ref().or_else(of_region).unwrap_or(&usual.delay).clone();
+            let link = LinkPlan {
+                delay,
+                loss: rule.loss.unwrap_or(usual.loss),
+                duplicate: rule.duplicate.unwrap_or(usual.duplicate),
+                bandwidth: rule.bandwidth.unwrap_or(usual.bandwidth),
+            };
+            links.push(LinkOverride { from, to, link });
+        }
     }
     links
 }
@@ -106,11 +121,13 @@ const SETTLE_AUTO_NS_MAX: u64 = 2 * 3_600_000_000_000;
 pub fn settle_auto_ns(plan: &Plan) -> u64 {
     let slowest = |link: &LinkPlan| link.delay.almost_always_below_ns();
     let links = plan.link_kinds().map(slowest);
+    // A request that was sent before the end arrives while the run settles.
+    let clients = plan.client_delays().iter().map(|way| way.almost_always_below_ns()).max().unwrap_or(0);
     let messages = plan.faults.iter().filter_map(|fault| match &fault.kind {
         FaultKind::Delay { takes_ns, .. } | FaultKind::Duplicate { takes_ns, .. } => Some(*takes_ns),
         _ => None,
     });
-    let delay_ns = links.chain(messages).max().unwrap_or(0);
+    let delay_ns = links.chain(messages).max().unwrap_or(0).max(clients);
     let store = plan.store.profile(plan.replicas);
     let cycle_ns = store
         .anti_entropy_ns

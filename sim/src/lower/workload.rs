@@ -1,7 +1,7 @@
 //! What clients do.
 
 use kvsim_checkers::trace::{Action, NodeId};
-use kvsim_store::Stream;
+use kvsim_store::{Priority, Stream};
 
 use super::heartbeats;
 use crate::net::{Quantiles, power};
@@ -20,12 +20,14 @@ pub fn sessions(scenario: &Scenario, seed: u64) -> (Vec<String>, Vec<SessionPlan
         keys = key_names(&scenario.keys, seed);
     }
     if !scenario.clients.is_empty() {
-        let popularity = Popularity::new(&scenario.keys);
         let writing = |group: &&ClientGroup| group.mix.writes();
         let writers: u32 = scenario.clients.iter().filter(writing).map(|group| group.sessions).sum();
         let mut writer = 0;
         for group in &scenario.clients {
             let gaps = Quantiles::exponential(group.pace.every_ns());
+            // The first of the keys that a group uses is its most popular one.
+            let own_keys: Vec<u32> = keys_of(group, &keys).collect();
+            let popularity = Popularity::new(&Keys { count: own_keys.len() as u32, ..scenario.keys.clone() });
             for member in 0..group.sessions {
                 let mut chance = Stream::new(seed, "client", sessions.len() as u64);
                 let own = match scenario.keys.writers {
@@ -33,7 +35,7 @@ pub fn sessions(scenario: &Scenario, seed: u64) -> (Vec<String>, Vec<SessionPlan
                     Writers::One => Some(Own { writer, writers }),
                 };
                 writer += u32::from(writing(&group));
-                let ops = operations(scenario, group, &gaps, &popularity, own, &mut chance, &mut numbers);
+                let ops = operations(scenario, group, &gaps, (&popularity, &own_keys), own, &mut chance, &mut numbers);
                 let mut session = generated(scenario, group, member, ops);
                 if let Some(stay) = group.moves {
                     let chance = Stream::new(seed, "moves", sessions.len() as u64);
@@ -73,6 +75,8 @@ pub fn sessions(scenario: &Scenario, seed: u64) -> (Vec<String>, Vec<SessionPlan
             level: session.level,
             quorum: session.quorum,
             context: session.context,
+            region: session.region.clone(),
+            latency: session.latency.clone(),
             timeout_ns: session.timeout.ns(),
             pace: plan::Pace::Open,
             of_store: false,
@@ -81,6 +85,20 @@ pub fn sessions(scenario: &Scenario, seed: u64) -> (Vec<String>, Vec<SessionPlan
     }
     sessions.extend(heartbeats::sessions(scenario, seed, &mut keys, &mut numbers));
     (keys, sessions)
+}
+
+/// The keys that a group uses, by number.
+fn keys_of(group: &ClientGroup, names: &[String]) -> impl Iterator<Item = u32> {
+    let is_own = move |name: &String| group.priority.is_none_or(|own| Priority::of_name(name) as u8 == own as u8);
+    (0..).zip(names).filter(move |(_, name)| is_own(name)).map(|(number, _)| number)
+}
+
+/// A group whose sessions find no key of its priority, as chance gives the keys theirs.
+pub fn without_keys(scenario: &Scenario, seed: u64) -> Option<&ClientGroup> {
+    let mut of_priority = scenario.clients.iter().filter(|group| group.priority.is_some()).peekable();
+    of_priority.peek()?;
+    let names = key_names(&scenario.keys, seed);
+    of_priority.find(|group| keys_of(group, &names).next().is_none())
 }
 
 /// Numbers for operations and values, unique in the plan.
@@ -124,6 +142,8 @@ fn generated(scenario: &Scenario, group: &ClientGroup, member: u32, ops: Vec<OpP
         level: group.level,
         quorum: group.quorum,
         context: group.context,
+        region: group.region.clone(),
+        latency: group.latency.clone(),
         timeout_ns: group.timeout.ns(),
         pace: match group.pace {
             Pace::Rate { .. } => plan::Pace::Open,
@@ -135,8 +155,10 @@ fn generated(scenario: &Scenario, group: &ClientGroup, member: u32, ops: Vec<OpP
 }
 
 /// The nodes that the sessions of a group may be attached to.
-fn places(scenario: &Scenario, group: &ClientGroup) -> Vec<NodeId> {
-    group.at.as_ref().map_or_else(|| NodeId::all(scenario.replicas).collect(), |at| at.0.clone())
+pub fn places(scenario: &Scenario, group: &ClientGroup) -> Vec<NodeId> {
+    let of_region = || group.region.as_ref().and_then(|name| scenario.regions.0.get(name)).map(|region| &region.nodes);
+    let at = group.at.as_ref().or_else(of_region);
+    at.map_or_else(|| NodeId::all(scenario.replicas).collect(), |at| at.0.clone())
 }
 
 /// Spreads a session's operations over `places`, which are at least two: it begins at its node and turns to one of
@@ -177,7 +199,7 @@ fn operations(
     scenario: &Scenario,
     group: &ClientGroup,
     gaps: &Quantiles,
-    popularity: &Popularity,
+    (popularity, own_keys): (&Popularity, &[u32]),
     own: Option<Own>,
     chance: &mut Stream,
     numbers: &mut Numbers,
@@ -199,7 +221,7 @@ fn operations(
             kind if kind - mix.read < mix.write => Action::Write,
             _ => Action::Delete,
         };
-        let mut key = popularity.draw(chance);
+        let mut key = own_keys[popularity.draw(chance) as usize];
         if action != Action::Read
             && let Some(own) = own
         {
@@ -331,6 +353,8 @@ mod tests {
                 level: kvsim_checkers::trace::Level::Eventual,
                 quorum: 1,
                 context: true,
+                region: None,
+                latency: None,
                 timeout_ns: 1,
                 pace,
                 of_store: false,

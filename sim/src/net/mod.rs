@@ -1,9 +1,11 @@
 //! The virtual network: how long messages take, which are lost, which arrive twice.
 
+mod clients;
 mod delay;
 mod delivery;
 mod line;
 
+pub use clients::{ClientWays, Way};
 pub(crate) use delay::power;
 pub use delay::{Delay, Quantiles};
 pub use delivery::{Delivery, Network};

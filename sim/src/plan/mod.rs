@@ -7,7 +7,7 @@
 mod store;
 mod valid;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_checkers::Verdict;
 use kvsim_checkers::trace::{Action, Level, NodeId};
@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::faults::{DiskLoss, LinkFault, NodeFault};
 use crate::net::{Delay, Ratio};
 use crate::quantity::{Bandwidth, Duration, Sync};
+use crate::regions::Regions;
 
 pub use store::{Hosted, StoreSpec};
 pub use valid::PlanError;
@@ -50,6 +51,9 @@ pub struct Plan {
     pub net: LinkPlan,
     /// Links that differ.
     pub links: Vec<LinkOverride>,
+    /// Regions. What they say of links stands in `links`, too.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub regions: Regions,
     /// Names of the keys; a name that begins with `P0` to `P3` (in any case) gives the priority.
     pub keys: Vec<String>,
     /// The clients.
@@ -119,6 +123,22 @@ impl Plan {
     pub fn link(&self, from: NodeId, to: NodeId) -> &LinkPlan {
         let named = self.links.iter().rfind(|named| (named.from, named.to) == (from, to));
         named.map_or(&self.net, |named| &named.link)
+    }
+
+    /// How long a request of `session` is under way to `node`, or its answer back; nothing when that takes no time.
+    pub fn latency<'a>(&'a self, session: &'a SessionPlan, node: NodeId) -> Option<&'a Delay> {
+        let of_region = || {
+            let (here, there) = (session.region.as_ref()?, self.regions.of(node));
+            Some(there.and_then(|there| self.regions.delay(here, there)).unwrap_or(&self.net.delay))
+        };
+        session.latency.as_ref().or_else(of_region)
+    }
+
+    /// How long requests and answers of all sessions are under way, where they take time.
+    pub fn client_delays(&self) -> BTreeSet<&Delay> {
+        let far = self.sessions.iter().filter(|session| session.is_far());
+        let ways = far.flat_map(|session| session.nodes().into_iter().map(move |node| (session, node)));
+        ways.filter_map(|(session, node)| self.latency(session, node)).collect()
     }
 }
 
@@ -200,6 +220,12 @@ pub struct SessionPlan {
     pub quorum: u16,
     /// True when a write hands back the context of the last answer to the session about the key, not only of that to a write.
     pub context: bool,
+    /// The region in which it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// How long its requests and their answers are under way, when that is not what `region` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Delay>,
     /// How long it waits for an answer before it goes on.
     pub timeout_ns: u64,
     /// What the `wait_ns` of its operations counts from.
@@ -212,6 +238,16 @@ pub struct SessionPlan {
 }
 
 impl SessionPlan {
+    /// True when its requests take time.
+    pub fn is_far(&self) -> bool {
+        self.region.is_some() || self.latency.is_some()
+    }
+
+    /// The nodes that it asks.
+    pub fn nodes(&self) -> BTreeSet<NodeId> {
+        self.ops.iter().map(|op| op.node.unwrap_or(self.node)).collect()
+    }
+
     /// True when it asks several nodes, so that it has to carry with it what it has seen.
     pub fn moves(&self) -> bool {
         self.ops.iter().any(|op| op.node.is_some_and(|node| node != self.node))

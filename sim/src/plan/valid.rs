@@ -76,11 +76,28 @@ impl Plan {
             node(format!("links[{i}].to"), named.to)?;
             link(&format!("links[{i}]"), &named.link)?;
         }
+        for (name, region) in &self.regions.0 {
+            region.nodes.0.iter().try_for_each(|one| node(format!("regions.{name}.nodes"), *one))?;
+            region.delay.iter().chain(region.to.values()).try_for_each(|one| delay(&format!("regions.{name}"), one))?;
+        }
         let mut numbers = BTreeSet::new();
         for (i, session) in self.sessions.iter().enumerate() {
             node(format!("sessions[{i}].node"), session.node)?;
             if session.quorum == 0 {
                 return wrong(format!("sessions[{i}].quorum"), "a read needs at least one replica".into());
+            }
+            session.latency.iter().try_for_each(|latency| delay(&format!("sessions[{i}].latency"), latency))?;
+            if session.region.as_ref().is_some_and(|region| !self.regions.0.contains_key(region)) {
+                return wrong(format!("sessions[{i}].region"), "there is no region of this name".into());
+            }
+            if session.is_far() {
+                // Otherwise a replica would be accused of not having answered.
+                let ways = session.nodes().into_iter().filter_map(|node| self.latency(session, node));
+                let round_ns = ways.map(|way| way.longest_ns().saturating_mul(2)).max().unwrap_or(0);
+                if round_ns >= session.timeout_ns {
+                    let problem = format!("a request and its answer may take {round_ns} ns, longer than it waits");
+                    return wrong(format!("sessions[{i}].timeout_ns"), problem);
+                }
             }
             for (j, op) in session.ops.iter().enumerate() {
                 let place = || format!("sessions[{i}].ops[{j}]");

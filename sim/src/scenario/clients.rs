@@ -4,6 +4,7 @@ use kvsim_checkers::trace::{Action, Level};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::net::Delay;
 use crate::quantity::{Duration, NodeName, Nodes, Rate, Size, Sizes};
 
 /// Sessions that behave alike.
@@ -16,8 +17,15 @@ pub struct ClientGroup {
     /// How many sessions.
     #[schemars(range(min = 1, max = 100_000))]
     pub sessions: u32,
-    /// The nodes that they are attached to, in turn; all nodes when left out.
+    /// The nodes that they are attached to, in turn; those of their region, or all nodes, when left out.
     pub at: Option<Nodes>,
+    /// The region in which they are: without `at` they are attached to its nodes, and what they send to a node, and its answers, take
+    /// as long as between the two regions.
+    #[schemars(example = &"europe")]
+    pub region: Option<String>,
+    /// How long a request is under way to a node, and in the same way its answer back; drawn for each. When left out, what
+    /// `region` says; without that, no time at all.
+    pub latency: Option<Delay>,
     /// How long a session stays at one of these nodes, on average, before it turns to another one; it carries along
     /// what it has seen. For ever when left out. A closed loop counts the time that it waits between operations.
     #[schemars(extend("exclusiveMinimum" = 0))]
@@ -27,6 +35,8 @@ pub struct ClientGroup {
     pub pace: Pace,
     /// How often sessions read, write and delete, relative to each other.
     pub mix: Mix,
+    /// They use only keys of this priority; all keys when left out.
+    pub priority: Option<KeyPriority>,
     /// Size of the values that they write: one size, or a range in which every size is equally likely.
     pub value: Sizes,
     /// What their reads may see; `kvsim list stores` shows which levels a store offers.
@@ -48,9 +58,12 @@ impl Default for ClientGroup {
             name: String::new(),
             sessions: 1,
             at: None,
+            region: None,
+            latency: None,
             moves: None,
             pace: Pace::Think { think: THINK_USUAL },
             mix: Mix { read: 1, write: 1, delete: 0 },
+            priority: None,
             value: Sizes(16, 16),
             level: Level::Eventual,
             quorum: 1,
@@ -64,6 +77,19 @@ const THINK_USUAL: Duration = Duration(10_000_000);
 
 fn think_usual() -> Duration {
     THINK_USUAL
+}
+
+/// A priority of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum KeyPriority {
+    /// The lowest.
+    P0,
+    /// The second lowest.
+    P1,
+    /// The second highest.
+    P2,
+    /// The highest.
+    P3,
 }
 
 /// When a session acts.
@@ -152,6 +178,12 @@ pub struct ScriptSession {
     /// Whether a write replaces what the session has read of the key; without, only what it has written itself.
     #[serde(default = "context_usual")]
     pub context: bool,
+    /// The region in which it is, see [clients.NAME].
+    #[serde(default)]
+    pub region: Option<String>,
+    /// How long a request is under way to a node, and in the same way its answer back, see [clients.NAME].
+    #[serde(default)]
+    pub latency: Option<Delay>,
     /// How long the session waits for an answer.
     #[serde(default = "timeout_usual")]
     #[schemars(extend("exclusiveMinimum" = 0))]

@@ -20,9 +20,10 @@ use serde::{Deserialize, Serialize};
 use crate::net::{Delay, Ratio};
 use crate::plan::{DiskPlan, LinkPlan, Plan, StoreSpec};
 use crate::quantity::{Bandwidth, Duration, Nodes, Seed};
+use crate::regions::{Region, Regions};
 
 pub use crate::quantity::{KeyChoice, Settle};
-pub use clients::{ClientGroup, Mix, OpChoice, Pace, Script, ScriptOp, ScriptSession};
+pub use clients::{ClientGroup, KeyPriority, Mix, OpChoice, Pace, Script, ScriptOp, ScriptSession};
 pub use faults::{
     End, Fault, FaultSpec, Membership, Message, MessageFault, OneWay, PartitionFault, RandomShape, Shape, When,
     WhichMessage, WhichNodes,
@@ -64,6 +65,10 @@ pub struct Scenario {
     /// The network between nodes.
     #[serde(default)]
     pub net: Net,
+    /// Which nodes and clients are near each other, and how far it is from one region to another.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Region>")]
+    pub regions: Regions,
     /// The keys that client groups use. Where they are given, keys of these names in a script are the same ones, which decides on a
     /// ring who holds them.
     #[serde(default)]

@@ -1,11 +1,14 @@
 //! A plan whose operations and faults are explicit, as a scenario that reads as the same plan.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{
     End, Fault, FaultSpec, Keys, Link, Membership, Message, MessageFault, Net, OneWay, OpChoice, PartitionFault,
     Scenario, Script, ScriptOp, ScriptSession, Settle, Shape, When, WhichMessage, WhichNodes, clients,
 };
 use crate::faults::NodeFault;
 use crate::lower::settle_auto_ns;
+use crate::net::Delay;
 use crate::plan::StoreSpec;
 use crate::plan::{Cut, FaultKind, FaultPlan, LinkPlan, MessageName, Pace, Plan};
 use crate::quantity::{Duration, NodeName, Nodes, Seed, Size, Times};
@@ -37,6 +40,7 @@ impl Scenario {
             store: open_settings(plan),
             disk: plan.disk,
             net: net(plan),
+            regions: plan.regions.clone(),
             keys: keys(plan),
             clients: Vec::new(),
             script: script(plan)?,
@@ -76,19 +80,29 @@ pub fn open_settings(plan: &Plan) -> StoreSpec {
 
 fn net(plan: &Plan) -> Net {
     let usual = &plan.net;
-    let link = |named: &crate::plan::LinkOverride| {
-        let LinkPlan { delay, loss, duplicate, bandwidth } = &named.link;
-        Link {
-            from: Nodes(vec![named.from]),
-            to: Nodes(vec![named.to]),
+    let of_regions: BTreeMap<(NodeId, NodeId), &Delay> =
+        plan.regions.links().into_iter().map(|(from, to, delay)| ((from, to), delay)).collect();
+    let mut pairs: Vec<(NodeId, NodeId)> = plan.links.iter().map(|named| (named.from, named.to)).collect();
+    pairs.extend(of_regions.keys());
+    let mut seen = BTreeSet::new();
+    pairs.retain(|pair| seen.insert(*pair));
+    let link = |(from, to): (NodeId, NodeId)| {
+        let LinkPlan { delay, loss, duplicate, bandwidth } = plan.link(from, to);
+        let said = of_regions.get(&(from, to));
+        let link = Link {
+            from: Nodes(vec![from]),
+            to: Nodes(vec![to]),
             both_ways: false,
-            delay: (*delay != usual.delay).then(|| delay.clone()),
+            delay: (delay != *said.unwrap_or(&&usual.delay)).then(|| delay.clone()),
             loss: (*loss != usual.loss).then_some(*loss),
             duplicate: (*duplicate != usual.duplicate).then_some(*duplicate),
             bandwidth: (*bandwidth != usual.bandwidth).then_some(*bandwidth),
-        }
+        };
+        let differs =
+            link.delay.is_some() || link.loss.is_some() || link.duplicate.is_some() || link.bandwidth.is_some();
+        (said.is_none() || differs).then_some(link)
     };
-    Net { usual: usual.clone(), link: plan.links.iter().map(link).collect() }
+    Net { usual: usual.clone(), link: pairs.into_iter().filter_map(link).collect() }
 }
 
 fn script(plan: &Plan) -> Result<Script, String> {
@@ -104,6 +118,8 @@ fn script(plan: &Plan) -> Result<Script, String> {
             level: session.level,
             quorum: session.quorum,
             context: session.context,
+            region: session.region.clone(),
+            latency: session.latency.clone(),
             timeout: Duration(session.timeout_ns),
         });
         for op in &session.ops {

@@ -139,6 +139,9 @@ pub(super) fn with_nodes(plan: &Plan, kept: &[NodeId], home: NodeId) -> Plan {
             op.node = op.node.map(|node| renamed(node).unwrap_or(new_home)).filter(|node| *node != session.node);
         }
     }
+    for region in plan.regions.0.values_mut() {
+        region.nodes.0 = region.nodes.0.iter().filter_map(|node| renamed(*node)).collect();
+    }
     plan.links.retain_mut(|link| match (renamed(link.from), renamed(link.to)) {
         (Some(from), Some(to)) => {
             (link.from, link.to) = (from, to);

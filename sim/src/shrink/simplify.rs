@@ -20,6 +20,13 @@ pub(super) fn features(search: &mut Search<'_>) {
         plan.links.iter_mut().for_each(|named| change(&mut named.link));
     };
     search.try_change(|plan| plan.faults.clear());
+    search.try_change(|plan| {
+        plan.sessions.iter_mut().for_each(|session| (session.region, session.latency) = (None, None))
+    });
+    search.try_change(|plan| {
+        plan.regions.0.clear();
+        plan.sessions.iter_mut().for_each(|session| session.region = None);
+    });
     search.try_change(|plan| plan.links.clear());
     search.try_change(|plan| links(plan, &|link| link.bandwidth = Bandwidth(None)));
     search.try_change(|plan| links(plan, &|link| link.duplicate = Ratio::ZERO));
@@ -92,7 +99,7 @@ fn merge_sessions(search: &mut Search<'_>) {
         let merged = (0..second).any(|first| {
             let (one, other) = (&search.best.sessions[first], &search.best.sessions[second]);
             let kind = |session: &SessionPlan| (session.node, session.level, session.pace, session.of_store);
-            let alike = kind(one) == kind(other);
+            let alike = kind(one) == kind(other) && (&one.region, &one.latency) == (&other.region, &other.latency);
             alike
                 && search.try_change(|plan| {
                     let other = plan.sessions.remove(second);

@@ -12,5 +12,6 @@ mod heartbeats;
 mod hostile;
 mod measured;
 mod other_fates;
+mod regions;
 mod replacements;
 mod swarm;

@@ -58,16 +58,24 @@ pub fn template(schema: &Json) -> String {
         comment(&mut out, field);
         let _ = writeln!(out, "{hash}{name} = {value}");
     }
-    let tables =
-        [("keys", "Keys"), ("net", "Net"), ("disk", "Disk"), ("store", "Store"), ("clients.all", "ClientGroup")];
+    let tables = [
+        ("keys", "Keys"),
+        ("net", "Net"),
+        ("regions.europe", "Region"),
+        ("disk", "Disk"),
+        ("store", "Store"),
+        ("clients.all", "ClientGroup"),
+    ];
     for (path, table) in tables {
         let _ = writeln!(out, "\n[{path}]");
         for (name, field) in fields_of(&schema["$defs"][table]) {
-            if reference.of(&field["items"])["properties"].is_object() {
+            if reference.of(&field["items"])["properties"].is_object() || field["additionalProperties"].is_object() {
                 continue;
             }
             comment(&mut out, field);
-            let _ = writeln!(out, "# {name} = {}", reference.value(field).1);
+            // A region is one of nodes, if of anything.
+            let hash = if (path, name.as_str()) == ("regions.europe", "nodes") { "" } else { "# " };
+            let _ = writeln!(out, "{hash}{name} = {}", reference.value(field).1);
         }
     }
     out

@@ -95,7 +95,9 @@ impl Cluster {
         }
         let (timeout_ns, ops) = (TIMEOUT_NS, Vec::new());
         let (node, pace) = (NodeId(0), Pace::Open);
-        let session = SessionPlan { name, node, level, quorum, context, timeout_ns, pace, of_store: false, ops };
+        let (region, latency, of_store) = (None, None, false);
+        let session =
+            SessionPlan { name, node, level, quorum, context, region, latency, timeout_ns, pace, of_store, ops };
         let mut plan = self.plan.clone();
         plan.sessions.push(session);
         let fitted = self.spec.fitted(&plan.cluster());

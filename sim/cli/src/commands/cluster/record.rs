@@ -157,6 +157,12 @@ fn node_arguments(store: &StoreEntry, plan: &Plan) -> Result<Vec<String>, String
     if let Some(session) = plan.sessions.iter().find(|session| session.moves()) {
         return Err(format!("a client of real nodes stays at its node, unlike {}", session.name));
     }
+    if let Some(session) = plan.sessions.iter().find(|session| session.is_far()) {
+        return Err(format!(
+            "a client of real nodes is as near as this machine, unlike {} (region, latency)",
+            session.name
+        ));
+    }
     if plan.sessions.len() > SESSIONS_MAX {
         return Err(format!("{} sessions are more than {SESSIONS_MAX}", plan.sessions.len()));
     }

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use kvsim_sim::quantity::{Wrong, shown};
-use kvsim_sim::scenario::{OpChoice, ScriptOp};
+use kvsim_checkers::trace::NodeId;
+use kvsim_sim::net::Delay;
+use kvsim_sim::quantity::{Duration, Wrong, shown};
+use kvsim_sim::scenario::{OpChoice, ScriptOp, Writers};
 
 use super::Check;
 use crate::scenario::source::{Span, key_at};
@@ -28,12 +30,85 @@ impl Check<'_> {
                 let expected = "at least one of read, write and delete above 0";
                 self.at(&path("mix"), "the mix has no operations", expected);
             }
-            let places = group.at.as_ref().map_or(usize::from(self.scenario.replicas), |at| at.0.len());
+            let of_priority = group.priority.map_or(1, |own| self.scenario.keys.priorities[own as usize]);
+            if of_priority == 0 {
+                let expected = "a priority that has a number above 0 in [keys.priorities]";
+                self.at(&path("priority"), "there are no keys of this priority", expected);
+            } else if group.priority.is_some() && group.mix.writes() && self.scenario.keys.writers == Writers::One {
+                let expected = "keys.writers = \"many\", or no `priority`";
+                self.at(&path("priority"), "each session writes keys of its own, of any priority", expected);
+            }
+            self.place(&path("")[..2], group.region.as_ref(), group.at.is_some());
+            let of_region = group.region.as_ref().and_then(|name| self.scenario.regions.0.get(name));
+            let at = group.at.as_ref().or(of_region.map(|region| &region.nodes));
+            let places = at.map_or(usize::from(self.scenario.replicas), |at| at.0.len());
             if group.moves.is_some() && places < 2 {
                 let expected = "at least two nodes in `at`, or no `moves`";
                 self.at(&path("moves"), "there is no other node to move to", expected);
             }
             self.quorum(group.quorum, &path("quorum"));
+        }
+    }
+
+    /// A region that is there, with nodes if none are given.
+    fn place(&mut self, path: &[&str], region: Option<&String>, has_nodes: bool) {
+        let regions = &self.scenario.regions.0;
+        let Some(name) = region else { return };
+        let wrong = match regions.get(name) {
+            Some(region) if has_nodes || !region.nodes.0.is_empty() => return,
+            Some(_) => Wrong::new(format!("region `{}` has no nodes", shown(name)), "a region with nodes, or `at`"),
+            None if regions.is_empty() => {
+                Wrong::new(format!("there is no region `{}`", shown(name)), "a table [regions]")
+                    .help(format!("add {} = {{ nodes = [\"n0\"], delay = \"1ms\" }} below [regions]", shown(name)))
+            }
+            None => {
+                let known: Vec<&str> = regions.keys().map(String::as_str).collect();
+                Wrong::name("there is no region", name, &known)
+            }
+        };
+        self.wrong(self.span(&[path, &["region"]].concat()), wrong);
+    }
+
+    /// A session must be able to hear an answer before it gives up.
+    pub(super) fn timeouts(&mut self) {
+        let regions = &self.scenario.regions;
+        let usual = &self.scenario.net.usual.delay;
+        let longest = |region: &Option<String>, latency: &Option<Delay>, nodes: &[NodeId]| {
+            let of_node = |node: &NodeId| {
+                let of_region = || {
+                    let here = region.as_ref()?;
+                    Some(regions.of(*node).and_then(|there| regions.delay(here, there)).unwrap_or(usual))
+                };
+                latency.as_ref().or_else(of_region).map(Delay::longest_ns)
+            };
+            nodes.iter().filter_map(of_node).max()
+        };
+        let mut waits = Vec::new();
+        for group in &self.scenario.clients {
+            let nodes = kvsim_sim::lower::places(self.scenario, group);
+            waits.push((
+                ["clients", &group.name].to_vec(),
+                longest(&group.region, &group.latency, &nodes),
+                group.timeout,
+            ));
+        }
+        for session in &self.scenario.script.sessions {
+            let ops = self.scenario.script.ops.iter().filter(|op| op.by == session.name);
+            let nodes: Vec<NodeId> = ops.map(|op| op.node.unwrap_or(session.at).0).collect();
+            let path = ["script", "sessions", &session.name].to_vec();
+            waits.push((path, longest(&session.region, &session.latency, &nodes), session.timeout));
+        }
+        let short = waits.into_iter().filter_map(|(path, longest, timeout)| {
+            let round_ns = longest?.saturating_mul(2);
+            (timeout.ns() <= round_ns).then_some((path, round_ns, timeout))
+        });
+        for (path, round_ns, timeout) in short.collect::<Vec<_>>() {
+            let field = |name| self.span(&[&path[..], &[name]].concat());
+            let place = field("timeout").or_else(|| field("latency")).or_else(|| field("region"));
+            let round = Duration(round_ns.div_ceil(1_000_000) * 1_000_000);
+            let message =
+                format!("a request and its answer may be under way for {round}, and the session waits {timeout}");
+            self.wrong(place, Wrong::new(message, format!("a timeout above {round}, or a shorter latency")));
         }
     }
 
@@ -76,6 +151,7 @@ impl Check<'_> {
             self.session_name(&path, "session");
             self.not_of_a_group(&session.name, &path);
             self.not_a_heartbeat(&session.name, key_at(self.root, &path));
+            self.place(&path, session.region.as_ref(), true);
             self.quorum(session.quorum, &[&path[..], &["quorum"]].concat());
         }
         let mut values = BTreeMap::new();

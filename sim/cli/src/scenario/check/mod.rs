@@ -3,7 +3,7 @@
 mod clients;
 mod faults;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kvsim_checkers::trace::NodeId;
 use kvsim_histories::is_of_group;
@@ -44,9 +44,11 @@ impl Check<'_> {
     /// All mistakes.
     pub fn all(mut self) -> Vec<Diagnostic> {
         self.links();
+        self.regions();
         self.keys();
         self.clients();
         self.script();
+        self.timeouts();
         self.faults();
         for checker in self.scenario.expect.keys().filter(|checker| !self.names.checkers.contains(&checker.as_str())) {
             let wrong = match judge::model_of_group(checker) {
@@ -101,6 +103,25 @@ impl Check<'_> {
             }
             for pair in pairs {
                 taken.entry(pair).or_insert(number);
+            }
+        }
+    }
+
+    fn regions(&mut self) {
+        let mut taken = BTreeSet::new();
+        let regions = &self.scenario.regions.0;
+        for (name, region) in regions {
+            if let Some(node) = region.nodes.0.iter().find(|node| !taken.insert(**node)) {
+                let message = format!("node `{node}` is in two regions");
+                self.at(&["regions", name, "nodes"], message, "each node in one region");
+            }
+            for to in region.to.keys().filter(|to| *to == name || !regions.contains_key(*to)) {
+                let known: Vec<&str> = regions.keys().map(String::as_str).filter(|known| known != name).collect();
+                let wrong = match to == name {
+                    true => Wrong::new(format!("`{to}` is the region itself"), "another region, or `delay`"),
+                    false => Wrong::name("there is no region", to, &known),
+                };
+                self.wrong(key_at(self.root, &["regions", name, "to", to]), wrong);
             }
         }
     }

@@ -54,14 +54,18 @@ fn the_smallest_scenario_has_all_defaults() {
             },
             link: vec![],
         },
+        regions: Default::default(),
         keys: Keys { count: 100, choice: KeyChoice::Uniform, writers: Writers::Many, priorities: [1, 0, 0, 0] },
         clients: vec![ClientGroup {
             name: "all".to_owned(),
             sessions: 1,
             at: None,
+            region: None,
+            latency: None,
             moves: None,
             pace: Pace::Think { think: Duration(10_000_000) },
             mix: Mix { read: 1, write: 1, delete: 0 },
+            priority: None,
             value: Sizes(16, 16),
             level: Level::Eventual,
             quorum: 1,
@@ -179,7 +183,7 @@ fn fields_of(value: &toml::Value, path: &str, into: &mut Vec<String>) {
     match value {
         toml::Value::Table(table) => {
             for (name, value) in table {
-                let own_name = ["clients.", "script.sessions.", "expect."].contains(&path);
+                let own_name = ["clients.", "script.sessions.", "expect.", "regions.", "regions.*.to."].contains(&path);
                 let inner = if own_name { format!("{path}*") } else { format!("{path}{name}") };
                 into.extend((!own_name).then(|| inner.clone()));
                 fields_of(value, &format!("{inner}."), into);
