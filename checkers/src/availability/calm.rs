@@ -10,10 +10,11 @@
 //! - so are as many holders of the key as the call needs; or, where a disk was lost or the members have changed since the
 //!   beginning, all members, since keys move then, and a replica gets everything again from all others.
 
+use super::end;
 use crate::facts::Facts;
 use crate::facts::operations::{Operation, Outcome};
 use crate::facts::words::listed;
-use crate::trace::{Action, Disk, Event, NodeId, Refusal, Together, What};
+use crate::trace::{Action, Disk, NodeId, Refusal, Together, What};
 use crate::verdict::TraceLine;
 
 /// What hinders calls that need others, and when.
@@ -109,24 +110,30 @@ impl<'f, 'a> Calm<'f, 'a> {
 
     /// The call of a session that stays timed out, or was told that what it needs is not there, and nothing hindered it.
     pub(super) fn is_owed(&self, operation: &Operation) -> bool {
-        let Some(Together { answer_ns, calm_ns }) = self.promise else { return false };
-        let invoked_ns = self.facts.at_ns(operation.invoked);
-        let (until, is_failed) = match operation.outcome {
+        let has_failed = match operation.outcome {
             Outcome::TimedOut(place) => {
-                let until = self.facts.at_ns(place);
-                (until, until - invoked_ns >= answer_ns)
+                let waited_ns = self.facts.at_ns(place) - self.facts.at_ns(operation.invoked);
+                self.promise.is_some_and(|promise| waited_ns >= promise.answer_ns)
             }
-            Outcome::Refused(place) => {
-                let Event { at_ns, what, .. } = self.facts.recording.events[place];
-                let awaits = Some(Refusal::Recovering);
-                (at_ns, matches!(what, What::Refused { why, .. } if why == awaits || why == Some(Refusal::Unavailable)))
-            }
-            Outcome::Answered(_) | Outcome::Open => return false,
+            Outcome::Refused(place) => matches!(
+                self.facts.recording.events[place].what,
+                What::Refused { why: Some(Refusal::Recovering | Refusal::Unavailable), .. }
+            ),
+            Outcome::Answered(_) | Outcome::Open => false,
         };
-        if !is_failed {
-            return false;
-        }
-        let during = Span { from: invoked_ns.saturating_sub(calm_ns), until };
+        has_failed && self.nothing_hinders(operation)
+    }
+
+    /// The call was answered, and had to be.
+    pub(super) fn is_kept(&self, operation: &Operation) -> bool {
+        operation.answered().is_some() && self.nothing_hinders(operation)
+    }
+
+    /// From some time before the call to its end.
+    fn nothing_hinders(&self, operation: &Operation) -> bool {
+        let Some(promise) = self.promise else { return false };
+        let (invoked_ns, until) = (self.facts.at_ns(operation.invoked), self.facts.at_ns(end(operation)));
+        let during = Span { from: invoked_ns.saturating_sub(promise.calm_ns), until };
         let is_hindered = |node: &NodeId| self.nodes[node.index()].iter().any(|span| span.meets(&during));
         if self.network.iter().any(|span| span.meets(&during)) || is_hindered(&operation.node) {
             return false;

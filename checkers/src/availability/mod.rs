@@ -142,6 +142,11 @@ fn check(facts: &Facts<'_>) -> Report {
     if in_faults.ended() > 0 {
         note.push_str(&format!("; during faults {}", in_faults.text()));
     }
+    let by_itself = recording.header.alone != Alone::NONE && (all.timed_out == 0 || alone.answered > 0);
+    let is_kept = |operation: &Operation| {
+        let needs_others = !is_alone(recording, &homes, keys_move, operation);
+        needs_others && homes[&operation.session].is_some() && calm.is_kept(operation)
+    };
     let verdict = if !findings.is_empty() {
         if unlisted > 0 {
             note.push_str(&format!("; not listed: {unlisted} more findings"));
@@ -150,17 +155,17 @@ fn check(facts: &Facts<'_>) -> Report {
     } else if all.answered == 0 {
         note = format!("no operation was answered, of {}", all.ended() + all.open);
         Verdict::Unknown
+    } else if by_itself || operations.list().iter().any(is_kept) {
+        Verdict::Holds
     } else if recording.header.alone == Alone::NONE {
         note.push_str("; every call needs other replicas");
         Verdict::NotApplicable
-    } else if all.timed_out > 0 && alone.ended() + alone.open == 0 {
+    } else if alone.ended() + alone.open == 0 {
         note.push_str("; every call needed other replicas, which may not have been reachable");
         Verdict::NotApplicable
-    } else if alone.answered == 0 && all.timed_out > 0 {
+    } else {
         note.push_str("; no call was answered that needed no other replica, and none has to have been");
         Verdict::Unknown
-    } else {
-        Verdict::Holds
     };
     Report { checker: INFO.name.to_owned(), verdict, note, findings }
 }

@@ -97,13 +97,12 @@ fn judge(recording: &Recording) -> Expected {
             on > 0
         })
     };
-    let is_owed_together = |op: u32, session: u32, node: NodeId, action: Action, key: u32| {
-        let (Some(together), Some(end)) = (header.together, ended(op)) else { return false };
+    let nothing_hinders = |op: u32, end: usize, session: u32, node: NodeId, action: Action, key: u32| {
+        let Some(together) = header.together else { return false };
         let asked = first(&|what| matches!(what, What::Invoked { op: o, .. } if o == op));
         let (asked_ns, end_ns) = (events[asked].at_ns, events[end].at_ns);
-        let timed_out = matches!(events[end].what, What::TimedOut { .. });
         let moves = invoked.iter().any(|(_, other, at, ..)| *other == session && *at != node);
-        if moves || header.movers.contains(&session) || timed_out && end_ns - asked_ns < together.answer_ns {
+        if moves || header.movers.contains(&session) {
             return false;
         }
         let from_ns = asked_ns.saturating_sub(together.calm_ns);
@@ -136,6 +135,14 @@ fn judge(recording: &Recording) -> Expected {
         let needed = if action == Action::Read { quorum } else { header.ack.of(holders.len() as u16) };
         holders.into_iter().filter(|holder| is_there(*holder)).count() >= usize::from(needed.max(1))
     };
+    let is_owed_together = |op: u32, session: u32, node: NodeId, action: Action, key: u32| {
+        let Some(end) = ended(op) else { return false };
+        let asked = first(&|what| matches!(what, What::Invoked { op: o, .. } if o == op));
+        let waited_ns = events[end].at_ns - events[asked].at_ns;
+        let is_short = header.together.is_some_and(|together| waited_ns < together.answer_ns);
+        let timed_out = matches!(events[end].what, What::TimedOut { .. });
+        !(timed_out && is_short) && nothing_hinders(op, end, session, node, action, key)
+    };
     let mut found = BTreeMap::new();
     for (op, session, node, action, key) in &invoked {
         let is_owed = |op: u32| has(What::TimedOut { op }) && !is_excused(op, *node);
@@ -162,9 +169,15 @@ fn judge(recording: &Recording) -> Expected {
     let answered_alone =
         invoked.iter().any(|(op, s, n, action, key)| is_answered(*op) && is_alone(*s, *n, *action, *key));
     let timed_out = invoked.iter().any(|(op, ..)| has(What::TimedOut { op: *op }));
+    let kept_together = || {
+        invoked.iter().filter(|(op, s, n, action, key)| is_answered(*op) && !is_alone(*s, *n, *action, *key)).any(
+            |(op, s, n, action, key)| nothing_hinders(*op, place(What::Answered { op: *op }), *s, *n, *action, *key),
+        )
+    };
     let verdict = match () {
         () if !found.is_empty() => Verdict::Violated,
         () if !answered => Verdict::Unknown,
+        () if (header.alone == Alone::NONE || timed_out && !answered_alone) && kept_together() => Verdict::Holds,
         () if header.alone == Alone::NONE => Verdict::NotApplicable,
         () if timed_out && !invoked.iter().any(|(_, s, n, action, key)| is_alone(*s, *n, *action, *key)) => {
             Verdict::NotApplicable

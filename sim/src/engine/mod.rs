@@ -127,17 +127,16 @@ pub fn header<R: Replica>(plan: &Plan, config: &R::Config) -> Header {
 /// What a store promises of calls that need other replicas, with the time that messages and disks take, there and back
 /// by way of one more node, and requests and answers of clients. Nothing where messages are lost by chance, or wait for bandwidth.
 fn on_this_network(plan: &Plan, together: Together) -> Option<Together> {
-    let links = || plan.links.iter().map(|link| &link.link).chain([&plan.net]);
     let is_free = |link: &LinkPlan| link.loss == Ratio::ZERO && link.bandwidth.0.is_none();
     let is_dropped = plan.faults.iter().any(|fault| matches!(fault.kind, FaultKind::Drop(_)));
-    if is_dropped || !links().all(is_free) {
+    if is_dropped || !plan.link_kinds().all(is_free) {
         return None;
     }
     let delays = plan.faults.iter().filter_map(|fault| match fault.kind {
         FaultKind::Delay { takes_ns, .. } => Some(takes_ns),
         _ => None,
     });
-    let longest_ns = links().map(|link| link.delay.longest_ns()).chain(delays).max()?;
+    let longest_ns = plan.link_kinds().map(|link| link.delay.longest_ns()).chain(delays).max()?;
     let takes_ns = longest_ns.saturating_mul(4).saturating_add(plan.disk.write.0.saturating_mul(2));
     // A session waits for what is under way between it and its node, too.
     let clients_ns = plan.client_delays().iter().map(|delay| delay.longest_ns()).max().unwrap_or(0);
