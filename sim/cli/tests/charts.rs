@@ -53,41 +53,17 @@ fn the_same_run_gives_the_same_bytes() {
     golden(
         &[&one],
         &expect![[r#"
-            lag.png 132223 efaddaef565ed393
-            lag.svg 9196 bbf37dcedf99162b
-            latency.png 127531 4e39a886167c0208
-            latency.svg 11178 f5e2d77125c8286b
             messages.png 381101 691c7891f3d8826b
             messages.svg 18430 c465963d6f218d29
-            metadata.png 186036 904e8b1e33174685
-            metadata.svg 12368 cea6d504ae7f3b3d
-            staleness.png 199588 71b242365c0ddd64
-            staleness.svg 13156 2a7ecadf6085fae5
             timeline.png 67055 1acdb764e16ef7d2
             timeline.svg 4938 053d98c773064d47
-            traffic.png 198176 85ba1372894f09e7
-            traffic.svg 10734 33eb132c9e886db5
-            visibility.png 122096 df467d6cf7ed8a1c
-            visibility.svg 10476 790db9f065a5f4f6
         "#]],
     );
     golden(
         &[&one, &two],
         &expect![[r#"
-            lag.png 164072 261e5362831b3462
-            lag.svg 9818 7cfba69cce6c0123
-            latency.png 126243 de021d0bf835a788
-            latency.svg 13318 17223a65b761af1f
-            metadata.png 222813 d013a9291cc3ce5e
-            metadata.svg 14462 caa1606020697e9d
-            staleness.png 223960 6120da3bccfe7556
-            staleness.svg 15306 03813708a9e6b6f5
             timeline.png 91585 eb320c6861287bbc
             timeline.svg 7206 636ee32a714486ef
-            traffic.png 266765 7881ff600244e20b
-            traffic.svg 13968 c1084b168d29ea63
-            visibility.png 91594 05bc66d617d43298
-            visibility.svg 12336 237a93d8c88a5784
         "#]],
     );
 }
@@ -123,7 +99,7 @@ fn charts_name_units_faults_and_what_differs() {
     let said = plot(&[&one, &two], &["--kind", "staleness,lag", "--out", folder.path().join("c").to_str().unwrap()]);
     assert!(said.expect(0).stdout.contains("lag.svg"));
     let chart = std::fs::read_to_string(folder.path().join("c/staleness.svg")).unwrap();
-    for part in ["loss 30%, seed 7", "partition[0]", "settling", "virtual time (s)", "share of reads (%)", "All lines:"]
+    for part in ["loss 30%, seed 7", ">partition<", "settling", "virtual time (s)", "share of reads (%)", "All lines:"]
     {
         assert!(chart.contains(part), "no {part:?} in\n{chart}");
     }
@@ -161,6 +137,36 @@ fn messages_are_drawn_of_a_part_that_can_be_read() {
     // Two runs have no diagram in common.
     let ended = plot(&[&one, &one], &["--kind", "messages"]).expect(2);
     assert!(ended.stderr.contains("nothing to show of messages: it shows one run"), "{}", ended.stderr);
+}
+
+/// Lines through single points are of no use, but are drawn when they are asked for.
+#[test]
+fn few_operations_are_shown_one_by_one() {
+    let folder = folder();
+    let one = folder.path().join("one");
+    run("scenarios/tour/by-hand.toml", &one, &[]);
+    let said = plot(&[&one], &[]).expect(0).stdout;
+    assert!(said.contains("timeline.svg") && said.contains("messages.svg"), "{said}");
+    assert!(said.contains("latency     nothing to show: figures of so few operations"), "{said}");
+    assert!(plot(&[&one], &["--kind", "latency"]).expect(0).stdout.contains("latency.svg"));
+}
+
+/// Each kind of fault has a row above the panels, however many faults of it there are.
+#[test]
+fn faults_have_a_row_for_each_kind() {
+    let folder = folder();
+    let one = folder.path().join("one");
+    run("scenarios/faults/everything.toml", &one, &[]);
+    plot(&[&one], &["--kind", "latency,traffic"]).expect(0);
+    for name in ["latency", "traffic"] {
+        let svg = std::fs::read_to_string(one.join(format!("charts/{name}.svg"))).unwrap();
+        for kind in ["crash", "slow node", "random partition", "settling"] {
+            assert_eq!(svg.matches(&format!(">{kind}<")).count(), 1, "{kind} in {name}");
+        }
+        assert!(!svg.contains("crash["), "no names of single faults");
+    }
+    let traffic = std::fs::read_to_string(one.join("charts/traffic.svg")).unwrap();
+    assert!(traffic.contains(">sent (kB/s)<"));
 }
 
 #[test]

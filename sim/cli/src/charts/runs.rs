@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use kvsim_checkers::Report;
 use kvsim_checkers::metrics::{Measured, Metrics};
-use kvsim_checkers::trace::Recording;
+use kvsim_checkers::trace::{Recording, What};
 use kvsim_sim::engine::{Outcome, StorePanic};
 use kvsim_sim::plan::{FaultPlan, Plan};
 use kvsim_sim::stores::StoreEntry;
@@ -54,9 +54,16 @@ impl Runs {
     pub fn of(recorded: Vec<(Plan, Recording, Measured)>, places: &[String], shown: Option<Range<u64>>) -> Runs {
         let plans: Vec<&Plan> = recorded.iter().map(|(plan, ..)| plan).collect();
         let (window_ns, labels) = (window_ns(&plans), labels(&plans, places));
-        // Of settling only the beginning is interesting.
-        let end_ns = |plan: &&Plan| plan.end_ns().min(plan.workload_end_ns + plan.workload_end_ns / 5);
-        let usual = 0..plans.iter().map(end_ns).max().unwrap_or(1);
+        // Of settling only the beginning is interesting, as long as something happens to data.
+        let end_ns = |(plan, recording, _): &(Plan, Recording, Measured)| {
+            let is_still =
+                |what: &What| !matches!(what, What::Known { .. } | What::Visible { .. } | What::Hidden { .. });
+            let last = recording.events.iter().rfind(|event| !is_still(&event.what)).map_or(0, |event| event.at_ns);
+            let margin_ns = plan.workload_end_ns / 50;
+            let end_ns = last.max(plan.workload_end_ns).saturating_add(margin_ns);
+            end_ns.min(plan.end_ns()).min(plan.workload_end_ns + plan.workload_end_ns / 5)
+        };
+        let usual = 0..recorded.iter().map(end_ns).max().unwrap_or(1);
         let is_chosen = shown.is_some();
         let list = recorded.into_iter().zip(labels).map(|((plan, recording, measured), label)| {
             let metrics = Metrics::of(&recording, &measured, window_ns);
@@ -68,6 +75,12 @@ impl Runs {
     /// Some are of a store that announces nothing.
     pub fn are_silent(&self) -> bool {
         self.list.iter().any(|run| run.recording.header.silent)
+    }
+
+    /// Each has so few operations that a line through figures of them would be one of single points.
+    pub fn are_small(&self) -> bool {
+        const FEW: usize = 20;
+        self.list.iter().all(|run| run.plan.operations() <= FEW)
     }
 
     pub fn are_many(&self) -> bool {

@@ -96,7 +96,7 @@ pub fn plot(args: &PlotArgs, names: &Names) -> Result<u8, Failure> {
     let mut said = String::new();
     for chart in wanted {
         let name = chart.name;
-        match (chart.draw)(&runs) {
+        match chart.drawn(&runs, !args.kind.is_empty()) {
             Ok(drawing) => {
                 let path = out.join(draw::file_name(name, args.format, args.theme));
                 folder::write_whole(&path, &drawing.file(args.format, args.theme))?;

@@ -35,6 +35,8 @@ pub struct Axis {
     to: u64,
     /// Numbers below the first one are drawn there.
     clamps: bool,
+    /// Numbers are per second.
+    is_rate: bool,
     /// Numbers with names of their own, and no others.
     named: Vec<(u64, String)>,
 }
@@ -65,7 +67,8 @@ impl Axis {
     }
 
     fn linear(what: &str, unit: Unit, to: u64) -> Axis {
-        Axis { what: what.to_string(), unit, scale: Scale::Linear, from: 0, to, clamps: false, named: Vec::new() }
+        let (what, scale, named) = (what.to_string(), Scale::Linear, Vec::new());
+        Axis { what, unit, scale, from: 0, to, clamps: false, is_rate: false, named }
     }
 
     /// Powers of ten around these times. Those below `bound`, a power of ten, are drawn at the beginning, so that what took
@@ -111,7 +114,14 @@ impl Axis {
             (_, Unit::Share) => "%",
             (_, Unit::Bytes) => self.byte_unit().1,
         };
-        if unit.is_empty() { self.what.clone() } else { format!("{} ({unit})", self.what) }
+        let per = if self.is_rate { "/s" } else { "" };
+        if unit.is_empty() { self.what.clone() } else { format!("{} ({unit}{per})", self.what) }
+    }
+
+    /// The same of so many per second.
+    #[must_use]
+    pub fn per_second(self) -> Axis {
+        Axis { is_rate: true, ..self }
     }
 
     pub fn start(&self) -> u64 {

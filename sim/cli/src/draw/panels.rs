@@ -3,7 +3,7 @@
 use super::axis::Axis;
 use super::chart::{Chart, LineStyle, Mark, Panel, Shaded};
 use super::shape::{Anchor, At, Drawing, Shape};
-use super::style::{Dash, Kind, Theme};
+use super::style::{COLOURS, Dash, Kind, Theme};
 use super::text::{flow, text_width};
 
 /// Units of a drawing per pixel: lines sit on half pixels.
@@ -22,6 +22,8 @@ const GAP: i32 = px(10);
 const RIGHT: i32 = px(8);
 /// The height of a fault's name.
 const NAME: i32 = px(15);
+/// The height of a row of faults.
+const STRIP_ROW: i32 = px(14);
 /// The length of a legend's line, and the distance of its text.
 const SAMPLE: i32 = px(28);
 const BESIDE: i32 = px(34);
@@ -54,9 +56,25 @@ impl Chart {
         y += places.last().map_or(0, |(row, _)| (row + 1) * LINE);
         let columns = self.columns as i32;
         let panel_width = (px(WIDTH) - 2 * MARGIN - (columns - 1) * GAP) / columns;
+        let strip = self.strip();
+        if let Some((place, strip)) = &strip {
+            let x = MARGIN + (place % self.columns) as i32 * (panel_width + GAP);
+            let mut frame = Frame::new(strip, &[], x, y, panel_width, 0);
+            frame.left = Frame::new(&self.panels[*place], &[], x, y, panel_width, frame.left - x).left;
+            frame.bottom = y + STRIP_ROW * strip.y.names_of_rows().len() as i32;
+            frame.rows(&mut drawing);
+            y = frame.bottom + GAP;
+        }
+        let names_left = strip.as_ref().map_or(0, |(_, strip)| Frame::new(strip, &[], 0, 0, panel_width, 0).left);
+        // Faults have their names in the strip.
+        let named: Vec<Shaded> = self.shaded.iter().filter(|_| strip.is_none()).cloned().collect();
         for row in self.panels.chunks(self.columns) {
             let frames = (0..).zip(row).map(|(column, panel)| {
-                Frame::new(panel, &self.shaded, MARGIN + column * (panel_width + GAP), y, panel_width)
+                let least = if panel.x.is_virtual_time() { names_left } else { 0 };
+                let mut frame =
+                    Frame::new(panel, &self.shaded, MARGIN + column * (panel_width + GAP), y, panel_width, least);
+                frame.names.retain(|(.., name)| named.iter().any(|shaded| shaded.name == *name));
+                frame
             });
             let frames: Vec<Frame<'_>> = frames.collect();
             let names = frames.iter().map(Frame::names_height).max().unwrap_or(0);
@@ -73,6 +91,43 @@ impl Chart {
     }
 }
 
+impl Chart {
+    /// What lies above the panels where there are faults: a row for each kind of them, as long as each lasts. And the panel whose
+    /// axis it shares.
+    fn strip(&self) -> Option<(usize, Panel)> {
+        let place = self.panels.iter().position(|panel| panel.x.is_virtual_time())?;
+        let x = &self.panels[place].x;
+        let is_seen = |shaded: &&Shaded| shaded.until_ns > x.start() && shaded.from_ns < x.end();
+        let seen: Vec<&Shaded> = self.shaded.iter().filter(is_seen).collect();
+        let mut kinds: Vec<String> = Vec::new();
+        for name in seen.iter().filter(|shaded| shaded.is_fault).map(|shaded| kind(&shaded.name)) {
+            if !kinds.contains(&name) {
+                kinds.push(name);
+            }
+        }
+        if kinds.is_empty() {
+            return None;
+        }
+        kinds.extend(seen.iter().find(|shaded| !shaded.is_fault).map(|shaded| shaded.name.clone()));
+        let marks = seen.iter().filter_map(|shaded| {
+            let row = kinds.iter().position(|name| *name == kind(&shaded.name))?;
+            let colour = if shaded.is_fault { ORANGE } else { COLOURS - 1 };
+            Some(Mark::Bar(colour, row as u64, (shaded.from_ns, shaded.until_ns.min(x.end()))))
+        });
+        let marks = marks.collect();
+        Some((place, Panel { title: String::new(), x: x.clone(), y: Axis::names("", kinds), marks }))
+    }
+}
+
+/// What a fault is, and of which of several runs: `crash (loss 5%)` of `crash[0]#3 (loss 5%)`.
+fn kind(fault: &str) -> String {
+    let (kind, rest) = fault.split_once('[').unwrap_or((fault, ""));
+    let run = rest.find(" (").map_or("", |at| &rest[at..]);
+    format!("{}{run}", kind.replace('_', " "))
+}
+
+const ORANGE: usize = 4;
+
 /// A panel and where it is; its sides are those of the area between the axes.
 struct Frame<'c> {
     panel: &'c Panel,
@@ -88,10 +143,10 @@ struct Frame<'c> {
 }
 
 impl<'c> Frame<'c> {
-    fn new(panel: &'c Panel, shaded: &'c [Shaded], x: i32, y: i32, wide: i32) -> Frame<'c> {
+    fn new(panel: &'c Panel, shaded: &'c [Shaded], x: i32, y: i32, wide: i32, least: i32) -> Frame<'c> {
         // Numbers have few digits, but names may be long.
         let names = panel.y.names_of_rows().iter().map(|name| width(Kind::Note, name) + px(12));
-        let left = x + names.max().unwrap_or(0).clamp(AXES_LEFT, 3 * AXES_LEFT);
+        let left = x + names.max().unwrap_or(0).max(least).clamp(AXES_LEFT, 3 * AXES_LEFT);
         let is_seen = |shaded: &&Shaded| shaded.until_ns > panel.x.start() && shaded.from_ns < panel.x.end();
         let shaded = if panel.x.is_virtual_time() { shaded.iter().filter(is_seen).collect() } else { Vec::new() };
         let mut frame = Frame {
@@ -143,6 +198,16 @@ impl<'c> Frame<'c> {
         drawing.text(Kind::Heading, (x, y + px(14)), &self.panel.title);
         self.shade(drawing);
         self.axes(drawing);
+        self.marks(drawing);
+    }
+
+    /// The names of rows and what is in them, without axes.
+    fn rows(&self, drawing: &mut Drawing) {
+        for (row, name) in (0..).zip(self.panel.y.names_of_rows()) {
+            let middle = self.y(row);
+            drawing.line(Kind::Grid, (self.left, middle), (self.right, middle));
+            drawing.text_at(Kind::Note, (self.left - px(6), middle + px(4)), Anchor::End, name);
+        }
         self.marks(drawing);
     }
 

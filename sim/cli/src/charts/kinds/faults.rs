@@ -7,8 +7,13 @@ use crate::charts::runs::Runs;
 use crate::draw::chart::{Chart, Mark, Panel};
 use crate::draw::{Axis, Drawing};
 
-pub const CHART: ChartInfo =
-    ChartInfo { name: "faults", summary: "When the faults of one run last", about: "When each fault lasts.", draw };
+pub const CHART: ChartInfo = ChartInfo {
+    name: "faults",
+    summary: "When the faults of one run last",
+    about: "When each fault lasts.",
+    draw,
+    shows_each: true,
+};
 
 /// More rows than these are too many to read.
 const ROWS_MAX: usize = 100;

@@ -14,6 +14,7 @@ pub const CHART: ChartInfo = ChartInfo {
     summary: "What replicas lack of the acknowledged writes",
     about: "Acknowledged writes that a replica lacks, and since when it has lacked the first of them.",
     draw,
+    shows_each: false,
 };
 
 type Line = (LineStyle, String, Lag);

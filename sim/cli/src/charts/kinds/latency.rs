@@ -17,6 +17,7 @@ pub const CHART: ChartInfo = ChartInfo {
     summary: "Time to an answer, over time and as a distribution, and the share of answered operations",
     about: "Time to the answer, the share of answered operations, and how many per second.",
     draw,
+    shows_each: false,
 };
 
 /// For each kind of operation the median and the 99th percentile over time, beside the distribution; below, the share of

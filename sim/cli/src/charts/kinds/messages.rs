@@ -10,6 +10,7 @@ pub const CHART: ChartInfo = ChartInfo {
     summary: "Who sent what to whom: a space-time diagram of a part of one run",
     about: "Who sent what to whom, in a part of the run.",
     draw,
+    shows_each: true,
 };
 
 /// The space-time diagram of a part of a run that people can read: around what was found, or else the first fault.

@@ -13,6 +13,7 @@ pub const CHART: ChartInfo = ChartInfo {
     summary: "What replicas keep beside the values",
     about: "What replicas keep beside the values.",
     draw,
+    shows_each: false,
 };
 
 /// A gauge as a panel: its name, the panel's title, the axis.

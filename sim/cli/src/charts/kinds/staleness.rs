@@ -17,6 +17,7 @@ pub const CHART: ChartInfo = ChartInfo {
     about: "Reads that miss a completed write, and for how long the first write they miss had been completed; below, the \
             share of reads that reflect the last write to their key, by the time since that write.",
     draw,
+    shows_each: false,
 };
 
 /// The share of reads that miss a completed write, and for how long it had been completed; and how likely a read returns

@@ -17,6 +17,7 @@ pub const CHART: ChartInfo = ChartInfo {
     summary: "The operations of sessions",
     about: "The operations of each session. Operations less than a pixel apart are drawn as one bar.",
     draw,
+    shows_each: true,
 };
 
 /// More sessions than these cannot be told apart.

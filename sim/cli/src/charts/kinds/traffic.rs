@@ -8,11 +8,16 @@ use crate::charts::ChartInfo;
 use crate::charts::lines::{over_time, panel, windows};
 use crate::charts::runs::Runs;
 use crate::charts::styles::Styles;
-use crate::draw::chart::Chart;
+use crate::draw::chart::{Chart, Panel};
 use crate::draw::{Drawing, Unit};
 
-pub const CHART: ChartInfo =
-    ChartInfo { name: "traffic", summary: "Messages and bytes by kind", about: "Messages and bytes by kind.", draw };
+pub const CHART: ChartInfo = ChartInfo {
+    name: "traffic",
+    summary: "Messages and bytes by kind",
+    about: "Messages and bytes by kind.",
+    draw,
+    shows_each: false,
+};
 
 /// Messages and bytes per second, by kind of message.
 fn draw(runs: &Runs) -> Result<Drawing, &'static str> {
@@ -52,9 +57,10 @@ fn draw(runs: &Runs) -> Result<Drawing, &'static str> {
             share % 10
         ))
     }));
+    let bytes = panel(runs, "Bytes", "sent", Unit::Bytes, marks(|traffic| &traffic.bytes));
     let panels = vec![
         panel(runs, "Messages", "messages per second", Unit::Count, marks(|traffic| &traffic.copies)),
-        panel(runs, "Bytes", "per second", Unit::Bytes, marks(|traffic| &traffic.bytes)),
+        Panel { y: bytes.y.clone().per_second(), ..bytes },
     ];
     let (legend, shaded) = (styles.legend(), runs.shaded());
     Ok(Chart { notes, legend, shaded, ..Chart::new(runs.title("Traffic"), panels) }.draw())

@@ -19,6 +19,7 @@ pub const CHART: ChartInfo = ChartInfo {
     about: "By priority and level, the share of writes that another replica has shown, by the time since they were \
             acknowledged.",
     draw,
+    shows_each: false,
 };
 
 /// By priority, most urgent first, the share of writes that each level has shown at another replica after some time.

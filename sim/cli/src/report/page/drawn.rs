@@ -24,7 +24,7 @@ impl Page<'_> {
         let (mut out, mut empty) = (String::new(), String::new());
         let has_own_part = |name: &str| [FAULTS.name, MESSAGES.name].contains(&name);
         for chart in CHARTS.iter().filter(|chart| !has_own_part(chart.name)) {
-            match (chart.draw)(runs) {
+            match chart.drawn(runs, false) {
                 Ok(drawing) => write_chart(&mut out, chart, &drawing),
                 Err(why) => {
                     let _ = writeln!(empty, "<li>{}: {why}</li>", chart.name);
