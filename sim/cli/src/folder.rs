@@ -58,7 +58,8 @@ pub const SUMMARY: &str = "summary.json";
 const MARKS: &str = "marks.bin";
 const TRACE: &str = "trace.jsonl";
 const RECORDING: &str = "recording.jsonl";
-const REPORT: &str = "report.html";
+/// The page with all results.
+pub const REPORT: &str = "report.html";
 const SCENARIO: &str = "scenario.toml";
 /// The link to the last run among those that kvsim has named itself.
 #[cfg(unix)]

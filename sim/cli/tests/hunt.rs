@@ -65,6 +65,15 @@ fn jobs_do_not_matter_and_runs_are_stored() {
         assert!(replayed.stdout.contains("reproduced") && !replayed.stdout.contains("not reproduced"));
         assert!(replayed.stdout.contains(one["code"].as_str().unwrap()));
     }
+    // The page of a hunt is the same, too, and says how to look at what was found.
+    let page = std::fs::read_to_string(one.path().join("report.html")).unwrap();
+    assert_eq!(page, std::fs::read_to_string(two.path().join("report.html")).unwrap());
+    let code = group["code"].as_str().unwrap();
+    for part in ["<h1>Hunt</h1>", "60 runs", &format!("<h3>{code}: "), "kvsim replay lossy-", &format!("--code {code}")]
+    {
+        assert!(page.contains(part), "no {part:?} in\n{page}");
+    }
+    assert!(!page.contains("http:") && !page.contains("https:") && page.len() < 1_000_000, "{} bytes", page.len());
 }
 
 #[test]
@@ -214,7 +223,7 @@ fn seeds_are_those_that_were_meant() {
         let mut left: Vec<String> = std::fs::read_dir(&out)
             .unwrap()
             .map(|one| one.unwrap().file_name().into_string().unwrap())
-            .filter(|name| name != "hunt.jsonl")
+            .filter(|name| !["hunt.jsonl", "report.html"].contains(&name.as_str()))
             .collect();
         left.sort();
         (ended, left)

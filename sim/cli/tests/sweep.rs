@@ -227,6 +227,35 @@ fn the_number_of_jobs_does_not_matter_and_charts_are_the_same_bytes() {
     .assert_eq(&prints(named.path()));
 }
 
+/// A page with everything, for people.
+#[test]
+fn a_sweep_leaves_a_report() {
+    let (folder, out) = (folder(), folder());
+    let tiny = file(folder.path(), "tiny.toml", TINY);
+    sweep(&tiny, out.path(), &[]).expect(0);
+    let page = std::fs::read_to_string(out.path().join("report.html")).unwrap();
+    let parts = [
+        "<h1>Sweep tiny</h1>",
+        "A tiny sweep, with 5 % &amp; more",
+        "<h2 id=\"table-head\">",
+        "<td data-head=\"level\">fifo</td>",
+        "<h2 id=\"charts-head\">",
+        "<svg class=\"drawing\"",
+        "kvsim run ",
+        "--case net.loss=30%",
+        "[sweep]",
+        "</html>",
+    ];
+    let mut rest = page.as_str();
+    for part in parts {
+        let (_, after) = rest.split_once(part).unwrap_or_else(|| panic!("no {part:?} where it belongs in\n{page}"));
+        rest = after;
+    }
+    let linked = page.match_indices("http").map(|(at, _)| &page[at..at + 26]);
+    assert!(linked.into_iter().all(|link| link == "http://www.w3.org/2000/svg" || link.starts_with("http-equiv")));
+    assert!(page.len() < 1_000_000, "{} bytes", page.len());
+}
+
 #[test]
 fn charts_say_what_they_show_and_by_how_much() {
     let (folder, out) = (folder(), folder());

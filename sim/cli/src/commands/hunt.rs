@@ -135,12 +135,15 @@ pub fn hunt(args: &HuntArgs, names: &Names) -> Result<u8, Failure> {
     let interrupted = interrupt::is_requested();
     let summary = HuntSummary::new(&hunted, args.batch.shard, end, &folder, interrupted);
     let (fresh, elapsed) = (hunted.progress.runs - first, begun.elapsed().as_secs_f64());
-    args.output.print(&summary, || {
-        let rate = fresh as f64 / elapsed.max(0.001);
-        let (runs, jobs) = (counted(fresh, "run", "runs"), counted(u64::from(jobs), "job", "jobs"));
-        summary.text(args.keep_going, &format!("{runs} in {elapsed:.1} s, {rate:.1}/s with {jobs}"))
-    })?;
+    let rate = fresh as f64 / elapsed.max(0.001);
+    let how = format!(
+        "{} in {elapsed:.1} s, {rate:.1}/s with {}",
+        counted(fresh, "run", "runs"),
+        counted(u64::from(jobs), "job", "jobs")
+    );
+    args.output.print(&summary, || summary.text(args.keep_going, &how))?;
     stored?;
+    summary.write_page()?;
     Ok(summary.exit_code())
 }
 

@@ -55,10 +55,12 @@ fn merge_hunt(args: &MergeArgs) -> Result<u8, Failure> {
     let runs = parts.runs;
     let (hunted, shards) = hunt::merge::merge(parts, &args.out)?;
     let summary = HuntSummary::new(&hunted, None, runs, &args.out, false);
+    let how = format!("merged from {shards} shards");
     match args.format {
         Form::Json => print_json(&summary)?,
-        _ => print(&summary.text(true, &format!("merged from {shards} shards")))?,
+        _ => print(&summary.text(true, &how))?,
     }
+    summary.write_page()?;
     Ok(summary.exit_code())
 }
 

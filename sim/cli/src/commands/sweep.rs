@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum as _;
 
 use crate::args::{Batch, Overrides};
-use crate::draw::{self, ImageFormat, Theme};
+use crate::draw::{self, Drawing, ImageFormat, Theme};
 use crate::exit::{self, Failure};
 use crate::folder;
 use crate::interrupt;
@@ -18,6 +18,7 @@ use crate::journal::Journal;
 use crate::output::print;
 use crate::pool::{self, Next};
 use crate::progress::Ticker;
+use crate::report::page::batch::{self, BatchPage};
 use crate::scenario::Names;
 use crate::shard::Shard;
 use crate::sweep::journal::{self, DoneRun, SweepLine};
@@ -94,14 +95,17 @@ pub fn tell(
     for form in Form::value_variants() {
         folder::write_whole(&folder.join(form.file_name()), form.write(&table).as_bytes())?;
     }
-    let drawn = draw(charts, folder, runs, &table, done)?;
+    let (drawn, drawings) = draw(charts, folder, runs, &table, done)?;
+    let page = page(runs, folder, &table, &drawings);
+    folder::write_whole(&folder.join(folder::REPORT), page.as_bytes())?;
     if form == Form::Text {
         print(&format!(
-            "{}\n  {how}\n{}  tables  {}\n  charts  {}\n",
+            "{}\n  {how}\n{}  tables  {}\n  charts  {}\n  report  {}\n",
             replays(runs, folder, &table),
             commands(runs),
             folder.join("table.*").display(),
             folder.join(folder::CHARTS).join(drawn).display(),
+            folder.join(folder::REPORT).display(),
         ))?;
     }
     Ok(table.exit_code())
@@ -221,16 +225,34 @@ fn draw(
     runs: &SweepRuns,
     table: &Table,
     done: &BTreeMap<u64, DoneRun>,
-) -> Result<String, Failure> {
+) -> Result<(String, Vec<(String, Drawing)>), Failure> {
     let folder = folder.join(folder::CHARTS);
     folder::make(&folder)?;
     let mut charts = lines::charts(table);
     charts.extend(visibility::charts(runs, done));
+    let mut drawings = Vec::new();
     for (name, chart) in charts {
-        let path = folder.join(draw::file_name(&name, format, theme));
-        folder::write_whole(&path, &chart.draw().file(format, theme))?;
+        let (path, drawing) = (folder.join(draw::file_name(&name, format, theme)), chart.draw());
+        folder::write_whole(&path, &drawing.file(format, theme))?;
+        drawings.push((name, drawing));
     }
-    Ok(draw::file_name("*", format, theme))
+    Ok((draw::file_name("*", format, theme), drawings))
+}
+
+/// The report of a sweep: its table, what is to be said about it, its charts, a command for each cell, and the scenario.
+fn page(runs: &SweepRuns, folder: &Path, table: &Table, drawings: &[(String, Drawing)]) -> String {
+    let mut page = BatchPage::new(&format!("Sweep {}", runs.name), &[&table.title, &table.how()]);
+    page.section("table", "Table", &batch::text_table(&table.header(), &table.grid()));
+    page.section("remarks", "Verdicts", &batch::list(&table.remarks()));
+    let charts = drawings.iter().map(|(name, drawing)| batch::chart(name, drawing));
+    page.section("charts", "Charts", &charts.collect::<String>());
+    let cells = (0..runs.sweep.cells.len()).map(|cell| runs.command(cell) + "\n").collect::<String>();
+    let seen = replays(runs, folder, table);
+    let commands = batch::preformatted("Commands", &format!("{cells}{seen}"));
+    page.section("cells", "Cells by themselves", &commands);
+    let text = runs.header["text"].as_str().unwrap_or_default();
+    page.section("scenario", "Scenario", &batch::preformatted("Text of the scenario", text));
+    page.html()
 }
 
 #[cfg(test)]

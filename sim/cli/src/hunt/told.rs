@@ -6,10 +6,12 @@ use kvsim_checkers::Verdict;
 use serde::Serialize;
 
 use super::journal::{Found, HuntProgress, Resumed, Unknown};
-use crate::exit;
+use crate::exit::{self, Failure};
+use crate::folder;
 use crate::output::{GREEN, PLAIN, RED, YELLOW};
+use crate::report::page::batch::{self, BatchPage};
 use crate::shard::Shard;
-use crate::text::{counted, grouped, printable, program, quoted};
+use crate::text::{counted, escaped, grouped, printable, program, quoted, seconds};
 
 /// Findings that are likely to be the same.
 #[derive(Serialize)]
@@ -99,7 +101,69 @@ impl<'a> HuntSummary<'a> {
             out.push_str(&format!("\n  unknown {checker} in {}, first {first}", counted(*runs, "run", "runs")));
         }
         out.push_str(&format!("\n  {how}\n  folder  {}\n", printable(&self.hunt_dir)));
+        out.push_str(&format!(
+            "  report  {}\n",
+            printable(&Path::new(&self.hunt_dir).join(folder::REPORT).display().to_string())
+        ));
         out
+    }
+
+    /// As a page of its own in the hunt's folder.
+    pub fn write_page(&self) -> Result<(), Failure> {
+        let counts = format!(
+            "{}, {} of them with findings, {} of them unknown.",
+            counted(self.done.runs, "run", "runs"),
+            grouped(self.done.with_findings),
+            grouped(self.done.unknown)
+        );
+        let rest =
+            if self.complete { "" } else { "It ended before its last seed: the same command with --resume goes on." };
+        let mut page = BatchPage::new("Hunt", &[&counts, rest]);
+        let mut findings = String::new();
+        for group in &self.groups {
+            findings.push_str(&self.article(group));
+        }
+        if findings.is_empty() {
+            findings.push_str("<p>Nothing was found.</p>\n");
+        }
+        page.section("findings", "Findings", &findings);
+        let unknown = self.done.unknown_by.iter().map(|(checker, Unknown { runs, scenario, seed, note, .. })| {
+            format!("{checker} in {}, first {scenario} seed {seed}: {note}", counted(*runs, "run", "runs"))
+        });
+        page.section("unknown", "Unknown", &batch::list(&unknown.collect::<Vec<_>>()));
+        folder::write_whole(&Path::new(&self.hunt_dir).join(folder::REPORT), page.html().as_bytes())
+    }
+
+    /// Findings that are likely to be the same, the quickest to look at first.
+    fn article(&self, group: &Group<'_>) -> String {
+        const SHOWN: usize = 50;
+        let Group { checker, code, cause, found, .. } = group;
+        let heads = ["run", "what", "when", "events", "folder"].map(str::to_owned);
+        let place = |one: &Found| {
+            let place = Path::new(&one.run_dir);
+            place.strip_prefix(&self.hunt_dir).unwrap_or(place).display().to_string()
+        };
+        let row = |one: &&Found| {
+            let when = seconds(one.at_ns).replace(' ', "\u{a0}");
+            vec![run_of(one), one.title.clone(), when, grouped(one.events), place(one)]
+        };
+        let rows: Vec<Vec<String>> = found.iter().take(SHOWN).map(row).collect();
+        let more = match found.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!("<p>{more} more are in hunt.jsonl.</p>\n"),
+        };
+        let first = found.first().map_or(String::new(), |one| {
+            let (kvsim, place) = (program(), quoted(&place(one)));
+            format!("{kvsim} replay {place}\n{kvsim} shrink {place} --code {code}\n")
+        });
+        format!(
+            "<article class=\"bad-one\">\n<h3>{}</h3>\n<p>{}, in {}</p>\n{}{more}<p>In the folder of this file:</p>\n{}</article>\n",
+            escaped(&format!("{code}: {cause}")),
+            escaped(checker),
+            counted(group.runs as u64, "run", "runs"),
+            batch::text_table(&heads, &rows),
+            batch::preformatted("Commands for the first", &first)
+        )
     }
 }
 

@@ -4,7 +4,7 @@
 pub mod faults;
 mod findings;
 pub mod moment;
-mod page;
+pub mod page;
 mod summary;
 pub mod text;
 pub mod words;

@@ -99,7 +99,8 @@ impl Table {
         NumberScale::new(figure.measure.unit, medians.max().unwrap_or(0))
     }
 
-    fn header(&self) -> Vec<String> {
+    /// The names of columns, with units.
+    pub fn header(&self) -> Vec<String> {
         let columns = self.columns.iter().enumerate().map(|(number, column)| match self.scale(number).name {
             "" => column.name().to_string(),
             unit => format!("{} ({unit})", column.name()),
@@ -127,7 +128,8 @@ impl Table {
         }
     }
 
-    fn grid(&self) -> Vec<Vec<String>> {
+    /// What stands in the rows.
+    pub fn grid(&self) -> Vec<Vec<String>> {
         let line = |row: &CellRow| {
             let told = (0..self.columns.len()).map(|column| self.told(row, column));
             row.values.iter().cloned().chain(told).collect()

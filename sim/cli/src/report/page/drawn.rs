@@ -81,12 +81,16 @@ impl Page<'_> {
 }
 
 fn write_chart(out: &mut String, chart: &ChartInfo, drawing: &Drawing) {
-    let ChartInfo { name, about, .. } = chart;
-    let _ = writeln!(
-        out,
-        "<figure>\n<figcaption><h3>{}</h3>{}</figcaption>\n<div class=\"scroll chart\" tabindex=\"0\" role=\"region\" aria-label=\"Chart: {name}\">\n{}</div>\n</figure>",
-        capital(name),
+    out.push_str(&figure(chart.name, &capital(chart.name), chart.about, drawing));
+}
+
+/// A drawing with its title and what it is about; it can be moved where it is too wide.
+pub fn figure(name: &str, title: &str, about: &str, drawing: &Drawing) -> String {
+    format!(
+        "<figure>\n<figcaption><h3>{}</h3>{}</figcaption>\n<div class=\"scroll chart\" tabindex=\"0\" role=\"region\" aria-label=\"Chart: {}\">\n{}</div>\n</figure>\n",
+        escaped(title),
         escaped(about),
+        escaped(name),
         drawing.svg(None)
-    );
+    )
 }

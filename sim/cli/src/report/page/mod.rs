@@ -1,6 +1,7 @@
 //! `report.html`: the results of a run as a page that needs nothing else. `told` writes the texts, `drawn` the pictures;
 //! the frame of the page, its style and its script are files of their own.
 
+pub mod batch;
 mod drawn;
 mod told;
 
