@@ -59,7 +59,8 @@ fn check(facts: &Facts<'_>) -> Report {
     } else if !findings.is_empty() {
         (Verdict::Violated, String::new())
     } else {
-        (Verdict::Holds, format!("{judged} reports of {} were 0 at rest", residue.join(", ")))
+        let words: Vec<String> = residue.iter().map(|name| name.replace('-', " ")).collect();
+        (Verdict::Holds, format!("at rest nothing is left over, in {judged} reports: {}", words.join(", ")))
     };
     Report { checker: INFO.name.to_owned(), verdict, note, findings }
 }

@@ -33,7 +33,10 @@ fn verdict(recording: &Recording) -> (Verdict, String) {
 
 #[test]
 fn no_residue_holds() {
-    assert_eq!(verdict(&recording(0)), (Verdict::Holds, "2 reports of buffered were 0 at rest".to_owned()));
+    assert_eq!(
+        verdict(&recording(0)),
+        (Verdict::Holds, "at rest nothing is left over, in 2 reports: buffered".to_owned())
+    );
 }
 
 #[test]

@@ -55,8 +55,17 @@ impl Progress {
             ticker.get_or_insert_with(|| Ticker::with(Some(self.end_ns), "{bar:30} {percent:>3} %  {msg}  {eta} left"));
         ticker.tick_at(now_ns, || {
             let percent = u128::from(now_ns) * 100 / u128::from(self.end_ns.max(1));
-            format!("{}: {percent} %, {} virtual", self.name, seconds(now_ns))
+            let left = self.left(now_ns).map_or(String::new(), |left| format!(", about {} s left", left.as_secs()));
+            format!("{}: {percent} %, {} virtual{left}", self.name, seconds(now_ns))
         });
+    }
+
+    /// Real time that is left, if it goes on like that; nothing where a bar says so itself.
+    fn left(&self, now_ns: u64) -> Option<Duration> {
+        let to_go_ns = u128::from(self.end_ns.saturating_sub(now_ns));
+        let left_ms = (self.begun.elapsed().as_millis() * to_go_ns).checked_div(u128::from(now_ns))?;
+        let is_terminal = std::io::stderr().is_terminal();
+        (!is_terminal).then(|| Duration::from_millis(u64::try_from(left_ms).unwrap_or(u64::MAX)))
     }
 
     /// Real time since the beginning.

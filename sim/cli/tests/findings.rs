@@ -127,3 +127,15 @@ fn a_view_that_lags_and_a_buffer_without_room_are_told() {
     let ample = common::summary(&scenario, &out, &["--set", "store.buffer=1MB", "--set", "store.anti_entropy=50ms"]);
     assert!(ample["lagging"].is_null() && ample["overflowed"].is_null());
 }
+
+/// Where operations are refused, it is said what that means.
+#[test]
+fn a_refusal_is_explained() {
+    let folder = common::folder();
+    let run = |scenario: &str| {
+        let out = folder.path().join(scenario.replace('/', "-"));
+        end(kvsim().args(["run", scenario, "--no-report", "--out"]).arg(&out)).expect(0).stdout
+    };
+    assert!(run("scenarios/faults/lost-disks.toml").contains("  refused     a replica says at once that it cannot"));
+    assert!(!run("scenarios/tour/by-hand.toml").contains("  refused "));
+}

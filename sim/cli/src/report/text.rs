@@ -61,7 +61,7 @@ pub fn times(plan: &Plan) -> String {
 /// What replicas reported about themselves: the worst, and how much more there is.
 fn write_notes(out: &mut String, summary: &Summary) -> fmt::Result {
     const SHOWN: usize = 3;
-    let Summary { lagging, overflowed, met_nothing, .. } = summary;
+    let Summary { lagging, overflowed, met_nothing, counts, .. } = summary;
     let mut lines = |name: &str, said: Vec<String>| -> fmt::Result {
         for (place, line) in said.iter().take(SHOWN).enumerate() {
             writeln!(out, "  {:<10}  {line}", if place == 0 { name } else { "" })?;
@@ -71,6 +71,11 @@ fn write_notes(out: &mut String, summary: &Summary) -> fmt::Result {
             Some(more) => writeln!(out, "  {:<10}  {more} more in summary.json", ""),
         }
     };
+    let (kvsim, dir) = (program(), quoted(&summary.run_dir));
+    let refused = format!(
+        "a replica says at once that it cannot; such an operation has no effect, and {kvsim} explain {dir} --op N tells why"
+    );
+    lines("refused", (counts.refused > 0).then_some(refused).into_iter().collect())?;
     let lag = |lag: &Lag| {
         let Lag { node, origin, level, times, longest_seconds } = lag;
         let (level, times) = (level.name(), grouped(*times));
