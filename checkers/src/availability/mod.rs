@@ -5,7 +5,7 @@
 //! excuse in the network. It has one in the node: while that is down, stands still, or a fault of its own makes it or
 //! its disk slow, and until it has then answered a new call, it owes nothing. What needs others (quorum reads, keys held
 //! elsewhere, all keys of a ring on which a disk is lost or the members change, since keys move then, sessions that move and wait until a replica has caught up with them) may time out, unless the
-//! store promises more ([`Together`]) and nothing hinders ([`calm`]); and any call may be refused, which a store documents. Both are counted, and the note has their shares. A session
+//! store promises more ([`Together`]) and nothing hinders (see calm.rs); and any call may be refused, which a store documents. Both are counted, and the note has their shares. A session
 //! whose calls are all refused was promised what the store cannot give, unless it was told once that others cannot be reached, or,
 //! while a fault was on, that the replica has yet to get back what a lost disk took.
 //!
