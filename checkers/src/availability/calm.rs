@@ -28,8 +28,11 @@ pub(super) struct Calm<'f, 'a> {
     nodes: Vec<Vec<Span>>,
     /// When a disk was lost first, or a node joined or left, in nanoseconds.
     changed_ns: u64,
-    /// The nodes that are not there from the beginning.
-    late: Vec<NodeId>,
+    /// The nodes that are not there from the beginning, and when each joins.
+    late: Vec<(NodeId, u64)>,
+    /// The nodes that lost their disks, and have not come up since, with when that was, or when a later fault of theirs began:
+    /// one that is down may leave, too.
+    lost: Vec<(NodeId, u64)>,
 }
 
 /// From when to when, in nanoseconds; to the end of time where it does not end.
@@ -76,6 +79,7 @@ impl<'f, 'a> Calm<'f, 'a> {
             nodes: Vec::new(),
             changed_ns: u64::MAX,
             late: Vec::new(),
+            lost: Vec::new(),
         };
         if calm.promise.is_none() {
             return calm;
@@ -98,9 +102,23 @@ impl<'f, 'a> Calm<'f, 'a> {
                 _ => continue,
             }
             trouble.note(event.at_ns);
+            if matches!(event.what, What::FaultOn { .. })
+                && let Some((_, lost_ns)) = calm.lost.iter_mut().find(|(node, _)| hit == Some(*node))
+            {
+                *lost_ns = event.at_ns;
+            }
+            if matches!(event.what, What::Down { disk: Disk::Lost } | What::Up { .. }) {
+                calm.lost.retain(|(node, _)| *node != event.node);
+            }
             if event.what == (What::Down { disk: Disk::Lost }) {
+                calm.lost.push((event.node, event.at_ns));
                 calm.changed_ns = calm.changed_ns.min(event.at_ns);
-                calm.late.extend(hit.filter(|_| event.at_ns == 0));
+                calm.late.extend(hit.filter(|_| event.at_ns == 0).map(|node| (node, u64::MAX)));
+            }
+            if matches!(event.what, What::Up { .. })
+                && let Some((_, joins_ns)) = calm.late.iter_mut().find(|(node, _)| *node == event.node)
+            {
+                *joins_ns = event.at_ns.min(*joins_ns);
             }
         }
         calm.network = network.spans;
@@ -164,11 +182,10 @@ impl<'f, 'a> Calm<'f, 'a> {
 
     /// The node has left for good before, or has yet to join. Faults end with the workload: who is not back after it has left.
     fn is_no_member(&self, node: NodeId, during: &Span) -> bool {
-        let spans = &self.nodes[node.index()];
         let settles = self.facts.header().settling_from_ns.is_some();
-        let has_left = |span: &Span| settles && span.until == u64::MAX && span.from < during.from;
-        let has_not_joined = |span: &Span| span.from == 0 && during.until < span.until && self.late.contains(&node);
-        spans.iter().any(|span| has_left(span) || has_not_joined(span))
+        let has_left = |lost: &(NodeId, u64)| settles && lost.0 == node && lost.1 < during.from;
+        let has_not_joined = |late: &(NodeId, u64)| late.0 == node && during.until < late.1;
+        self.lost.iter().any(has_left) || self.late.iter().any(has_not_joined)
     }
 
     /// How many holders a call needs, of so many.

@@ -114,14 +114,26 @@ fn judge(recording: &Recording) -> Expected {
         let is_there = |node: NodeId| !moments.iter().any(|place| is_kept(node, *place));
         let changed =
             events.iter().any(|event| matches!(event.what, What::Down { disk: Disk::Lost }) && event.at_ns <= end_ns);
-        let has_left = |node: NodeId| {
-            header.settling_from_ns.is_some() && (moments[0]..events.len()).all(|place| is_kept(node, place))
-        };
         let lost = What::Down { disk: Disk::Lost };
+        let has_left = |node: NodeId| {
+            let is_change = |event: &Event| event.what == lost || matches!(event.what, What::Up { .. });
+            let last = events.iter().rposition(|event| event.node == node && is_change(event));
+            let own = |fault: u16| header.faults[usize::from(fault)].node == Some(node);
+            let is_before = |event: &Event| {
+                let counts = match event.what {
+                    What::FaultOn { fault } => own(fault),
+                    _ => event.node == node && event.what == lost,
+                };
+                !counts || event.at_ns < from_ns
+            };
+            let is_lost = last.is_some_and(|last| events[last].what == lost && events[last..].iter().all(is_before));
+            header.settling_from_ns.is_some() && is_lost
+        };
         let has_not_joined = |node: NodeId| {
             let is_late = |event: &Event| event.at_ns == 0 && event.node == node && event.what == lost;
             let begin = events.iter().position(is_late);
-            begin.is_some_and(|begin| (begin..=moments[moments.len() - 1]).all(|place| is_kept(node, place)))
+            let is_up = |event: &Event| event.node == node && matches!(event.what, What::Up { .. });
+            begin.is_some_and(|begin| !events[begin..=moments[moments.len() - 1]].iter().any(is_up))
         };
         let is_member = |node: NodeId| !has_left(node) && !has_not_joined(node);
         if moments.iter().any(|place| is_network_fault(*place)) || !is_there(node) {
@@ -421,7 +433,11 @@ fn calls_that_need_others_are_excused_by_what_hinders() {
     // Who has left for good is no member: one replica is all there are.
     assert!(owed(&[(1, n0, lost)]));
     early.header.settling_from_ns = None;
-    assert!(codes(early, &[(1, n0, lost)]).is_empty());
+    assert!(codes(early.clone(), &[(1, n0, lost)]).is_empty());
+    // Who has yet to join is no member, and who has joined and stands still is one.
+    assert_eq!(codes(early.clone(), &[(0, n0, lost)]), ["AVAIL003"]);
+    let joins = What::Up { incarnation: 1 };
+    assert!(codes(early, &[(0, n0, lost), (0, n0, What::Paused), (0, n0, joins)]).is_empty());
 }
 
 #[test]
