@@ -27,6 +27,11 @@ anti_entropy = "off"
 [script.sessions]
 ann = { at = "n0" }
 bea = { at = "n1" }
+# So many operations that there are charts of figures, too.
+[clients.all]
+sessions = 4
+at = "n2"
+mix = { read = 1 }
 [script]
 ops = [
   { at = "10ms", by = "ann", write = "</script><img src=x onerror=throw(1)>", value = 1 },
