@@ -7,10 +7,6 @@ use super::walk::{Breach, Failure, ORDERED, Walk};
 use crate::facts::order::WriteOrder;
 use crate::trace::{Level, Levels, NodeId};
 
-/// How long a level may fail to show what it must, in nanoseconds: within a moment of virtual time steps have no
-/// order that a client could see.
-const BOUND_NS: u64 = 0;
-
 impl Walk<'_, '_> {
     /// Compares what the replica shows of the writes that changed with what it must show.
     pub(super) fn judge(&mut self, node: NodeId, place: usize) {
@@ -75,9 +71,9 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// A breach is over, unless it was none: one that lasts no longer than it may.
+    /// A breach is over, unless it was none: within a moment of virtual time steps have no order that a client could see.
     fn close(&mut self, mut breach: Breach, level: Level, until: Option<usize>) {
-        let lasts_after = |from: usize| until.is_none_or(|end| self.at_ns(end) > self.at_ns(from) + BOUND_NS);
+        let lasts_after = |from: usize| until.is_none_or(|end| self.at_ns(end) > self.at_ns(from));
         if !lasts_after(breach.from) {
             return;
         }

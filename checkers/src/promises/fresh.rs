@@ -27,7 +27,7 @@ pub const FRESH: CheckerInfo = CheckerInfo {
 /// Reads of the session meet writes in a cluster of all nodes.
 fn may_owe(header: &Header, session: u32) -> bool {
     let copies = header.placement.iter().map(Vec::len).min().unwrap_or(usize::from(header.nodes)) as u16;
-    copies > 1 && quorum(header, session) + header.ack.of(copies).max(1) > copies
+    copies > 1 && quorum(header, session).saturating_add(header.ack.of(copies).max(1)) > copies
 }
 
 fn quorum(header: &Header, session: u32) -> u16 {

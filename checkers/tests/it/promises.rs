@@ -842,6 +842,7 @@ fn freshness_is_owed_where_reads_meet_writes() {
     let quorums = |quorums: &[u16], ack: u16| Header { quorums: quorums.to_vec(), ..header(ack) };
     assert!(!owed(header(1)) && !owed(header(2)) && owed(header(3)), "reads ask one of three");
     assert!(!owed(quorums(&[2, 2, 2], 1)) && owed(quorums(&[1, 1, 2], 2)));
+    assert!(owed(quorums(&[1, 1, u16::MAX], 2)), "however many a plan names");
     let ring = |copies: usize| Header {
         placement: vec![NodeId::all(3).take(copies).collect()],
         ..quorums(&[1, 2, 1], copies as u16)

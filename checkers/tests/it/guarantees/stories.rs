@@ -41,6 +41,23 @@ RYW001: session c0 read x = none without its own earlier write 101 (#1 of c0)
     assert_eq!(told(&script, Guarantee::ReadYourWrites), expected);
 }
 
+/// A write that its disk did not have never happened, and its name is that of the next.
+#[test]
+fn a_name_that_was_given_again_belongs_to_the_second_write() {
+    let lost = |forgets: &str| {
+        broken(&recorded(&format!(
+            "c0 writes x #1 in context, is n0:1
+             n0 down tail-lost{forgets}
+             n0 up 1
+             c1 writes x #2 at n0 in context, is n0:1, ok
+             c1 reads x #3 at n0, ok"
+        )))
+    };
+    assert_eq!(lost(", forgets n0:1"), ["RYW001"]);
+    // Without that the name is the first one's, and it is not known what the second one is called.
+    assert_eq!(lost(""), [""; 0]);
+}
+
 #[test]
 fn what_was_read_is_gone() {
     let script = recorded(

@@ -216,6 +216,26 @@ PRIO005: priority inversion: n1 begins to show P3alarm = 102 (#2 of c0, n0:2) at
     assert_eq!(compared(asks_later).note, gain + "P3: sessions asked for other writes in the second run");
 }
 
+/// A session that read at another time in the second run may go on otherwise: what it writes then is not compared.
+#[test]
+fn what_a_session_wrote_after_a_read_at_another_time_is_left_out() {
+    let run = |read_ms: u32, shown_ms: u32| {
+        let mut script = log_and_alarm();
+        script.add(&format!(
+            "{read_ms} ms c0 reads P3alarm #3 at fifo-p3, returns n0:2, ok
+             30 ms c0 writes P3alarm #4 at fifo-p3 in context, is n0:3, knows n0:3, shows n0:3, hides n0:2, ok
+             {shown_ms} ms n1 gets 0 of n0, knows n0:1, shows n0:1, knows n0:2 n0:3, shows n0:3"
+        ));
+        script.0
+    };
+    let codes = |second: &Recording| {
+        let report = compared(&run(20, 40), second);
+        report.findings.into_iter().map(|finding| finding.code).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(&run(20, 41)), ["PRIO005"]);
+    assert_eq!(codes(&run(21, 41)), [""; 0]);
+}
+
 /// Two alarms of n0, both overwriting nothing, and the second one at n1, which misses the first.
 fn first_alarm_missing() -> Script {
     let mut script = script("");
@@ -322,6 +342,31 @@ fn an_empty_replica_serves() {
         let codes: Vec<String> = fifo(script).into_iter().map(|finding| finding.code).collect();
         assert_eq!(codes.first().map(String::as_str), code);
     }
+}
+
+/// What it owes is counted by write, from the first.
+#[test]
+fn an_empty_replica_owes_the_first_write_and_none_that_the_others_lack() {
+    let codes = |known: &str| {
+        let mut script = script("c0 writes P0log #1 at fifo, is n0:1, knows n0:1, shows n0:1, ok");
+        script.add(&format!(
+            "c1 writes P0log #2 at n1 at fifo, is n1:1, knows n1:1, shows n1:1, ok
+             c1 reads P0log #3 at n1 at fifo, returns n1:1, ok{known}
+             n1 down lost
+             n1 up 2
+             c1 reads P0log #4 at n1 at fifo, ok"
+        ));
+        fifo(&script).into_iter().map(|finding| finding.code).collect::<Vec<_>>()
+    };
+    assert_eq!(codes("\nn0 gets 0 of n1, knows n1:1, shows n1:1"), ["FIFO003"]);
+    assert_eq!(codes(""), [""; 0]);
+}
+
+#[test]
+fn without_lower_writes_no_second_run_is_made() {
+    let script = script("c0 writes P3alarm #1 at fifo, is n0:1, knows n0:1, shows n0:1, ok");
+    let report = ordered::PRIORITY.judge(&script.0, &|_| panic!("there is nothing to compare"));
+    assert!(report.note.ends_with("no write could be delayed by lower ones, since there are none"), "{report:#?}");
 }
 
 #[test]
