@@ -249,7 +249,7 @@ impl<'f, 'a> MissingDisks<'f, 'a> {
         let mut missing: Vec<(usize, NodeId, bool)> = Vec::new();
         let concerns = |node: NodeId| self.may_hold(write, node) || own == TakenBy::Other(node);
         // What it had lost before does not count, unless that could not be known.
-        let is_news = |loss: &&Loss| (loss.from > decided || informed < loss.up) && loss.from < end;
+        let is_news = |loss: &&Loss| informed < loss.up && loss.from < end;
         for loss in self.losses.iter().filter(|loss| concerns(loss.node)).filter(is_news) {
             let until = if own == TakenBy::Other(loss.node) { usize::MAX } else { self.until(loss, write) };
             if until > decided {

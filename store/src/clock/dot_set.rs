@@ -178,6 +178,8 @@ impl DotSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(feature = "serde")]
+    use crate::clock::WHOLE;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
@@ -220,6 +222,25 @@ mod tests {
             }
         }
         set
+    }
+
+    /// What comes in a message is a set in its one form, or refused.
+    #[test]
+    #[cfg(feature = "serde")]
+    fn a_set_has_one_form_in_messages() {
+        let set = built(&[Change::Raise(2), Change::Insert(5)]);
+        assert_eq!(<(u64, Vec<u64>)>::from(set.clone()), (2, vec![1 << 5]));
+        assert_eq!(DotSet::try_from((2, vec![1 << 5])), Ok(set));
+        for one in [DotSet::EMPTY, DotSet::ALL, built(&[Change::Raise(64), Change::Insert(200)])] {
+            assert_eq!(DotSet::try_from(<(u64, Vec<u64>)>::from(one.clone())), Ok(one));
+        }
+        let below_base = (2, vec![1 << 5 | 1 << 2]);
+        let behind_base = (2, vec![1 << 3]);
+        let no_word_is_empty = (2, vec![1 << 5, 0]);
+        let beyond_all = (WHOLE - 70, vec![1 << 63]);
+        for wrong in [below_base, behind_base, no_word_is_empty, beyond_all] {
+            assert!(DotSet::try_from(wrong.clone()).is_err(), "{wrong:?}");
+        }
     }
 
     proptest! {

@@ -79,4 +79,23 @@ mod tests {
         assert_eq!(settled.iter().collect::<Vec<_>>(), [life(1, 3), life(2, 4), life(3, 2)]);
         assert_eq!(settled.lives(), twin.len() as u64);
     }
+
+    /// A clock with settled lives comes out of a message as it went in; one that tells of what is settled is refused.
+    #[test]
+    #[cfg(feature = "serde")]
+    fn what_is_settled_has_no_entry_beside_it() {
+        use crate::clock::{DotSet, NodeClock, ReplicaMap};
+        let life = |node, incarnation| ReplicaId { node: NodeId(node), incarnation };
+        let mut some = DotSet::EMPTY;
+        some.raise(3);
+        let mut sets = ReplicaMap::from(NodeClock::default());
+        *sets.entry(life(0, 2)) = DotSet::ALL;
+        *sets.entry(life(0, 3)) = some.clone();
+        *sets.entry(life(1, 1)) = some.clone();
+        let clock = NodeClock::try_from(sets.clone()).expect("it is right");
+        assert!(clock.settled().has(life(0, 1)) && !clock.settled().has(life(0, 3)));
+        assert_eq!(ReplicaMap::from(clock), sets);
+        *sets.entry(life(0, 1)) = some;
+        assert!(NodeClock::try_from(sets).is_err());
+    }
 }

@@ -95,3 +95,34 @@ impl Recovery {
         members.iter().filter(move |member| **member != me && !self.has_heard(**member))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::message::Pull;
+    use super::*;
+
+    /// Everything is asked for until one that serves has sent everything.
+    #[test]
+    fn all_comes_from_one_that_has_it() {
+        let me = ReplicaId::first(NodeId(0));
+        let asked = Pull {
+            from: me,
+            range: 0,
+            round: 1,
+            clock: Default::default(),
+            sums: Vec::new(),
+            frontiers: Default::default(),
+            stubs: Vec::new(),
+            recovers: true,
+            wants_all: true,
+            leaves: false,
+            report: None,
+        };
+        for (full, serves) in [(false, false), (false, true), (true, false), (true, true)] {
+            let repair = Repair { full, serves, ..Repair::nothing(me, &asked, 1) };
+            let mut recovery = Recovery::default();
+            recovery.hear(&repair, 1);
+            assert_eq!(recovery.wants_all(), !(full && serves), "{full}, {serves}");
+        }
+    }
+}

@@ -283,6 +283,27 @@ fn a_write_that_was_acknowledged_too_early_is_owed() {
     assert_ne!(lost("", "n0 down tail-lost, forgets n0:1").verdict, Verdict::Violated);
 }
 
+/// A write that its own disk did not have never happened, unless another replica knows it.
+#[test]
+fn what_another_replica_knows_has_happened() {
+    let codes = |known: &str, held: &str| {
+        let text = "c0 writes x #1, is n0:1, knows n0:1, shows n0:1\n".to_owned()
+            + known
+            + "n0 down tail-lost, forgets n0:1\nn0 up 1
+               c1 writes x #2, is n1:1, knows n1:1, shows n1:1, ok
+               n0 knows n1:1, shows n1:1
+               n0 holds x n1:1
+               n1 holds x n1:1"
+            + held;
+        let script = settled(2, &text);
+        assert_eq!(script.0.validate(), Ok(()));
+        let report = convergence::INFO.judge(&script.0, NO_RERUN);
+        report.findings.into_iter().map(|finding| finding.code).collect::<Vec<_>>()
+    };
+    assert_eq!(codes("", ""), [""; 0]);
+    assert_eq!(codes("n1 knows n0:1, shows n0:1\n", "\nn1 holds x n0:1"), ["CONV002"]);
+}
+
 /// A replica that gives a write away, since others hold its key now, shows less from then on; if it gets it again, that is new.
 #[test]
 fn what_was_given_away_is_not_expected_to_be_shown() {
