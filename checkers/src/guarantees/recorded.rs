@@ -44,8 +44,6 @@ struct LogBuilder<'a> {
     /// Elsewhere: by key, its lines, and by line, how many writes it has.
     of_key: FxHashMap<u32, Vec<u32>>,
     lengths: Vec<u64>,
-    /// By write: how often its node had been down.
-    taken_in: Vec<u32>,
     /// Numbers of the views, by node, life and level.
     views: FxHashMap<(NodeId, u32, Level), u32>,
     /// By operation that a replica got to see late: place and number of that event, and the life of the node in which that was.
@@ -76,7 +74,6 @@ impl Log {
             lines: FxHashMap::default(),
             of_key: FxHashMap::default(),
             lengths: Vec::new(),
-            taken_in: Vec::new(),
             views: FxHashMap::default(),
             reached: FxHashMap::default(),
         };
@@ -95,7 +92,6 @@ impl Log {
                 }
                 What::Answered { op } => building.answered(op, place, event.cause),
                 What::Down { .. } => building.lives[event.node.index()] += 1,
-                What::Forgot { write, promised: false } if write.node() == event.node => building.forgot(write, place),
                 _ => {}
             }
         }
@@ -113,7 +109,6 @@ impl LogBuilder<'_> {
             return;
         }
         let life = self.lives[id.node().index()];
-        self.taken_in.push(life);
         let (Known { seen, horizon, told, .. }, name) = match self.overwrites {
             Conflict::Causal => {
                 let context = self.handed.remove(&op).unwrap_or_default();
@@ -168,19 +163,6 @@ impl LogBuilder<'_> {
             *known = Known { horizon: known.horizon, life, ..Known::default() };
         }
         known
-    }
-
-    /// The write never happened unless another replica knows it, and its name may be given again.
-    fn forgot(&mut self, id: Dot, place: u32) {
-        // Not in a later life, which has got the write from others.
-        let ended = self.lives[id.node().index()].checked_sub(1);
-        if let Some(number) = self.numbers.get(&id).copied()
-            && ended == Some(self.taken_in[number as usize])
-            && self.log.write(number).done.is_none_or(|done| done > place)
-        {
-            self.numbers.remove(&id);
-            self.log.writes[number as usize].done = None;
-        }
     }
 
     /// The answer to a write hands out what that had seen, and itself.

@@ -362,6 +362,22 @@ fn an_empty_replica_owes_the_first_write_and_none_that_the_others_lack() {
     assert_eq!(codes(""), [""; 0]);
 }
 
+/// What its own disk did not have, and no other replica knows, is not waited for.
+#[test]
+fn a_write_that_was_undone_is_passed_over() {
+    let mut script = script(
+        "c0 writes P0log #1 at fifo, is n0:1, knows n0:1, shows n0:1
+         c1 writes P3alarm #2 at n0 at fifo, is n0:2, knows n0:2, shows n0:2
+         n1 gets 0 of n0, knows n0:2, shows n0:2 at eventual fifo-p1 fifo-p2 fifo-p3 priority",
+    );
+    let mut too_early = script.clone();
+    script.add("n0 down tail-lost, forgets n0:1\nn0 up 1, knows n0:2, shows n0:2");
+    script.add("n1 gets 0 of n0, shows n0:2 at fifo");
+    assert_eq!(text(&fifo(&script)), "");
+    too_early.add("n1 gets 0 of n0, shows n0:2 at fifo");
+    assert_eq!(fifo(&too_early)[0].code, "FIFO001");
+}
+
 #[test]
 fn without_lower_writes_no_second_run_is_made() {
     let script = script("c0 writes P3alarm #1 at fifo, is n0:1, knows n0:1, shows n0:1, ok");
