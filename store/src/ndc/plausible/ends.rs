@@ -59,7 +59,7 @@ impl Ends {
         self.context(&object.context)
     }
 
-    /// How far somebody is with each replica.
+    /// How far a node says that it is with a replica.
     pub(super) fn reached(&self, (origin, counter): (ReplicaId, u64)) -> Checked {
         self.member(origin)?;
         is(counter < COUNTER_END, || format!("{origin} has got to {counter}"))
