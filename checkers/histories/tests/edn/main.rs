@@ -194,3 +194,11 @@ fn nesting_has_a_limit() {
         assert!(mistake(open.repeat(1_000_000)).contains("more than 200 deep"));
     }
 }
+
+/// Compared each with each, so many keys would take minutes.
+#[test]
+fn a_map_may_have_many_keys() {
+    let text = format!("{{{}}}", (0..200_000).map(|number| format!(":k{number} 1 ")).collect::<String>());
+    let Ok(Some(Edn::Map(parts))) = Reader::new(text.as_bytes()).read() else { panic!("it is a map") };
+    assert_eq!(parts.len(), 200_000);
+}
