@@ -155,6 +155,35 @@ fn names_do_not_control_a_terminal() {
     }
 }
 
+/// XML knows no control characters, not even as a reference: a reader would refuse the whole picture.
+#[test]
+fn pictures_have_no_control_characters() {
+    let dir = folder();
+    let scenario = dir.path().join("s.toml");
+    let text = r#"
+title = "a\u0001\u001b[2Jb"
+duration = "100ms"
+[clients.a]
+rate = "900/s"
+[[fault.partition]]
+at = "50ms"
+for = "20ms"
+groups = [["n0"], ["n1", "n2"]]
+"#;
+    fs::write(&scenario, format!("replicas = 3{text}")).expect("a scenario");
+    let run = dir.path().join("run");
+    end(kvsim().arg("run").arg(&scenario).arg("--out").arg(&run)).expect(0);
+    on("plot", &run).expect(0);
+    let charts = fs::read_dir(run.join("charts")).expect("charts").map(|entry| entry.expect("a chart").path());
+    let pictures: Vec<PathBuf> = charts.chain([run.join("report.html")]).collect();
+    assert!(pictures.len() > 5, "{pictures:?}");
+    for picture in pictures {
+        let text = fs::read_to_string(&picture).expect("text");
+        assert!(!text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\t')), "{}", picture.display());
+        assert!(!text.contains("&#1;") && !text.contains("&#x1"), "{}", picture.display());
+    }
+}
+
 /// Counts that fit no run, one by one and in sum, in the journal that a sweep goes on from.
 #[test]
 fn a_journal_with_impossible_figures_is_refused_with_its_line() {
