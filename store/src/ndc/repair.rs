@@ -105,8 +105,10 @@ impl State {
             } else {
                 // Void, or the question is old and the sender has the write by now.
                 let base = defects.base(watermarks, pull.from, dot.origin);
-                // What it had of the range before it gave it away, it has no longer.
-                let has_it = base >= dot.counter && !pull.recovers || self.dead.is_void(dot.origin);
+                // What it had of a range of a ring before it gave it away, it has no longer.
+                let has_it = base >= dot.counter && (self.is_whole || !pull.recovers)
+                    || self.dead.is_void(dot.origin)
+                    || clock.settled().has(dot.origin);
                 full |= !has_it;
             }
         }
@@ -368,4 +370,34 @@ fn follow(
         ordered.drain(origin, observe);
     }
     ordered.settle(observe);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::NodeClock;
+    use crate::contract::{NodeId, Priority, Value};
+    use crate::ndc::context::Context;
+    use crate::ndc::defects::Defects;
+    use crate::placement::Placement;
+
+    #[test]
+    fn an_old_question_of_one_that_recovered_does_not_bring_everything() {
+        let members: Vec<ReplicaId> = NodeId::all(2).map(ReplicaId::first).collect();
+        let membership = Membership::new(&Placement::all(2), &members);
+        let mut asked = State::new(members[0], 0, None, Defects::NONE);
+        let asker = State::new(members[1], 0, None, Defects::NONE);
+        let mut question = asker.pull(1, &membership);
+        question.wants_all = false;
+        assert!(question.recovers);
+        let delta = asked.delta(Key::new(0, Priority::P0), Value { id: 1, bytes: 8 }, false, Context::default());
+        asked.receive(&delta, &mut |_| ());
+        // Meanwhile the asker has the write, says so, and the key of the write is forgotten.
+        let mut clock = NodeClock::default();
+        clock.insert(delta.dot);
+        asked.watermarks.learn_clock(members[1], &clock, None);
+        asked.clean_up(&membership);
+        assert_eq!(asked.dot_keys(), 0);
+        assert!(!asked.answer(&question, &membership).full);
+    }
 }
