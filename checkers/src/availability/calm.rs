@@ -10,7 +10,7 @@
 //! - so are as many holders of the key as the call needs; or, where a disk was lost or the members have changed since the
 //!   beginning, all members, since keys move then, and a replica gets everything again from all others.
 
-use super::end;
+use super::{Trouble, end};
 use crate::facts::Facts;
 use crate::facts::operations::{Operation, Outcome};
 use crate::facts::words::listed;
@@ -48,24 +48,25 @@ impl Span {
     }
 }
 
-/// What happens to a node, or to the network.
+/// From when to when something hinders a node, or the network.
 #[derive(Default)]
-struct Trouble {
-    faults: usize,
-    is_down: bool,
-    is_paused: bool,
+struct Times {
+    trouble: Trouble,
     spans: Vec<Span>,
 }
 
-impl Trouble {
-    /// Something has changed at `at_ns`.
-    fn note(&mut self, at_ns: u64) {
-        let is_on = self.faults > 0 || self.is_down || self.is_paused;
+impl Times {
+    /// Something happens at `at_ns`. False when it neither hinders nor ends what does.
+    fn note(&mut self, what: What, at_ns: u64) -> bool {
+        if !self.trouble.note(what) {
+            return false;
+        }
         match self.spans.last_mut().filter(|span| span.until == u64::MAX) {
-            Some(open) if !is_on => open.until = at_ns,
-            None if is_on => self.spans.push(Span { from: at_ns, until: u64::MAX }),
+            Some(open) if !self.trouble.is_on() => open.until = at_ns,
+            None if self.trouble.is_on() => self.spans.push(Span { from: at_ns, until: u64::MAX }),
             _ => {}
         }
+        true
     }
 }
 
@@ -84,24 +85,17 @@ impl<'f, 'a> Calm<'f, 'a> {
         if calm.promise.is_none() {
             return calm;
         }
-        let mut network = Trouble::default();
-        let mut nodes: Vec<Trouble> = (0..header.nodes).map(|_| Trouble::default()).collect();
+        let mut network = Times::default();
+        let mut nodes: Vec<Times> = (0..header.nodes).map(|_| Times::default()).collect();
         for (_, event) in facts.rare() {
             let hit = match event.what {
                 What::FaultOn { fault } | What::FaultOff { fault } => header.faults[usize::from(fault)].node,
                 _ => Some(event.node),
             };
-            let trouble = hit.map_or(&mut network, |node| &mut nodes[node.index()]);
-            match event.what {
-                What::FaultOn { .. } => trouble.faults += 1,
-                What::FaultOff { .. } => trouble.faults = trouble.faults.saturating_sub(1),
-                What::Down { .. } => trouble.is_down = true,
-                What::Up { .. } => trouble.is_down = false,
-                What::Paused => trouble.is_paused = true,
-                What::Resumed => trouble.is_paused = false,
-                _ => continue,
+            let times = hit.map_or(&mut network, |node| &mut nodes[node.index()]);
+            if !times.note(event.what, event.at_ns) {
+                continue;
             }
-            trouble.note(event.at_ns);
             if matches!(event.what, What::FaultOn { .. })
                 && let Some((_, lost_ns)) = calm.lost.iter_mut().find(|(node, _)| hit == Some(*node))
             {
@@ -122,7 +116,7 @@ impl<'f, 'a> Calm<'f, 'a> {
             }
         }
         calm.network = network.spans;
-        calm.nodes = nodes.into_iter().map(|trouble| trouble.spans).collect();
+        calm.nodes = nodes.into_iter().map(|times| times.spans).collect();
         calm
     }
 
@@ -170,7 +164,7 @@ impl<'f, 'a> Calm<'f, 'a> {
         let promise = self.promise?;
         let since_ns = self.facts.at_ns(operation.invoked).saturating_sub(promise.calm_ns);
         let holders = self.facts.header().holders(operation.key);
-        let who = if self.changed_ns <= self.facts.at_ns(operation.invoked) {
+        let who = if self.changed_ns <= self.facts.at_ns(end(operation)) {
             "all members were there".to_owned()
         } else {
             let needed = self.needed(operation, holders.len() as u16);
@@ -191,7 +185,6 @@ impl<'f, 'a> Calm<'f, 'a> {
     /// How many holders a call needs, of so many.
     fn needed(&self, operation: &Operation, holders: u16) -> u16 {
         let header = self.facts.header();
-        let quorum = header.quorums.get(operation.session as usize).copied().unwrap_or(1);
-        if operation.action == Action::Read { quorum } else { header.ack.of(holders) }.max(1)
+        if operation.action == Action::Read { header.quorum(operation.session) } else { header.ack.of(holders) }.max(1)
     }
 }

@@ -188,7 +188,7 @@ fn is_alone(
     operation: &Operation,
 ) -> bool {
     let header = &recording.header;
-    let quorum = header.quorums.get(operation.session as usize).copied().unwrap_or(1);
+    let quorum = header.quorum(operation.session);
     let by_itself =
         if operation.action == Action::Read { header.alone.reads && quorum == 1 } else { header.alone.writes };
     by_itself && header.holds(operation.node, operation.key) && homes[&operation.session].is_some() && !keys_move
@@ -209,12 +209,38 @@ struct Faults {
     troubles: Vec<Vec<(usize, usize)>>,
 }
 
-/// What may keep a node from answering.
+/// What keeps a node, or the network, from its work.
 #[derive(Clone, Copy, Default)]
-struct NodeState {
+struct Trouble {
     faults: usize,
     is_down: bool,
     is_paused: bool,
+}
+
+impl Trouble {
+    /// Something happens to it. False when that is neither trouble nor the end of it.
+    fn note(&mut self, what: What) -> bool {
+        match what {
+            What::FaultOn { .. } => self.faults += 1,
+            What::FaultOff { .. } => self.faults = self.faults.saturating_sub(1),
+            What::Down { .. } => self.is_down = true,
+            What::Up { .. } => self.is_down = false,
+            What::Paused => self.is_paused = true,
+            What::Resumed => self.is_paused = false,
+            _ => return false,
+        }
+        true
+    }
+
+    fn is_on(&self) -> bool {
+        self.faults > 0 || self.is_down || self.is_paused
+    }
+}
+
+/// What may keep a node from answering.
+#[derive(Clone, Copy, Default)]
+struct NodeState {
+    trouble: Trouble,
     /// From where on the node owes no answers.
     since: Option<usize>,
     /// Where the last of it ended; nothing while it goes on.
@@ -238,18 +264,9 @@ impl Faults {
                     on = if begins { on + 1 } else { on.saturating_sub(1) };
                     faults.changes.push((place, on));
                     let Some(node) = header.faults[usize::from(fault)].node else { continue };
-                    let count = &mut states[node.index()].faults;
-                    *count = if begins { *count + 1 } else { count.saturating_sub(1) };
                     node
                 }
-                What::Down { .. } | What::Up { .. } => {
-                    states[event.node.index()].is_down = matches!(event.what, What::Down { .. });
-                    event.node
-                }
-                What::Paused | What::Resumed => {
-                    states[event.node.index()].is_paused = event.what == What::Paused;
-                    event.node
-                }
+                What::Down { .. } | What::Up { .. } | What::Paused | What::Resumed => event.node,
                 What::Answered { op } => {
                     let state = &mut states[event.node.index()];
                     let is_new =
@@ -263,7 +280,8 @@ impl Faults {
                 _ => continue,
             };
             let state = &mut states[node.index()];
-            if state.faults > 0 || state.is_down || state.is_paused {
+            state.trouble.note(event.what);
+            if state.trouble.is_on() {
                 state.since.get_or_insert(place);
                 state.until = None;
             } else {

@@ -26,7 +26,7 @@ fn refused(facts: &Facts<'_>, operation: &Operation, place: usize) -> Reason {
     let header = facts.header();
     let Operation { node, level, key, session, .. } = *operation;
     let (priority, at) = (header.priority(key), level.name());
-    let quorum = header.quorums.get(session as usize).map_or(1, |quorum| usize::from(*quorum));
+    let quorum = usize::from(header.quorum(session));
     let holders = header.holders(key).len();
     let events = &facts.recording.events[..place];
     let last_up = events.iter().rfind(|event| event.node == node && matches!(event.what, What::Up { .. }));

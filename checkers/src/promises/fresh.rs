@@ -27,11 +27,7 @@ pub const FRESH: CheckerInfo = CheckerInfo {
 /// Reads of the session meet writes in a cluster of all nodes.
 fn may_owe(header: &Header, session: u32) -> bool {
     let copies = header.placement.iter().map(Vec::len).min().unwrap_or(usize::from(header.nodes)) as u16;
-    copies > 1 && quorum(header, session).saturating_add(header.ack.of(copies).max(1)) > copies
-}
-
-fn quorum(header: &Header, session: u32) -> u16 {
-    header.quorums.get(session as usize).copied().unwrap_or(1)
+    copies > 1 && header.quorum(session).saturating_add(header.ack.of(copies).max(1)) > copies
 }
 
 /// A read that had to meet a write.
@@ -96,7 +92,7 @@ fn stale<'f>(facts: &'f Facts<'_>) -> (Vec<Stale<'f>>, usize) {
         };
         let returned: Vec<u32> = facts.returned(read).collect();
         let has_seen = seen.joined(&returned);
-        let quorum = quorum(header, read.session);
+        let quorum = header.quorum(read.session);
         let (mut had_to, mut missed) = (false, None);
         for (line, writes) in &acknowledged[read.key as usize] {
             let reached = reach(&has_seen, *line);
@@ -147,7 +143,7 @@ impl Stale<'_> {
     fn describe(&self, facts: &Facts<'_>) -> Finding {
         let Stale { read, write: number } = *self;
         let write = facts.write(number);
-        let asked = quorum(facts.header(), read.session);
+        let asked = facts.header().quorum(read.session);
         let acknowledged = facts.operation(number).answered().unwrap_or(write.wrote);
         let answered = read.answered().unwrap_or(read.invoked);
         let missing = MissingDisks::of(facts);

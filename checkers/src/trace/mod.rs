@@ -85,6 +85,11 @@ impl Header {
         self.priorities.get(key as usize).copied().unwrap_or(0)
     }
 
+    /// How many replicas a read of the session asks.
+    pub fn quorum(&self, session: u32) -> u16 {
+        self.quorums.get(session as usize).copied().unwrap_or(1)
+    }
+
     /// The nodes that are to hold `key`, in order.
     pub fn holders(&self, key: u32) -> Vec<NodeId> {
         NodeId::all(self.nodes).filter(|node| self.holds(*node, key)).collect()
